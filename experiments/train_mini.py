@@ -1,0 +1,314 @@
+"""Train `mini`, the feature network that ships with stylegen, adversarially, on a CPU.
+
+Command:   python experiments/train_mini.py --data=DATA --workdir=WORK
+Time:      about 80 minutes on two cores (fp32, TensorFlow with oneDNN); resumes from WORK when interrupted
+Expected:  see stylegen/weights/mini.md, which this script's `--export` step fills with what it measured
+
+DATA holds three archives of JPEG files: cifar10_jpeg.zip (train/<class>/, test/<class>/), caltech101_128.zip
+(<class>/) and cats_dogs_120.zip (cat/, dog/). Every tenth photograph of a class is held out.
+
+Every step makes two updates: one on a batch of CIFAR-10 (32 px), one on a batch of photographs (48 px at first, then
+larger). Each update is one step of fast adversarial training (Wong, Rice, Kolter 2020, "Fast is better than free",
+Algorithm 3) under an L2 bound: a random start inside the ball, one gradient step of 1.25 eps, projection, then the
+ordinary update on the perturbed pictures. The bound grows with the side, so that a picture is disturbed equally.
+"""
+
+import io
+import os
+import time
+import zipfile
+from pathlib import Path
+
+os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+from PIL import Image
+
+BLOCKS = ((40, 2), (64, 2), (128, 3), (256, 3), (192, 2))  # (channels, convolutions) of each block
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+CIFAR_EPS = 0.5  # L2, pixels in [0, 1], for 32 px; other sides in proportion
+STEPS_PER_EPOCH = 50
+
+
+def trainable_mini(classes):
+    """The network with batch normalisation, from pixels in [0, 1] to logits; any size."""
+    x = inputs = keras.Input((None, None, 3))
+    x = keras.layers.Normalization(mean=IMAGENET_MEAN, variance=np.square(IMAGENET_STD), name='normalize')(x)
+    for block, (channels, convolutions) in enumerate(BLOCKS, 1):
+        for conv in range(1, convolutions + 1):
+            name = f'block{block}_conv{conv}'
+            x = keras.layers.Conv2D(
+                channels, 3, padding='same', use_bias=False, kernel_initializer='he_normal', name=name
+            )(x)
+            x = keras.layers.BatchNormalization(momentum=0.95, epsilon=1e-5, name=f'{name}_bn')(x)
+            x = keras.layers.ReLU(name=f'{name}_relu')(x)
+        if block < len(BLOCKS):
+            x = keras.layers.MaxPooling2D(name=f'block{block}_pool')(x)
+    x = keras.layers.GlobalAveragePooling2D(name='pool')(x)
+    return keras.Model(inputs, keras.layers.Dense(classes, name='predictions')(x), name='mini')
+
+
+def folded(network):
+    """The arrays of the embedded network: batch normalisation folded into the convolutions before it."""
+    arrays = {}
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            norm = network.get_layer(f'{layer.name}_bn')
+            gamma, beta, mean, variance = norm.get_weights()
+            scale = gamma / np.sqrt(variance + norm.epsilon)
+            arrays[f'{layer.name}/kernel'] = layer.get_weights()[0] * scale
+            arrays[f'{layer.name}/bias'] = beta - mean * scale
+        elif isinstance(layer, keras.layers.Dense):
+            arrays[f'{layer.name}/kernel'], arrays[f'{layer.name}/bias'] = layer.get_weights()
+    return arrays
+
+
+def l2_norm(x):
+    return tf.sqrt(tf.reduce_sum(tf.square(x), axis=[1, 2, 3], keepdims=True) + 1e-20)
+
+
+def project(delta, images, eps):
+    """Into the L2 ball of radius eps, and so that the picture stays in [0, 1]."""
+    delta = delta * tf.minimum(1.0, eps / l2_norm(delta))
+    return tf.clip_by_value(images + delta, 0.0, 1.0) - images
+
+
+def attack(network, loss, images, labels, eps, steps, step_size, training):
+    """Perturbed pictures: `steps` of projected gradient ascent from a random start (Madry et al. 2018, L2 form)."""
+    noise = tf.random.normal(tf.shape(images))
+    delta = project(noise / l2_norm(noise) * eps * tf.random.uniform([tf.shape(images)[0], 1, 1, 1]), images, eps)
+    for _ in range(steps):
+        with tf.GradientTape() as tape:
+            tape.watch(delta)
+            value = loss(labels, network(images + delta, training=training))
+        gradient = tape.gradient(value, delta)
+        delta = project(delta + step_size * gradient / l2_norm(gradient), images, eps)
+    return images + delta
+
+
+class AdversarialClassifier(keras.Model):
+    """Trains `network` on perturbed pictures; one update for each of the batches that a step brings."""
+
+    def __init__(self, network, eps):
+        super().__init__()
+        self.network = network
+        self.eps = eps  # batch name -> radius
+        self.trackers = {
+            f'{name}_{what}': keras.metrics.Mean(f'{name}_{what}') for name in eps for what in ('loss', 'accuracy')
+        }
+
+    def call(self, images, training=False):
+        return self.network(images, training=training)
+
+    @property
+    def metrics(self):
+        return list(self.trackers.values())
+
+    def train_step(self, data):
+        loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+        for name in sorted(self.eps):
+            images = tf.cast(data[f'{name}_images'], tf.float32) / 255.0
+            targets = tf.one_hot(data[f'{name}_labels'], self.network.output_shape[-1])
+            eps = self.eps[name]
+            images = attack(self.network, loss, images, targets, eps, 1, 1.25 * eps, training=True)
+            with tf.GradientTape() as tape:
+                logits = self.network(images, training=True)
+                value = loss(targets, logits)
+            variables = self.network.trainable_variables
+            self.optimizer.apply(tape.gradient(value, variables), variables)
+            hits = tf.equal(tf.argmax(logits, 1), tf.cast(tf.argmax(targets, 1), tf.int64))
+            self.trackers[f'{name}_loss'].update_state(value)
+            self.trackers[f'{name}_accuracy'].update_state(tf.cast(hits, tf.float32))
+        return {name: tracker.result() for name, tracker in self.trackers.items()}
+
+
+def read_archive(path):
+    """{class path: [uint8 picture, ...]} in the archive's order."""
+    pictures = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in sorted(n for n in archive.namelist() if n.endswith('.jpg')):
+            picture = Image.open(io.BytesIO(archive.read(name))).convert('RGB')
+            pictures.setdefault(name.rpartition('/')[0], []).append(np.asarray(picture))
+    return pictures
+
+
+class Data:
+    """CIFAR-10 and the photographs, split, with one list of classes for both."""
+
+    def __init__(self, folder):
+        folder = Path(folder)
+        cifar = read_archive(folder / 'cifar10_jpeg.zip')
+        photos = read_archive(folder / 'caltech101_128.zip') | read_archive(folder / 'cats_dogs_120.zip')
+        cifar_names = sorted({name.partition('/')[2] for name in cifar})
+        self.classes = cifar_names + [name for name in sorted(photos) if name not in cifar_names]
+        label = {name: index for index, name in enumerate(self.classes)}
+
+        def stacked(split):
+            images = np.concatenate([np.stack(cifar[f'{split}/{name}']) for name in cifar_names])
+            return images, np.repeat(np.arange(len(cifar_names)), len(images) // len(cifar_names)).astype(np.int32)
+
+        self.cifar_train, self.cifar_test = stacked('train'), stacked('test')
+        self.photos_train, self.photos_test = [], []
+        for name in sorted(photos):
+            for index, picture in enumerate(photos[name]):
+                (self.photos_test if index % 10 == 9 else self.photos_train).append((picture, label[name]))
+        labels = np.array([c for _, c in self.photos_train])
+        weight = 1.0 / np.sqrt(np.bincount(labels, minlength=len(self.classes)).clip(1))
+        self.photo_odds = weight[labels] / weight[labels].sum()
+
+
+def crop(picture, box, side, flip):
+    x, y, size = box
+    picture = Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC, box=(x, y, x + size, y + size))
+    return np.asarray(picture)[:, ::-1] if flip else np.asarray(picture)
+
+
+class Batches(keras.utils.PyDataset):
+    """Step `i` of epoch `e` is drawn from a generator keyed by (seed, e, i): a resumed run sees the same pictures."""
+
+    def __init__(self, data, batches, seed):
+        super().__init__()
+        self.data, self.batches, self.seed, self.epoch = data, batches, seed, 0
+
+    def __len__(self):
+        return STEPS_PER_EPOCH
+
+    def __getitem__(self, step):
+        rng = np.random.default_rng([self.seed, self.epoch, step])
+        batch = {}
+        for name, (count, side) in self.batches.items():
+            images, labels = (self.cifar if name == 'cifar' else self.photos)(rng, count, side)
+            batch[f'{name}_images'], batch[f'{name}_labels'] = images, labels
+        return batch
+
+    def cifar(self, rng, count, side):
+        images, labels = self.data.cifar_train
+        chosen = rng.integers(len(images), size=count)
+        padded = np.pad(images[chosen], ((0, 0), (4, 4), (4, 4), (0, 0)), mode='reflect')
+        out = np.empty((count, side, side, 3), np.uint8)
+        for i, (y, x, flip) in enumerate(zip(*rng.integers(9, size=(2, count)), rng.integers(2, size=count))):
+            picture = padded[i, y : y + side, x : x + side]
+            out[i] = picture[:, ::-1] if flip else picture
+        return out, labels[chosen]
+
+    def photos(self, rng, count, side):
+        chosen = rng.choice(len(self.data.photos_train), size=count, p=self.data.photo_odds)
+        out = np.empty((count, side, side, 3), np.uint8)
+        for i, index in enumerate(chosen):
+            picture = self.data.photos_train[index][0]
+            height, width = picture.shape[:2]
+            size = min(height, width) * rng.uniform(0.55, 1.0)
+            box = rng.uniform(0, width - size), rng.uniform(0, height - size), size
+            out[i] = crop(picture, box, side, rng.integers(2))
+        return out, np.array([self.data.photos_train[i][1] for i in chosen], np.int32)
+
+
+def evaluate(network, images, labels, eps, batch=100):
+    """(clean, robust) accuracy; robust is under PGD-10 at eps with steps of eps / 4."""
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    @tf.function
+    def hits(images, labels):
+        hit = lambda x: tf.reduce_sum(
+            tf.cast(tf.equal(tf.argmax(network(x, training=False), 1, tf.int32), labels), tf.int32)
+        )
+        return hit(images), hit(attack(network, loss, images, labels, eps, 10, eps / 4, training=False))
+
+    totals = np.zeros(2)
+    for start in range(0, len(images) // batch * batch, batch):
+        part = tf.constant(images[start : start + batch], tf.float32) / 255.0
+        totals += [int(n) for n in hits(part, tf.constant(labels[start : start + batch], tf.int32))]
+    return totals / (len(images) // batch * batch)
+
+
+def held_out(data, side, count, seed=0):
+    """{set: (pictures, labels)}: a fixed sample of CIFAR-10's test pictures and of the photographs held out."""
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(len(data.cifar_test[0]))[:count]
+    photos = [data.photos_test[i] for i in rng.permutation(len(data.photos_test))[:count]]
+    centre = lambda p: ((p.shape[1] - min(p.shape[:2])) / 2, (p.shape[0] - min(p.shape[:2])) / 2, min(p.shape[:2]))
+    return {
+        'cifar': (data.cifar_test[0][chosen], data.cifar_test[1][chosen]),
+        'photos': (
+            np.stack([crop(p, centre(p), side, False) for p, _ in photos]),
+            np.array([c for _, c in photos], np.int32),
+        ),
+    }
+
+
+def train(data, workdir, phases, cifar_batch, photo_batch, learning_rate, seed, init=None):
+    """Train through `phases`, a list of (side of the photographs, epochs); resumes from `workdir`."""
+    keras.utils.set_random_seed(seed)
+    network = trainable_mini(len(data.classes))
+    if init:
+        network.load_weights(init)
+    updates = 2 * STEPS_PER_EPOCH * sum(epochs for _, epochs in phases)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, updates - updates // 8, warmup_target=learning_rate, warmup_steps=updates // 8
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=5e-4)
+    start = 0
+    for side, epochs in phases:
+        model = AdversarialClassifier(network, {'cifar': CIFAR_EPS, 'photos': CIFAR_EPS * side / 32})
+        model.build((None, None, None, 3))
+        model.compile(optimizer=optimizer, jit_compile=False)
+        batches = Batches(data, {'cifar': (cifar_batch, 32), 'photos': (photo_batch, side)}, seed)
+        begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(batches, 'epoch', epoch))
+        model.fit(
+            batches,
+            initial_epoch=start,
+            epochs=start + epochs,
+            verbose=2,
+            callbacks=[
+                begin,
+                keras.callbacks.BackupAndRestore(workdir / 'backup', delete_checkpoint=False),
+                keras.callbacks.CSVLogger(workdir / 'log.csv', append=True),
+            ],
+        )
+        start += epochs
+        network.save_weights(workdir / f'mini_{side}px_{start}.weights.h5')
+    return network
+
+
+_DATA = flags.DEFINE_string('data', None, 'Folder with the three archives.', required=True)
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Where the run is kept.', required=True)
+_PHASES = flags.DEFINE_list(
+    'phases', ['48:24', '64:16'], 'SIDE:EPOCHS of the photographs, in order; 50 steps an epoch.'
+)
+_INIT = flags.DEFINE_string('init', None, 'Weights (.weights.h5 of an earlier run) to start from.')
+_LEARNING_RATE = flags.DEFINE_float('learning_rate', 2.5e-3, 'The peak.')
+_CIFAR_BATCH = flags.DEFINE_integer('cifar_batch', 128, 'CIFAR-10 pictures a step.')
+_PHOTO_BATCH = flags.DEFINE_integer('photo_batch', 64, 'Photographs a step.')
+_SEED = flags.DEFINE_integer('seed', 0, 'Everything drawn follows from it.')
+_EVALUATE = flags.DEFINE_integer('evaluate', 1000, 'Held-out pictures of each set to measure on at the end.')
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f'Unexpected arguments: {argv[1:]}')
+    workdir = Path(_WORKDIR.value)
+    workdir.mkdir(parents=True, exist_ok=True)
+    data = Data(_DATA.value)
+    phases = [tuple(int(n) for n in phase.split(':')) for phase in _PHASES.value]
+    began = time.time()
+    network = train(
+        data, workdir, phases, _CIFAR_BATCH.value, _PHOTO_BATCH.value, _LEARNING_RATE.value, _SEED.value, _INIT.value
+    )
+    print(f'trained for {(time.time() - began) / 60:.0f} minutes')
+    (workdir / 'classes.txt').write_text('\n'.join(data.classes) + '\n')
+    side = phases[-1][0]
+    for name, (images, labels) in held_out(data, side, _EVALUATE.value).items():
+        eps = CIFAR_EPS * images.shape[1] / 32
+        clean, robust = evaluate(network, images, labels, eps)
+        print(
+            f'{name}: {images.shape[1]} px, {len(images)} held out, clean {clean:.3f}, PGD-10 at L2 {eps:g} {robust:.3f}'
+        )
+
+
+if __name__ == '__main__':
+    app.run(main)

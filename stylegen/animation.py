@@ -1,0 +1,153 @@
+"""Animations: GIF and WebP by Pillow, MP4 by ffmpeg."""
+
+import contextlib
+import errno
+import itertools
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from stylegen.errors import UserError
+from stylegen.files import check_target, replacing, settings_beside
+from stylegen.pixels import as_rgb, to_uint8
+
+
+def check_animation(path: str | os.PathLike[str]) -> None:
+    """Refuse now, before the hours of work, what `save_animation` would refuse; nothing is left behind.
+
+    Raises:
+        UserError: the suffix is not among ANIMATIONS, the folder is missing or not writable, the path is a folder, or
+            it is an MP4 and imageio-ffmpeg is not installed.
+    """
+    check_target(path, ANIMATIONS)
+    if Path(path).suffix.lower() == '.mp4':
+        _ffmpeg()
+
+
+def save_animation(
+    path: str | os.PathLike[str],
+    frames: Iterable[np.ndarray],
+    fps: float = 10,
+    loop: int = 0,
+    *,
+    settings: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write an animation; an earlier file at `path` is replaced in one step, or stays whole if anything fails.
+
+    Args:
+        path: where to; its suffix, one of ANIMATIONS, names the format.
+        frames: one or more, all of one size, HxWx3 (or grey) float in [0, 1]. MP4 takes them one by one and holds none;
+            GIF and WebP hold all of them, as bytes.
+        fps: frames per second; GIF rounds the time of a frame to 1/100 s.
+        loop: how many times GIF and WebP are played; 0 is for ever. MP4 has no such thing.
+        settings: how it was made; written to `<path>.json`.
+
+    MP4 is H.264 in yuv420p, which every player shows; an odd side gains one row or column, a copy of the last.
+
+    Returns:
+        The path.
+
+    Raises:
+        UserError: what `check_animation` refuses.
+        ValueError: no frames, of different sizes, or with values that are not finite; fps not above 0; a negative loop.
+        OSError: the disk is full, or fails.
+    """
+    path = Path(path)
+    check_animation(path)
+    if not 0 < fps <= 1000:
+        raise ValueError(f'frames per second are above 0 and at most 1000; got {fps}')
+    if loop < 0:
+        raise ValueError(f'a loop is 0 (for ever) or a number of times; got {loop}')
+    same = _checked(frames)
+    first = next(same, None)
+    if first is None:
+        raise ValueError('an animation needs at least one frame; got none')
+    with settings_beside(path, settings), replacing(path) as temp:
+        ANIMATIONS[path.suffix.lower()](temp, itertools.chain([first], same), fps, loop)
+    return path
+
+
+def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The frames as bytes, each refused unless it is as large as the first."""
+    size = None
+    for index, frame in enumerate(frames):
+        pixels = to_uint8(as_rgb(frame))
+        size = size or pixels.shape
+        if pixels.shape != size:
+            raise ValueError(f'frame {index} is {pixels.shape[:2]} and the first one {size[:2]}; one size is needed')
+        yield pixels
+
+
+def _save_gif(temp: Path, frames: Iterator[np.ndarray], fps: float, loop: int) -> None:
+    pictures = [Image.fromarray(frame).quantize(256) for frame in frames]
+    ends = [round(100 * (index + 1) / fps) for index in range(len(pictures))]  # so that rounding does not add up
+    times = [10 * max(1, end - start) for start, end in itertools.pairwise([0, *ends])]
+    pictures[0].save(temp, 'GIF', save_all=True, append_images=pictures[1:], duration=times, loop=loop)
+
+
+def _save_webp(temp: Path, frames: Iterator[np.ndarray], fps: float, loop: int) -> None:
+    pictures = [Image.fromarray(frame) for frame in frames]
+    options = {'duration': round(1000 / fps), 'loop': loop, 'quality': 90}
+    pictures[0].save(temp, 'WEBP', save_all=True, append_images=pictures[1:], **options)
+
+
+def _ffmpeg() -> str:
+    """The program, from imageio-ffmpeg."""
+    try:
+        import imageio_ffmpeg
+
+        return imageio_ffmpeg.get_ffmpeg_exe()
+    except (ImportError, RuntimeError):
+        raise UserError('MP4 needs imageio-ffmpeg; pip install "stylegen[video]", or write .gif or .webp') from None
+
+
+def _save_mp4(temp: Path, frames: Iterator[np.ndarray], fps: float, loop: int) -> None:
+    first = _even(next(frames))
+    given = f'-f rawvideo -pix_fmt rgb24 -s {first.shape[1]}x{first.shape[0]} -r {fps} -i -'
+    wanted = '-vf scale=out_color_matrix=bt709:out_range=tv -pix_fmt yuv420p -c:v libx264 -crf 18 -movflags +faststart'
+    colours = '-colorspace bt709 -color_primaries bt709 -color_trc bt709 -color_range tv'
+    command = [
+        _ffmpeg(),
+        '-v',
+        'error',
+        '-y',
+        *given.split(),
+        *wanted.split(),
+        *colours.split(),
+        '-f',
+        'mp4',
+        str(temp),
+    ]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log)
+        try:
+            with contextlib.suppress(BrokenPipeError), process.stdin:  # where ffmpeg gives up, its log says why
+                for frame in itertools.chain([first], map(_even, frames)):
+                    process.stdin.write(frame.tobytes())
+            status = process.wait()
+        finally:
+            process.kill()
+            process.wait()
+        if status:
+            log.seek(0)
+            raise _failed(log.read().decode(errors='replace'))
+
+
+def _even(frame: np.ndarray) -> np.ndarray:
+    height, width = frame.shape[:2]
+    return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode='edge')
+
+
+def _failed(log: str) -> OSError:
+    if os.strerror(errno.ENOSPC) in log:
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return OSError(f'ffmpeg could not write the MP4: {" ".join(log.split())[-300:]}')
+
+
+ANIMATIONS = {'.gif': _save_gif, '.webp': _save_webp, '.mp4': _save_mp4}

@@ -1,0 +1,233 @@
+"""What the command lines share: flags in groups, progress, output names, and errors of one line.
+
+A program says which flags it has (`Flags`), and `run` parses them, runs it and turns what goes wrong into an exit code:
+0 done, 2 the user's mistake, 1 ours, 130 Ctrl-C.
+"""
+
+import inspect
+import os
+import sys
+import tempfile
+import textwrap
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from stylegen.errors import UserError, unknown
+
+JIT = ('auto', 'on', 'off')
+PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
+
+
+class Flags:
+    """The flags of one command, in groups. Defaults come from the signature of the function that does the work.
+
+    Args:
+        summary: What the command does, for `--help`.
+        work: The function whose keyword defaults are the flags' defaults, where a flag names none.
+    """
+
+    def __init__(self, summary: str, work: Callable):
+        self.summary = summary
+        self.values = flags.FlagValues()
+        self.groups: dict[str, list[str]] = {}
+        self._defaults = {name: p.default for name, p in inspect.signature(work).parameters.items()}
+
+    def group(self, title: str) -> None:
+        """The flags that follow belong to this group."""
+        self.groups[title] = []
+
+    def _define(self, define, name, *args, default=..., **kwargs):
+        default = self._defaults[name] if default is ... else default
+        define(name, default, *args, flag_values=self.values, **kwargs)
+        list(self.groups.values())[-1].append(name)
+
+    def string(self, name: str, text: str, **kwargs) -> None:
+        """A text."""
+        self._define(flags.DEFINE_string, name, text, **kwargs)
+
+    def integer(self, name: str, text: str, **kwargs) -> None:
+        """A whole number; `lower_bound` and `upper_bound` limit it."""
+        self._define(flags.DEFINE_integer, name, text, **kwargs)
+
+    def number(self, name: str, text: str, **kwargs) -> None:
+        """A number; `lower_bound` and `upper_bound` limit it."""
+        self._define(flags.DEFINE_float, name, text, **kwargs)
+
+    def switch(self, name: str, text: str, default: bool = False) -> None:
+        """On or off."""
+        self._define(flags.DEFINE_boolean, name, text, default=default)
+
+    def choice(self, name: str, text: str, choices: Sequence[str], **kwargs) -> None:
+        """One of a few names."""
+        self._define(flags.DEFINE_enum, name, list(choices), text, **kwargs)
+
+    def network(self) -> None:
+        """The flags of every program that looks through a feature network."""
+        self.group('Network')
+        self.string('network', "auto, a name, a .keras file, or 'list' to see what there is")
+        self.string('weights', 'weights for the network: .h5, .weights.h5 or .keras')
+        self.string('layers', "LAYER:WEIGHT,... or 'list' to see what the network has", default=None)
+
+    def machine(self) -> None:
+        """The flags of every program that are about the machine, not the picture."""
+        self.group('Machine')
+        self.string('max_memory', 'memory to stay within, such as 4GB; the default is half of what is free')
+        self.choice('jit', 'compile with XLA; auto: on a GPU', JIT)
+        self.choice('precision', 'of the network; everything else is float32', PRECISIONS)
+        self.string('workdir', 'folder that keeps the state: the same command again goes on', default=None)
+
+    def talk(self) -> None:
+        """How much a program says."""
+        self.group('Messages')
+        self.switch('quiet', 'print errors only')
+        self.switch('debug', "show tracebacks and TensorFlow's messages")
+        self.switch('help', 'show this')
+
+    def help(self, program: str) -> str:
+        """The text of `--help`."""
+        lines = [f'usage: {program} [--flag=value ...]', '', self.summary]
+        for title, names in self.groups.items():
+            lines += ['', f'{title}:']
+            for name in names:
+                flag = self.values[name]
+                text = flag.help
+                if isinstance(flag, flags.EnumFlag) or hasattr(flag.parser, 'enum_values'):
+                    text += f' ({"|".join(flag.parser.enum_values)})'
+                if flag.default is not None and not (flag.boolean and not flag.default):
+                    text += f' [{flag.default}]'
+                head = f'  --{name}' + ('' if flag.boolean else '=')
+                body = textwrap.wrap(text, 92)
+                lines += [f'{head:<20}{body[0]}', *(' ' * 20 + line for line in body[1:])]
+        return '\n'.join(lines)
+
+    def parse(self, argv: Sequence[str]) -> flags.FlagValues:
+        """The flags as typed; a mistake is a UserError."""
+        try:
+            rest = self.values(list(argv))
+        except flags.UnrecognizedFlagError as error:
+            raise unknown('flag', error.flagname, list(self.values)) from None
+        except flags.Error as error:
+            raise UserError(' '.join(str(error).split())) from None
+        if rest[1:]:
+            raise UserError(f'unexpected argument {rest[1]!r}; flags are typed --name=value, see --help')
+        return self.values
+
+
+def run(
+    program: str, define: Callable[[], Flags], work: Callable[[Any], None], argv: Sequence[str] | None = None
+) -> int:
+    """Parses the command line, runs `work(flags)`, and answers with the exit code."""
+    argv = list(sys.argv if argv is None else argv)
+    debug = '--debug' in argv
+    try:
+        command = define()
+        if {'--help', '-help', '-h', '--helpfull', '--helpshort'} & set(argv[1:]):
+            print(command.help(program))
+            return 0
+        values = command.parse(argv)
+        debug = values.debug
+        with warnings.catch_warnings():
+            if debug:
+                os.environ['STYLEGEN_DEBUG'] = '1'
+            else:
+                warnings.simplefilter('ignore')
+            work(values)
+        return 0
+    except KeyboardInterrupt:
+        _complain(program, 'stopped', debug=False)
+        return 130
+    except UserError as error:
+        _complain(program, str(error), debug)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # everything else is our fault, and still one line
+        _complain(program, _describe(error), debug)
+        return 1
+
+
+def _describe(error: Exception) -> str:
+    text = ' '.join(str(error).split()) or type(error).__name__
+    if isinstance(error, MemoryError) or type(error).__name__ == 'ResourceExhaustedError':
+        return 'out of memory; give a smaller --max_memory or --size'
+    if isinstance(error, (OSError, ArithmeticError, UserError)):
+        return text
+    return f'{type(error).__name__}: {text[:300]} (an error of ours; --debug shows where)'
+
+
+def _complain(program: str, text: str, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    print(f'{program}: {text}', file=sys.stderr)
+
+
+def free_name(name: str) -> Path:
+    """`name` in the current folder, or name-2, name-3 ... where that exists: a default never overwrites anything."""
+    path, count = Path(name), 1
+    while path.exists():
+        count += 1
+        path = Path(name).with_stem(f'{Path(name).stem}-{count}')
+    return path
+
+
+def save_somewhere(save: Callable[[Path], Path], output: Path) -> Path:
+    """Saves to `output`, or where that fails now, to the system's folder for temporary files: nothing is lost.
+
+    Raises:
+        OSError: What went wrong at `output`, with the place where the result is.
+    """
+    try:
+        return save(output)
+    except (OSError, UserError) as error:
+        refuge = free_name(str(Path(tempfile.gettempdir()) / output.name))
+        try:
+            save(refuge)
+        except (OSError, UserError):
+            raise error from None
+        raise OSError(f'{_describe(error)}; the result is kept in {refuge}') from None
+
+
+def parse_layers(text: str) -> dict[str, float]:
+    """Weights by layer: 'block3_conv3:1,block4_conv2:0.5'; a layer without a weight has 1."""
+    layers = {}
+    for part in filter(None, (part.strip() for part in text.split(','))):
+        name, _, weight = part.partition(':')
+        try:
+            value = float(weight or 1)
+        except ValueError:
+            value = float('nan')
+        if not name or value != value or abs(value) == float('inf'):
+            raise UserError(f'expected LAYER or LAYER:WEIGHT, got {part!r} in --layers={text}')
+        if name in layers:
+            raise UserError(f'{name} is named twice in --layers={text}')
+        layers[name] = value
+    if not layers:
+        raise UserError('expected --layers=LAYER:WEIGHT,..., got none')
+    return layers
+
+
+class Progress:
+    """A bar on stderr with the loss and the time left. `total` is in whatever unit of work `to` is told."""
+
+    def __init__(self, total: float, quiet: bool = False):
+        from tqdm import tqdm
+
+        layout = '{desc} {percentage:3.0f}% |{bar:24}| {elapsed} + {remaining} left{postfix}'
+        self._bar = tqdm(total=total, disable=quiet, bar_format=layout, file=sys.stderr, mininterval=0.2)
+
+    def to(self, done: float, where: str, **values: float) -> None:
+        """Work done so far, where that is, and numbers to show."""
+        self._bar.set_description_str(where, refresh=False)
+        shown = ', '.join(f'{name} {value:.4g}' for name, value in values.items())
+        self._bar.set_postfix_str(shown, refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """Leaves the bar where it is and goes to the next line."""
+        self._bar.close()

@@ -1,0 +1,50 @@
+"""What to dream of: layers and settings by name, and the first choice for each network."""
+
+from collections.abc import Mapping
+from typing import Any
+
+# The layers that a network dreams of when none are named: chosen by looking.
+LAYERS: Mapping[str, Mapping[str, float]] = {
+    'mini': {'block4_conv2': 1.0},
+    'vgg16': {'block4_conv3': 1.0},
+    'vgg19': {'block4_conv4': 1.0},
+    'inception_v3': {'mixed4': 1.0, 'mixed5': 1.5, 'mixed6': 2.0, 'mixed7': 2.5},
+    'resnet50': {'conv4_block4_out': 1.0},
+    'mobilenet_v2': {'block_9_add': 1.0},
+    'efficientnet_b0': {'block5b_add': 1.0},
+    'convnext_tiny': {'convnext_tiny_stage_2_block_4_identity': 1.0},
+}
+
+# Settings by name; each is keyword arguments of `dream`, and what is typed beside a preset wins over it.
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    'google': {
+        'network': 'inception_v3',
+        'layers': {'mixed5': 1.0},
+        'octaves': 4,
+        'octave_scale': 1.4,
+        'steps': 10,
+        'step_size': 1.5 / 255,
+        'norm': 'mean_abs',
+        'jitter': 32,
+    },
+    'keras': {
+        'network': 'inception_v3',
+        'layers': {'mixed4': 1.0, 'mixed5': 1.5, 'mixed6': 2.0, 'mixed7': 2.5},
+        'octaves': 3,
+        'octave_scale': 1.4,
+        'steps': 20,
+        'step_size': 0.005,
+        'norm': 'mean_abs',
+        'jitter': 0,
+    },
+    'gordic': {
+        'network': 'vgg16',
+        'layers': {'block4_conv3': 1.0},
+        'octaves': 4,
+        'octave_scale': 1.8,
+        'steps': 10,
+        'step_size': 0.0203,
+        'norm': 'std',
+        'jitter': 32,
+    },
+}

@@ -1,0 +1,72 @@
+"""The model class that feature extraction returns. Importing this imports Keras."""
+
+from stylegen.backend import keras
+from stylegen.errors import UserError
+from stylegen.graph import LayerInfo, bytes_per_pixel, smallest_side
+from stylegen.pretrained import WeightsSource
+
+
+class FeatureExtractor(keras.Model):
+    """Images, float32 RGB (n, height, width, 3) in [0, 1], to {layer: float32 activation, ..., 'input': the images}.
+
+    Frozen: nothing is trainable, and dropout and batch normalisation are never in training mode. Made by
+    `networks.feature_extractor`.
+
+    Attributes:
+        network: name of the network, or path of the `.keras` file.
+        taps: names of the layers, in the order asked for. (`layers` is Keras's own, all layers of the graph.)
+        strides: {tap: pixels of the image for one step on the map}.
+        channels: {tap: depth of the map}.
+        min_size: smallest side of an image, in pixels.
+        bytes_per_pixel: memory that a gradient takes for each pixel of the image, an estimate.
+        source: the weights file: path, sha256, origin. (`weights` is Keras's own, the variables.)
+    """
+
+    def __init__(self, inputs, outputs, *, network: str, infos: list[LayerInfo], source: WeightsSource):
+        super().__init__(inputs=inputs, outputs=outputs, name='feature_extractor')
+        self.trainable = False
+        self._facts = network, tuple(infos), source
+        self._min_size = smallest_side(self)
+        self._bytes_per_pixel = bytes_per_pixel(self)
+
+    @property
+    def network(self) -> str:
+        return self._facts[0]
+
+    @property
+    def taps(self) -> tuple[str, ...]:
+        return tuple(info.name for info in self._facts[1])
+
+    @property
+    def strides(self) -> dict[str, int]:
+        return {info.name: info.stride for info in self._facts[1]}
+
+    @property
+    def channels(self) -> dict[str, int]:
+        return {info.name: info.channels for info in self._facts[1]}
+
+    @property
+    def source(self) -> WeightsSource:
+        return self._facts[2]
+
+    @property
+    def min_size(self) -> int:
+        return self._min_size
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        return self._bytes_per_pixel
+
+    def call(self, inputs, training=None, mask=None):
+        """The features, whatever `training` is.
+
+        Raises:
+            UserError: the image is smaller than `min_size`, where its size is known.
+        """
+        height, width = inputs.shape[1:3]
+        if min(height or self.min_size, width or self.min_size) < self.min_size:
+            raise UserError(
+                f'{self.network} with these layers takes images of at least {self.min_size} pixels a side; '
+                f'this one is {width}x{height}'
+            )
+        return super().call(inputs, training=False)

@@ -1,0 +1,176 @@
+"""Whole files or none: written beside the target, made safe on the disk, then moved over it in one step."""
+
+import contextlib
+import errno
+import itertools
+import json
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from stylegen.errors import UserError
+
+MAX_BYTES = 4 << 30
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_count = itertools.count()
+
+
+class DiskFull(OSError):
+    """ENOSPC or EDQUOT, once it is certain that nothing was lost."""
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path for a message: quoted, on one line, and not endless."""
+    text = os.fspath(path)
+    return repr(text if len(text) <= 300 else f'{text[:150]}...{text[-50:]}')
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        UserError: where it is missing, a folder, a web address, unreadable, empty or larger than MAX_BYTES.
+    """
+    name = os.fspath(path)
+    if re.match(r'data:|[A-Za-z][A-Za-z0-9+.-]+:/', name):
+        raise UserError(f'{shown(name)} is an address, not a file; download it first and give the path of the file')
+    if os.path.isdir(name):
+        raise UserError(f'{shown(name)} is a folder; give the path of one file in it')
+    try:
+        with open(name, 'rb') as file:
+            status = os.fstat(file.fileno())
+            if status.st_size > MAX_BYTES:
+                raise UserError(f'{shown(name)} is larger than {MAX_BYTES >> 30} GiB; make it smaller first')
+            if stat.S_ISCHR(status.st_mode):
+                raise UserError(f'{shown(name)} is a device; give the path of a file')
+            data = file.read()
+    except FileNotFoundError:
+        raise UserError(f'{shown(name)} does not exist (seen from {os.getcwd()}); check the path') from None
+    except PermissionError:
+        raise UserError(f'{shown(name)} may not be read by this user; change its permissions') from None
+    except UserError:
+        raise
+    except (OSError, ValueError) as error:
+        reason = getattr(error, 'strerror', None) or error
+        raise UserError(f'{shown(name)} cannot be read ({reason}); check the path') from error
+    if not data:
+        raise UserError(f'{shown(name)} is empty (0 bytes); copy or download it again')
+    return data
+
+
+def check_target(path: str | os.PathLike[str], suffixes: Iterable[str]) -> None:
+    """Refuse, before any work is done, a path that could not be written; the target itself is left alone.
+
+    Args:
+        path: the file to be written.
+        suffixes: those that are allowed, lower case with their dot.
+
+    Raises:
+        UserError: another suffix; a folder that is missing or not writable; a path that is no ordinary file.
+    """
+    suffix = Path(path).suffix
+    if suffix.lower() not in (suffixes := list(suffixes)):
+        what = f'the suffix {suffix!r} is not one that can be written' if suffix else 'there is no suffix'
+        raise UserError(f'{shown(path)}: {what}; use one of {", ".join(suffixes)}')
+    _check_place(path)
+    temp = _temporary(path)
+    _open(temp, path)
+    temp.unlink()
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives the path of a new empty file that takes the place of `path` when the block ends, in one step.
+
+    The new file is hidden, in the same folder, named `.NAME.PID-N.tmp`; only a killed process leaves it behind. Where
+    the block or the disk fails it is removed, and what stood at `path` stays as it was. Symbolic links are followed.
+
+    Raises:
+        UserError: where the folder is missing or not writable, or `path` is no ordinary file.
+        DiskFull: where the disk is full.
+    """
+    _check_place(path)
+    temp = _temporary(path)
+    try:
+        _open(temp, path)
+        yield temp
+        descriptor = os.open(temp, os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        try:
+            os.replace(temp, os.path.realpath(path))
+        except OSError as error:
+            raise _refused(path, error) from error
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temp.unlink()
+        if isinstance(error, OSError) and error.errno in _FULL and not isinstance(error, DiskFull):
+            raise _full(path) from error
+        raise
+
+
+def plain(settings: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Settings as JSON has them: arrays become lists, and what JSON lacks (a path, say) its text."""
+    if settings is None:
+        return None
+    return json.loads(json.dumps(dict(settings), default=lambda v: v.tolist() if hasattr(v, 'tolist') else str(v)))
+
+
+def sidecar(path: str | os.PathLike[str]) -> Path:
+    """Where the settings of a file are kept: `out.png.json` beside `out.png`."""
+    return Path(f'{os.fspath(path)}.json')
+
+
+@contextlib.contextmanager
+def settings_beside(path: str | os.PathLike[str], settings: Mapping[str, Any] | None) -> Iterator[None]:
+    """Writes the sidecar of `path`, which takes its place when the block ends well; without settings, nothing."""
+    if settings is None:
+        yield
+        return
+    with replacing(sidecar(path)) as temp:
+        temp.write_text(json.dumps(plain(settings), indent=2) + '\n', encoding='utf-8')
+        yield
+
+
+def _full(path: str | os.PathLike[str]) -> DiskFull:
+    kept = 'the earlier file is untouched' if os.path.exists(path) else 'no half file is left'
+    return DiskFull(
+        errno.ENOSPC, f'the disk is full: not written, nothing was lost ({kept}); free some space', str(path)
+    )
+
+
+def _refused(path: str | os.PathLike[str], error: OSError) -> Exception:
+    if error.errno in _FULL:
+        return _full(path)
+    return UserError(f'{shown(path)} cannot be written ({error.strerror}); choose another name or folder')
+
+
+def _check_place(path: str | os.PathLike[str]) -> None:
+    real = os.path.realpath(path)
+    if os.path.isdir(real):
+        raise UserError(f'{shown(path)} is a folder; give the name of a file in it')
+    if os.path.exists(real) and not os.path.isfile(real):
+        raise UserError(f'{shown(path)} is a device or a pipe, not an ordinary file; give the name of a file')
+    folder = os.path.dirname(real)
+    if not os.path.exists(folder):
+        raise UserError(f'{shown(path)}: the folder {shown(folder)} does not exist; make it first')
+    if not os.path.isdir(folder):
+        raise UserError(f'{shown(path)}: {shown(folder)} is not a folder; choose another folder')
+
+
+def _temporary(path: str | os.PathLike[str]) -> Path:
+    real = Path(os.path.realpath(path))
+    return real.with_name(f'.{real.name[:50]}.{os.getpid()}-{next(_count)}.tmp')
+
+
+def _open(temp: Path, path: str | os.PathLike[str]) -> None:
+    """Make the empty file, with the permissions that the umask gives; names `path` in its errors."""
+    try:
+        temp.open('wb').close()
+    except OSError as error:
+        raise _refused(path, error) from error

@@ -1,0 +1,99 @@
+"""The Keras layers that a feature network is rebuilt with. Importing this imports TensorFlow."""
+
+from stylegen.backend import keras, tf
+
+# What keeps the magnitude of max pooling's output, measured by K. Crowson (style-transfer-pytorch, `pooling_scales`):
+# 2 for the mean; 0.78 for the root of the *sum* of squares over 2x2, which is 1.56 for the root of their mean. In the
+# latter form the factor holds for the 3x3 windows of other networks too.
+AVERAGE_SCALE = 2.0
+L2_SCALE = 2 * 0.78
+
+
+@keras.saving.register_keras_serializable('stylegen')
+class Preprocess(keras.layers.Layer):
+    """Pixels in [0, 1] to what a network was trained on: `preprocess_input` of keras.applications on 255 times them.
+
+    Args:
+        mode: 'caffe' (BGR minus the mean, 0..255), 'tf' ([-1, 1]) or 'bytes' (0..255).
+    """
+
+    def __init__(self, mode, **kwargs):
+        super().__init__(**kwargs)
+        self.mode = mode
+
+    def call(self, images):
+        images = images * 255.0
+        if self.mode == 'bytes':
+            return images
+        return keras.applications.imagenet_utils.preprocess_input(images, data_format='channels_last', mode=self.mode)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), 'mode': self.mode}
+
+
+@keras.saving.register_keras_serializable('stylegen')
+class AveragePooling(keras.layers.AveragePooling2D):
+    """Average pooling times 2, in the place of max pooling (Gatys et al. 2015, section 'Methods')."""
+
+    def call(self, inputs):
+        return AVERAGE_SCALE * super().call(inputs)
+
+
+@keras.saving.register_keras_serializable('stylegen')
+class L2Pooling(keras.layers.AveragePooling2D):
+    """Root mean square over the window times 1.56; its gradient at a window of zeros is 0. Computed in float32."""
+
+    def call(self, inputs):
+        squares = super().call(tf.square(tf.cast(inputs, tf.float32)))
+        positive = squares > 0
+        root = tf.sqrt(tf.where(positive, squares, 1.0))
+        return tf.cast(L2_SCALE * tf.where(positive, root, 0.0), inputs.dtype)
+
+
+@keras.saving.register_keras_serializable('stylegen')
+class ReflectPadding(keras.layers.Layer):
+    """Continues a map (n, height, width, channels) by mirroring it about its border pixels, like `np.pad(reflect)`.
+
+    Args:
+        rows, columns: (before, after). On a map that is not larger than its padding the mirroring goes on, back and
+            forth; a single pixel is repeated.
+    """
+
+    def __init__(self, rows, columns, **kwargs):
+        super().__init__(**kwargs)
+        self.rows, self.columns = tuple(rows), tuple(columns)
+
+    def call(self, inputs):
+        for axis, (before, after) in ((1, self.rows), (2, self.columns)):
+            inputs = self._pad(inputs, axis, before, after)
+        return inputs
+
+    @staticmethod
+    def _pad(inputs, axis, before, after):
+        if not before and not after:
+            return inputs
+        size, most = tf.shape(inputs)[axis], max(before, after)
+
+        def once():
+            return tf.pad(inputs, [(before, after) if i == axis else (0, 0) for i in range(4)], 'REFLECT')
+
+        def often():
+            period = tf.maximum(2 * (size - 1), 1)
+            index = tf.math.floormod(tf.range(-before, size + after), period)
+            return tf.gather(inputs, tf.minimum(index, tf.maximum(2 * (size - 1) - index, 0)), axis=axis)
+
+        if (static := inputs.shape[axis]) is not None:
+            return once() if static > most else often()
+        return tf.cond(size > most, once, often)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        height = None if height is None else height + sum(self.rows)
+        width = None if width is None else width + sum(self.columns)
+        return batch, height, width, channels
+
+    def get_config(self):
+        return {**super().get_config(), 'rows': self.rows, 'columns': self.columns}

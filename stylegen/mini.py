@@ -1,0 +1,145 @@
+"""`mini`, the feature network that ships with the package: its shape and its weights file."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stylegen.errors import UserError
+
+if TYPE_CHECKING:
+    import keras
+
+MINI_BLOCKS = ((40, 2), (64, 2), (128, 3), (256, 3), (192, 2))  # (channels, convolutions) of each block
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+MINI_WEIGHTS = Path(__file__).parent / 'weights' / 'mini.npz'
+
+
+def build_mini(classes: int | None = None) -> 'keras.Model':
+    """The network with random weights, from float32 RGB (n, height, width, 3) in [0, 1], any size.
+
+    Args:
+        classes: width of the classifier; None leaves it and the average pooling off.
+
+    Returns:
+        A functional model named 'mini': logits (n, classes), or the last convolution (n, height/16, width/16, 192).
+    """
+    from stylegen.backend import keras
+
+    x = inputs = keras.Input((None, None, 3))
+    x = keras.layers.Normalization(mean=IMAGENET_MEAN, variance=np.square(IMAGENET_STD), name='normalize')(x)
+    for block, (channels, convolutions) in enumerate(MINI_BLOCKS, 1):
+        for conv in range(1, convolutions + 1):
+            name = f'block{block}_conv{conv}'
+            x = keras.layers.Conv2D(
+                channels, 3, padding='same', activation='relu', kernel_initializer='he_normal', name=name
+            )(x)
+        if block < len(MINI_BLOCKS):
+            x = keras.layers.MaxPooling2D(name=f'block{block}_pool')(x)
+    if classes:
+        x = keras.layers.GlobalAveragePooling2D(name='pool')(x)
+        x = keras.layers.Dense(classes, name='predictions')(x)
+    return keras.Model(inputs, x, name='mini')
+
+
+def mini_classifier() -> 'keras.Model':
+    """The whole embedded network: float32 RGB (n, height, width, 3) in [0, 1] to logits (n, len(mini_classes())).
+
+    Raises:
+        UserError: the weights file of the installation is missing or damaged.
+    """
+    verify_mini()
+    model = build_mini(len(mini_classes()))
+    load_mini(model, MINI_WEIGHTS)
+    return model
+
+
+def mini_classes() -> tuple[str, ...]:
+    """The names of the classes, in the order of the logits.
+
+    Raises:
+        UserError: the weights file of the installation is missing or damaged.
+    """
+    verify_mini()
+    return tuple(str(name) for name in _read(MINI_WEIGHTS)['classes'])
+
+
+def save_mini(path: str | Path, arrays: Mapping[str, np.ndarray], classes: Sequence[str]) -> str:
+    """Write a weights file and, beside it, its digest; the same arrays give the same bytes.
+
+    Args:
+        path: the `.npz`; the digest goes to the same name with `.sha256`.
+        arrays: '<layer>/kernel' and '<layer>/bias' of every convolution and of 'predictions'; stored as float16.
+        classes: names in the order of the logits.
+
+    Returns:
+        The SHA-256 of the file, 64 hexadecimal digits.
+
+    Raises:
+        ValueError: an array holds what float16 cannot (NaN, infinity, beyond 65504).
+    """
+    halves = {}
+    for name, array in sorted(arrays.items()):
+        with np.errstate(over='ignore'):
+            halves[name] = np.ascontiguousarray(array, np.float16)
+        if not np.isfinite(halves[name]).all():
+            raise ValueError(f'{name} does not fit float16: its values must be finite and within 65504')
+    path = Path(path)
+    with zipfile.ZipFile(path, 'w') as archive:
+        for name, array in {**halves, 'classes': np.array(classes, np.str_)}.items():
+            buffer = io.BytesIO()
+            np.lib.format.write_array(buffer, array, allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f'{name}.npy', (1980, 1, 1, 0, 0, 0)), buffer.getvalue())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_suffix('.sha256').write_text(digest + '\n')
+    return digest
+
+
+def load_mini(model: 'keras.Model', path: str | Path) -> None:
+    """Fill a model of `build_mini` from a `.npz` of `save_mini`.
+
+    Raises:
+        UserError: the file cannot be read, or a layer is missing or of another shape.
+    """
+    arrays = _read(path)
+    for layer in (layer for layer in model.layers if layer.weights):
+        found = [arrays.get(f'{layer.name}/{weight.name}') for weight in layer.weights]
+        expected = [tuple(weight.shape) for weight in layer.weights]
+        shapes = [None if array is None else array.shape for array in found]
+        if shapes != expected:
+            raise UserError(f'{path}: not the weights of mini: {layer.name} takes {expected}, the file has {shapes}')
+        layer.set_weights([array.astype(np.float32) for array in found])
+
+
+def verify_mini() -> str:
+    """The SHA-256 of the embedded weights, compared with the digest that ships beside them.
+
+    Raises:
+        UserError: one of the two files is missing, or they disagree.
+    """
+    try:
+        digest = hashlib.sha256(MINI_WEIGHTS.read_bytes()).hexdigest()
+        expected = MINI_WEIGHTS.with_suffix('.sha256').read_text().split()
+    except OSError as error:
+        raise UserError(
+            f'this installation of stylegen is damaged: {error.filename} cannot be read; reinstall stylegen'
+        ) from error
+    if expected[:1] != [digest]:
+        raise UserError(
+            f'this installation of stylegen is damaged: {MINI_WEIGHTS} has SHA-256 {digest}, '
+            f'expected {" ".join(expected) or "a digest"}; reinstall stylegen'
+        )
+    return digest
+
+
+def _read(path: str | Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return dict(archive)
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        raise UserError(f'{path}: not a weights file of mini (.npz), or damaged') from error

@@ -1,0 +1,187 @@
+"""Change an image until the losses are met: terms, objectives and the compiled loop.
+
+The loop runs inside one compiled function, several steps a call, with the update's state as tensors. It is traced once
+for an objective and an update and serves pictures of every size.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stylegen.backend import tf, use_xla
+from stylegen.losses import Features, Loss
+from stylegen.updates import Update
+
+SECONDS_PER_CALL = 0.5  # how long a compiled call may take before Python looks in: progress, Ctrl-C
+
+
+@dataclass(frozen=True)
+class Term:
+    """A named loss and its weight in an objective."""
+
+    name: str
+    weight: float
+    loss: Loss
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a callback is told: steps done of all, the weighted losses before the last of them, the image after it."""
+
+    step: int
+    steps: int
+    losses: Mapping[str, float]
+    image: tf.Tensor
+
+    @property
+    def loss(self) -> float:
+        """Sum of the weighted losses."""
+        return sum(self.losses.values())
+
+
+class NonFiniteLoss(ArithmeticError):
+    """A term became NaN or infinite; `image` is the last good one, `step` the step that failed, `term` its name."""
+
+    def __init__(self, term: str, step: int, image: tf.Tensor):
+        super().__init__(f'{term} is not finite at step {step}')
+        self.term, self.step, self.image = term, step, image
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """The weighted sum of terms on the features of an image.
+
+    Args:
+        extractor: Maps images (N, H, W, 3) in [0, 1] to features, the image among them as 'input'.
+        terms: What to minimise. A term of weight 0 is left out.
+    """
+
+    extractor: Callable[[tf.Tensor], Features]
+    terms: tuple[Term, ...]
+    compiled: dict = field(default_factory=dict, init=False, repr=False)  # (update, bounds, xla) -> the loop
+
+    def __call__(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The weighted loss of every term, by name."""
+        features = self.extractor(image)
+        return {term.name: term.weight * term.loss(features) for term in self.terms if term.weight}
+
+    def value_and_gradient(self, image: tf.Tensor, key: tf.Tensor | None = None) -> tuple[dict, tf.Tensor]:
+        """Weighted losses and the gradient of their sum, shaped as `image`.
+
+        `key` is a pair of int32 that names the step. It is for objectives that draw at random; this one does not.
+        """
+        del key
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            losses = self(image)
+            total = tf.add_n(list(losses.values()))
+        gradient = tape.gradient(total, image, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return losses, gradient
+
+
+def _all_finite(losses: Mapping[str, tf.Tensor], gradient: tf.Tensor) -> tf.Tensor:
+    values = tf.stack([*losses.values(), tf.reduce_sum(tf.abs(gradient))])
+    return tf.reduce_all(tf.math.is_finite(values))
+
+
+def _compile(objective, update: Update, bounds: tuple[float, float] | None, xla: bool):
+    """The loop for one objective and update: (image, state, losses, seed, first, last) to where it came."""
+
+    def body(step, image, state, losses, good, seed):
+        del losses, good
+        losses, gradient = objective.value_and_gradient(image, tf.stack([seed, step]))
+        good = _all_finite(losses, gradient)
+
+        def evaluate(trial):
+            return tf.add_n(list(objective(trial).values()))
+
+        moved, new_state = update.step(image, gradient, tf.add_n(list(losses.values())), state, evaluate)
+        if bounds is not None:
+            moved = tf.clip_by_value(moved, *bounds)
+        image = tf.where(good, moved, image)
+        state = tf.nest.map_structure(lambda new, old: tf.where(good, new, old), new_state, state)
+        return step + tf.cast(good, tf.int32), image, state, losses, good, seed
+
+    def run(image, state, losses, seed, first, last):
+        loop = (first, image, state, losses, tf.constant(True), seed)
+        invariants = tf.nest.map_structure(lambda t: t.shape, loop)
+        step, image, state, losses, good, _ = tf.while_loop(
+            lambda step, *rest: tf.logical_and(step < last, rest[-2]), body, loop, shape_invariants=invariants
+        )
+        return step, image, state, losses, good
+
+    return tf.function(run, jit_compile=xla, autograph=False)
+
+
+def _relaxed(value: tf.Tensor) -> tf.TensorSpec:
+    """The spec of a tensor with its height and width left open, so that one trace serves all sizes."""
+    shape = value.shape.as_list()
+    return tf.TensorSpec([shape[0], None, None, shape[3]] if len(shape) == 4 else shape, value.dtype)
+
+
+def optimize_image(
+    image: tf.Tensor,
+    objective: Objective,
+    update: Update,
+    steps: int,
+    callback: Callable[[Step], None] | None = None,
+    *,
+    first: int = 0,
+    seed: int = 0,
+    bounds: tuple[float, float] | None = (0.0, 1.0),
+    steps_per_call: int | None = None,
+    jit: str = 'auto',
+) -> tf.Tensor:
+    """Changes an image step by step so that the objective falls.
+
+    Args:
+        image: float32 (N, H, W, 3).
+        objective: Gives losses and gradient.
+        update: The rule that turns a gradient into the next image, from `stylegen.updates`.
+        steps: How many in all.
+        callback: Called with a `Step` after every compiled call, and so at least once. The image does not depend on
+            how many steps a call holds.
+        first: The step to begin with, for a run that goes on; the update's state starts anew.
+        seed: For objectives that draw at random; step i draws from (seed, i).
+        bounds: The image is clipped to them after each step.
+        steps_per_call: Steps between callbacks; by default as many as take about half a second.
+        jit: 'auto', 'on' or 'off': whether XLA compiles the loop.
+
+    Returns:
+        The image after the last step.
+
+    Raises:
+        NonFiniteLoss: With the last good image.
+    """
+    image = tf.convert_to_tensor(image, tf.float32)
+    xla = use_xla(jit)
+    state = update.start(image)
+    names = [term.name for term in objective.terms if term.weight]
+    losses = {name: tf.constant(0.0) for name in names}
+    cached = (update, bounds, xla, image.shape[0])
+    if cached not in objective.compiled:
+        relaxed = tf.nest.map_structure(_relaxed, (image, state, losses))
+        number = tf.TensorSpec([], tf.int32)
+        loop = _compile(objective, update, bounds, xla)
+        objective.compiled[cached] = loop.get_concrete_function(*relaxed, number, number, number)
+    run = objective.compiled[cached]
+
+    step, count = first, steps_per_call or 1
+    while step < steps:
+        began = time.monotonic()
+        last = min(step + count, steps)
+        reached, image, state, losses, good = run(
+            image, state, losses, tf.constant(seed), tf.constant(step), tf.constant(last)
+        )
+        if not good:
+            bad = [name for name, value in losses.items() if not np.isfinite(value)]
+            raise NonFiniteLoss(bad[0] if bad else 'gradient', int(reached), image)
+        if callback:
+            callback(Step(last, steps, {name: float(value) for name, value in losses.items()}, image))
+        if steps_per_call is None and step > first:  # the first call pays for start-up, so it is no measure
+            per_step = (time.monotonic() - began) / (last - step)
+            count = max(1, min(100, int(SECONDS_PER_CALL / max(per_step, 1e-6))))
+        step = last
+    return image

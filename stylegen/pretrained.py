@@ -1,0 +1,148 @@
+"""Where the weights of a feature network come from: a file, the package, Keras's cache, the internet."""
+
+import functools
+import hashlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from stylegen import mini
+from stylegen.catalog import Network, WeightsFile, network_row
+from stylegen.download import DownloadError, algorithm, download
+from stylegen.errors import UserError
+
+URL_BASE = 'https://storage.googleapis.com/'
+AUTO = 'auto'
+
+
+@dataclass(frozen=True)
+class WeightsSource:
+    """A weights file that is on the machine.
+
+    Attributes:
+        path: the file.
+        sha256: of its content, 64 hexadecimal digits.
+        origin: 'embedded', 'file', 'cache' or 'download'.
+    """
+
+    path: Path
+    sha256: str
+    origin: str
+
+
+def find_weights(network: str, weights: str | Path | None = None, *, offline: bool | None = None) -> WeightsSource:
+    """Find, or fetch, the weights of a network.
+
+    In this order: the file given; for `mini` the package; Keras's cache (`$KERAS_HOME/models`, `~/.keras/models`; a
+    file whose digest is not the published one is passed over); a download to that cache, announced on stderr and
+    given up when nothing comes for `download.TIMEOUT` seconds. mobilenet_v2 has no published digest: its file is
+    checked by its length and, when it is loaded, by its shapes.
+
+    Args:
+        network: a name in `NETWORKS`, or the path of a `.keras` file, which brings its own.
+        weights: `.h5`, `.weights.h5` or `.keras`, with or without the classifier (`.npz` for mini). What is in it is
+            looked at when it is loaded.
+        offline: True never touches the internet; None asks the environment variable STYLEGEN_OFFLINE.
+
+    Raises:
+        UserError: an unknown network, a file that is not there, or no way to have one; one line with what to do.
+    """
+    row = network_row(network)
+    if weights is not None and network.endswith('.keras'):
+        raise UserError(f'{network} brings its own weights; leave --weights out')
+    if weights is not None or network.endswith('.keras'):
+        return _given(Path(weights or network).expanduser())
+    if not row.files:
+        return WeightsSource(mini.MINI_WEIGHTS, mini.verify_mini(), 'embedded')
+    notes = []
+    for file in row.files:
+        path = cache_folder() / file.name
+        if path.is_file():
+            if _verified(path, file):
+                return WeightsSource(path, _digest_of(path, 'sha256'), 'cache')
+            notes.append(f'{path} is damaged, its digest is not {file.digest}')
+    return _fetch(row, notes, offline_mode() if offline is None else offline)
+
+
+def choose_network(requested: str, first_choice: str, weights: str | Path | None = None) -> tuple[str, str]:
+    """Settle on a network that has weights, and say so.
+
+    Args:
+        requested: a network, which is taken or fails; or 'auto': `first_choice` where its weights are given, in the
+            cache or can be fetched, `mini` otherwise.
+        first_choice: what 'auto' would rather have. A weights file given with 'auto' is taken to be of this network.
+        weights: as for `find_weights`.
+
+    Returns:
+        The name, and one line for the user: what was taken, from where, and how to have the other.
+
+    Raises:
+        UserError: the network asked for by name has no weights; it never falls back.
+    """
+    name = first_choice if requested == AUTO else requested
+    try:
+        source = find_weights(name, weights)
+    except UserError:
+        row = network_row(first_choice)
+        if requested != AUTO or weights is not None or not row.files:
+            raise
+        find_weights('mini')
+        other = f'put {row.files[0].name} in {cache_folder()}, pass --weights=FILE or run with internet'
+        return 'mini', f'network mini (embedded); for {first_choice} {other}'
+    where = source.origin if source.origin in ('embedded', 'download') else f'{source.origin} {source.path}'
+    return name, f'network {name} ({where})'
+
+
+def cache_folder() -> Path:
+    """The folder in which keras.applications keeps weights."""
+    return Path(os.environ.get('KERAS_HOME') or '~/.keras').expanduser() / 'models'
+
+
+def offline_mode() -> bool:
+    """Whether STYLEGEN_OFFLINE forbids downloads: set, and neither empty nor 0."""
+    return os.environ.get('STYLEGEN_OFFLINE', '') not in ('', '0')
+
+
+def _given(path: Path) -> WeightsSource:
+    try:
+        return WeightsSource(path, _digest_of(path, 'sha256'), 'file')
+    except OSError as error:
+        raise UserError(f'{path}: cannot be read ({error.strerror})') from error
+
+
+def _fetch(row: Network, notes: list[str], offline: bool) -> WeightsSource:
+    file = row.files[0]
+    url, path = URL_BASE + file.folder + file.name, cache_folder() / file.name
+    if offline:
+        reason = 'STYLEGEN_OFFLINE is set, so it was not fetched' if offline_mode() else 'offline, so not fetched'
+    else:
+        print(f'downloading the weights of {row.name} ({file.megabytes} MB): {url}', file=sys.stderr, flush=True)
+        try:
+            download(url, path, file.digest)
+            return WeightsSource(path, _digest_of(path, 'sha256'), 'download')
+        except DownloadError as error:
+            reason = f'it could not be fetched: {error}'
+    raise UserError(
+        f'{row.name} needs {file.name} ({file.megabytes} MB), which is not in {path.parent} '
+        f'({"; ".join([*notes, reason])}); get it from {url} and pass --weights=PATH'
+    )
+
+
+def _verified(path: Path, file: WeightsFile) -> bool:
+    return file.digest is None or _digest_of(path, algorithm(file.digest)) == file.digest
+
+
+def _digest_of(path: Path, name: str) -> str:
+    stat = path.stat()
+    return _digest(path, name, stat.st_size, stat.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _digest(path: Path, name: str, size: int, mtime: int) -> str:
+    """Computed once for a file as it is: size and time of change are part of the key."""
+    hasher = hashlib.new(name)
+    with path.open('rb') as file:  # hashlib.file_digest needs Python 3.11
+        while chunk := file.read(1 << 20):
+            hasher.update(chunk)
+    return hasher.hexdigest()

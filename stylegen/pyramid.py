@@ -1,0 +1,77 @@
+"""The sizes to work through, and how large a tile may be: arithmetic only, nothing here computes a pixel."""
+
+import os
+import re
+from collections.abc import Iterable
+
+from stylegen.errors import UserError
+
+MEMORY_UNITS = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30, 'T': 2**40}
+
+
+def octave_sizes(shape: tuple[int, int], octaves: int, scale: float, smallest: int = 1) -> list[tuple[int, int]]:
+    """Sizes (h, w) from the smallest octave to `shape` itself, each `scale` times the one before.
+
+    Every size is rounded once, from `shape`. Octaves whose shorter side would fall under `smallest` are left out, but
+    never the last one.
+    """
+    if octaves < 1:
+        raise UserError(f'expected at least one octave, got {octaves}')
+    if scale <= 1:
+        raise UserError(f'expected an octave scale above 1, got {scale}')
+    sizes = [tuple(max(1, round(side / scale**k)) for side in shape) for k in range(octaves)]
+    kept = [size for size in sizes[1:] if min(size) >= smallest]
+    return [*reversed(kept), sizes[0]]
+
+
+def tile_side(bytes_per_pixel: float, memory: float, stride: int, smallest: int) -> int:
+    """The longest side of a square tile that fits in `memory` bytes: a multiple of `stride`, not under `smallest`.
+
+    Raises:
+        UserError: Where even the smallest tile does not fit.
+    """
+    side = int((memory / bytes_per_pixel) ** 0.5) // stride * stride
+    least = -(-2 * smallest // stride) * stride  # near-equal tiles may be half as long as the longest one
+    if side < least:
+        needed = least * least * bytes_per_pixel
+        raise UserError(
+            f'{format_memory(memory)} is too little for this network: its smallest tile, {least} x {least}, needs '
+            f'{format_memory(needed)}; raise --max_memory'
+        )
+    return side
+
+
+def parse_memory(text: str) -> int:
+    """Bytes in a text such as 4GB, 500M or 1.5 GiB; units are powers of 1024."""
+    match = re.fullmatch(r'\s*(\d+(?:\.\d+)?)\s*([KMGT]?)I?B?\s*', text.upper())
+    if not match or float(match[1]) == 0:
+        raise UserError(f'expected a size of memory such as 4GB or 500MB, got {text!r}')
+    return int(float(match[1]) * MEMORY_UNITS[match[2]])
+
+
+def format_memory(size: float) -> str:
+    """A size in bytes as people say it: 1.5 GB."""
+    for unit in ('B', 'KB', 'MB'):
+        if size < 1000:
+            return f'{size:.3g} {unit}'
+        size /= 1024
+    return f'{size:.3g} GB'
+
+
+def available_memory() -> int:
+    """Bytes of main memory that are free or can be freed; where the system does not tell, 4 GB."""
+    try:
+        with open('/proc/meminfo') as lines:
+            fields = dict(line.split(':') for line in lines)
+        return int(fields['MemAvailable'].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        pass
+    try:
+        return os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') // 2
+    except (AttributeError, OSError, ValueError):
+        return 4 * 2**30
+
+
+def total_pixels(sizes: Iterable[tuple[int, int]]) -> int:
+    """Pixels of all sizes together."""
+    return sum(h * w for h, w in sizes)

@@ -1,0 +1,129 @@
+"""Update rules: how a gradient changes an image. Their state is tensors, so that they run inside a compiled loop."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from stylegen.backend import tf
+
+State = Any  # a nest of tensors
+
+
+@dataclass(frozen=True)
+class Update:
+    """`start(image)` gives the state before the first step; `step` the next image and state.
+
+    `step(image, gradient, loss, state, evaluate)`: `loss` is the objective at `image`, `evaluate(image)` gives it
+    elsewhere, at the price of a pass through the network.
+    """
+
+    start: Callable[[tf.Tensor], State]
+    step: Callable[..., tuple[tf.Tensor, State]]
+
+
+NORMS = {
+    'mean_abs': lambda g: tf.reduce_mean(tf.abs(g), axis=[1, 2, 3], keepdims=True),
+    'std': lambda g: tf.math.reduce_std(g, axis=[1, 2, 3], keepdims=True),
+}
+
+
+def normalize(gradient: tf.Tensor, norm: str = 'mean_abs') -> tf.Tensor:
+    """The gradient of each image divided by its mean absolute value or its standard deviation; zeros stay zeros.
+
+    It is scaled by its largest entry first: an objective may then be in any unit, as far as float32 reaches.
+    """
+    scaled = tf.math.divide_no_nan(gradient, tf.reduce_max(tf.abs(gradient), axis=[1, 2, 3], keepdims=True))
+    return tf.math.divide_no_nan(scaled, NORMS[norm](scaled))
+
+
+def normalized_step(size: float, norm: str = 'mean_abs') -> Update:
+    """Steps of one length against the gradient, the rule of DeepDream.
+
+    Args:
+        size: What `norm` of the change is, in pixel units [0, 1]; Mordvintsev et al. (2015) take 1.5 / 255.
+        norm: 'mean_abs' (Mordvintsev et al.) or 'std' (the TensorFlow tutorial).
+    """
+
+    def step(image, gradient, loss, state, evaluate):
+        return image - size * normalize(gradient, norm), state
+
+    return Update(lambda image: (), step)
+
+
+def adam(learning_rate: float, beta_1: float = 0.9, beta_2: float = 0.99, epsilon: float = 1e-8) -> Update:
+    """Adam (Kingma and Ba 2015, algorithm 1) on the pixels; `learning_rate` is in pixel units [0, 1]."""
+
+    def start(image):
+        return tf.zeros_like(image), tf.zeros_like(image), tf.constant(0.0)
+
+    def step(image, gradient, loss, state, evaluate):
+        mean, square, count = state
+        count += 1.0
+        mean = beta_1 * mean + (1 - beta_1) * gradient
+        square = beta_2 * square + (1 - beta_2) * tf.square(gradient)
+        rate = learning_rate / (1 - tf.pow(beta_1, count))
+        scale = tf.sqrt(square / (1 - tf.pow(beta_2, count))) + epsilon
+        return image - rate * mean / scale, (mean, square, count)
+
+    return Update(start, step)
+
+
+def lbfgs(history: int = 10, learning_rate: float = 1.0, backtracking: int = 0, tolerance: float = 1e-10) -> Update:
+    """L-BFGS by the two-loop recursion (Nocedal and Wright 2006, algorithms 7.4 and 7.5), in the graph.
+
+    Args:
+        history: Pairs (s, y) of steps and gradient changes to keep; memory is 2 * history images.
+        learning_rate: Length of a step along the quasi-Newton direction; the first is min(1, 1 / |g|_1) of it.
+        backtracking: How often a step may be halved until the loss falls by Armijo's condition with c = 1e-4; each
+            trial costs a pass through the network. 0: every step is taken.
+        tolerance: A pair is kept only if y's exceeds it, which keeps the implied Hessian positive definite.
+    """
+
+    def start(image):
+        pairs = tf.zeros(tf.concat([[history], tf.shape(image)], 0))
+        pairs.set_shape([history, *image.shape])
+        # s and y, oldest first; 1 / y's, 0 for a pair not there yet; the last image and gradient; steps so far
+        return pairs, pairs, tf.zeros([history]), image, tf.zeros_like(image), tf.constant(0)
+
+    def remember(image, gradient, state):
+        steps, changes, inverse, last_image, last_gradient, count = state
+        s, y = image - last_image, gradient - last_gradient
+        curvature = tf.reduce_sum(s * y)
+        keep = tf.logical_and(count > 0, curvature > tolerance)
+        shifted = (
+            tf.concat([steps[1:], s[None]], 0),
+            tf.concat([changes[1:], y[None]], 0),
+            tf.concat([inverse[1:], tf.math.divide_no_nan(1.0, curvature)[None]], 0),
+        )
+        return tf.nest.map_structure(lambda a, b: tf.where(keep, a, b), shifted, (steps, changes, inverse))
+
+    def direction(gradient, steps, changes, inverse):
+        q, alphas = gradient, []
+        for i in reversed(range(history)):
+            alphas.append(inverse[i] * tf.reduce_sum(steps[i] * q))
+            q -= alphas[-1] * changes[i]
+        square = tf.reduce_sum(tf.square(changes[-1]))
+        scale = tf.where(inverse[-1] > 0, tf.math.divide_no_nan(1.0, inverse[-1] * square), 1.0)
+        q *= scale
+        for i in range(history):
+            beta = inverse[i] * tf.reduce_sum(changes[i] * q)
+            q += (alphas[history - 1 - i] - beta) * steps[i]
+        return -q
+
+    def step(image, gradient, loss, state, evaluate):
+        steps, changes, inverse = remember(image, gradient, state)
+        count = state[-1]
+        towards = direction(gradient, steps, changes, inverse)
+        length = tf.math.divide_no_nan(1.0, tf.reduce_sum(tf.abs(gradient)))
+        size = learning_rate * tf.where(count == 0, tf.minimum(1.0, length), 1.0)
+        slope = tf.reduce_sum(gradient * towards)
+        if backtracking:
+
+            def too_long(size, tries):
+                worse = evaluate(image + size * towards) > loss + 1e-4 * size * slope
+                return tf.logical_and(tries < backtracking, worse)
+
+            size, _ = tf.while_loop(too_long, lambda size, tries: (size / 2, tries + 1), (size, tf.constant(0)))
+        return image + size * towards, (steps, changes, inverse, image, gradient, count + 1)
+
+    return Update(start, step)

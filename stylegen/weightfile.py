@@ -1,0 +1,135 @@
+"""Read a weights file of Keras, of any of its formats, into a model. Importing this imports Keras."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from stylegen.backend import keras
+from stylegen.errors import UserError
+from stylegen.graph import snake_case
+
+# (how the file calls a layer, its arrays still on the disk)
+Entry = tuple[str, list[h5py.Dataset]]
+
+
+def load_weights(model: keras.Model, path: str | Path, network: str) -> None:
+    """Fill a model from a file; a classifier in the file that the model lacks is passed over.
+
+    Understood, by content and not by name: HDF5 of Keras 1 and 2 (weights, or a whole model), `.weights.h5` of Keras 3
+    and `.keras`. Layers are matched by name where the file has all names, by order otherwise, as Keras does.
+
+    Args:
+        model: a functional model; all its layers must be in the file with the same shapes.
+        path: the file.
+        network: what the file ought to be for, in errors.
+
+    Raises:
+        UserError: not such a file, damaged, or of another network; the first layer that differs is named.
+    """
+    try:
+        with _opened(path) as file:
+            pairs, spare = _matched(model, file)
+            _compare(pairs, spare, f'{path}: not the weights of {network}')
+            for layer, (_, arrays) in pairs:
+                for variable, array in zip(_variables(layer), arrays, strict=True):
+                    variable.assign(np.asarray(array))
+                if hasattr(layer, 'finalize_state'):
+                    layer.finalize_state()
+    except (OSError, KeyError, zipfile.BadZipFile, RuntimeError) as error:
+        reason = ' '.join(str(error).split()) or type(error).__name__
+        raise UserError(
+            f'{path}: not a weights file of Keras (.h5, .weights.h5, .keras), or damaged: {reason}'
+        ) from error
+
+
+def _opened(path: str | Path) -> h5py.File:
+    if not zipfile.is_zipfile(path):
+        return h5py.File(path, 'r')
+    with zipfile.ZipFile(path) as archive:
+        return h5py.File(io.BytesIO(archive.read('model.weights.h5')), 'r')
+
+
+def _matched(model: keras.Model, file: h5py.File) -> tuple[list[tuple[keras.Layer, Entry | None]], list[Entry]]:
+    """Each layer that has weights with its entry, and the entries left over."""
+    group = file.get('model_weights', file)
+    if 'layer_names' in group.attrs or 'layer_names0' in group.attrs:
+        layers = [layer for layer in model.layers if layer.weights]
+        entries = [(name, arrays) for name, arrays in _keras2_entries(group) if arrays]
+        named = dict(entries)
+        if all(layer.name in named for layer in layers):
+            entries = [(layer.name, named.pop(layer.name)) for layer in layers] + list(named.items())
+        padded = entries + [None] * (len(layers) - len(entries))
+        return list(zip(layers, padded, strict=False)), entries[len(layers) :]
+    entries = dict(_keras3_entries(file))
+    if not entries:
+        raise KeyError('there are no layers in it')
+    pairs = []
+    for key, layer in _keras3_keys(model):
+        arrays = entries.pop(key, None)
+        pairs.append((layer, None if arrays is None else (key, arrays)))
+    return pairs, list(entries.items())
+
+
+def _compare(pairs: list[tuple[keras.Layer, Entry | None]], spare: list[Entry], complaint: str) -> None:
+    for layer, entry in pairs:
+        expected = [tuple(variable.shape) for variable in _variables(layer)]
+        if entry is None:
+            raise UserError(f'{complaint}: layer {layer.name} takes {_text(expected)}, the file has no such layer')
+        found = [array.shape for array in entry[1]]
+        if found != expected:
+            called = '' if entry[0] == layer.name else f' in its {entry[0]}'
+            raise UserError(
+                f'{complaint}: layer {layer.name} takes {_text(expected)}, the file has {_text(found)}{called}'
+            )
+    for name, arrays in spare:
+        if any(len(array.shape) > 2 for array in arrays):  # a classifier has matrices and vectors only
+            raise UserError(f'{complaint}: the file has a layer {name} of {_text([a.shape for a in arrays])} more')
+
+
+def _text(shapes: list[tuple]) -> str:
+    return ' and '.join('x'.join(map(str, shape)) or 'a scalar' for shape in shapes) or 'nothing'
+
+
+def _variables(layer: keras.Layer) -> list:
+    return layer.trainable_weights + layer.non_trainable_weights
+
+
+def _keras2_entries(group: h5py.Group) -> Iterator[Entry]:
+    for name in _names(group, 'layer_names'):
+        yield name, [group[name][weight] for weight in _names(group[name], 'weight_names')]
+
+
+def _names(group: h5py.Group, attribute: str) -> list[str]:
+    """A list of names; a long one is spread over `attribute`0, `attribute`1, ..."""
+    if attribute in group.attrs:
+        values = list(group.attrs[attribute])
+    else:
+        parts = [key for key in group.attrs if key.startswith(attribute)]
+        parts.sort(key=lambda key: int(key.removeprefix(attribute)))
+        values = [value for key in parts for value in group.attrs[key]]
+    return [value.decode() if isinstance(value, bytes) else value for value in values]
+
+
+def _keras3_entries(group: h5py.Group, path: str = '') -> Iterator[Entry]:
+    """Layers are kept as layers/<class>_<number>, nested models inside of theirs."""
+    for name, child in group.get('layers', {}).items():
+        variables = child.get('vars', {})
+        if variables:
+            yield f'{path}{name}', [variables[key] for key in sorted(variables, key=int)]
+        yield from _keras3_entries(child, f'{path}{name}/')
+
+
+def _keras3_keys(model: keras.Model, path: str = '') -> Iterator[tuple[str, keras.Layer]]:
+    counts: dict[str, int] = {}
+    for layer in model.layers:
+        kind = snake_case(type(layer).__name__)
+        number = counts[kind] = counts.get(kind, -1) + 1
+        key = f'{path}{kind}_{number}' if number else f'{path}{kind}'
+        if isinstance(layer, keras.Model):
+            yield from _keras3_keys(layer, f'{key}/')
+        elif layer.weights:
+            yield key, layer

@@ -1,0 +1,60 @@
+"""A folder that keeps a run's state, so that the same command goes on where it was interrupted."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stylegen.errors import UserError
+from stylegen.files import check_target, plain, replacing
+
+
+class Workdir:
+    """State of one run: arrays, and the settings they belong to. Every write is whole or does not happen.
+
+    Args:
+        folder: Made if missing.
+        settings: What the run was told, JSON-serialisable. State of other settings is refused.
+    """
+
+    def __init__(self, folder: str | os.PathLike, settings: Mapping[str, Any]):
+        self.folder = Path(folder)
+        self.settings = plain(settings)
+        self.path = self.folder / 'state.npz'
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f'cannot make the folder {folder} ({error.strerror}); give another --workdir') from None
+        check_target(self.path, ['.npz'])
+
+    def load(self) -> dict[str, np.ndarray] | None:
+        """The arrays saved last, or None where there are none.
+
+        Raises:
+            UserError: The state belongs to other settings, which are named, or cannot be read.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            with np.load(self.path, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            settings = json.loads(str(arrays.pop('settings')))
+        except Exception:
+            raise UserError(f'{self.path} is not a state of ours; remove it or give another --workdir') from None
+        if settings != self.settings:
+            names = sorted(k for k in {*settings, *self.settings} if settings.get(k) != self.settings.get(k))
+            told = ', '.join(f'{k} ({settings.get(k)} then, {self.settings.get(k)} now)' for k in names)
+            raise UserError(f'{self.folder} keeps a run with another {told}; give the same, or another --workdir')
+        return arrays
+
+    def save(self, **arrays: np.ndarray) -> None:
+        """Keeps the arrays in place of those before."""
+        with replacing(self.path) as beside, open(beside, 'wb') as file:
+            np.savez(file, settings=np.array(json.dumps(self.settings)), **arrays)
+
+    def clear(self) -> None:
+        """Forgets the state of a run that has ended."""
+        self.path.unlink(missing_ok=True)

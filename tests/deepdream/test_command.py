@@ -1,0 +1,215 @@
+"""The command as a person types it: what it prints, writes and refuses, with the embedded network."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylegen import files, images
+from stylegen.deepdream import __main__ as command
+from stylegen.deepdream.dream import dream
+from tests.conftest import photo
+
+QUICK = ['--steps=2', '--octaves=2', '--network=mini']
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images.save_image('photo.png', photo(64, 80))
+    return tmp_path
+
+
+def run(*args):
+    return command.main(['stylegen-deepdream', *args])
+
+
+def process(*args):
+    return subprocess.Popen(
+        [sys.executable, '-m', 'stylegen.deepdream', *args],
+        env=os.environ | {'PYTHONPATH': str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def wait_for(condition, seconds=90):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, 'waited in vain'
+        time.sleep(0.05)
+
+
+def test_without_arguments_it_dreams_on_the_picture_that_comes_along(folder):
+    ended = process('--size=96')
+    out, err = ended.communicate(timeout=120)
+    assert ended.returncode == 0, err
+    picture = np.asarray(Image.open('deepdream.png'))
+    original = images.load_image(command.DEFAULT_PICTURE, 96)
+    assert picture.shape == original.shape and np.abs(picture / 255 - original).mean() > 0.02
+    for word in ('picture ', 'network  ', 'layers ', 'sizes ', 'memory ', 'result   deepdream.png'):
+        assert word in out
+    assert 'loss' in err and 'left' in err
+    for noise in ('oneDNN', 'cuda', 'CUDA', 'absl', 'Warning', 'cpu_feature', 'E0000'):
+        assert noise not in err, err
+    assert run('--size=64', '--steps=0', '--quiet') == 0
+    assert Path('deepdream-2.png').exists() and np.array_equal(np.asarray(Image.open('deepdream.png')), picture)
+
+
+def test_help_and_import_do_without_tensorflow():
+    code = (
+        'import sys, stylegen\n'
+        'from stylegen.deepdream.__main__ import main\n'
+        'code = main(["stylegen-deepdream", "--help"])\n'
+        'heavy = {"tensorflow", "keras", "matplotlib", "scipy"} & set(sys.modules)\n'
+        'print("HEAVY", heavy); sys.exit(code)'
+    )
+    ended = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0 and 'HEAVY set()' in ended.stdout
+    for flag in ('--input', '--output', '--size', '--network', '--weights', '--layers', '--octaves', '--steps', '--seed',
+                 '--max_memory', '--jit', '--precision', '--workdir', '--debug', '--quiet', '--preset'):  # fmt: skip
+        assert f'  {flag}' in ended.stdout
+
+
+def test_the_library_gives_the_command_s_picture(folder):
+    assert run('--input=photo.png', '--output=out.png', '--quiet', *QUICK) == 0
+    expected = dream(images.load_image('photo.png'), network='mini', steps=2, octaves=2)
+    assert np.array_equal(images.load_image('out.png'), images.from_uint8(images.to_uint8(expected)))
+
+
+def test_a_result_carries_what_made_it(folder):
+    assert run('--input=photo.png', '--output=out.png', '--sidecar', '--seed=5', '--quiet', *QUICK) == 0
+    record = images.read_settings('out.png')
+    assert record == json.loads(Path('out.png.json').read_text())
+    assert record['program'] == 'stylegen.deepdream' and record['settings']['seed'] == 5
+    assert record['settings']['network'] == 'mini' and record['settings']['layers']
+    assert len(record['weights']['sha256']) == len(record['inputs']['photo.png']) == 64
+    assert {'tensorflow', 'keras', 'numpy', 'pillow'} == set(record['packages'])
+
+
+def test_size_alpha_mask_and_colour(folder):
+    rgba = np.dstack([images.to_uint8(photo(60, 90)), np.tile(np.arange(90, dtype=np.uint8), (60, 1))])
+    Image.fromarray(rgba, 'RGBA').save('alpha.png')
+    Image.fromarray(np.repeat(np.uint8([[0, 255]]), 45, 1).repeat(60, 0)).save('mask.png')
+    assert run('--input=alpha.png', '--output=out.png', '--mask=mask.png', '--color=luminance', '--quiet', *QUICK) == 0
+    result = np.asarray(Image.open('out.png'))
+    assert np.array_equal(result[..., 3], rgba[..., 3])
+    assert np.array_equal(result[:, :40, :3], rgba[:, :40, :3])
+    assert not np.array_equal(result[:, 50:, :3], rgba[:, 50:, :3])
+    assert run('--input=photo.png', '--output=small.jpg', '--size=48', '--quiet', *QUICK) == 0
+    assert images.load_image('small.jpg').shape == (38, 48, 3)
+
+
+def test_presets_set_what_is_not_typed():
+    flags = command.define_flags().parse(['x', '--preset=gordic', '--steps=3'])
+    settings = command.settings_of(flags)
+    assert (settings['network'], settings['steps'], settings['octave_scale']) == ('vgg16', 3, 1.8)
+    assert settings['layers'] == {'block4_conv3': 1.0}
+    flags = command.define_flags().parse(['x', '--preset=gordic', '--network=mini', '--max_memory=2GB'])
+    assert command.settings_of(flags)['layers'] is None and command.settings_of(flags)['max_memory'] == 2 << 30
+
+
+def test_lists(capsys):
+    assert run('--network=list') == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in ('mini', 'vgg16', 'inception_v3', 'convnext_tiny'))
+    assert run('--network=mini', '--layers=list') == 0
+    assert ['block4_conv2', '8', '256'] in [line.split() for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize(
+    'args, message',
+    [
+        (['--input=missing.jpg'], 'missing.jpg'),
+        (['--input=https://example.com/a.jpg'], 'download it first'),
+        (['--input=broken.jpg'], 'broken.jpg'),
+        (['--input=.'], 'is a folder'),
+        (['--input=photo.png', '--output=photo.png'], 'is the input itself'),
+        (['--output=out.xyz'], "suffix '.xyz'"),
+        (['--output=/proc/out.png'], '/proc/out.png'),
+        (['--output=no/such/out.png'], 'does not exist'),
+        (['--network=min'], "unknown network 'min'; did you mean mini"),
+        (['--network=mini', '--layers=block4_conv9'], 'block4_conv'),
+        (['--layers=block4_conv2:much'], 'LAYER:WEIGHT'),
+        (['--size=3'], 'enlarge it with --size'),
+        (['--preset=googel'], 'google'),
+        (['--max_memory=lots'], '4GB'),
+        (['--max_memory=1MB'], 'raise --max_memory'),
+        (['--network=vgg16'], '--weights='),
+        (['--mask=missing.png'], 'missing.png'),
+        (['--workdir=photo.png'], '--workdir'),
+    ],
+)
+def test_a_mistake_is_one_line_exit_code_2_and_no_file(args, message, capsys, folder):
+    Path('broken.jpg').write_bytes(b'\xff\xd8\xff\xe0 half a picture')
+    before = sorted(p.name for p in folder.iterdir())
+    assert run('--quiet', *args, *([] if any('network' in a for a in args) else ['--network=mini'])) == 2
+    err = capsys.readouterr().err
+    assert message in err and err.count('\n') == 1 and 'Traceback' not in err
+    assert sorted(p.name for p in folder.iterdir()) == before
+
+
+def test_an_overflow_keeps_the_last_good_picture(capsys):
+    layers = '--layers=block4_conv2:1e39'
+    assert run('--input=photo.png', '--output=out.png', '--quiet', layers, '--network=mini') == 1
+    err = capsys.readouterr().err
+    assert 'block4_conv2 is not finite at step 0' in err and 'out.png' in err and err.count('\n') == 1
+    assert images.load_image('out.png').shape == (64, 80, 3)
+
+
+def test_a_full_disk_loses_neither_the_result_nor_the_earlier_file(capsys, folder, monkeypatch):
+    Path('out.png').write_bytes(b'earlier')
+    refuge = folder / 'refuge'
+    refuge.mkdir()
+    monkeypatch.setattr('tempfile.tempdir', str(refuge))
+    save = images.save_image
+
+    def full(path, *args, **kwargs):
+        if Path(path).parent != refuge:
+            raise files.DiskFull(28, 'the disk is full', str(path))
+        return save(path, *args, **kwargs)
+
+    monkeypatch.setattr(images, 'save_image', full)
+    assert run('--input=photo.png', '--output=out.png', '--quiet', *QUICK) == 1
+    assert 'the disk is full' in (err := capsys.readouterr().err) and str(refuge / 'out.png') in err
+    assert Path('out.png').read_bytes() == b'earlier' and images.load_image(refuge / 'out.png').shape == (64, 80, 3)
+
+
+def test_ctrl_c_saves_the_dream_so_far(folder):
+    running = process('--input=photo.png', '--output=out.png', '--steps=100000', '--network=mini', '--workdir=run')
+    seen = ''
+    while 'step' not in seen:
+        seen += running.stderr.read(1)
+        assert running.poll() is None, seen
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130 and 'the dream so far is in out.png' in out and 'Traceback' not in err
+    assert images.load_image('out.png').shape == (64, 80, 3)
+    assert not np.array_equal(images.load_image('out.png'), images.load_image('photo.png'))
+    assert Path('run/state.npz').exists()
+
+
+def test_a_killed_run_goes_on_and_ends_as_if_never_killed(folder, monkeypatch):
+    args = ['--input=photo.png', '--steps=400', '--octaves=2', '--network=mini', '--quiet']
+    code = (
+        'import sys; from stylegen.deepdream import __main__ as command; command.SAVE_SECONDS = 0\n'
+        'sys.exit(command.main(sys.argv))'
+    )
+    killed = subprocess.Popen(
+        [sys.executable, '-c', code, *args, '--output=out.png', '--workdir=run'],
+        env=os.environ | {'PYTHONPATH': str(ROOT)},
+    )
+    wait_for(Path('run/state.npz').exists)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL and not Path('out.png').exists()
+    assert run(*args, '--output=out.png', '--workdir=run', '--seed=1') == 2  # another seed is another run
+    assert run(*args, '--output=out.png', '--workdir=run') == 0
+    assert run(*args, '--output=whole.png') == 0
+    assert np.array_equal(images.load_image('out.png'), images.load_image('whole.png'))
+    assert not Path('run/state.npz').exists()

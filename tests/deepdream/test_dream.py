@@ -1,0 +1,194 @@
+"""What a dream must be, whatever it shows: exact at 0 steps, rising, masked, coloured, repeatable, resumable."""
+
+import numpy as np
+import pytest
+
+from stylegen import color, images
+from stylegen.deepdream import DreamStep, Start, dream
+from stylegen.deepdream.dream import plan
+from stylegen.errors import UserError
+from stylegen.optimize import NonFiniteLoss
+from tests.conftest import photo
+
+FAST = {'layers': {'b': 1.0}, 'octaves': 3, 'steps': 4, 'octave_scale': 1.3}
+
+
+def dreamt(tiny, image, **options):
+    return dream(image, network=tiny, **FAST | options)
+
+
+@pytest.mark.parametrize('shape', [(32, 32), (41, 67), (33, 200)])
+@pytest.mark.parametrize('octaves', [1, 2, 5])
+def test_0_steps_give_the_picture_back(shape, octaves, tiny):
+    sharp = np.random.default_rng(0).random((*shape, 3), np.float32)  # noise: nothing survives a resize unless carried
+    assert np.abs(dreamt(tiny, sharp, octaves=octaves, steps=0) - sharp).max() <= 1e-5
+
+
+def test_detail_carried_as_google_does_equals_the_residual_form():
+    """x_k = b_k + up(x_{k+1} - b_{k+1}) against x_k = up(x_{k+1}) + (b_k - up(b_{k+1})), with equal changes."""
+    rng = np.random.default_rng(0)
+    image = photo(61, 90)
+    sizes = [(31, 46), (43, 64), (61, 90)]
+    bases = [images.resize(image, size) for size in sizes]
+    changes = [rng.normal(0, 0.05, base.shape).astype(np.float32) for base in bases]
+    carried = residual = bases[0] + changes[0]
+    for below, base, change in zip(bases, bases[1:], changes[1:], strict=False):
+        size = base.shape[:2]
+        carried = base + images.resize(carried - below, size) + change
+        residual = images.resize(residual, size) + (base - images.resize(below, size)) + change
+    assert np.allclose(carried, residual, atol=1e-5)
+
+
+def test_activity_rises_in_every_octave(tiny):
+    losses: dict[int, list] = {}
+    dreamt(tiny, photo(64, 64), steps=30, step_size=0.002,
+           callback=lambda s: losses.setdefault(s.octave, []).append(-sum(s.losses.values())))  # fmt: skip
+    assert sorted(losses) == [0, 1, 2]
+    assert all(values[-1] > values[0] for values in losses.values())
+
+
+def test_steps_tell_where_the_dream_is(tiny):
+    told: list[DreamStep] = []
+    image = photo(60, 70)
+    result = dreamt(tiny, image, callback=told.append)
+    assert [s.octave for s in told] == sorted(s.octave for s in told) and told[-1].octaves == 3
+    assert all(s.steps == 4 and s.picture().shape == image.shape for s in told)
+    assert told[-1].work == told[-1].all_work and np.allclose(told[-1].picture(), result, atol=1e-6)
+    with pytest.raises(AttributeError):
+        told[0].step = 3
+
+
+def test_seeds_repeat_and_differ(tiny):
+    image = photo(48, 60)
+    one, again, other = (dreamt(tiny, image, seed=seed) for seed in (1, 1, 2))
+    assert np.array_equal(one, again)
+    assert np.abs(one - other).max() > 1e-3
+
+
+def test_several_pictures_with_one_network_equal_each_alone(tiny):
+    pictures = [photo(40, 40, 1), photo(52, 37, 2)]
+    together = [dreamt(tiny, picture) for picture in pictures]
+    alone = [dreamt(type(tiny)(), picture) for picture in pictures]
+    assert all(np.array_equal(a, b) for a, b in zip(together, alone, strict=True))
+
+
+def test_one_trace_serves_all_octaves(tiny):
+    dreamt(tiny, photo(64, 80), octaves=4)
+    assert tiny.traces == 1
+
+
+@pytest.mark.parametrize('stop', [1, 5, 9])
+def test_a_resumed_dream_ends_as_the_uninterrupted_one(stop, tiny):
+    image, told = photo(56, 60), []
+
+    def interrupt(step):
+        told.append(step)
+        if len(told) == stop:
+            raise KeyboardInterrupt
+
+    whole = dreamt(tiny, image)
+    with pytest.raises(KeyboardInterrupt):
+        # one step at a time, so that the stop falls inside an octave
+        from stylegen import optimize
+
+        original, optimize.SECONDS_PER_CALL = optimize.SECONDS_PER_CALL, 0.0
+        try:
+            dreamt(tiny, image, callback=interrupt)
+        finally:
+            optimize.SECONDS_PER_CALL = original
+    last = told[-1]
+    assert (last.octave, last.step) == ((stop - 1) // 4, (stop - 1) % 4 + 1)
+    assert np.array_equal(dreamt(tiny, image, start=Start(last.octave, last.step, last.image)), whole)
+
+
+def test_a_mask_keeps_the_outside_bit_for_bit_and_fades(tiny):
+    image = photo(40, 60)
+    mask = np.zeros((40, 60), np.float32)
+    mask[:, 20:40], mask[:, 40:] = 0.5, 1.0
+    free, masked = dreamt(tiny, image), dreamt(tiny, image, mask=mask)
+    assert np.array_equal(masked[:, :20], image[:, :20])
+    assert np.abs(free[:, :20] - image[:, :20]).max() > 0.01  # the control: without a mask it does change
+    assert np.allclose(masked[:, 40:], free[:, 40:], atol=1e-6)
+    assert np.allclose(masked[:, 20:40] - image[:, 20:40], (free - image)[:, 20:40] / 2, atol=1e-6)
+
+
+def test_luminance_keeps_the_chroma(tiny):
+    image = photo(40, 60) * 0.6 + 0.2
+    result = dreamt(tiny, image, color='luminance')
+    chroma = lambda x: x - color.luminance(x)  # noqa: E731
+    assert np.abs(result - image).max() > 0.01
+    assert np.allclose(chroma(result), chroma(image), atol=1e-5)
+    assert np.abs(chroma(dreamt(tiny, image)) - chroma(image)).max() > 0.01
+
+
+def test_keep_chroma_stays_in_range_and_keeps_the_hue():
+    rng = np.random.default_rng(0)
+    bright, saturated = rng.random((2, 20, 20, 3), np.float32)
+    result = color.keep_chroma(bright, saturated)
+    assert result.min() >= 0 and result.max() <= 1
+    assert np.allclose(color.luminance(result), color.luminance(bright), atol=1e-5)
+    old, new = saturated - color.luminance(saturated), result - color.luminance(result)
+    cosine = (old * new).sum(-1) / np.maximum(np.linalg.norm(old, axis=-1) * np.linalg.norm(new, axis=-1), 1e-9)
+    assert (cosine[np.linalg.norm(new, axis=-1) > 1e-3] > 0.999).all()
+
+
+def test_negative_weights_calm_a_layer(tiny):
+    image = photo(40, 40)
+    activity = lambda x: float((tiny(x[None])['b'] ** 2).numpy().mean())  # noqa: E731
+    assert activity(dreamt(tiny, image, layers={'b': -1.0})) < activity(image) < activity(dreamt(tiny, image))
+
+
+def test_tiles_are_planned_from_the_memory_allowed(tiny):
+    shape = (600, 800)
+    roomy = plan(tiny, shape, 3, 1.4, 4e9)
+    assert roomy.tile == 0 and roomy.sizes[-1] == shape and roomy.memory < 4e9
+    tight = plan(tiny, shape, 3, 1.4, 1e8)
+    assert 0 < tight.tile < 600 and tight.tile % 2 == 0 and tight.memory <= 1e8
+    with pytest.raises(UserError, match='raise --max_memory or give a smaller --size'):
+        plan(tiny, shape, 3, 1.4, 1e6)
+    with pytest.raises(UserError, match='smallest tile'):
+        plan(tiny, (100, 100), 1, 1.4, 100 * 100 * 144 + 1000)
+
+
+def test_a_tiled_dream_is_a_dream(tiny):
+    image = photo(90, 120)
+    memory = 90 * 120 * 144 + 48 * 48 * tiny.bytes_per_pixel
+    assert plan(tiny, (90, 120), 3, 1.3, memory).tile == 48
+    tiled, whole = dreamt(tiny, image, max_memory=memory, steps=10), dreamt(tiny, image, steps=10)
+    assert 0.8 < np.abs(tiled - image).mean() / np.abs(whole - image).mean() < 1.25
+
+
+def test_octaves_never_fall_under_what_the_network_takes(tiny):
+    sizes = plan(tiny, (70, 100), 10, 1.4).sizes
+    assert len(sizes) == 3 and min(sizes[0]) >= 32  # 36, 50 and 70 high
+    with pytest.raises(UserError, match='at least 4 pixels a side'):
+        dreamt(tiny, photo(3, 40))
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        ({'color': 'lumiance'}, "unknown color 'lumiance'; did you mean luminance"),
+        ({'octaves': 0}, 'at least one octave'),
+        ({'octave_scale': 1.0}, 'octave scale above 1'),
+        ({'steps': -1}, '0 steps or more'),
+        ({'mask': np.ones((5, 5), np.float32)}, 'the mask is 5 x 5, the picture 40 x 40'),
+    ],
+)
+def test_mistakes_are_told(options, message, tiny):
+    with pytest.raises(UserError, match=message):
+        dreamt(tiny, photo(40, 40), **options)
+
+
+def test_pictures_that_are_not_finite_or_not_rgb_are_refused(tiny):
+    for wrong in (np.full((40, 40, 3), np.nan), np.zeros((40, 40)), np.zeros((40, 40, 4))):
+        with pytest.raises(ValueError, match='expected a finite picture'):
+            dreamt(tiny, wrong)
+
+
+def test_an_overflow_names_the_layer_and_keeps_the_picture(tiny):
+    image = photo(40, 40)
+    with pytest.raises(NonFiniteLoss) as caught:
+        dreamt(tiny, image, layers={'b': 1e39})
+    assert caught.value.term == 'b' and caught.value.picture.shape == image.shape
+    assert np.isfinite(caught.value.picture).all()

@@ -1,0 +1,130 @@
+"""Flags, names and exit codes that all programs share, tried on a program of no work."""
+
+import pytest
+
+from stylegen import cli
+from stylegen.errors import UserError
+
+
+def pretend(*, size: int = 7, color: str = 'free', ratio: float = 1.5, name: str | None = None):
+    """Stands for the function that does the work."""
+
+
+def define():
+    flags = cli.Flags('Pretends to work.', pretend)
+    flags.group('Pictures')
+    flags.integer('size', 'longest side', lower_bound=1)
+    flags.choice('color', 'which colours', ('free', 'luminance'))
+    flags.group('Other')
+    flags.number('ratio', 'of one to the other')
+    flags.string('name', 'how it is called')
+    flags.talk()
+    return flags
+
+
+def run(*args, work=lambda flags: None):
+    return cli.run('pretend', define, work, ['pretend', *args])
+
+
+def test_flags_reach_the_work_with_the_defaults_of_its_signature():
+    seen = []
+    assert run('--color=luminance', '--ratio', '2', work=seen.append) == 0
+    assert (seen[0].size, seen[0].color, seen[0].ratio, seen[0].name) == (7, 'luminance', 2.0, None)
+
+
+@pytest.mark.parametrize('flag', ['--help', '-h', '--helpfull'])
+def test_help_lists_groups_defaults_and_choices_and_nothing_of_absl(flag, capsys):
+    assert run(flag) == 0
+    out = capsys.readouterr().out
+    assert out.index('Pictures:') < out.index('--size=') < out.index('Other:') < out.index('Messages:')
+    for text in ('longest side [7]', '(free|luminance) [free]', '[1.5]', '--quiet'):
+        assert text in out
+    assert not any(word in out for word in ('None', 'absl', 'verbosity', 'flagfile', 'logtostderr'))
+
+
+@pytest.mark.parametrize(
+    'args, message',
+    [
+        (['--sise=3'], "pretend: unknown flag 'sise'; did you mean size?"),
+        (['--size=big'], '--size'),
+        (['--size=0'], '--size'),
+        (['--color=green'], 'free|luminance'),
+        (['photo.jpg'], "unexpected argument 'photo.jpg'; flags are typed --name=value"),
+        (['--name'], 'name'),
+    ],
+)
+def test_a_wrong_flag_is_one_line_and_exit_code_2(args, message, capsys):
+    assert run(*args) == 2
+    out, err = capsys.readouterr()
+    assert message in err and err.count('\n') == 1 and out == ''
+
+
+@pytest.mark.parametrize(
+    'error, code, message',
+    [
+        (UserError('give a picture'), 2, 'pretend: give a picture'),
+        (KeyboardInterrupt(), 130, 'pretend: stopped'),
+        (ValueError('odd\nthing'), 1, 'ValueError: odd thing (an error of ours; --debug shows where)'),
+        (MemoryError(), 1, 'out of memory; give a smaller --max_memory or --size'),
+        (OSError('the disk is full'), 1, 'pretend: the disk is full'),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_an_exit_code(error, code, message, capsys):
+    def work(flags):
+        raise error
+
+    assert run(work=work) == code
+    err = capsys.readouterr().err
+    assert message in err and err.count('\n') == 1
+
+
+def test_debug_shows_the_traceback(capsys, monkeypatch):
+    monkeypatch.setenv('STYLEGEN_DEBUG', '')  # put back afterwards
+
+    def work(flags):
+        raise ValueError('odd')
+
+    assert run('--debug', work=work) == 1
+    assert 'Traceback' in capsys.readouterr().err
+
+
+def test_a_free_name_overwrites_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for expected in ('dream.png', 'dream-2.png', 'dream-3.png'):
+        path = cli.free_name('dream.png')
+        assert str(path) == expected
+        path.touch()
+
+
+def test_a_result_that_cannot_be_saved_is_kept_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+
+    def save(path):
+        if path.parent != tmp_path:
+            raise OSError('the disk is full')
+        path.write_text('result')
+        return path
+
+    with pytest.raises(OSError, match='the disk is full; the result is kept in'):
+        cli.save_somewhere(save, tmp_path / 'gone' / 'out.png')
+    assert (tmp_path / 'out.png').read_text() == 'result'
+
+
+def test_layers_are_read_with_their_weights():
+    assert cli.parse_layers('a:1, b:-0.5,c') == {'a': 1.0, 'b': -0.5, 'c': 1.0}
+
+
+@pytest.mark.parametrize('text', ['a:x', ':1', 'a:1,a:2', '', ' , ', 'a:nan', 'a:inf'])
+def test_other_layers_are_refused(text):
+    with pytest.raises(UserError, match='--layers'):
+        cli.parse_layers(text)
+
+
+def test_progress_shows_the_loss_and_the_time_left(capsys):
+    bar = cli.Progress(2.0)
+    bar.to(1.0, 'octave 1/2', loss=-1.23456)
+    bar.close()
+    err = capsys.readouterr().err
+    assert 'octave 1/2' in err and 'loss -1.235' in err and '50%' in err and 'left' in err
+    cli.Progress(1.0, quiet=True).close()
+    assert capsys.readouterr().err == ''

@@ -1,0 +1,494 @@
+"""Reading pictures of every kind, and what is said about those that cannot be read."""
+
+import hashlib
+import io
+import os
+import shutil
+import struct
+import tempfile
+import threading
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from stylegen import decoding, files, images
+from stylegen.errors import UserError
+from stylegen.images import load_image, load_picture
+from tests.icc_profiles import black_only_cmyk, described, linear_grey, near_srgb, ordinary_user, swapped_srgb
+
+RNG = np.random.default_rng(0)
+RGB = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+GREY = np.tile(np.arange(256, dtype=np.uint8), (4, 1))
+
+
+def saved(tmp_path, array, name, mode=None, **options):
+    image = array if isinstance(array, Image.Image) else Image.fromarray(array)
+    image = image if mode is None else image.convert(mode)
+    image.save(tmp_path / name, **options)
+    return tmp_path / name
+
+
+def smooth():
+    y, x = np.mgrid[0:40, 0:60]
+    return np.stack([x * 4, y * 6, (x + y) * 2], -1).astype(np.uint8)
+
+
+def as_bytes(path, **options):
+    pixels = load_image(path, **options)
+    assert pixels.dtype == np.float32
+    assert pixels.ndim == 3
+    assert pixels.min() >= 0
+    assert pixels.max() <= 1
+    assert pixels.flags.c_contiguous
+    return np.rint(pixels * 255).astype(int)
+
+
+# ---- kinds of files and colours
+
+
+@pytest.mark.parametrize(
+    'name', ['a.png', 'a.tif', 'a.bmp', 'a.ppm', 'lossless.webp', 'a.jpg', 'a.jp2', 'unnamed', 'liar.jpg']
+)
+def test_colour_files(tmp_path, name):
+    formats = {'unnamed': 'PNG', 'liar.jpg': 'PNG'}
+    options = {'format': formats[name]} if name in formats else {}
+    options |= {'lossless': True} if name == 'lossless.webp' else {}
+    lossy = name == 'a.jpg'
+    array = smooth() if lossy else RGB
+    path = saved(tmp_path, array, name, **options)
+    assert np.abs(as_bytes(path) - array).max() <= (12 if lossy else 0)
+
+
+def test_picture_says_where_it_came_from(tmp_path):
+    path = saved(tmp_path, RGB, 'a.png')
+    picture = load_picture(path)
+    assert picture.path == str(path)
+    assert picture.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert picture.alpha is None
+    np.testing.assert_array_equal(load_image(str(path)), picture.pixels)
+    with pytest.raises(AttributeError):
+        picture.path = 'other'
+
+
+@pytest.mark.parametrize('name', ['a.png', 'a.tif', 'a.bmp', 'a.gif'])
+def test_every_grey(tmp_path, name):
+    np.testing.assert_array_equal(as_bytes(saved(tmp_path, GREY, name)), np.repeat(GREY[..., None], 3, 2))
+
+
+def test_one_bit(tmp_path):
+    bits = RGB[..., 0] > 127
+    for name in ('a.png', 'a.tif'):
+        np.testing.assert_array_equal(as_bytes(saved(tmp_path, bits, name))[..., 1], 255 * bits)
+
+
+def test_palette(tmp_path):
+    image = Image.fromarray(RGB).quantize(64)
+    for name in ('a.png', 'a.gif', 'a.bmp', 'a.tif'):
+        np.testing.assert_array_equal(as_bytes(saved(tmp_path, image, name)), np.asarray(image.convert('RGB')))
+
+
+def test_palette_with_transparency(tmp_path):
+    image = Image.new('P', (4, 1))
+    image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 9, 9])
+    image.putdata([0, 1, 2, 3])
+    for name, transparency, alpha in [
+        ('a.png', bytes([0, 128, 255]), [0, 128, 255, 255]),
+        ('b.png', 1, [255, 0, 255, 255]),
+        ('a.gif', 2, [255, 255, 0, 255]),
+    ]:
+        picture = load_picture(saved(tmp_path, image, name, transparency=transparency))
+        np.testing.assert_array_equal(np.rint(picture.alpha * 255), [alpha])
+        expected = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 9, 9]])
+        shown = expected if name != 'a.gif' else np.delete(expected, 2, 0)
+        seen = np.rint(picture.pixels[0] * 255)
+        np.testing.assert_array_equal(seen if name != 'a.gif' else np.delete(seen, 2, 0), shown)
+
+
+def test_one_transparent_colour(tmp_path):
+    array = np.array([[[1, 2, 3], [200, 100, 50]]], np.uint8)
+    picture = load_picture(saved(tmp_path, array, 'a.png', transparency=(1, 2, 3)))
+    np.testing.assert_array_equal(picture.alpha, [[0, 1]])
+    np.testing.assert_array_equal(np.rint(picture.pixels * 255), array)
+    picture = load_picture(saved(tmp_path, array[..., 0], 'b.png', transparency=200))
+    np.testing.assert_array_equal(picture.alpha, [[1, 0]])
+
+
+@pytest.mark.parametrize('name', ['a.png', 'a.tif', 'a.webp'])
+def test_alpha_is_kept_aside_and_colours_under_it_as_they_are(tmp_path, name):
+    array = RNG.integers(0, 256, (9, 8, 4), dtype=np.uint8)
+    array[:4, :, 3] = 0
+    options = {'lossless': True, 'exact': True} if name == 'a.webp' else {}
+    picture = load_picture(saved(tmp_path, array, name, **options))
+    np.testing.assert_array_equal(np.rint(picture.pixels * 255), array[..., :3])
+    np.testing.assert_array_equal(np.rint(picture.alpha * 255), array[..., 3])
+    assert picture.alpha.dtype == np.float32
+    small = load_picture(tmp_path / name, size=4)
+    assert (small.alpha.shape, small.pixels.shape) == ((4, 4), (4, 4, 3))
+
+
+def test_grey_with_alpha(tmp_path):
+    array = RNG.integers(0, 256, (9, 8, 2), dtype=np.uint8)
+    picture = load_picture(saved(tmp_path, Image.fromarray(array, 'LA'), 'a.png'))
+    np.testing.assert_array_equal(np.rint(picture.pixels * 255), np.repeat(array[..., :1], 3, 2))
+    np.testing.assert_array_equal(np.rint(picture.alpha * 255), array[..., 1])
+
+
+def png16(array):
+    """A 16-bit PNG of grey (HxW) or RGB (HxWx3), by hand."""
+
+    def chunk(kind, data):
+        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+
+    kind = 0 if array.ndim == 2 else 2
+    rows = b''.join(b'\0' + row.astype('>u2').tobytes() for row in array)
+    header = struct.pack('>IIBBBBB', array.shape[1], array.shape[0], 16, kind, 0, 0, 0)
+    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + chunk(b'IDAT', zlib.compress(rows, 1)) + chunk(b'IEND', b'')
+
+
+def tiff(array, order, kind=1):
+    """An uncompressed grey TIFF of 16 or 32 bits, by hand; `kind` is SampleFormat."""
+    array = array.astype(array.dtype.newbyteorder(order))
+    data = array.tobytes()
+    bits = array.dtype.itemsize * 8
+    tags = [(256, array.shape[1]), (257, array.shape[0]), (258, bits), (259, 1), (262, 1), (273, 8), (277, 1)]
+    tags += [(278, array.shape[0]), (279, len(data)), (339, kind)]
+    pack = lambda *v: struct.pack(order + v[0], *v[1:])  # noqa: E731
+    entries = b''.join(pack('HHII', tag, 4, 1, value) for tag, value in tags)
+    return (
+        {'<': b'II', '>': b'MM'}[order]
+        + pack('HI', 42, 8 + len(data))
+        + data
+        + pack('H', len(tags))
+        + entries
+        + bytes(4)
+    )
+
+
+def test_sixteen_bit_grey_keeps_every_value(tmp_path):
+    every = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    for name, data in {'a.png': png16(every), 'l.tif': tiff(every, '<'), 'b.tif': tiff(every, '>')}.items():
+        (tmp_path / name).write_bytes(data)
+        pixels = load_image(tmp_path / name)
+        np.testing.assert_array_equal(np.rint(pixels.astype(float) * 65535), np.repeat(every[..., None], 3, 2))
+
+
+def test_sixteen_bit_colour_is_read_to_a_byte(tmp_path):
+    array = RNG.integers(0, 65536, (7, 6, 3), dtype=np.uint16)
+    (tmp_path / 'a.png').write_bytes(png16(array))
+    assert np.abs(load_image(tmp_path / 'a.png') - array / 65535).max() <= 1 / 255
+
+
+@pytest.mark.parametrize(
+    ('values', 'kind', 'expected'),
+    [
+        (np.float32([0, 0.25, 1]), 3, [0, 0.25, 1]),
+        (np.float32([0, 51, 255]), 3, [0, 0.2, 1]),
+        (np.float32([-1, 0, 3]), 3, [0, 0.25, 1]),
+        (np.float32([np.nan, 0.25, 1]), 3, [0, 0.25, 1]),
+        (np.float32([0.5, 0.5, 0.5]), 3, [0.5, 0.5, 0.5]),
+        (np.float32([-2, -2, -2]), 3, [0, 0, 0]),
+        (np.int32([0, 51, 255]), 2, [0, 0.2, 1]),
+        (np.int32([0, 13107, 65535]), 2, [0, 0.2, 1]),
+        (np.int32([-100000, 0, 300000]), 2, [0, 0.25, 1]),
+    ],
+)
+def test_wide_grey(tmp_path, values, kind, expected):
+    (tmp_path / 'a.tif').write_bytes(tiff(values[None], '<', kind))
+    np.testing.assert_allclose(load_image(tmp_path / 'a.tif')[0, :, 0], expected, atol=1e-6)
+
+
+def test_cmyk(tmp_path):
+    array = np.zeros((16, 32, 4), np.uint8)
+    array[:, :16, 0] = 255  # cyan
+    array[:, 16:, 3] = 255  # black
+    image = Image.fromarray(array, 'CMYK')
+    for name in ('a.jpg', 'a.tif'):  # Pillow's JPEG is inverted with Adobe's marker, as Photoshop's is
+        seen = as_bytes(saved(tmp_path, image, name))
+        np.testing.assert_allclose(seen[8, 4], [0, 255, 255], atol=2)
+        np.testing.assert_allclose(seen[8, 28], [0, 0, 0], atol=2)
+
+
+def test_lab(tmp_path):
+    for lab, grey in [((255, 128, 128), 255), ((137, 128, 128), 128), ((0, 128, 128), 0)]:
+        path = saved(tmp_path, Image.new('LAB', (2, 2), lab), 'a.tif')
+        np.testing.assert_allclose(as_bytes(path), grey, atol=3)
+
+
+def test_first_picture_of_many(tmp_path):
+    pages = [Image.new('RGB', (5, 5), (value, 0, 0)) for value in (10, 200)]
+    for name in ('a.gif', 'a.tif'):
+        path = saved(tmp_path, pages[0], name, save_all=True, append_images=pages[1:])
+        assert as_bytes(path).shape == (5, 5, 3)
+        assert as_bytes(path)[0, 0, 0] == 10
+
+
+# ---- orientation and colour management
+
+ASYMMETRIC = np.arange(6, dtype=np.uint8).reshape(2, 3) * 40
+UPRIGHT = {
+    1: ASYMMETRIC,
+    2: [[80, 40, 0], [200, 160, 120]],
+    3: [[200, 160, 120], [80, 40, 0]],
+    4: [[120, 160, 200], [0, 40, 80]],
+    5: [[0, 120], [40, 160], [80, 200]],
+    6: [[120, 0], [160, 40], [200, 80]],
+    7: [[200, 80], [160, 40], [120, 0]],
+    8: [[80, 200], [40, 160], [0, 120]],
+    9: ASYMMETRIC,
+}
+
+
+@pytest.mark.parametrize('orientation', list(UPRIGHT))
+def test_orientation(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for name in ('a.png', 'a.tif', 'a.webp'):
+        options = {'lossless': True} if name == 'a.webp' else {}
+        alpha = Image.fromarray(255 - ASYMMETRIC)
+        rgba = Image.merge('RGBA', [Image.fromarray(ASYMMETRIC)] * 3 + [alpha])
+        picture = load_picture(saved(tmp_path, rgba, name, exif=exif, exact=True, **options))
+        np.testing.assert_array_equal(np.rint(picture.pixels[..., 0] * 255), UPRIGHT[orientation])
+        np.testing.assert_array_equal(np.rint(picture.alpha * 255), 255 - np.array(UPRIGHT[orientation]))
+    blocks = np.kron(ASYMMETRIC, np.ones((8, 8), np.uint8))
+    seen = as_bytes(saved(tmp_path, blocks, 'a.jpg', exif=exif, quality=95))[4::8, 4::8, 0]
+    np.testing.assert_allclose(seen, UPRIGHT[orientation], atol=2)
+
+
+def test_size_is_that_of_the_upright_picture(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = saved(tmp_path, RGB, 'a.jpg', exif=exif)
+    assert load_image(path, size=15).shape == (15, 10, 3)
+
+
+def test_broken_exif_does_not_spoil_the_picture(tmp_path):
+    path = saved(tmp_path, RGB, 'a.png', exif=b'Exif\0\0MM\0*\xff\xff\xff\xff garbage')
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        np.testing.assert_array_equal(as_bytes(path), RGB)
+
+
+def test_profile_is_converted(tmp_path):
+    profile = swapped_srgb()
+    assert described(profile) == 'RGB'
+    swapped = RGB[..., [1, 0, 2]]
+    for name in ('a.png', 'a.tif'):
+        seen = as_bytes(saved(tmp_path, RGB, name, icc_profile=profile))
+        assert np.abs(seen - swapped).max() <= 2
+    rgba = np.dstack([RGB, RGB[..., 0]])
+    picture = load_picture(saved(tmp_path, rgba, 'a.png', icc_profile=profile))
+    assert np.abs(picture.pixels * 255 - swapped).max() <= 2
+    np.testing.assert_array_equal(np.rint(picture.alpha * 255), RGB[..., 0])
+    palette = Image.fromarray(RGB).quantize(16)
+    seen = as_bytes(saved(tmp_path, palette, 'p.png', icc_profile=profile))
+    assert np.abs(seen - np.asarray(palette.convert('RGB'))[..., [1, 0, 2]]).max() <= 2
+
+
+def test_grey_profile_is_converted(tmp_path):
+    assert described(linear_grey()) == 'GRAY'
+    seen = as_bytes(saved(tmp_path, np.uint8([[0, 55, 128, 255]]), 'a.png', icc_profile=linear_grey()))
+    np.testing.assert_allclose(seen[0, :, 0], [0, 128, 188, 255], atol=2)  # the sRGB curve
+    assert np.ptp(seen, axis=2).max() <= 1
+
+
+def test_cmyk_profile_is_converted(tmp_path):
+    assert described(black_only_cmyk()) == 'CMYK'
+    image = Image.fromarray(np.uint8([[[255, 255, 0, 0], [0, 0, 0, 255]]]), 'CMYK')
+    seen = as_bytes(saved(tmp_path, image, 'a.tif', icc_profile=black_only_cmyk()))
+    np.testing.assert_allclose(seen[0], [[255, 255, 255], [0, 0, 0]], atol=3)
+
+
+def test_srgb_profile_changes_nothing(tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
+    for array in (RGB, GREY):
+        seen = as_bytes(saved(tmp_path, array, 'a.png', icc_profile=profile))
+        np.testing.assert_array_equal(seen, array if array.ndim == 3 else np.repeat(array[..., None], 3, 2))
+
+
+def test_profile_as_good_as_srgb_changes_nothing(tmp_path):
+    profile = near_srgb()
+    source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile('sRGB')
+    moved = np.asarray(ImageCms.profileToProfile(Image.fromarray(RGB), source, target, 1), int) - RGB
+    assert 0 < np.abs(moved).max() <= 2  # so that there is something to leave alone
+    np.testing.assert_array_equal(as_bytes(saved(tmp_path, RGB, 'a.png', icc_profile=profile)), RGB)
+
+
+def test_broken_or_foreign_profile_is_ignored(tmp_path):
+    cut = swapped_srgb()[:200]
+    for profile in (b'nonsense', cut, linear_grey(), black_only_cmyk()):
+        np.testing.assert_array_equal(as_bytes(saved(tmp_path, RGB, 'a.png', icc_profile=profile)), RGB)
+    cmyk = Image.new('CMYK', (2, 2), (255, 0, 0, 0))
+    assert as_bytes(saved(tmp_path, cmyk, 'a.tif', icc_profile=swapped_srgb()))[0, 0].tolist() == [0, 255, 255]
+
+
+# ---- sizes
+
+
+def test_size(tmp_path):
+    path = saved(tmp_path, RGB, 'a.png')
+    assert load_image(path, size=15).shape == (10, 15, 3)
+    assert load_image(path, size=60).shape == (40, 60, 3)
+    noisy = as_bytes(path, size=47)  # no overshoot
+    assert noisy.shape == (31, 47, 3)
+    assert load_image(saved(tmp_path, RGB[:1, :1], 'b.png'), size=5).shape == (5, 5, 3)
+    strip = saved(tmp_path, np.zeros((20, 10000, 3), np.uint8), 'c.png')
+    assert load_image(strip).shape == (20, 10000, 3)
+    assert load_image(strip, size=100).shape == (1, 100, 3)
+
+
+def test_size_refused(tmp_path):
+    path = saved(tmp_path, RGB, 'a.png')
+    for size in (0, -3):
+        with pytest.raises(UserError, match='at least 1 pixel'):
+            load_image(path, size=size)
+    with pytest.raises(UserError, match='250 million'):
+        load_image(path, size=10**10)
+
+
+def bomb(width, height):
+    """A PNG whose header claims a size that its data do not have."""
+    data = bytearray(png16(np.zeros((1, 1), np.uint16)))
+    data[16:24] = struct.pack('>II', width, height)
+    data[29:33] = struct.pack('>I', zlib.crc32(data[12:29]))
+    return bytes(data)
+
+
+def test_bomb_is_refused_from_its_header(tmp_path, monkeypatch):
+    path = tmp_path / 'a.png'
+    before = Image.MAX_IMAGE_PIXELS
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        for side in (16_000, 60_000):
+            path.write_bytes(bomb(side, side))
+            with pytest.raises(UserError, match=f'{side} x {side} pixels.*250 million'):
+                load_image(path)
+        monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 100)  # Pillow's limits do not count, nor speak
+        for name in ('b.png', 'b.tif', 'b.webp', 'b.gif', 'b.jpg'):
+            assert load_image(saved(tmp_path, RGB, name)).shape == RGB.shape
+        assert Image.MAX_IMAGE_PIXELS == 100
+    monkeypatch.undo()
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_limit_is_exact(tmp_path, monkeypatch):
+    path = saved(tmp_path, RGB, 'a.png')
+    monkeypatch.setattr(decoding, 'MAX_PIXELS', 600)
+    load_image(path)
+    monkeypatch.setattr(decoding, 'MAX_PIXELS', 599)
+    with pytest.raises(UserError, match='30 x 20'):
+        load_image(path)
+
+
+def test_threads_leave_pillow_as_it_was(tmp_path):
+    path = saved(tmp_path, RGB, 'a.png')
+    before = Image.MAX_IMAGE_PIXELS
+    threads = [threading.Thread(target=lambda: [load_image(path) for _ in range(20)]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert before == Image.MAX_IMAGE_PIXELS is not None
+
+
+# ---- errors
+
+
+def message(path, **options):
+    with pytest.raises(UserError) as caught:
+        load_image(path, **options)
+    text = str(caught.value)
+    assert '\n' not in text
+    assert len(text) < 700
+    return text
+
+
+def test_missing_folder_address_and_empty(tmp_path):
+    missing = tmp_path / 'no.png'
+    assert repr(str(missing)) in message(missing)
+    assert 'does not exist' in message(missing)
+    assert 'does not exist' in message('')
+    assert 'is a folder' in message(tmp_path)
+    for address in (
+        'http://a.b/c.jpg',
+        'https://a.b/c.jpg',
+        'ftp://a/b.png',
+        's3://a/b.png',
+        'data:image/png;base64,AA',
+    ):
+        assert 'download it first' in message(address)
+    assert 'download it first' in message(Path('https://a.b/c.jpg'))
+    assert 'download it first' in message('data:' + 'A' * 100_000)
+    (tmp_path / 'empty.png').touch()
+    assert 'is empty' in message(tmp_path / 'empty.png')
+    assert 'does not exist' in message(tmp_path / 'two\nlines.png')
+    assert 'cannot be read' in message('a\0b.png')
+    assert 'cannot be read' in message(tmp_path / ('x' * 5000))
+    assert 'is a device' in message('/dev/zero')
+
+
+def test_no_picture(tmp_path):
+    path = tmp_path / 'a.jpg'
+    for data in (b'hello', b'<svg xmlns="http://www.w3.org/2000/svg"/>', b'%PDF-1.4', bytes(1000)):
+        path.write_bytes(data)
+        assert 'is not a picture' in message(path)
+    Image.fromarray(RGB).save(tmp_path / 'a.eps')
+    assert 'is not a picture' in message(tmp_path / 'a.eps')  # would start Ghostscript
+
+
+@pytest.mark.parametrize('name', ['a.png', 'a.jpg', 'a.tif', 'a.gif', 'a.webp', 'a.bmp'])
+def test_cut_short(tmp_path, name):
+    noise = RNG.integers(0, 256, (80, 80, 3), dtype=np.uint8)
+    path = saved(tmp_path, noise, name)
+    whole = path.read_bytes()
+    assert load_image(path).shape == noise.shape
+    path.write_bytes(whole[: len(whole) // 2])
+    text = message(path)
+    assert repr(str(path)) in text
+    assert 'damaged or cut short' in text or 'is not a picture' in text
+
+
+def test_damaged_in_the_middle(tmp_path):
+    path = saved(tmp_path, RGB, 'a.png')
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 255
+    path.write_bytes(data)
+    assert 'damaged' in message(path)
+
+
+def test_unreadable():
+    folder = Path(tempfile.mkdtemp(dir='/tmp'))  # tmp_path is closed to others
+    try:
+        folder.chmod(0o755)
+        path = saved(folder, RGB, 'a.png')
+        path.chmod(0)
+        with ordinary_user():
+            assert 'permissions' in message(path)
+        path.chmod(0o644)
+        with ordinary_user():
+            assert load_image(path).shape == RGB.shape
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_too_many_bytes(tmp_path, monkeypatch):
+    path = saved(tmp_path, RGB, 'a.png')
+    monkeypatch.setattr(files, 'MAX_BYTES', path.stat().st_size - 1)
+    assert 'larger than' in message(path)
+
+
+def test_pipe(tmp_path):
+    buffer = io.BytesIO()
+    Image.fromarray(RGB).save(buffer, 'PNG')
+    os.mkfifo(tmp_path / 'pipe')
+    writer = threading.Thread(target=lambda: (tmp_path / 'pipe').write_bytes(buffer.getvalue()))
+    writer.start()
+    np.testing.assert_array_equal(as_bytes(tmp_path / 'pipe'), RGB)
+    writer.join()
+
+
+def test_names_are_all_there():
+    assert all(hasattr(images, name) for name in images.__all__)

@@ -1,0 +1,180 @@
+"""Update rules against NumPy and SciPy, and the compiled loop: one trace, any cadence, NaN, XLA, determinism."""
+
+import numpy as np
+import pytest
+import scipy.optimize
+
+from stylegen import updates
+from stylegen.backend import tf
+from stylegen.losses import dream_loss
+from stylegen.optimize import NonFiniteLoss, Objective, Step, Term, optimize_image
+from tests.conftest import photo
+
+SHAPE = (1, 3, 4, 3)
+RNG = np.random.default_rng(1)
+CENTRE = RNG.normal(size=SHAPE).astype(np.float32)
+SCALES = np.geomspace(1, 20, CENTRE.size).reshape(SHAPE).astype(np.float32)
+
+
+def bowl(extra=0.0):
+    """An objective with a known minimum, CENTRE: 1/2 sum scale (x - centre)^2, plus `extra` of a quartic."""
+
+    def loss(features):
+        gap = features['input'] - CENTRE
+        return 0.5 * tf.reduce_sum(SCALES * gap**2) + extra * tf.reduce_sum(gap**4)
+
+    return Objective(lambda image: {'input': image}, (Term('bowl', 1.0, loss),))
+
+
+def run(update, steps, objective=None, start=None, **options):
+    start = np.zeros(SHAPE, np.float32) if start is None else start
+    return optimize_image(start, objective or bowl(), update, steps, bounds=None, **options).numpy()
+
+
+def test_adam_matches_numpy():
+    x, m, v = np.zeros(SHAPE), 0.0, 0.0
+    for t in range(1, 8):
+        g = SCALES * (x - CENTRE)
+        m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g**2
+        x = x - 0.02 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.99**t)) + 1e-8)
+    assert np.allclose(run(updates.adam(0.02), 7), x, atol=1e-6)
+
+
+def numpy_lbfgs(steps, history):
+    """The textbook recursion in float64, without line search."""
+    x, pairs = np.zeros(CENTRE.size), []
+    gradient = lambda x: SCALES.ravel() * (x - CENTRE.ravel())  # noqa: E731
+    g = gradient(x)
+    for k in range(steps):
+        q, alphas = g.copy(), []
+        for s, y in reversed(pairs):
+            alphas.append(s @ q / (y @ s))
+            q -= alphas[-1] * y
+        if pairs:
+            q *= pairs[-1][0] @ pairs[-1][1] / (pairs[-1][1] @ pairs[-1][1])
+        for (s, y), alpha in zip(pairs, reversed(alphas), strict=True):
+            q += (alpha - y @ q / (y @ s)) * s
+        moved = x - (min(1, 1 / np.abs(g).sum()) if k == 0 else 1) * q
+        s, y = moved - x, gradient(moved) - g
+        x, g = moved, g + y
+        if s @ y > 1e-10:
+            pairs = [*pairs, (s, y)][-history:]
+    return x.reshape(SHAPE)
+
+
+@pytest.mark.parametrize('history', [3, 10])
+def test_lbfgs_matches_the_textbook_recursion(history):
+    assert np.allclose(run(updates.lbfgs(history), 6), numpy_lbfgs(6, history), atol=1e-3)
+
+
+def test_lbfgs_finds_the_minimum_that_scipy_finds():
+    objective = bowl(extra=0.3)
+
+    def value_and_gradient(x):
+        losses, gradient = objective.value_and_gradient(tf.constant(x.reshape(SHAPE), tf.float32))
+        return float(losses['bowl']), gradient.numpy().ravel().astype(np.float64)
+
+    start = np.full(SHAPE, 2.0, np.float32)
+    scipys = scipy.optimize.minimize(value_and_gradient, start.ravel(), jac=True, method='L-BFGS-B')
+    ours = run(updates.lbfgs(10, backtracking=10), 60, objective, start)
+    assert np.allclose(ours.ravel(), scipys.x, atol=1e-2)
+    assert objective(tf.constant(ours))['bowl'] <= scipys.fun + 1e-4
+
+
+def test_lbfgs_leaves_out_pairs_without_curvature():
+    """A concave objective gives y's < 0: every step is then the plain gradient's."""
+    flipped = Objective(lambda image: {'input': image}, (Term('hill', -1.0, bowl().terms[0].loss),))
+    update = updates.lbfgs(4)
+    image = tf.constant(CENTRE + 0.1)
+    state = update.start(image)
+    for _ in range(3):
+        losses, gradient = flipped.value_and_gradient(image)
+        image, state = update.step(image, gradient, losses['hill'], state, None)
+    assert not state[2].numpy().any()
+
+
+def test_backtracking_lets_no_step_raise_the_loss():
+    objective, values = bowl(extra=5.0), []
+    options = {'objective': objective, 'start': np.full(SHAPE, 3.0, np.float32), 'steps_per_call': 1}
+    run(updates.lbfgs(5, backtracking=20), 15, callback=lambda s: values.append(s.loss), **options)
+    assert len(values) == 15 and all(b <= a + 1e-4 * abs(a) for a, b in zip(values, values[1:], strict=False))
+
+
+@pytest.mark.parametrize('norm, measure', [('mean_abs', lambda d: np.abs(d).mean()), ('std', np.std)])
+def test_a_normalized_step_has_the_length_asked_for(norm, measure, tiny):
+    image = photo(24, 32)[None]
+    objective = Objective(tiny, (Term('b', 1.0, dream_loss('b')),))
+    moved = optimize_image(image, objective, updates.normalized_step(0.004, norm), 1).numpy()
+    assert np.isclose(measure(moved - image), 0.004, rtol=1e-4)
+
+
+@pytest.mark.parametrize('factor', [1e-12, 1e-6, 1e6, 1e12])
+def test_a_dream_does_not_depend_on_the_unit_of_its_loss(factor, tiny):
+    image = photo(24, 32)[None]
+
+    def dreamt(weight):
+        objective = Objective(tiny, (Term('b', weight, dream_loss('b')),))
+        return optimize_image(image, objective, updates.normalized_step(0.01), 3).numpy()
+
+    assert np.allclose(dreamt(factor), dreamt(1.0), atol=2e-5)
+
+
+def test_a_zero_gradient_changes_nothing():
+    image = photo(8, 8)[None]
+    objective = Objective(lambda x: {'input': x}, (Term('flat', 1.0, lambda f: tf.reduce_sum(f['input'] * 0)),))
+    assert np.array_equal(optimize_image(image, objective, updates.normalized_step(0.1), 2), image)
+
+
+def test_each_small_step_raises_the_activity(tiny):
+    values = []
+    objective = Objective(tiny, (Term('b', 1.0, dream_loss('b')),))
+    optimize_image(photo(24, 32)[None], objective, updates.normalized_step(0.001), 12,
+                   lambda step: values.append(-step.loss), steps_per_call=1)  # fmt: skip
+    assert all(b > a for a, b in zip(values, values[1:], strict=False))
+
+
+@pytest.mark.parametrize('update', [updates.adam(0.02), updates.lbfgs(4), updates.normalized_step(0.01)])
+def test_steps_per_call_do_not_matter_and_callbacks_tell_the_step(update):
+    records: list[Step] = []
+    one = run(update, 7, steps_per_call=1)
+    three = run(update, 7, callback=records.append, steps_per_call=3)
+    assert np.array_equal(one, three)
+    assert [record.step for record in records] == [3, 6, 7]
+    assert records[-1].steps == 7 and set(records[-1].losses) == {'bowl'}
+    assert np.array_equal(records[-1].image, three)
+    assert np.array_equal(run(update, 7), three)
+
+
+def test_one_trace_serves_every_size(tiny):
+    objective = Objective(tiny, (Term('b', 1.0, dream_loss('b')),))
+    update = updates.adam(0.01)
+    for height, width in [(16, 20), (23, 31), (40, 16)]:
+        optimize_image(photo(height, width)[None], objective, update, 2)
+    assert tiny.traces == 1
+
+
+def test_xla_agrees_with_the_plain_graph(tiny):
+    image = photo(24, 32)[None]
+    for update in (updates.adam(0.01), updates.lbfgs(3), updates.normalized_step(0.01)):
+        objective = Objective(tiny, (Term('b', 1.0, dream_loss('b')),))
+        plain, xla = (optimize_image(image, objective, update, 4, jit=jit).numpy() for jit in ('off', 'on'))
+        assert np.abs(plain - image).max() > 1e-3
+        assert np.allclose(plain, xla, atol=1e-4)
+
+
+def test_a_term_that_is_not_finite_stops_the_run_and_keeps_the_last_good_image():
+    def blows_up(features):
+        return tf.where(tf.reduce_mean(features['input']) > 0.55, np.nan, 1.0) - tf.reduce_mean(features['input'])
+
+    objective = Objective(lambda x: {'input': x}, (Term('fine', 1.0, lambda f: -tf.reduce_mean(f['input'])),
+                                                   Term('bad', 1.0, blows_up)))  # fmt: skip
+    with pytest.raises(NonFiniteLoss) as caught:
+        optimize_image(np.full((1, 8, 8, 3), 0.5, np.float32), objective, updates.normalized_step(0.02), 50)
+    assert (caught.value.term, caught.value.step) == ('bad', 3)
+    assert np.allclose(caught.value.image, 0.56, atol=1e-6)
+    assert 'bad is not finite at step 3' in str(caught.value)
+
+
+def test_bounds_hold():
+    image = optimize_image(np.full(SHAPE, 0.5, np.float32), bowl(), updates.adam(0.2), 30).numpy()
+    assert image.min() >= 0 and image.max() <= 1 and (image == 0).any()

@@ -1,0 +1,76 @@
+"""Grids and contact sheets."""
+
+import numpy as np
+import pytest
+
+from stylegen.images import contact_sheet, grid
+
+
+def plain(height, width, value):
+    return np.full((height, width, 3), value, np.float32)
+
+
+def test_grid_places_images_row_by_row():
+    sheet = grid((plain(5, 7, value / 10) for value in range(5)), columns=3, gap=2, background=1.0)
+    assert sheet.shape == (12, 25, 3)
+    assert sheet.dtype == np.float32
+    np.testing.assert_allclose(sheet[0, [0, 7, 9, 18], 0], [0, 1, 0.1, 0.2])
+    np.testing.assert_allclose(sheet[7, [0, 9, 18], 0], [0.3, 0.4, 1])
+    assert (sheet[5:7] == 1).all()
+
+
+def test_grid_sizes():
+    assert grid([plain(4, 4, 0)]).shape == (4, 4, 3)
+    assert grid([plain(4, 4, 0)] * 9, gap=0).shape == (12, 12, 3)
+    assert grid([np.zeros((4, 4))] * 2, columns=8, gap=1).shape == (4, 9, 3)
+    assert grid([plain(4, 4, 0)] * 3, background=0.25)[-1, -1, 0] == 0.25
+
+
+def test_grid_refuses():
+    with pytest.raises(ValueError, match='got none'):
+        grid([])
+    with pytest.raises(ValueError, match='one size'):
+        grid([plain(4, 4, 0), plain(4, 5, 0)])
+    with pytest.raises(ValueError, match='column'):
+        grid([plain(4, 4, 0)], columns=0)
+    with pytest.raises(ValueError, match='gap'):
+        grid([plain(4, 4, 0)], gap=-1)
+
+
+def test_contact_sheet_fits_images_and_draws_labels():
+    images = [plain(100, 200, 0.5), plain(200, 100, 0.5), plain(1, 1, 0.5)]
+    bare = contact_sheet(images, ['', '', ''], columns=2)
+    sheet = contact_sheet(images, ['wide', 'tall', 'dot'], columns=2)
+    assert sheet.shape == bare.shape
+    assert sheet.shape[1] > 2 * 200
+    assert sheet.shape[0] > 2 * 200
+    grey = (np.abs(bare - 0.5) < 0.01).all(-1)
+    assert abs(grey.sum() - (200 * 100 * 2 + 200 * 200)) < 500
+    assert set(np.unique(bare[~grey])) == {1.0}
+    ink = np.flatnonzero((sheet != bare).any((1, 2)))
+    assert ink.size > 10
+    assert sheet.min() < 0.1
+    assert not (sheet != bare)[grey].any()  # no label lies on an image
+
+
+def test_contact_sheet_wraps_long_labels_and_takes_a_title():
+    image = plain(50, 50, 0.5)
+    short = contact_sheet([image], ['a'])
+    long = contact_sheet([image], ['a much longer label that needs several lines ' + 'x' * 60])
+    assert long.shape[1] == short.shape[1]
+    assert long.shape[0] > short.shape[0] + 50
+    assert (long[:, :2] == 1).all()
+    assert (long[:, -2:] == 1).all()
+    titled = contact_sheet([image], ['a'], title='Title')
+    assert titled.shape[0] > short.shape[0]
+    np.testing.assert_array_equal(titled[-short.shape[0] + 8 :], short[8:])
+    assert titled[:20].min() < 0.2
+
+
+def test_contact_sheet_of_odd_sizes():
+    sheet = contact_sheet([plain(20, 10000, 0.5), plain(1, 1, 0)], ['strip', 'dot'])
+    assert max(sheet.shape) < 1300
+    with pytest.raises(ValueError, match='1 labels for 2'):
+        contact_sheet([plain(2, 2, 0)] * 2, ['a'])
+    with pytest.raises(ValueError, match='got none'):
+        contact_sheet([], [])
