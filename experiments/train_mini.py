@@ -14,23 +14,17 @@ ordinary update on the perturbed pictures. The bound grows with the side, so tha
 """
 
 import io
-import os
 import time
 import zipfile
 from pathlib import Path
 
-os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
-
-import keras
 import numpy as np
-import tensorflow as tf
 from absl import app, flags
 from PIL import Image
 
-BLOCKS = ((40, 2), (64, 2), (128, 3), (256, 3), (192, 2))  # (channels, convolutions) of each block
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+from stylegen.backend import keras, tf
+from stylegen.mini import IMAGENET_MEAN, IMAGENET_STD, MINI_BLOCKS, MINI_WEIGHTS, build_mini, load_mini, save_mini
+
 CIFAR_EPS = 0.5  # L2, pixels in [0, 1], for 32 px; other sides in proportion
 STEPS_PER_EPOCH = 50
 
@@ -39,7 +33,7 @@ def trainable_mini(classes):
     """The network with batch normalisation, from pixels in [0, 1] to logits; any size."""
     x = inputs = keras.Input((None, None, 3))
     x = keras.layers.Normalization(mean=IMAGENET_MEAN, variance=np.square(IMAGENET_STD), name='normalize')(x)
-    for block, (channels, convolutions) in enumerate(BLOCKS, 1):
+    for block, (channels, convolutions) in enumerate(MINI_BLOCKS, 1):
         for conv in range(1, convolutions + 1):
             name = f'block{block}_conv{conv}'
             x = keras.layers.Conv2D(
@@ -47,7 +41,7 @@ def trainable_mini(classes):
             )(x)
             x = keras.layers.BatchNormalization(momentum=0.95, epsilon=1e-5, name=f'{name}_bn')(x)
             x = keras.layers.ReLU(name=f'{name}_relu')(x)
-        if block < len(BLOCKS):
+        if block < len(MINI_BLOCKS):
             x = keras.layers.MaxPooling2D(name=f'block{block}_pool')(x)
     x = keras.layers.GlobalAveragePooling2D(name='pool')(x)
     return keras.Model(inputs, keras.layers.Dense(classes, name='predictions')(x), name='mini')
@@ -65,6 +59,31 @@ def folded(network):
             arrays[f'{layer.name}/bias'] = beta - mean * scale
         elif isinstance(layer, keras.layers.Dense):
             arrays[f'{layer.name}/kernel'], arrays[f'{layer.name}/bias'] = layer.get_weights()
+    return arrays
+
+
+def balanced(arrays, pictures):
+    """The same network with every channel at a root mean square of 1 on `pictures`, (N, H, W, 3) in [0, 1].
+
+    ReLU and max pooling commute with a positive factor, so that a channel may be divided by its size and the next
+    layer's kernel multiplied by it: the logits stay, but no channel drowns the others in a Gram matrix or a dream.
+    (Gatys et al. 2015, section "Methods", rescale VGG in this way, by means.) Channels that never fire are left alone.
+    """
+    arrays = dict(arrays)
+    model = build_mini(len(arrays['predictions/bias']))
+    for layer in (layer for layer in model.layers if layer.weights):
+        layer.set_weights([arrays[f'{layer.name}/kernel'], arrays[f'{layer.name}/bias']])
+    names = [layer.name for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    outputs = keras.Model(model.input, [model.get_layer(name).output for name in names])(pictures)
+    before = np.ones(3, np.float32)  # each channel's size in the layer before
+    for name, output in zip([*names, 'predictions'], [*outputs, None], strict=True):
+        kernel = arrays[f'{name}/kernel'] * before[:, None]
+        size = np.ones(kernel.shape[-1], np.float32)
+        if output is not None:
+            size = np.sqrt(np.mean(np.square(output), axis=(0, 1, 2)))
+            size = np.where(size > 1e-4, size, 1)
+        arrays[f'{name}/kernel'], arrays[f'{name}/bias'] = kernel / size, arrays[f'{name}/bias'] / size
+        before = size
     return arrays
 
 
@@ -191,7 +210,9 @@ class Batches(keras.utils.PyDataset):
         chosen = rng.integers(len(images), size=count)
         padded = np.pad(images[chosen], ((0, 0), (4, 4), (4, 4), (0, 0)), mode='reflect')
         out = np.empty((count, side, side, 3), np.uint8)
-        for i, (y, x, flip) in enumerate(zip(*rng.integers(9, size=(2, count)), rng.integers(2, size=count))):
+        for i, (y, x, flip) in enumerate(
+            zip(*rng.integers(9, size=(2, count)), rng.integers(2, size=count), strict=True)
+        ):
             picture = padded[i, y : y + side, x : x + side]
             out[i] = picture[:, ::-1] if flip else picture
         return out, labels[chosen]
@@ -226,12 +247,18 @@ def evaluate(network, images, labels, eps, batch=100):
     return totals / (len(images) // batch * batch)
 
 
+def centre(picture):
+    """The box of the central square: x, y, side."""
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    return (width - side) / 2, (height - side) / 2, side
+
+
 def held_out(data, side, count, seed=0):
     """{set: (pictures, labels)}: a fixed sample of CIFAR-10's test pictures and of the photographs held out."""
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(data.cifar_test[0]))[:count]
     photos = [data.photos_test[i] for i in rng.permutation(len(data.photos_test))[:count]]
-    centre = lambda p: ((p.shape[1] - min(p.shape[:2])) / 2, (p.shape[0] - min(p.shape[:2])) / 2, min(p.shape[:2]))
     return {
         'cifar': (data.cifar_test[0][chosen], data.cifar_test[1][chosen]),
         'photos': (
@@ -258,7 +285,9 @@ def train(data, workdir, phases, cifar_batch, photo_batch, learning_rate, seed, 
         model.build((None, None, None, 3))
         model.compile(optimizer=optimizer, jit_compile=False)
         batches = Batches(data, {'cifar': (cifar_batch, 32), 'photos': (photo_batch, side)}, seed)
-        begin = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(batches, 'epoch', epoch))
+        begin = keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs, batches=batches: setattr(batches, 'epoch', epoch)
+        )
         model.fit(
             batches,
             initial_epoch=start,
@@ -278,14 +307,28 @@ def train(data, workdir, phases, cifar_batch, photo_batch, learning_rate, seed, 
 _DATA = flags.DEFINE_string('data', None, 'Folder with the three archives.', required=True)
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Where the run is kept.', required=True)
 _PHASES = flags.DEFINE_list(
-    'phases', ['48:24', '64:16'], 'SIDE:EPOCHS of the photographs, in order; 50 steps an epoch.'
+    'phases', ['48:18', '64:12'], 'SIDE:EPOCHS of the photographs, in order; 50 steps an epoch.'
 )
 _INIT = flags.DEFINE_string('init', None, 'Weights (.weights.h5 of an earlier run) to start from.')
 _LEARNING_RATE = flags.DEFINE_float('learning_rate', 2.5e-3, 'The peak.')
 _CIFAR_BATCH = flags.DEFINE_integer('cifar_batch', 128, 'CIFAR-10 pictures a step.')
 _PHOTO_BATCH = flags.DEFINE_integer('photo_batch', 64, 'Photographs a step.')
 _SEED = flags.DEFINE_integer('seed', 0, 'Everything drawn follows from it.')
+_OUTPUT = flags.DEFINE_string('output', None, f'Where the result goes; the one that ships is {MINI_WEIGHTS}.')
 _EVALUATE = flags.DEFINE_integer('evaluate', 1000, 'Held-out pictures of each set to measure on at the end.')
+
+
+def export(network, data, side, path):
+    """Writes the embedded network: folded, balanced on training photographs, in half precision. Returns it loaded."""
+    rng = np.random.default_rng(0)
+    photos = [data.photos_train[i][0] for i in rng.permutation(len(data.photos_train))[:128]]
+    pictures = np.stack([crop(p, centre(p), side, False) for p in photos]).astype(np.float32) / 255
+    digest = save_mini(path, balanced(folded(network), pictures), data.classes)
+    model = build_mini(len(data.classes))
+    load_mini(model, path)
+    difference = np.abs(model(pictures[:16]) - network(pictures[:16], training=False)).max()
+    print(f'{path}: sha256 {digest}; logits differ by {difference:.2g} at most from the network that was trained')
+    return model
 
 
 def main(argv):
@@ -297,17 +340,23 @@ def main(argv):
     phases = [tuple(int(n) for n in phase.split(':')) for phase in _PHASES.value]
     began = time.time()
     network = train(
-        data, workdir, phases, _CIFAR_BATCH.value, _PHOTO_BATCH.value, _LEARNING_RATE.value, _SEED.value, _INIT.value
+        data,
+        workdir,
+        phases,
+        _CIFAR_BATCH.value,
+        _PHOTO_BATCH.value,
+        _LEARNING_RATE.value,
+        _SEED.value,
+        _INIT.value,
     )
     print(f'trained for {(time.time() - began) / 60:.0f} minutes')
-    (workdir / 'classes.txt').write_text('\n'.join(data.classes) + '\n')
     side = phases[-1][0]
+    model = export(network, data, side, _OUTPUT.value or workdir / 'mini.npz')
     for name, (images, labels) in held_out(data, side, _EVALUATE.value).items():
         eps = CIFAR_EPS * images.shape[1] / 32
-        clean, robust = evaluate(network, images, labels, eps)
-        print(
-            f'{name}: {images.shape[1]} px, {len(images)} held out, clean {clean:.3f}, PGD-10 at L2 {eps:g} {robust:.3f}'
-        )
+        clean, robust = evaluate(model, images, labels, eps)
+        side = images.shape[1]
+        print(f'{name}: {side} px, {len(images)} held out, clean {clean:.3f}, PGD-10 at L2 {eps:g} {robust:.3f}')
 
 
 if __name__ == '__main__':

@@ -66,6 +66,6 @@ def use_xla(jit: str) -> bool:
     """Whether to compile with XLA, for `jit` in auto, on, off.
 
     auto is on for a GPU and off for a CPU, where TensorFlow's oneDNN convolutions beat XLA's
-    (experiments/benchmarks/jit.py has the measurement).
+    (experiments/benchmarks/backend.py measures it).
     """
     return has_gpu() if jit == 'auto' else jit == 'on'

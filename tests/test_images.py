@@ -156,7 +156,7 @@ def tiff(array, order, kind=1):
     bits = array.dtype.itemsize * 8
     tags = [(256, array.shape[1]), (257, array.shape[0]), (258, bits), (259, 1), (262, 1), (273, 8), (277, 1)]
     tags += [(278, array.shape[0]), (279, len(data)), (339, kind)]
-    pack = lambda *v: struct.pack(order + v[0], *v[1:])  # noqa: E731
+    pack = lambda *v: struct.pack(order + v[0], *v[1:])
     entries = b''.join(pack('HHII', tag, 4, 1, value) for tag, value in tags)
     return (
         {'<': b'II', '>': b'MM'}[order]

@@ -43,7 +43,7 @@ def test_adam_matches_numpy():
 def numpy_lbfgs(steps, history):
     """The textbook recursion in float64, without line search."""
     x, pairs = np.zeros(CENTRE.size), []
-    gradient = lambda x: SCALES.ravel() * (x - CENTRE.ravel())  # noqa: E731
+    gradient = lambda x: SCALES.ravel() * (x - CENTRE.ravel())
     g = gradient(x)
     for k in range(steps):
         q, alphas = g.copy(), []

@@ -51,7 +51,7 @@ def test_with_a_margin_a_flat_picture_stays_flat(tiny):
     """Zeros around a flat picture make an edge, which a network dreams on; behind a margin it is out of sight."""
     flat = tf.fill([1, 32, 32, 3], 0.7)
     terms = (Term('b', 1.0, dream_loss('b')),)
-    spread = lambda margin: np.ptp(  # noqa: E731
+    spread = lambda margin: np.ptp(
         TiledObjective(tiny, terms, margin=margin).value_and_gradient(flat)[1].numpy()[0, ::2, ::2, 0]
     )
     assert spread(8) < 1e-6 * spread(0) + 1e-12

@@ -10,7 +10,7 @@ from stylegen.deepdream.presets import PRESETS
 from stylegen.errors import UserError
 from stylegen.workdir import Workdir
 
-DEFAULT_PICTURE = Path(__file__).parents[1] / 'pictures' / 'coffee.png'
+DEFAULT_PICTURE = Path(__file__).parents[1] / 'pictures' / 'raccoon.jpg'
 DEFAULT_SIZE = 1024  # a larger picture is worked on at this longest side unless --size says otherwise
 SAVE_SECONDS = 10  # between states kept in --workdir
 TUNING = ('octaves', 'octave_scale', 'steps', 'step_size', 'norm', 'jitter', 'color', 'seed')

@@ -115,7 +115,7 @@ def test_a_mask_keeps_the_outside_bit_for_bit_and_fades(tiny):
 def test_luminance_keeps_the_chroma(tiny):
     image = photo(40, 60) * 0.6 + 0.2
     result = dreamt(tiny, image, color='luminance')
-    chroma = lambda x: x - color.luminance(x)  # noqa: E731
+    chroma = lambda x: x - color.luminance(x)
     assert np.abs(result - image).max() > 0.01
     assert np.allclose(chroma(result), chroma(image), atol=1e-5)
     assert np.abs(chroma(dreamt(tiny, image)) - chroma(image)).max() > 0.01
@@ -134,7 +134,7 @@ def test_keep_chroma_stays_in_range_and_keeps_the_hue():
 
 def test_negative_weights_calm_a_layer(tiny):
     image = photo(40, 40)
-    activity = lambda x: float((tiny(x[None])['b'] ** 2).numpy().mean())  # noqa: E731
+    activity = lambda x: float((tiny(x[None])['b'] ** 2).numpy().mean())
     assert activity(dreamt(tiny, image, layers={'b': -1.0})) < activity(image) < activity(dreamt(tiny, image))
 
 
