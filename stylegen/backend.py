@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-from stylegen.errors import UserError
+from stylegen.errors import UserError, unknown
 
 # TensorFlow turns oneDNN on by itself only for processors with AVX-512 VNNI. On AVX2 its convolutions are faster too:
 # 1.7x for a training step of our network (0.88 s against 1.53 s, EPYC, two cores).
@@ -25,7 +25,7 @@ def _silent_stderr() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             held.seek(0)
             os.write(kept, held.read())
             raise
@@ -68,4 +68,7 @@ def use_xla(jit: str) -> bool:
     auto is on for a GPU and off for a CPU, where TensorFlow's oneDNN convolutions beat XLA's
     (experiments/benchmarks/backend.py measures it).
     """
-    return has_gpu() if jit == 'auto' else jit == 'on'
+    choices = {'auto': has_gpu, 'on': lambda: True, 'off': lambda: False}
+    if jit not in choices:
+        raise unknown('jit', jit, choices)
+    return choices[jit]()

@@ -4,8 +4,11 @@ A program says which flags it has (`Flags`), and `run` parses them, runs it and 
 0 done, 2 the user's mistake, 1 ours, 130 Ctrl-C.
 """
 
+import contextlib
 import inspect
+import math
 import os
+import signal
 import sys
 import tempfile
 import textwrap
@@ -18,9 +21,9 @@ from typing import Any
 from absl import flags
 
 from stylegen.errors import UserError, unknown
+from stylegen.networks import PRECISIONS
 
 JIT = ('auto', 'on', 'off')
-PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
 
 
 class Flags:
@@ -57,6 +60,9 @@ class Flags:
     def number(self, name: str, text: str, **kwargs) -> None:
         """A number; `lower_bound` and `upper_bound` limit it."""
         self._define(flags.DEFINE_float, name, text, **kwargs)
+        flags.register_validator(
+            name, lambda value: value is None or math.isfinite(value), 'expected a number', flag_values=self.values
+        )
 
     def switch(self, name: str, text: str, default: bool = False) -> None:
         """On or off."""
@@ -76,7 +82,7 @@ class Flags:
     def machine(self) -> None:
         """The flags of every program that are about the machine, not the picture."""
         self.group('Machine')
-        self.string('max_memory', 'memory to stay within, such as 4GB; the default is half of what is free')
+        self.string('max_memory', 'memory to stay within: larger pictures are cut into tiles')
         self.choice('jit', 'compile with XLA; auto: on a GPU', JIT)
         self.choice('precision', 'of the network; everything else is float32', PRECISIONS)
         self.string('workdir', 'folder that keeps the state: the same command again goes on', default=None)
@@ -130,6 +136,9 @@ def run(
             print(command.help(program))
             return 0
         values = command.parse(argv)
+        if values.help:
+            print(command.help(program))
+            return 0
         debug = values.debug
         with warnings.catch_warnings():
             if debug:
@@ -137,6 +146,7 @@ def run(
             else:
                 warnings.simplefilter('ignore')
             work(values)
+        sys.stdout.flush()
         return 0
     except KeyboardInterrupt:
         _complain(program, 'stopped', debug=False)
@@ -212,14 +222,33 @@ def parse_layers(text: str) -> dict[str, float]:
     return layers
 
 
-class Progress:
-    """A bar on stderr with the loss and the time left. `total` is in whatever unit of work `to` is told."""
+@contextlib.contextmanager
+def uninterrupted():
+    """Holds Ctrl-C back until the block has ended: what is being saved is saved."""
+    held = []
+    try:
+        previous = signal.signal(signal.SIGINT, lambda *_: held.append(True))
+    except ValueError:  # not the main thread, where no signal arrives
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if held:
+        raise KeyboardInterrupt
 
-    def __init__(self, total: float, quiet: bool = False):
+
+class Progress:
+    """A bar on stderr with the loss and the time left; `total` and `initial` are in the unit that `to` is told."""
+
+    def __init__(self, total: float, quiet: bool = False, initial: float = 0.0):
         from tqdm import tqdm
 
         layout = '{desc} {percentage:3.0f}% |{bar:24}| {elapsed} + {remaining} left{postfix}'
-        self._bar = tqdm(total=total, disable=quiet, bar_format=layout, file=sys.stderr, mininterval=0.2)
+        self._bar = tqdm(
+            total=total, initial=initial, disable=quiet, bar_format=layout, file=sys.stderr, mininterval=0.2
+        )
 
     def to(self, done: float, where: str, **values: float) -> None:
         """Work done so far, where that is, and numbers to show."""

@@ -246,10 +246,8 @@ def _margins(operation) -> list[tuple[int, int]]:
 
 def _own_stride(operation) -> int:
     if isinstance(operation, keras.Model):
-        product = 1
-        for layer in operation.layers:
-            product *= _own_stride(layer)
-        return product
+        inner = layer_infos(operation, {id(o): str(i) for i, o in enumerate(operation.operations)})
+        return list(inner.values())[-1].stride if inner else 1
     stride = getattr(operation, 'strides', 1)
     return stride if isinstance(stride, int) else stride[0]
 

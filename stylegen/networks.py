@@ -1,13 +1,13 @@
 """Frozen feature networks by name: pixels in [0, 1] to named activations. Importing this does not import TensorFlow."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylegen.catalog import NETWORKS, Network, network_row
 from stylegen.errors import UserError, unknown
 from stylegen.mini import MINI_BLOCKS, build_mini, load_mini, mini_classes, mini_classifier, save_mini
-from stylegen.pretrained import WeightsSource, choose_network, find_weights
+from stylegen.pretrained import AUTO, WeightsSource, choose_network, describe, find_weights
 
 if TYPE_CHECKING:
     import keras
@@ -32,6 +32,7 @@ __all__ = [
     'layer_table',
     'mini_classes',
     'mini_classifier',
+    'open_network',
     'save_mini',
 ]
 
@@ -116,6 +117,29 @@ def feature_extractor(
     )
     outputs['input'] = image
     return FeatureExtractor(image, outputs, network=network, infos=infos, source=source)
+
+
+def open_network(
+    requested: str,
+    first_choice: str,
+    layers: Callable[[str], Sequence[str]],
+    *,
+    weights: str | Path | None = None,
+    precision: str = 'float32',
+) -> 'tuple[FeatureExtractor, str]':
+    """The extractor of a network that is named or 'auto', and one line for the user that says what was taken.
+
+    Args:
+        requested: a network, or 'auto', see `choose_network`.
+        first_choice: what 'auto' would rather have.
+        layers: gives the layers to tap in the network settled on. Those of a network named explicitly are checked
+            before anything is downloaded.
+        weights, precision: as for `feature_extractor`.
+    """
+    name, note = choose_network(requested, first_choice, weights) if requested == AUTO else (requested, '')
+    network_row(name)  # a name that does not exist is told before its layers are asked for
+    extractor = feature_extractor(name, tuple(layers(name)), weights=weights, precision=precision)
+    return extractor, note or describe(name, extractor.source)
 
 
 def layer_table(network: str) -> 'list[LayerInfo]':

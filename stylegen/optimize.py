@@ -42,7 +42,7 @@ class Step:
 
 
 class NonFiniteLoss(ArithmeticError):
-    """A term became NaN or infinite; `image` is the last good one, `step` the step that failed, `term` its name."""
+    """`term` became NaN or infinite at `step`; `image` is the last whose losses were finite."""
 
     def __init__(self, term: str, step: int, image: tf.Tensor):
         super().__init__(f'{term} is not finite at step {step}')
@@ -73,52 +73,62 @@ class Objective:
         `key` is a pair of int32 that names the step. It is for objectives that draw at random; this one does not.
         """
         del key
+        # Losses are means, so that a pixel's share of the gradient is about 1 / pixels: too small for float16. A power
+        # of two lifts it while it passes the network, and changes nothing in float32.
+        pixels = tf.cast(tf.reduce_prod(tf.shape(image)[1:3]), image.dtype)
+        lift = tf.pow(tf.constant(2.0, image.dtype), tf.floor(tf.math.log(pixels) / np.log(2)))
         with tf.GradientTape() as tape:
             tape.watch(image)
             losses = self(image)
-            total = tf.add_n(list(losses.values()))
+            total = lift * tf.add_n(list(losses.values()))
         gradient = tape.gradient(total, image, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return losses, gradient
+        return losses, gradient / lift
 
 
-def _all_finite(losses: Mapping[str, tf.Tensor], gradient: tf.Tensor) -> tf.Tensor:
-    values = tf.stack([*losses.values(), tf.reduce_sum(tf.abs(gradient))])
-    return tf.reduce_all(tf.math.is_finite(values))
+def _all_finite(tensors) -> tf.Tensor:
+    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(tensor)) for tensor in tf.nest.flatten(tensors)])
 
 
 def _compile(objective, update: Update, bounds: tuple[float, float] | None, xla: bool):
-    """The loop for one objective and update: (image, state, losses, seed, first, last) to where it came."""
+    """The loop for one objective and update: from (image, the one before, state, losses) to where they came.
 
-    def body(step, image, state, losses, good, seed):
+    Where a step goes wrong the loop stops, and the image is the last one whose losses were finite.
+    """
+
+    def body(step, image, before, state, losses, good, seed):
         del losses, good
-        losses, gradient = objective.value_and_gradient(image, tf.stack([seed, step]))
-        good = _all_finite(losses, gradient)
+        key = tf.stack([seed, step])
+        losses, gradient = objective.value_and_gradient(image, key)
 
         def evaluate(trial):
-            return tf.add_n(list(objective(trial).values()))
+            return tf.add_n(list(objective.value_and_gradient(trial, key)[0].values()))
 
         moved, new_state = update.step(image, gradient, tf.add_n(list(losses.values())), state, evaluate)
         if bounds is not None:
             moved = tf.clip_by_value(moved, *bounds)
-        image = tf.where(good, moved, image)
+        sound = _all_finite((losses, gradient))
+        good = tf.logical_and(sound, _all_finite(moved))
         state = tf.nest.map_structure(lambda new, old: tf.where(good, new, old), new_state, state)
-        return step + tf.cast(good, tf.int32), image, state, losses, good, seed
+        last_sound = tf.where(sound, image, before)
+        return step + tf.cast(good, tf.int32), tf.where(good, moved, last_sound), last_sound, state, losses, good, seed
 
-    def run(image, state, losses, seed, first, last):
-        loop = (first, image, state, losses, tf.constant(True), seed)
+    def run(image, before, state, losses, seed, first, last):
+        loop = (first, image, before, state, losses, tf.constant(True), seed)
         invariants = tf.nest.map_structure(lambda t: t.shape, loop)
-        step, image, state, losses, good, _ = tf.while_loop(
+        step, image, before, state, losses, good, _ = tf.while_loop(
             lambda step, *rest: tf.logical_and(step < last, rest[-2]), body, loop, shape_invariants=invariants
         )
-        return step, image, state, losses, good
+        return step, image, before, state, losses, good
 
     return tf.function(run, jit_compile=xla, autograph=False)
 
 
-def _relaxed(value: tf.Tensor) -> tf.TensorSpec:
-    """The spec of a tensor with its height and width left open, so that one trace serves all sizes."""
+def _relaxed(value: tf.Tensor, image: tf.Tensor) -> tf.TensorSpec:
+    """The spec of a tensor; images, and stacks of them, with height and width open: one trace serves all sizes."""
     shape = value.shape.as_list()
-    return tf.TensorSpec([shape[0], None, None, shape[3]] if len(shape) == 4 else shape, value.dtype)
+    if shape[-4:] == image.shape.as_list():
+        shape[-3:-1] = [None, None]
+    return tf.TensorSpec(shape, value.dtype)
 
 
 def optimize_image(
@@ -162,22 +172,22 @@ def optimize_image(
     losses = {name: tf.constant(0.0) for name in names}
     cached = (update, bounds, xla, image.shape[0])
     if cached not in objective.compiled:
-        relaxed = tf.nest.map_structure(_relaxed, (image, state, losses))
+        relaxed = tf.nest.map_structure(lambda t: _relaxed(t, image), (image, image, state, losses))
         number = tf.TensorSpec([], tf.int32)
         loop = _compile(objective, update, bounds, xla)
         objective.compiled[cached] = loop.get_concrete_function(*relaxed, number, number, number)
     run = objective.compiled[cached]
 
-    step, count = first, steps_per_call or 1
+    before, step, count = image, first, steps_per_call or 1
     while step < steps:
         began = time.monotonic()
         last = min(step + count, steps)
-        reached, image, state, losses, good = run(
-            image, state, losses, tf.constant(seed), tf.constant(step), tf.constant(last)
+        reached, image, before, state, losses, good = run(
+            image, before, state, losses, tf.constant(seed), tf.constant(step), tf.constant(last)
         )
         if not good:
             bad = [name for name, value in losses.items() if not np.isfinite(value)]
-            raise NonFiniteLoss(bad[0] if bad else 'gradient', int(reached), image)
+            raise NonFiniteLoss(bad[0] if bad else 'the gradient or the step', int(reached), image)
         if callback:
             callback(Step(last, steps, {name: float(value) for name, value in losses.items()}, image))
         if steps_per_call is None and step > first:  # the first call pays for start-up, so it is no measure

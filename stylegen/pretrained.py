@@ -59,9 +59,12 @@ def find_weights(network: str, weights: str | Path | None = None, *, offline: bo
     for file in row.files:
         path = cache_folder() / file.name
         if path.is_file():
-            if _verified(path, file):
-                return WeightsSource(path, _digest_of(path, 'sha256'), 'cache')
-            notes.append(f'{path} is damaged, its digest is not {file.digest}')
+            try:
+                if _verified(path, file):
+                    return WeightsSource(path, _digest_of(path, 'sha256'), 'cache')
+                notes.append(f'{path} is damaged, its digest is not {file.digest}')
+            except OSError as error:
+                notes.append(f'{path} cannot be read ({error.strerror})')
     return _fetch(row, notes, offline_mode() if offline is None else offline)
 
 
@@ -89,9 +92,14 @@ def choose_network(requested: str, first_choice: str, weights: str | Path | None
             raise
         find_weights('mini')
         other = f'put {row.files[0].name} in {cache_folder()}, pass --weights=FILE or run with internet'
-        return 'mini', f'network mini (embedded); for {first_choice} {other}'
+        return 'mini', f'mini (embedded); for {first_choice} {other}'
+    return name, describe(name, source)
+
+
+def describe(name: str, source: WeightsSource) -> str:
+    """One line for the user: the network and where its weights are from."""
     where = source.origin if source.origin in ('embedded', 'download') else f'{source.origin} {source.path}'
-    return name, f'network {name} ({where})'
+    return f'{name} ({where})'
 
 
 def cache_folder() -> Path:

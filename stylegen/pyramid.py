@@ -41,8 +41,10 @@ def tile_side(bytes_per_pixel: float, memory: float, stride: int, smallest: int)
     return side
 
 
-def parse_memory(text: str) -> int:
-    """Bytes in a text such as 4GB, 500M or 1.5 GiB; units are powers of 1024."""
+def parse_memory(text: str | float) -> int:
+    """Bytes in a text such as 4GB, 500M or 1.5 GiB; units are powers of 1024. A number is bytes already."""
+    if not isinstance(text, str):
+        return int(text)
     match = re.fullmatch(r'\s*(\d+(?:\.\d+)?)\s*([KMGT]?)I?B?\s*', text.upper())
     if not match or float(match[1]) == 0:
         raise UserError(f'expected a size of memory such as 4GB or 500MB, got {text!r}')

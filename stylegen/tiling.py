@@ -30,14 +30,14 @@ class TiledObjective(Objective):
     tile needs beyond the edge wraps around. A tile's losses are means, and so are the picture's: the mean over its
     tiles. Tile origins lie on the network's stride. A picture that fits in one tile is not cut.
 
-    With a margin the picture is mirrored outward first, and what comes of the margin is thrown away: the edges that
-    rolling brings together, and the zeros that the network pads with, then do not show at the picture's border.
+    With a margin the picture is mirrored outward first, and what comes of the margin is thrown away: at the edges that
+    rolling brings together the picture then goes on as its own mirror image, and they show much less.
 
     Args:
         tile: Longest side of a tile, a multiple of `stride`; 0: the picture is never cut.
         stride: The network's total stride at the deepest layer of the terms.
         jitter: A picture, or an axis, of one tile is rolled by -jitter..jitter pixels; one of several by up to a tile.
-        margin: Pixels mirrored at each border, fewer than the picture has.
+        margin: Pixels mirrored at each border, or as many as the picture has.
     """
 
     tile: int = 0
@@ -48,10 +48,11 @@ class TiledObjective(Objective):
     def value_and_gradient(self, image, key=None):
         """Weighted losses and gradient; `key`, a pair of int32, draws the roll (None: the picture is not rolled)."""
         inner = tf.shape(image)
-        around = [[0, 0], [self.margin, self.margin], [self.margin, self.margin], [0, 0]]
-        mirrored = tf.pad(image, around, 'REFLECT') if self.margin else image
+        margins = tf.concat([[0], tf.minimum(self.margin, inner[1:3] - 1), [0]], 0)
+        mirrored = tf.pad(image, tf.stack([margins, margins], 1), 'REFLECT')
+        mirrored = tf.ensure_shape(mirrored, [image.shape[0], None, None, image.shape[3]])
         losses, gradient = self._rolled(mirrored, key)
-        gradient = tf.slice(gradient, [0, self.margin, self.margin, 0], inner)
+        gradient = tf.slice(gradient, margins, inner)
         return losses, tf.ensure_shape(gradient, image.shape)
 
     def _rolled(self, image, key):

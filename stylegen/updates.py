@@ -120,7 +120,9 @@ def lbfgs(history: int = 10, learning_rate: float = 1.0, backtracking: int = 0, 
         if backtracking:
 
             def too_long(size, tries):
-                worse = evaluate(image + size * towards) > loss + 1e-4 * size * slope
+                value = evaluate(image + size * towards)
+                # NaN must be asked for: TensorFlow's graph optimiser takes not(a <= b) for a > b
+                worse = tf.logical_or(tf.math.is_nan(value), value > loss + 1e-4 * size * slope)
                 return tf.logical_and(tries < backtracking, worse)
 
             size, _ = tf.while_loop(too_long, lambda size, tries: (size / 2, tries + 1), (size, tf.constant(0)))

@@ -45,8 +45,9 @@ class Workdir:
         except Exception:
             raise UserError(f'{self.path} is not a state of ours; remove it or give another --workdir') from None
         if settings != self.settings:
-            names = sorted(k for k in {*settings, *self.settings} if settings.get(k) != self.settings.get(k))
-            told = ', '.join(f'{k} ({settings.get(k)} then, {self.settings.get(k)} now)' for k in names)
+            old, new = _flat(settings), _flat(self.settings)
+            names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+            told = ', '.join(f'{name} ({old.get(name)} then, {new.get(name)} now)' for name in names)
             raise UserError(f'{self.folder} keeps a run with another {told}; give the same, or another --workdir')
         return arrays
 
@@ -58,3 +59,11 @@ class Workdir:
     def clear(self) -> None:
         """Forgets the state of a run that has ended."""
         self.path.unlink(missing_ok=True)
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings within settings, brought to one level; the inner names are kept, being what a user typed."""
+    flat = {}
+    for name, value in settings.items():
+        flat |= _flat(value) if isinstance(value, dict) else {name: value}
+    return flat

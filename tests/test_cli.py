@@ -1,5 +1,7 @@
 """Flags, names and exit codes that all programs share, tried on a program of no work."""
 
+import signal
+
 import pytest
 
 from stylegen import cli
@@ -32,7 +34,7 @@ def test_flags_reach_the_work_with_the_defaults_of_its_signature():
     assert (seen[0].size, seen[0].color, seen[0].ratio, seen[0].name) == (7, 'luminance', 2.0, None)
 
 
-@pytest.mark.parametrize('flag', ['--help', '-h', '--helpfull'])
+@pytest.mark.parametrize('flag', ['--help', '-h', '--helpfull', '--help=true'])
 def test_help_lists_groups_defaults_and_choices_and_nothing_of_absl(flag, capsys):
     assert run(flag) == 0
     out = capsys.readouterr().out
@@ -51,6 +53,7 @@ def test_help_lists_groups_defaults_and_choices_and_nothing_of_absl(flag, capsys
         (['--color=green'], 'free|luminance'),
         (['photo.jpg'], "unexpected argument 'photo.jpg'; flags are typed --name=value"),
         (['--name'], 'name'),
+        (['--ratio=nan'], 'ratio'),
     ],
 )
 def test_a_wrong_flag_is_one_line_and_exit_code_2(args, message, capsys):
@@ -76,6 +79,16 @@ def test_what_goes_wrong_is_one_line_and_an_exit_code(error, code, message, caps
     assert run(work=work) == code
     err = capsys.readouterr().err
     assert message in err and err.count('\n') == 1
+
+
+def test_ctrl_c_during_a_save_waits_for_its_end():
+    done = []
+    with pytest.raises(KeyboardInterrupt), cli.uninterrupted():
+        signal.raise_signal(signal.SIGINT)
+        done.append(True)
+    assert done
+    with cli.uninterrupted():
+        pass
 
 
 def test_debug_shows_the_traceback(capsys, monkeypatch):

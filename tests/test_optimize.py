@@ -145,9 +145,9 @@ def test_steps_per_call_do_not_matter_and_callbacks_tell_the_step(update):
     assert np.array_equal(run(update, 7), three)
 
 
-def test_one_trace_serves_every_size(tiny):
+@pytest.mark.parametrize('update', [updates.adam(0.02), updates.lbfgs(4), updates.normalized_step(0.01)])
+def test_one_trace_serves_every_size(update, tiny):
     objective = Objective(tiny, (Term('b', 1.0, dream_loss('b')),))
-    update = updates.adam(0.01)
     for height, width in [(16, 20), (23, 31), (40, 16)]:
         optimize_image(photo(height, width)[None], objective, update, 2)
     assert tiny.traces == 1
@@ -171,8 +171,24 @@ def test_a_term_that_is_not_finite_stops_the_run_and_keeps_the_last_good_image()
     with pytest.raises(NonFiniteLoss) as caught:
         optimize_image(np.full((1, 8, 8, 3), 0.5, np.float32), objective, updates.normalized_step(0.02), 50)
     assert (caught.value.term, caught.value.step) == ('bad', 3)
-    assert np.allclose(caught.value.image, 0.56, atol=1e-6)
+    assert np.allclose(caught.value.image, 0.54, atol=1e-6)  # at 0.56 the loss is NaN
     assert 'bad is not finite at step 3' in str(caught.value)
+
+
+def test_an_update_that_overflows_keeps_the_image_it_started_from():
+    with pytest.raises(NonFiniteLoss, match='the step is not finite at step 0') as caught:
+        run(updates.adam(3e38), 3, start=np.full(SHAPE, 0.5, np.float32) * 1e3)
+    assert np.array_equal(caught.value.image, np.full(SHAPE, 500.0))
+
+
+def test_backtracking_walks_away_from_nan():
+    def loss(features):
+        x = features['input']
+        return tf.reduce_sum(tf.where(x > 1.2, np.nan, -x))
+
+    objective = Objective(lambda x: {'input': x}, (Term('cliff', 1.0, loss),))
+    result = run(updates.lbfgs(3, learning_rate=30.0, backtracking=12), 4, objective, np.ones(SHAPE, np.float32))
+    assert np.isfinite(result).all() and result.mean() > 1.0
 
 
 def test_bounds_hold():

@@ -204,16 +204,16 @@ def embedded(monkeypatch, tmp_path):
 def test_auto_takes_the_first_choice_where_it_can(cache, embedded):
     name, line = pretrained.choose_network('auto', 'vgg16')
     assert name == 'mini'
-    assert line.startswith('network mini (embedded); for vgg16 ') and '\n' not in line
+    assert line.startswith('mini (embedded); for vgg16 ') and '\n' not in line
     assert all(part in line for part in (NAME, str(cache), '--weights=FILE'))
     (cache / NAME).write_bytes(CONTENT)
-    assert pretrained.choose_network('auto', 'vgg16') == ('vgg16', f'network vgg16 (cache {cache / NAME})')
+    assert pretrained.choose_network('auto', 'vgg16') == ('vgg16', f'vgg16 (cache {cache / NAME})')
 
 
 def test_auto_with_weights_is_the_first_choice(embedded, tmp_path):
     given = tmp_path / 'given.h5'
     given.touch()
-    assert pretrained.choose_network('auto', 'vgg19', given) == ('vgg19', f'network vgg19 (file {given})')
+    assert pretrained.choose_network('auto', 'vgg19', given) == ('vgg19', f'vgg19 (file {given})')
     with pytest.raises(UserError, match='cannot be read'):
         pretrained.choose_network('auto', 'vgg19', tmp_path / 'absent.h5')
 
@@ -221,7 +221,7 @@ def test_auto_with_weights_is_the_first_choice(embedded, tmp_path):
 def test_a_network_asked_for_by_name_never_falls_back(embedded):
     with pytest.raises(UserError, match=f'vgg16 needs {NAME}'):
         pretrained.choose_network('vgg16', 'inception_v3')
-    assert pretrained.choose_network('mini', 'vgg16') == ('mini', 'network mini (embedded)')
+    assert pretrained.choose_network('mini', 'vgg16') == ('mini', 'mini (embedded)')
 
 
 def test_save_mini_is_deterministic(tmp_path):

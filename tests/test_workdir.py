@@ -23,9 +23,9 @@ def test_an_empty_workdir_has_no_state_and_a_cleared_one_neither(tmp_path):
 
 
 def test_other_settings_are_refused_and_named(tmp_path):
-    Workdir(tmp_path, {'seed': 1, 'steps': 10}).save(step=1)
+    Workdir(tmp_path, {'program': 'p', 'settings': {'seed': 1, 'steps': 10}}).save(step=1)
     with pytest.raises(UserError, match=r'another seed \(1 then, 2 now\); give the same'):
-        Workdir(tmp_path, {'seed': 2, 'steps': 10}).load()
+        Workdir(tmp_path, {'program': 'p', 'settings': {'seed': 2, 'steps': 10}}).load()
 
 
 def test_a_damaged_state_is_told_and_left(tmp_path):

@@ -4,13 +4,16 @@ import sys
 import time
 from pathlib import Path
 
-from stylegen import cli, images, networks, pyramid, records
-from stylegen.deepdream.dream import COLORS, NORMS, DreamStep, Start, choose_layers, dream, plan
+import numpy as np
+
+from stylegen import cli, images, networks, pretrained, pyramid, records
+from stylegen.deepdream.dream import COLORS, FIRST_CHOICE, NORMS, DreamStep, Start, choose_layers, dream, plan
 from stylegen.deepdream.presets import PRESETS
 from stylegen.errors import UserError
 from stylegen.workdir import Workdir
 
 DEFAULT_PICTURE = Path(__file__).parents[1] / 'pictures' / 'raccoon.jpg'
+DEFAULT_OUTPUT = 'deepdream.png'
 DEFAULT_SIZE = 1024  # a larger picture is worked on at this longest side unless --size says otherwise
 SAVE_SECONDS = 10  # between states kept in --workdir
 TUNING = ('octaves', 'octave_scale', 'steps', 'step_size', 'norm', 'jitter', 'color', 'seed')
@@ -21,21 +24,21 @@ def define_flags() -> cli.Flags:
     flags = cli.Flags('Lets a neural network dream on a picture: what it sees, it draws.', dream)
     flags.group('Pictures')
     flags.string('input', 'the picture; the default comes with the package', default=None)
-    flags.string('output', 'PNG, JPEG, WebP or TIFF; the default is a free name, deepdream.png', default=None)
-    flags.integer(
-        'size', f'longest side; by default the picture as it is, up to {DEFAULT_SIZE}', default=None, lower_bound=1
+    flags.string(
+        'output', f'PNG, JPEG, WebP or TIFF; by default {DEFAULT_OUTPUT}, or a free name like it', default=None
     )
+    flags.integer('size', f'longest side; by default its own, up to {DEFAULT_SIZE}', default=None, lower_bound=1)
     flags.string('mask', 'grey picture: white dreams, black stays as it is, bit for bit')
     flags.switch('sidecar', 'write the settings beside the result too, as JSON')
     flags.network()
     flags.group('Dream')
     flags.choice('preset', 'settings by name; what is typed beside it wins', list(PRESETS), default=None)
     flags.integer('octaves', 'sizes to work through', lower_bound=1)
-    flags.number('octave_scale', 'ratio of one size to the next')
+    flags.number('octave_scale', 'ratio of one size to the next', upper_bound=100)
     flags.integer('steps', 'steps at each size', lower_bound=0)
-    flags.number('step_size', 'change a step, in units of the full pixel range', lower_bound=0)
+    flags.number('step_size', 'change a step, in units of the full pixel range', lower_bound=0, upper_bound=1)
     flags.choice('norm', 'of the gradient, that step_size is measured in', NORMS)
-    flags.integer('jitter', 'pixels by which the picture is shifted at random before each step', lower_bound=0)
+    flags.integer('jitter', 'random shift before each step, in pixels', lower_bound=0, upper_bound=10000)
     flags.choice('color', 'luminance keeps the colours of the picture', COLORS)
     flags.integer('seed', 'the same seed gives the same dream', lower_bound=0)
     flags.machine()
@@ -51,11 +54,9 @@ def settings_of(flags) -> dict:
         chosen[name] = preset[name] if name in preset and not flags[name].present else flags[name].value
     if isinstance(chosen['layers'], str):
         chosen['layers'] = cli.parse_layers(chosen['layers'])
-    if flags.preset and flags['network'].present and not flags['layers'].present:
+    elif preset and chosen['network'] != preset['network']:
         chosen['layers'] = None  # a preset's layers are of its own network
-    if flags.max_memory:
-        chosen['max_memory'] = pyramid.parse_memory(flags.max_memory)
-    return chosen | {'weights': flags.weights, 'jit': flags.jit, 'precision': flags.precision}
+    return chosen | {name: flags[name].value for name in ('max_memory', 'weights', 'jit', 'precision')}
 
 
 def list_networks() -> None:
@@ -65,18 +66,39 @@ def list_networks() -> None:
 
 
 def list_layers(network: str) -> None:
-    """Prints the layers of a network with their strides and channels."""
-    print(f'{"layer":<40} stride  channels')
+    """Prints the layers of a network, or of what auto takes on this machine, with their strides and channels."""
+    if network == pretrained.AUTO:
+        try:
+            pretrained.find_weights(FIRST_CHOICE, offline=True)
+            network = FIRST_CHOICE
+        except UserError:
+            network = 'mini'
+    print(f'{f"layers of {network}":<40} stride  channels')
     for layer in networks.layer_table(network):
         print(f'{layer.name:<40} {layer.stride:>6}  {layer.channels:>8}')
 
 
-def read_mask(path: str | None, shape: tuple[int, int]):
-    """The mask as float32 (H, W) in [0, 1], brought to the picture's size."""
+def read_picture(flags, say) -> images.Picture:
+    """The picture at the size that is asked for, or at its own up to DEFAULT_SIZE."""
+    source = DEFAULT_PICTURE if flags.input is None else flags.input
+    picture = images.load_picture(source, flags.size)
+    longest = max(picture.pixels.shape)
+    if flags.size is None and longest > DEFAULT_SIZE:
+        say(f'{Path(source).name} is {longest} pixels long; --size={longest} dreams at its full size')
+        picture = images.load_picture(source, DEFAULT_SIZE)
+    return picture
+
+
+def read_mask(path: str | None, shape: tuple[int, int]) -> tuple[np.ndarray | None, dict[str, str]]:
+    """The mask as float32 (H, W) in [0, 1] at the picture's size, and its sha256 by path."""
     if path is None:
-        return None
-    mask = images.load_image(path)
-    return images.resize(mask.mean(-1), shape).clip(0, 1)
+        return None, {}
+    picture = images.load_picture(path)
+    height, width = picture.pixels.shape[:2]
+    if abs(width / height * shape[0] / shape[1] - 1) > 0.02:
+        raise UserError(f'the mask {path} is {width} x {height}, the picture {shape[1]} x {shape[0]}: of another shape')
+    mask = images.resize(picture.pixels.mean(-1), shape).clip(0, 1)
+    return np.where(mask < 1 / 255, 0, mask).astype(np.float32), {path: picture.sha256}
 
 
 def work(flags) -> None:
@@ -86,91 +108,113 @@ def work(flags) -> None:
     if settings['network'] == 'list':
         return list_networks()
     if flags.layers == 'list':
-        name = 'inception_v3' if settings['network'] == 'auto' else settings['network']
-        return list_layers(name)
+        return list_layers(settings['network'])
 
-    output = Path(flags.output) if flags.output else cli.free_name('deepdream.png')
-    images.check_writable(output)
-    source = Path(flags.input or DEFAULT_PICTURE)
-    picture = images.load_picture(source, flags.size)
-    height, width = picture.pixels.shape[:2]
-    if flags.size is None and max(height, width) > DEFAULT_SIZE:
-        say(
-            f'{source.name} is {width} x {height}; dreaming at {DEFAULT_SIZE}, --size={max(height, width)} keeps it all'
-        )
-        picture = images.load_picture(source, DEFAULT_SIZE)
-    if output.exists() and output.samefile(source):
-        raise UserError(f'{output} is the input itself; give another --output')
+    images.check_writable(flags.output or DEFAULT_OUTPUT)
+    picture = read_picture(flags, say)
     shape = picture.pixels.shape[:2]
-    mask = read_mask(flags.mask, shape)
+    mask, mask_hash = read_mask(flags.mask, shape)
+    for path in (picture.path, flags.mask):
+        if flags.output and path and Path(flags.output).exists() and Path(flags.output).samefile(path):
+            raise UserError(f'{flags.output} is an input; give another --output')
 
-    name, note = networks.choose_network(settings['network'], 'inception_v3', settings['weights'])
-    layers = choose_layers(name, settings['layers'])
-    extractor = networks.feature_extractor(
-        name, tuple(layers), weights=settings['weights'], precision=settings['precision']
+    extractor, note = networks.open_network(
+        settings['network'],
+        FIRST_CHOICE,
+        lambda name: choose_layers(name, settings['layers']),
+        weights=settings['weights'],
+        precision=settings['precision'],
     )
-    settings |= {'network': name, 'layers': layers}
-    made = plan(extractor, shape, settings['octaves'], settings['octave_scale'], settings.get('max_memory'))
-    say(f'picture  {source} ({width} x {height}), dreaming at {shape[1]} x {shape[0]}')
+    layers = choose_layers(extractor.network, settings['layers'])
+    made = plan(extractor, shape, settings['octaves'], settings['octave_scale'], settings['max_memory'])
+    say(f'picture  {picture.path}, {shape[1]} x {shape[0]}')
     say(f'network  {note}')
     say(f'layers   {", ".join(f"{layer}:{weight:g}" for layer, weight in layers.items())}')
-    say(f'sizes    {", ".join(f"{w} x {h}" for h, w in made.sizes)}, {settings["steps"]} steps each')
-    tiles = f'tiles of {made.tile} or less, ' if made.tile else ''
-    say(f'memory   {tiles}about {pyramid.format_memory(made.memory)}')
+    say(f'sizes    {", ".join(f"{w} x {h}" for h, w in made.sizes)}; {settings["steps"]} steps each')
+    tiles = f', in tiles of up to {made.tile} pixels' if made.tile else ''
+    say(f'memory   about {pyramid.format_memory(made.memory)}{tiles}')
+    if made.memory > pyramid.available_memory():
+        say(f'         only {pyramid.format_memory(pyramid.available_memory())} is free: give less in --max_memory')
 
-    run = records.record('stylegen.deepdream', settings, {str(source): picture.sha256}, extractor.source)
-    run['settings'] |= {'size': max(shape), 'mask': flags.mask}
-    kept = Workdir(flags.workdir, run) if flags.workdir else None
-    state = kept.load() if kept else None
-    start = Start(int(state['octave']), int(state['step']), state['image']) if state else None
-    if start:
-        say(f'resuming from {flags.workdir}: octave {start.octave + 1}, step {start.step}')
+    settings |= {'network': extractor.network, 'layers': layers}
+    inputs = {picture.path: picture.sha256} | mask_hash
+    run = records.record('stylegen.deepdream', settings | {'size': max(shape)}, inputs, extractor.source)
+    options = {name: value for name, value in settings.items() if name not in ('weights', 'precision')}
+    Job(flags, picture, run, say).dream(**options | {'network': extractor, 'mask': mask})
 
-    def save(pixels) -> Path:
-        def write(path):
-            return images.save_image(path, pixels, alpha=picture.alpha, settings=run, sidecar=flags.sidecar)
 
-        return cli.save_somewhere(write, output)
+class Job:
+    """One dream that is shown, kept in its workdir and saved, whatever happens on the way."""
 
-    latest: list[DreamStep] = []
+    def __init__(self, flags, picture: images.Picture, run: dict, say):
+        self.flags, self.picture, self.run, self.say = flags, picture, run, say
+        self.workdir = Workdir(flags.workdir, run) if flags.workdir else None
+        self.latest: DreamStep | None = None
+        self.kept = time.monotonic()
+        self.progress: cli.Progress | None = None
 
-    def keep() -> None:
-        if kept and latest:
-            kept.save(octave=latest[0].octave, step=latest[0].step, image=latest[0].image)
+    def dream(self, **options) -> None:
+        """Runs to the end and saves; when it is stopped or fails, saves the dream so far."""
+        from stylegen.optimize import NonFiniteLoss
 
-    began = saved = time.monotonic()
-    progress = cli.Progress(1.0, flags.quiet)
+        start = self._start()
+        began = time.monotonic()
+        try:
+            result = dream(self.picture.pixels, **options, start=start, callback=self._follow)
+        except NonFiniteLoss as error:
+            path = self._save(error.picture)
+            raise ArithmeticError(f'{error}; the last good picture is in {path}; try --precision=float32') from None
+        except BaseException:
+            if self.latest:
+                path = self._save(self.latest.picture())
+                self._keep()
+                self.say(f'stopped; the dream so far is in {path}')
+            raise
+        finally:
+            if self.progress:
+                self.progress.close()
+        path = self._save(result)
+        if self.workdir:
+            self.workdir.clear()
+        self.say(f'result   {path} ({time.monotonic() - began:.1f} s)')
 
-    def follow(step: DreamStep) -> None:
-        nonlocal saved
-        latest[:] = [step]
+    def _start(self) -> Start | None:
+        state = self.workdir.load() if self.workdir else None
+        if state is None:
+            return None
+        start = Start(int(state['octave']), int(state['step']), state['image'])
+        self.say(f'going on from {self.flags.workdir}: octave {start.octave + 1}, step {start.step}')
+        return start
+
+    def _follow(self, step: DreamStep) -> None:
+        if self.progress is None:
+            done = step.work if step.octave or step.step > 1 else 0
+            self.progress = cli.Progress(step.all_work, self.flags.quiet, initial=done)
+        self.latest = step
         where = f'octave {step.octave + 1}/{step.octaves} step {step.step}/{step.steps}'
-        progress.to(step.work / step.all_work, where, loss=sum(step.losses.values()))
-        if time.monotonic() - saved > SAVE_SECONDS:
-            keep()
-            saved = time.monotonic()
+        self.progress.to(step.work, where, loss=sum(step.losses.values()))
+        if time.monotonic() - self.kept > SAVE_SECONDS:
+            self._keep()
 
-    from stylegen.optimize import NonFiniteLoss
+    def _keep(self) -> None:
+        self.kept = time.monotonic()
+        if self.workdir is None or self.latest is None:
+            return
+        try:
+            with cli.uninterrupted():
+                self.workdir.save(octave=self.latest.octave, step=self.latest.step, image=self.latest.image)
+        except (OSError, UserError) as error:  # the dream itself goes on
+            print(f'the state could not be kept: {error}', file=sys.stderr)
 
-    options = settings | {'network': extractor, 'mask': mask, 'start': start, 'callback': follow}
-    options.pop('weights')
-    try:
-        result = dream(picture.pixels, **options)
-    except KeyboardInterrupt:
-        progress.close()
-        if latest:
-            keep()
-            say(f'stopped; the dream so far is in {save(latest[0].picture())}')
-        raise
-    except NonFiniteLoss as error:
-        progress.close()
-        path = save(error.picture)
-        raise ArithmeticError(f'{error}; the last good picture is in {path}; try --precision=float32') from None
-    progress.close()
-    path = save(result)
-    if kept:
-        kept.clear()
-    say(f'result   {path} ({time.monotonic() - began:.1f} s)')
+    def _save(self, pixels: np.ndarray) -> Path:
+        def write(path: Path) -> Path:
+            return images.save_image(
+                path, pixels, alpha=self.picture.alpha, settings=self.run, sidecar=self.flags.sidecar
+            )
+
+        output = Path(self.flags.output) if self.flags.output else cli.free_name(DEFAULT_OUTPUT)
+        with cli.uninterrupted():
+            return cli.save_somewhere(write, output)
 
 
 def main(argv=None) -> int:

@@ -16,8 +16,10 @@ from stylegen import images, networks, pyramid
 from stylegen.deepdream.presets import LAYERS
 from stylegen.errors import UserError, unknown
 
+FIRST_CHOICE = 'inception_v3'  # of the networks, where its weights can be had
 COLORS = ('free', 'luminance')
 NORMS = ('mean_abs', 'std')
+LONGEST_TILE = 1024  # beyond this a longer tile saves nothing
 MARGIN = 16  # pixels mirrored around each octave, so that its border dreams like the rest
 
 
@@ -60,15 +62,16 @@ class Plan:
 
 def choose_layers(network: str, layers: Mapping[str, float] | None) -> dict[str, float]:
     """The layers asked for, or the network's own first choice."""
-    if layers:
-        return dict(layers)
-    if network not in LAYERS:
+    if layers is None and network not in LAYERS:
         raise UserError(f'{network} has no layers of its own choice; name some with --layers (--layers=list)')
-    return dict(LAYERS[network])
+    chosen = dict(LAYERS[network] if layers is None else layers)
+    if not any(chosen.values()):
+        raise UserError('every layer has weight 0, so there is nothing to dream of; give one another weight')
+    return chosen
 
 
-def plan(extractor, shape: tuple[int, int], octaves: int, octave_scale: float, max_memory: float | None = None) -> Plan:
-    """Octave sizes, the tile that fits in `max_memory` bytes (None: half of what is free), and the memory it takes."""
+def plan(extractor, shape: tuple[int, int], octaves: int, octave_scale: float, max_memory: str | float) -> Plan:
+    """Octave sizes, the tile that fits in `max_memory`, and the memory it takes."""
     smallest = max(extractor.min_size, max(extractor.strides.values()))
     if min(shape) < smallest:
         raise UserError(
@@ -76,7 +79,7 @@ def plan(extractor, shape: tuple[int, int], octaves: int, octave_scale: float, m
             f'enlarge it with --size'
         )
     sizes = pyramid.octave_sizes(shape, octaves, octave_scale, max(smallest, 32))
-    memory = pyramid.available_memory() / 2 if max_memory is None else max_memory
+    memory = pyramid.parse_memory(max_memory)
     fixed = shape[0] * shape[1] * 3 * 4 * 12  # the picture itself: octaves, gradient, detail, copies
     per_pixel = extractor.bytes_per_pixel
     whole = (shape[0] + 2 * MARGIN) * (shape[1] + 2 * MARGIN) * per_pixel + fixed
@@ -87,8 +90,8 @@ def plan(extractor, shape: tuple[int, int], octaves: int, octave_scale: float, m
             f'a picture of {shape[1]} x {shape[0]} alone takes {pyramid.format_memory(fixed)} of the '
             f'{pyramid.format_memory(memory)} allowed; raise --max_memory or give a smaller --size'
         )
-    tile = pyramid.tile_side(per_pixel, memory - fixed, max(extractor.strides.values()), smallest)
-    tile = min(tile, 1024)
+    stride = max(extractor.strides.values())
+    tile = min(pyramid.tile_side(per_pixel, memory - fixed, stride, smallest), LONGEST_TILE // stride * stride)
     return Plan(tuple(sizes), tile, tile * tile * per_pixel + fixed)
 
 
@@ -107,7 +110,7 @@ def dream(
     color: str = 'free',
     mask: np.ndarray | None = None,
     seed: int = 0,
-    max_memory: float | None = None,
+    max_memory: str | float = '4GB',
     jit: str = 'auto',
     precision: str = 'float32',
     start: Start | None = None,
@@ -117,10 +120,11 @@ def dream(
 
     Args:
         image: float32 (H, W, 3) in [0, 1].
-        network: 'auto', a name of `stylegen.networks.NETWORKS`, a .keras file, or a `FeatureExtractor`, which serves
-            several dreams without being built again.
+        network: 'auto', a name of `stylegen.networks.NETWORKS`, a .keras file, or a `FeatureExtractor`, which is then
+            taken as it is.
         weights: File of weights for the network; otherwise they are looked for, see `stylegen.pretrained`.
-        layers: Weights by layer name; negative ones make a layer less active. None: the network's own choice.
+        layers: Weights by layer name; negative ones make a layer less active. None: the network's own choice,
+            or all layers of an extractor.
         octaves: How many sizes to work through.
         octave_scale: Ratio of one size to the next.
         steps: Steps of each octave.
@@ -130,7 +134,7 @@ def dream(
         color: 'free', or 'luminance': only lightness changes.
         mask: float32 (H, W) in [0, 1]: how much of the dream shows; where it is 0 the picture stays, bit for bit.
         seed: Of the rolls. The same seed gives the same picture on the same machine.
-        max_memory: Bytes to stay within; None: half of what is free.
+        max_memory: Bytes, or a text such as '4GB', to stay within: larger pictures are cut into tiles.
         jit: 'auto', 'on' or 'off': XLA.
         precision: 'float32', 'mixed_bfloat16' or 'mixed_float16', of the network alone.
         start: Where an interrupted dream goes on; it then ends as if it had not been interrupted.
@@ -160,12 +164,20 @@ def dream(
     if steps < 0:
         raise UserError(f'expected 0 steps or more, got {steps}')
 
-    extractor = network
+    if norm not in NORMS:
+        raise unknown('norm', norm, NORMS)
+
     if isinstance(network, str):
-        name, _ = networks.choose_network(network, 'inception_v3', weights)
-        chosen = choose_layers(name, layers)
-        extractor = networks.feature_extractor(name, tuple(chosen), weights=weights, precision=precision)
-    layers = choose_layers(extractor.network, layers)
+        extractor, _ = networks.open_network(
+            network, FIRST_CHOICE, lambda name: choose_layers(name, layers), weights=weights, precision=precision
+        )
+        layers = choose_layers(extractor.network, layers)
+    else:
+        extractor = network
+        layers = choose_layers(extractor.network, layers or dict.fromkeys(extractor.strides, 1.0))
+        for layer in layers:
+            if layer not in extractor.strides:
+                raise unknown('layer of this extractor', layer, extractor.strides)
 
     made = plan(extractor, image.shape[:2], octaves, octave_scale, max_memory)
     terms = tuple(Term(layer, weight, dream_loss(layer)) for layer, weight in layers.items())

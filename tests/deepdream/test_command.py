@@ -112,7 +112,9 @@ def test_presets_set_what_is_not_typed():
     assert (settings['network'], settings['steps'], settings['octave_scale']) == ('vgg16', 3, 1.8)
     assert settings['layers'] == {'block4_conv3': 1.0}
     flags = command.define_flags().parse(['x', '--preset=gordic', '--network=mini', '--max_memory=2GB'])
-    assert command.settings_of(flags)['layers'] is None and command.settings_of(flags)['max_memory'] == 2 << 30
+    assert command.settings_of(flags)['layers'] is None and command.settings_of(flags)['max_memory'] == '2GB'
+    flags = command.define_flags().parse(['x', '--preset=gordic', '--network=vgg16'])
+    assert command.settings_of(flags)['layers'] == {'block4_conv3': 1.0}
 
 
 def test_lists(capsys):
@@ -130,7 +132,12 @@ def test_lists(capsys):
         (['--input=https://example.com/a.jpg'], 'download it first'),
         (['--input=broken.jpg'], 'broken.jpg'),
         (['--input=.'], 'is a folder'),
-        (['--input=photo.png', '--output=photo.png'], 'is the input itself'),
+        (['--input=photo.png', '--output=photo.png'], 'is an input'),
+        (['--mask=photo.png', '--output=photo.png'], 'of another shape'),
+        (['--input='], 'does not exist'),
+        (['--step_size=nan'], 'step_size'),
+        (['--octave_scale=1e300'], 'octave_scale'),
+        (['--layers=block4_conv2:0'], 'weight 0'),
         (['--output=out.xyz'], "suffix '.xyz'"),
         (['--output=/proc/out.png'], '/proc/out.png'),
         (['--output=no/such/out.png'], 'does not exist'),
@@ -213,3 +220,37 @@ def test_a_killed_run_goes_on_and_ends_as_if_never_killed(folder, monkeypatch):
     assert run(*args, '--output=whole.png') == 0
     assert np.array_equal(images.load_image('out.png'), images.load_image('whole.png'))
     assert not Path('run/state.npz').exists()
+
+
+@pytest.mark.parametrize('size', [(1, 1), (31, 31), (20, 10000)])
+def test_odd_sizes_end_in_a_picture_or_in_one_line(size, capsys):
+    images.save_image('odd.png', photo(*size)[: size[0], : size[1]])
+    code = run('--input=odd.png', '--output=out.png', '--size=2000' if size[1] > 100 else '--octaves=1', *QUICK)
+    err = capsys.readouterr().err
+    if size == (31, 31):
+        assert code == 0 and images.load_image('out.png').shape == (31, 31, 3)
+    else:
+        assert code == 2 and 'enlarge it with --size' in err and err.count('\n') == 1
+
+
+def test_an_error_in_the_middle_saves_the_dream_so_far(capsys, monkeypatch):
+    def fail(self, step):
+        self.latest = step
+        raise RuntimeError('the machine caught fire')
+
+    monkeypatch.setattr(command.Job, '_follow', fail)
+    assert run('--input=photo.png', '--output=out.png', *QUICK) == 1
+    out, err = capsys.readouterr()
+    assert 'the machine caught fire' in err and 'the dream so far is in out.png' in out
+    assert images.load_image('out.png').shape == (64, 80, 3)
+
+
+def test_a_workdir_that_fills_up_does_not_stop_the_dream(capsys, monkeypatch):
+    monkeypatch.setattr(command, 'SAVE_SECONDS', 0)
+
+    def full(self, **arrays):
+        raise files.DiskFull(28, 'the disk is full', 'state.npz')
+
+    monkeypatch.setattr(command.Workdir, 'save', full)
+    assert run('--input=photo.png', '--output=out.png', '--workdir=run', '--quiet', *QUICK) == 0
+    assert 'the state could not be kept' in capsys.readouterr().err and Path('out.png').exists()

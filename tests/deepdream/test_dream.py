@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from stylegen import color, images
+from stylegen import color, images, networks, optimize, updates
+from stylegen.backend import tf
 from stylegen.deepdream import DreamStep, Start, dream
-from stylegen.deepdream.dream import plan
+from stylegen.deepdream.dream import NORMS, plan
 from stylegen.errors import UserError
 from stylegen.optimize import NonFiniteLoss
 from tests.conftest import photo
@@ -24,19 +25,24 @@ def test_0_steps_give_the_picture_back(shape, octaves, tiny):
     assert np.abs(dreamt(tiny, sharp, octaves=octaves, steps=0) - sharp).max() <= 1e-5
 
 
-def test_detail_carried_as_google_does_equals_the_residual_form():
-    """x_k = b_k + up(x_{k+1} - b_{k+1}) against x_k = up(x_{k+1}) + (b_k - up(b_{k+1})), with equal changes."""
+def test_detail_carried_as_google_does_equals_the_residual_form(tiny, monkeypatch):
+    """x_k = up(x_{k+1}) + (b_k - up(b_{k+1})) + change, TensorFlow's tutorial of 2016, with the same changes."""
+    image = photo(61, 90) * 0.8 + 0.1
+    sizes = plan(tiny, (61, 90), 3, 1.4, '4GB').sizes
+    assert len(sizes) == 2
     rng = np.random.default_rng(0)
-    image = photo(61, 90)
-    sizes = [(31, 46), (43, 64), (61, 90)]
+    changes = {size: rng.normal(0, 0.02, (*size, 3)).astype(np.float32) for size in sizes}
+
+    def change(octave_image, *args, **kwargs):
+        return tf.constant(octave_image + changes[octave_image.shape[1:3]])
+
+    monkeypatch.setattr(optimize, 'optimize_image', change)
+    dreamt_image = dreamt(tiny, image, octave_scale=1.4)
     bases = [images.resize(image, size) for size in sizes]
-    changes = [rng.normal(0, 0.05, base.shape).astype(np.float32) for base in bases]
-    carried = residual = bases[0] + changes[0]
-    for below, base, change in zip(bases, bases[1:], changes[1:], strict=False):
-        size = base.shape[:2]
-        carried = base + images.resize(carried - below, size) + change
-        residual = images.resize(residual, size) + (base - images.resize(below, size)) + change
-    assert np.allclose(carried, residual, atol=1e-5)
+    residual = bases[0] + changes[sizes[0]]
+    for below, base, size in zip(bases, bases[1:], sizes[1:], strict=False):
+        residual = images.resize(residual, size) + (base - images.resize(below, size)) + changes[size]
+    assert np.allclose(dreamt_image, residual, atol=1e-5)
 
 
 def test_activity_rises_in_every_octave(tiny):
@@ -89,8 +95,6 @@ def test_a_resumed_dream_ends_as_the_uninterrupted_one(stop, tiny):
     whole = dreamt(tiny, image)
     with pytest.raises(KeyboardInterrupt):
         # one step at a time, so that the stop falls inside an octave
-        from stylegen import optimize
-
         original, optimize.SECONDS_PER_CALL = optimize.SECONDS_PER_CALL, 0.0
         try:
             dreamt(tiny, image, callback=interrupt)
@@ -159,7 +163,7 @@ def test_a_tiled_dream_is_a_dream(tiny):
 
 
 def test_octaves_never_fall_under_what_the_network_takes(tiny):
-    sizes = plan(tiny, (70, 100), 10, 1.4).sizes
+    sizes = plan(tiny, (70, 100), 10, 1.4, '4GB').sizes
     assert len(sizes) == 3 and min(sizes[0]) >= 32  # 36, 50 and 70 high
     with pytest.raises(UserError, match='at least 4 pixels a side'):
         dreamt(tiny, photo(3, 40))
@@ -173,6 +177,11 @@ def test_octaves_never_fall_under_what_the_network_takes(tiny):
         ({'octave_scale': 1.0}, 'octave scale above 1'),
         ({'steps': -1}, '0 steps or more'),
         ({'mask': np.ones((5, 5), np.float32)}, 'the mask is 5 x 5, the picture 40 x 40'),
+        ({'norm': 'l2'}, "unknown norm 'l2'"),
+        ({'jit': 'onn'}, "unknown jit 'onn'; did you mean on"),
+        ({'layers': {'c': 1.0}}, "unknown layer of this extractor 'c'; there are: a, b"),
+        ({'layers': {'a': 0.0}}, 'every layer has weight 0'),
+        ({'max_memory': 'lots'}, '4GB'),
     ],
 )
 def test_mistakes_are_told(options, message, tiny):
@@ -192,3 +201,55 @@ def test_an_overflow_names_the_layer_and_keeps_the_picture(tiny):
         dreamt(tiny, image, layers={'b': 1e39})
     assert caught.value.term == 'b' and caught.value.picture.shape == image.shape
     assert np.isfinite(caught.value.picture).all()
+
+
+@pytest.mark.parametrize('shape', [(9, 40), (16, 17), (4, 300), (31, 31), (20, 1000)])
+def test_small_and_long_pictures_dream_too(shape, tiny):
+    image = photo(*shape)
+    result = dreamt(tiny, image)
+    assert result.shape == image.shape and np.abs(result - image).max() > 0.005
+
+
+def test_activity_rises_steadily_with_the_defaults_of_the_embedded_network():
+    """Rolls, clipping and steps of one length make single steps fall; the ranks must still follow the steps."""
+    losses: dict[int, list] = {}
+
+    def follow(step):
+        losses.setdefault(step.octave, []).append(-sum(step.losses.values()))
+
+    dream(photo(96, 128), network='mini', octaves=2, callback=follow)
+    for values in losses.values():
+        ranks = np.argsort(np.argsort(values))
+        assert values[-1] > values[0] and np.corrcoef(ranks, np.arange(len(values)))[0, 1] > 0.8
+
+
+def test_xla_dreams_the_same(tiny):
+    image = photo(60, 70)
+    memory = 60 * 70 * 144 + 40 * 40 * tiny.bytes_per_pixel
+    plain, xla = (dreamt(type(tiny)(), image, max_memory=memory, jit=jit) for jit in ('off', 'on'))
+    assert np.abs(plain - image).max() > 0.01 and np.allclose(plain, xla, atol=1e-3)
+
+
+@pytest.mark.parametrize('precision', ['mixed_bfloat16', 'mixed_float16'])
+def test_gradients_survive_lower_precision_at_any_size(precision):
+    """A mean over 500,000 pixels gives each less than float16 can hold."""
+    image = tf.constant(photo(640, 800)[None])
+
+    def gradient(precision):
+        extractor = networks.feature_extractor('mini', ('block2_conv1',), precision=precision)
+        term = optimize.Term('x', 1.0, lambda f: tf.reduce_mean(f['block2_conv1'] ** 2))
+        return optimize.Objective(extractor, (term,)).value_and_gradient(image)[1].numpy().ravel()
+
+    exact, rough = gradient('float32'), gradient(precision)
+    assert exact @ rough / np.linalg.norm(exact) / np.linalg.norm(rough) > 0.97
+
+
+def test_an_extractor_dreams_of_its_own_layers():
+    extractor = networks.feature_extractor('mini', ('block2_conv1',))
+    image = photo(40, 40)
+    named = dream(image, network='mini', layers={'block2_conv1': 1.0}, steps=2)
+    assert np.array_equal(dream(image, network=extractor, steps=2), named)
+
+
+def test_norms_are_those_of_the_update_rule():
+    assert set(NORMS) == set(updates.NORMS)
