@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from stylegen.errors import UserError, unknown
 
 # TensorFlow turns oneDNN on by itself only for processors with AVX-512 VNNI. On AVX2 its convolutions are faster too:
-# 1.7x for a training step of our network (0.88 s against 1.53 s, EPYC, two cores).
+# 1.26x for a dream step (experiments/benchmarks/backend.py) and 1.7x for a training step of our network.
 os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
 
 
@@ -66,7 +66,7 @@ def use_xla(jit: str) -> bool:
     """Whether to compile with XLA, for `jit` in auto, on, off.
 
     auto is on for a GPU and off for a CPU, where TensorFlow's oneDNN convolutions beat XLA's
-    (experiments/benchmarks/backend.py measures it).
+    four times over (experiments/benchmarks/backend.py).
     """
     choices = {'auto': has_gpu, 'on': lambda: True, 'off': lambda: False}
     if jit not in choices:

@@ -132,7 +132,7 @@ def work(flags) -> None:
     say(f'layers   {", ".join(f"{layer}:{weight:g}" for layer, weight in layers.items())}')
     say(f'sizes    {", ".join(f"{w} x {h}" for h, w in made.sizes)}; {settings["steps"]} steps each')
     tiles = f', in tiles of up to {made.tile} pixels' if made.tile else ''
-    say(f'memory   about {pyramid.format_memory(made.memory)}{tiles}')
+    say(f'memory   about {pyramid.format_memory(made.memory)} beside what TensorFlow takes to start{tiles}')
     if made.memory > pyramid.available_memory():
         say(f'         only {pyramid.format_memory(pyramid.available_memory())} is free: give less in --max_memory')
 
