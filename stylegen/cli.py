@@ -8,6 +8,7 @@ import contextlib
 import inspect
 import math
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -101,7 +102,7 @@ class Flags:
             lines += ['', f'{title}:']
             for name in names:
                 flag = self.values[name]
-                text = flag.help
+                text = re.sub(r'^<[^>]*>: ', '', flag.help)  # absl's own list of an enum's values
                 if isinstance(flag, flags.EnumFlag) or hasattr(flag.parser, 'enum_values'):
                     text += f' ({"|".join(flag.parser.enum_values)})'
                 if flag.default is not None and not (flag.boolean and not flag.default):

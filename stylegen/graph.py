@@ -1,5 +1,6 @@
 """Rebuild a functional Keras model: other pooling, padding, precision, taps. Importing this imports Keras."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -82,8 +83,7 @@ def layer_infos(model: keras.Model, names: dict[int, str]) -> dict[str, LayerInf
     for operation in model.operations:
         if isinstance(operation, keras.layers.InputLayer):
             continue
-        name, output = names[id(operation)], _one_output(operation)
-        sources = keras.tree.flatten(operation.input)
+        name, (sources, output) = names[id(operation)], _ends(operation)
         strides[id(output)] = stride = max(strides.get(id(source), 1) for source in sources) * _own_stride(operation)
         shape = output.shape
         is_map = len(shape) == 4 and shape[1:3] != (1, 1) and shape[3] is not None
@@ -120,7 +120,7 @@ def rebuild(
     """
     operations = {names[id(operation)]: operation for operation in model.operations}
     chosen = [operations[name] for name in taps]
-    part = keras.Model(model.inputs, [operation.output for operation in chosen])
+    part = keras.Model(model.inputs, [_ends(operation)[1] for operation in chosen])
     image = keras.Input((None, None, 3), name='image')
     pixels = image if preprocessing == 'unit' else Preprocess(preprocessing, dtype='float32', name='preprocess')(image)
     if tap == 'before' and not any(_activation(operation) for operation in chosen):
@@ -215,7 +215,7 @@ def _plain_copy(layer, precision):
 
 def _copy_weights(source, target) -> None:
     for old, new in zip(getattr(source, 'weights', ()), getattr(target, 'weights', ()), strict=True):
-        new.assign(old)
+        new.assign(old.value)
     if hasattr(target, 'finalize_state'):
         target.finalize_state()
 
@@ -245,6 +245,8 @@ def _margins(operation) -> list[tuple[int, int]]:
 
 
 def _own_stride(operation) -> int:
+    if isinstance(operation, keras.Sequential):
+        return math.prod(_own_stride(layer) for layer in operation.layers)
     if isinstance(operation, keras.Model):
         inner = layer_infos(operation, {id(o): str(i) for i, o in enumerate(operation.operations)})
         return list(inner.values())[-1].stride if inner else 1
@@ -252,8 +254,12 @@ def _own_stride(operation) -> int:
     return stride if isinstance(stride, int) else stride[0]
 
 
-def _one_output(operation) -> keras.KerasTensor:
+def _ends(operation) -> tuple[list[keras.KerasTensor], keras.KerasTensor]:
+    """The tensors that enter an operation in this graph, and the one that leaves it."""
+    if isinstance(operation, keras.Model) and len(operation._inbound_nodes) == 1:
+        (node,) = operation._inbound_nodes  # a model's own `input` and `output` are those of the graph inside it
+        return list(node.input_tensors), node.output_tensors[0]
     try:
-        return operation.output
+        return keras.tree.flatten(operation.input), operation.output
     except (AttributeError, ValueError) as error:
         raise UserError(f'layer {operation.name} is used more than once in this model: no feature network') from error

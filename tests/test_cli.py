@@ -41,7 +41,7 @@ def test_help_lists_groups_defaults_and_choices_and_nothing_of_absl(flag, capsys
     assert out.index('Pictures:') < out.index('--size=') < out.index('Other:') < out.index('Messages:')
     for text in ('longest side [7]', '(free|luminance) [free]', '[1.5]', '--quiet'):
         assert text in out
-    assert not any(word in out for word in ('None', 'absl', 'verbosity', 'flagfile', 'logtostderr'))
+    assert '<' not in out and not any(word in out for word in ('None', 'absl', 'verbosity', 'flagfile', 'logtostderr'))
 
 
 @pytest.mark.parametrize(

@@ -506,3 +506,15 @@ def test_the_real_mini():
     for layer in layers:
         assert np.isfinite(features[layer]).all() and np.max(features[layer]) > 0
     assert networks.mini_classifier()(IMAGE).shape == (1, 111)
+
+
+def test_strides_of_parallel_branches_in_a_nested_model_are_not_multiplied(tmp_path):
+    inner_image = keras.Input((None, None, 3))
+    left = keras.layers.Conv2D(4, 3, strides=2, padding='same')(inner_image)
+    right = keras.layers.Conv2D(4, 1, strides=2, padding='same')(inner_image)
+    inner = keras.Model(inner_image, keras.layers.Add()([left, right]), name='stem')
+    image = keras.Input((None, None, 3))
+    last = keras.layers.Conv2D(5, 3, strides=2, padding='same', name='last')(inner(image))
+    keras.Model(image, last).save(tmp_path / 'nested.keras')
+    strides = {info.name: info.stride for info in networks.layer_table(str(tmp_path / 'nested.keras'))}
+    assert strides == {'stem': 2, 'last': 4}

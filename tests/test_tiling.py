@@ -143,6 +143,15 @@ def test_one_trace_serves_tiled_and_untiled_sizes(tiny):
     assert tiny.traces == 1
 
 
+def test_a_batch_equals_each_picture_alone(tiny):
+    pictures = np.stack([photo(40, 31, seed) for seed in (1, 2)])
+    objective = TiledObjective(tiny, (Term('b', 1.0, dream_loss('b')),), tile=24, stride=2, jitter=4, margin=4)
+    update = updates.normalized_step(0.01)
+    together = optimize_image(pictures, objective, update, 3).numpy()
+    alone = np.concatenate([optimize_image(picture[None], objective, update, 3).numpy() for picture in pictures])
+    assert np.abs(together - pictures).max() > 0.01 and np.allclose(together, alone, atol=1e-5)
+
+
 def test_xla_agrees_on_tiles(tiny):
     image = photo(40, 31)[None]
     objective = TiledObjective(tiny, (Term('b', 1.0, dream_loss('b')),), tile=24, stride=2, jitter=4)

@@ -60,9 +60,10 @@ def settings_of(flags) -> dict:
 
 
 def list_networks() -> None:
-    """Prints the networks that there are."""
+    """Prints the networks that there are: what they are, what has to be downloaded, the smallest picture."""
     for name, network in networks.NETWORKS.items():
-        print(f'{name:<16} {network.description}')
+        size = f'{network.megabytes} MB' if network.megabytes else 'embedded'
+        print(f'{name:<16} {size:>8}  from {network.min_size:>2} px  {network.description}')
 
 
 def list_layers(network: str) -> None:

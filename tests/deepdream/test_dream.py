@@ -195,6 +195,7 @@ def test_pictures_that_are_not_finite_or_not_rgb_are_refused(tiny):
             dreamt(tiny, wrong)
 
 
+@pytest.mark.filterwarnings('ignore:overflow encountered')
 def test_an_overflow_names_the_layer_and_keeps_the_picture(tiny):
     image = photo(40, 40)
     with pytest.raises(NonFiniteLoss) as caught:
