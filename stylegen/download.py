@@ -37,7 +37,7 @@ def download(url: str, path: Path, digest: str | None = None) -> None:
     """
     from tqdm import tqdm
 
-    hasher = hashlib.new(algorithm(digest or ''))
+    hasher = hashlib.new(algorithm(digest or ''), usedforsecurity=False)
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -149,7 +149,7 @@ def _digest_of(path: Path, name: str) -> str:
 @functools.lru_cache(maxsize=64)
 def _digest(path: Path, name: str, size: int, mtime: int) -> str:
     """Computed once for a file as it is: size and time of change are part of the key."""
-    hasher = hashlib.new(name)
+    hasher = hashlib.new(name, usedforsecurity=False)
     with path.open('rb') as file:  # hashlib.file_digest needs Python 3.11
         while chunk := file.read(1 << 20):
             hasher.update(chunk)
