@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from stylegen.errors import UserError, unknown
 
 # TensorFlow turns oneDNN on by itself only for processors with AVX-512 VNNI. On AVX2 its convolutions are faster too:
-# 1.26x for a dream step (experiments/benchmarks/backend.py) and 1.7x for a training step of our network.
+# 1.26x for a dream step (experiments/benchmarks/backend.py) and 1.7x for an
+# adversarial training step of a network like ours.
 os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
 
 
