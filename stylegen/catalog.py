@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from stylegen.errors import unknown
 
+CLASSES = 'classes'  # the layer that a network's classifier is called, put on its last map
+IMAGENET_CLASSES = 1000
+
 
 @dataclass(frozen=True)
 class WeightsFile:
@@ -32,7 +35,7 @@ class Network:
         factory: the function in keras.applications; '' for the embedded network and for a `.keras` file.
         preprocessing: 'caffe', 'tf', 'bytes' (pixels times 255, the rest is in the model) or 'unit' (nothing).
         min_size: smallest side, in pixels, of an image that reaches the network's last layer.
-        files: the published weights, without the classifier first; none for the embedded network.
+        files: the published weights, without and with the classifier; none for the embedded network.
     """
 
     name: str

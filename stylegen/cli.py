@@ -15,7 +15,7 @@ import tempfile
 import textwrap
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,16 @@ class Flags:
 
     Args:
         summary: What the command does, for `--help`.
-        work: The function whose keyword defaults are the flags' defaults, where a flag names none.
+        works: The functions whose keyword defaults are the flags' defaults, where a flag names none; of two that have
+            the same keyword the first counts.
     """
 
-    def __init__(self, summary: str, work: Callable):
+    def __init__(self, summary: str, *works: Callable):
         self.summary = summary
         self.values = flags.FlagValues()
         self.groups: dict[str, list[str]] = {}
-        self._defaults = {name: p.default for name, p in inspect.signature(work).parameters.items()}
+        signatures = [inspect.signature(work).parameters for work in reversed(works)]
+        self._defaults = {name: p.default for parameters in signatures for name, p in parameters.items()}
 
     def group(self, title: str) -> None:
         """The flags that follow belong to this group."""
@@ -53,6 +55,10 @@ class Flags:
     def string(self, name: str, text: str, **kwargs) -> None:
         """A text."""
         self._define(flags.DEFINE_string, name, text, **kwargs)
+
+    def strings(self, name: str, text: str) -> None:
+        """A text that may be given several times; the value is a list."""
+        self._define(flags.DEFINE_multi_string, name, text, default=[])
 
     def integer(self, name: str, text: str, **kwargs) -> None:
         """A whole number; `lower_bound` and `upper_bound` limit it."""
@@ -105,7 +111,7 @@ class Flags:
                 text = re.sub(r'^<[^>]*>: ', '', flag.help)  # absl's own list of an enum's values
                 if isinstance(flag, flags.EnumFlag) or hasattr(flag.parser, 'enum_values'):
                     text += f' ({"|".join(flag.parser.enum_values)})'
-                if flag.default is not None and not (flag.boolean and not flag.default):
+                if flag.default not in (None, []) and not (flag.boolean and not flag.default):
                     text += f' [{flag.default}]'
                 head = f'  --{name}' + ('' if flag.boolean else '=')
                 body = textwrap.wrap(text, 92)
@@ -204,23 +210,31 @@ def save_somewhere(save: Callable[[Path], Path], output: Path) -> Path:
         raise OSError(f'{_describe(error)}; the result is kept in {refuge}') from None
 
 
-def parse_layers(text: str) -> dict[str, float]:
-    """Weights by layer: 'block3_conv3:1,block4_conv2:0.5'; a layer without a weight has 1."""
-    layers = {}
-    for part in filter(None, (part.strip() for part in text.split(','))):
+def parse_weights(text: str, flag: str = 'layers') -> dict[str, float]:
+    """Weights by name: 'block3_conv3:1,block4_conv2[3,7]:0.5'; a name without a weight has 1.
+
+    Commas within brackets belong to the name.
+    """
+    weights = {}
+    for part in filter(None, (part.strip() for part in re.split(r',(?![^\[]*\])', text))):
         name, _, weight = part.partition(':')
         try:
             value = float(weight or 1)
         except ValueError:
             value = float('nan')
-        if not name or value != value or abs(value) == float('inf'):
-            raise UserError(f'expected LAYER or LAYER:WEIGHT, got {part!r} in --layers={text}')
-        if name in layers:
-            raise UserError(f'{name} is named twice in --layers={text}')
-        layers[name] = value
-    if not layers:
-        raise UserError('expected --layers=LAYER:WEIGHT,..., got none')
-    return layers
+        if not name or not math.isfinite(value):
+            raise UserError(f'expected NAME or NAME:WEIGHT, got {part!r} in --{flag}={text}')
+        if name in weights:
+            raise UserError(f'{name} is named twice in --{flag}={text}')
+        weights[name] = value
+    if not weights:
+        raise UserError(f'expected --{flag}=NAME:WEIGHT,..., got none')
+    return weights
+
+
+def format_weights(weights: Mapping[str, float]) -> str:
+    """What `parse_weights` reads."""
+    return ','.join(f'{name}:{weight:g}' for name, weight in weights.items())
 
 
 @contextlib.contextmanager

@@ -27,3 +27,32 @@ def keep_chroma(image: np.ndarray, original: np.ndarray) -> np.ndarray:
     room = np.where(chroma > 0, 1 - luma, luma)
     scale = np.divide(room, np.abs(chroma), out=np.ones_like(chroma), where=np.abs(chroma) > 1e-12)
     return np.clip(luma + chroma * np.clip(scale.min(-1, keepdims=True), 0, 1), 0, 1).astype(np.float32)
+
+
+def match_colors(image: np.ndarray, original: np.ndarray) -> np.ndarray:
+    """The picture with the mean colour and the colour covariance of `original`.
+
+    Of the linear maps that do this the one that moves colours least: A = S^-1/2 (S^1/2 T S^1/2)^1/2 S^-1/2, with S and
+    T the covariances of the picture and of the original (Pitie and Kokaram 2007, "The linear Monge-Kantorovitch linear
+    colour mapping", eq. 6).
+
+    Args:
+        image: float32 (H, W, 3) in [0, 1].
+        original: float32 (H', W', 3) in [0, 1].
+
+    Returns:
+        float32 (H, W, 3) in [0, 1], clipped.
+    """
+    pixels, wanted = (x.reshape(-1, 3).astype(np.float64) for x in (image, original))
+    source, target = (np.cov(x, rowvar=False) + 1e-6 * np.eye(3) for x in (pixels, wanted))
+    root = _power(source, 0.5)
+    inverse = _power(source, -0.5)
+    change = inverse @ _power(root @ target @ root, 0.5) @ inverse
+    out = (pixels - pixels.mean(0)) @ change + wanted.mean(0)
+    return np.clip(out.reshape(image.shape), 0, 1).astype(np.float32)
+
+
+def _power(matrix: np.ndarray, exponent: float) -> np.ndarray:
+    """A power of a symmetric positive definite matrix."""
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * values**exponent) @ vectors.T

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+_MANY = 40  # names that a line takes
+
 
 class UserError(ValueError):
     """A mistake that the user can mend; its text says what was expected, what came and what to do.
@@ -12,9 +14,17 @@ class UserError(ValueError):
 
 
 def unknown(what: str, name: str, choices: Iterable[str]) -> UserError:
-    """The error for a name that is not among `choices`: the nearest ones, or all of them where none is near."""
+    """The error for a name that is not among `choices`: the nearest ones, or all of them where none is near.
+
+    Near is what is spelled alike, case aside, or has the name as a part. Of many choices only the first are named.
+    """
     choices = list(choices)
-    near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
+    folded = {choice.casefold(): choice for choice in choices}
+    near = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)
+    near = near or [key for key in folded if name and name.casefold() in key][:3]
     if near:
-        return UserError(f'unknown {what} {name!r}; did you mean {" or ".join(near)}?')
-    return UserError(f'unknown {what} {name!r}; there are: {", ".join(choices)}')
+        return UserError(f'unknown {what} {name!r}; did you mean {" or ".join(folded[key] for key in near)}?')
+    names = ', '.join(choices[:_MANY])
+    if len(choices) > _MANY:
+        return UserError(f'unknown {what} {name!r}; there are {len(choices)}: {names}, ...')
+    return UserError(f'unknown {what} {name!r}; there are: {names}')

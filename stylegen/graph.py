@@ -4,10 +4,14 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stylegen.backend import keras
 from stylegen.errors import UserError
 from stylegen.layers import AveragePooling, L2Pooling, Preprocess, ReflectPadding
+
+if TYPE_CHECKING:
+    from stylegen.classifier import Head
 
 POOLINGS = {'max': None, 'average': AveragePooling, 'l2': L2Pooling}
 _ACTIVATIONS = (
@@ -76,19 +80,27 @@ def stable_names(model: keras.Model) -> dict[int, str]:
     return names
 
 
-def layer_infos(model: keras.Model, names: dict[int, str]) -> dict[str, LayerInfo]:
-    """The maps (n, height, width, channels) of a model from input to output, strides from the layers themselves."""
+def layer_infos(
+    model: keras.Model, names: dict[int, str], logits: keras.layers.Dense | None = None
+) -> dict[str, LayerInfo]:
+    """The maps (n, height, width, channels) of a model from input to output, strides from the layers themselves.
+
+    Args:
+        model: functional.
+        names: from `stable_names`.
+        logits: a layer that is taken for a map although it gives vectors.
+    """
     strides = {id(model.inputs[0]): 1}
     infos = {}
     for operation in model.operations:
         if isinstance(operation, keras.layers.InputLayer):
             continue
-        name, (sources, output) = names[id(operation)], _ends(operation)
+        name, (sources, output) = names[id(operation)], ends(operation)
         strides[id(output)] = stride = max(strides.get(id(source), 1) for source in sources) * _own_stride(operation)
         shape = output.shape
         is_map = len(shape) == 4 and shape[1:3] != (1, 1) and shape[3] is not None
-        if is_map and not isinstance(operation, _TRIVIAL):
-            infos[name] = LayerInfo(name, stride, shape[3])
+        if operation is logits or (is_map and not isinstance(operation, _TRIVIAL)):
+            infos[name] = LayerInfo(name, stride, shape[-1])
     return infos
 
 
@@ -102,6 +114,7 @@ def rebuild(
     padding: str,
     tap: str,
     precision: str,
+    head: 'Head | None' = None,
 ) -> tuple[keras.KerasTensor, dict[str, keras.KerasTensor]]:
     """A copy of `model`, weights included, that ends at `taps` and takes RGB in [0, 1] of any size.
 
@@ -111,6 +124,7 @@ def rebuild(
         names: from `stable_names`.
         preprocessing: 'unit', or a mode of `layers.Preprocess`.
         pooling, padding, tap, precision: as for `networks.feature_extractor`.
+        head: the layers to put on maps, from `classifier.find_head`.
 
     Returns:
         The input, and {tap: output}, float32.
@@ -120,10 +134,11 @@ def rebuild(
     """
     operations = {names[id(operation)]: operation for operation in model.operations}
     chosen = [operations[name] for name in taps]
-    part = keras.Model(model.inputs, [_ends(operation)[1] for operation in chosen])
+    part = keras.Model(model.inputs, [ends(operation)[1] for operation in chosen])
     image = keras.Input((None, None, 3), name='image')
     pixels = image if preprocessing == 'unit' else Preprocess(preprocessing, dtype='float32', name='preprocess')(image)
-    if tap == 'before' and not any(_activation(operation) for operation in chosen):
+    in_head = head.operations if head else ()
+    if tap == 'before' and not any(_activation(operation) for operation in chosen if operation not in in_head):
         raise UserError(f'tap=before: none of {", ".join(taps)} ends in an activation; ask for layers that do')
     outputs: dict[str, keras.KerasTensor] = {}
     copied: dict[int, keras.Layer] = {}  # id of the copy -> the original
@@ -132,9 +147,11 @@ def rebuild(
         config = {**operation.get_config(), 'name': names[id(operation)]}
         kind = type(operation)
         if isinstance(operation, keras.Model):
-            clone = keras.models.clone_model(operation, clone_function=lambda layer: _plain_copy(layer, precision))
+            clone = _any_size_copy(operation, precision)
         elif not isinstance(operation, keras.Layer):
             clone = kind.from_config(config)
+        elif operation in in_head:
+            clone = head.on_maps(operation, {**config, 'dtype': precision})
         else:
             config['dtype'] = 'float32' if isinstance(operation, _FLOAT32) else precision
             if isinstance(operation, keras.layers.MaxPooling2D):
@@ -209,6 +226,14 @@ def has_max_pooling(model: keras.Model) -> bool:
     return any(isinstance(layer, keras.layers.MaxPooling2D) for layer in model.layers)
 
 
+def _any_size_copy(model, precision):
+    """A nested model anew, for maps of any size where it turns maps into maps."""
+    image = None
+    if len(model.inputs) == 1 and len(model.inputs[0].shape) == len(model.outputs[0].shape) == 4:
+        image = keras.Input((None, None, model.inputs[0].shape[3]))
+    return keras.models.clone_model(model, image, clone_function=lambda layer: _plain_copy(layer, precision))
+
+
 def _plain_copy(layer, precision):
     return type(layer).from_config({**layer.get_config(), 'dtype': precision})
 
@@ -254,7 +279,7 @@ def _own_stride(operation) -> int:
     return stride if isinstance(stride, int) else stride[0]
 
 
-def _ends(operation) -> tuple[list[keras.KerasTensor], keras.KerasTensor]:
+def ends(operation) -> tuple[list[keras.KerasTensor], keras.KerasTensor]:
     """The tensors that enter an operation in this graph, and the one that leaves it."""
     if isinstance(operation, keras.Model) and len(operation._inbound_nodes) == 1:
         (node,) = operation._inbound_nodes  # a model's own `input` and `output` are those of the graph inside it

@@ -24,7 +24,7 @@ from stylegen.decoding import MAX_PIXELS, arrays, opened, srgb_profile
 from stylegen.errors import UserError
 from stylegen.files import check_target, plain, read_bytes, replacing, settings_beside, shown
 from stylegen.files import sidecar as sidecar_path
-from stylegen.pixels import as_rgb, fit, from_uint8, quantize, resize, to_uint8
+from stylegen.pixels import as_rgb, fit, from_uint8, quantize, resize, seamless, to_uint8
 from stylegen.sheets import contact_sheet, grid
 from stylegen.sixteen_bit import png_bytes, tiff_bytes
 
@@ -44,6 +44,7 @@ __all__ = [
     'resize',
     'save_animation',
     'save_image',
+    'seamless',
     'to_uint8',
 ]
 

@@ -1,5 +1,7 @@
 """The Keras layers that a feature network is rebuilt with. Importing this imports TensorFlow."""
 
+import math
+
 from stylegen.backend import keras, tf
 
 # What keeps the magnitude of max pooling's output, measured by K. Crowson (style-transfer-pytorch, `pooling_scales`):
@@ -97,3 +99,61 @@ class ReflectPadding(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), 'rows': self.rows, 'columns': self.columns}
+
+
+@keras.saving.register_keras_serializable('stylegen')
+class MapDense(keras.layers.Dense):
+    """A Dense layer moved over a map: a 'valid' convolution whose kernel is the matrix.
+
+    Args:
+        units: as for Dense.
+        window: rows and columns of the map that the layer reads at a time, flattened in the order of Flatten. A map
+            that is smaller is put in the middle of zeros.
+    """
+
+    def __init__(self, units, window=(1, 1), **kwargs):
+        super().__init__(units, **kwargs)
+        self.window = tuple(window)
+
+    def build(self, input_shape):
+        super().build((None, math.prod(self.window) * input_shape[-1]))
+        self.input_spec = keras.layers.InputSpec(ndim=4)
+
+    def call(self, inputs, training=None):
+        if self.window != (1, 1):
+            missing = tf.maximum(tf.constant(self.window) - tf.shape(inputs)[1:3], 0)
+            before = tf.pad(missing // 2, [(1, 1)])
+            inputs = tf.pad(inputs, tf.stack([before, tf.pad(missing, [(1, 1)]) - before], 1))
+        kernel = keras.ops.reshape(self.kernel, (*self.window, -1, self.units))
+        result = tf.nn.conv2d(inputs, kernel, 1, 'VALID')
+        return self.activation(result if self.bias is None else result + self.bias)
+
+    def compute_output_shape(self, input_shape):
+        batch, *sides, _ = input_shape
+        rows, columns = (
+            side and max(side - size + 1, 1) for side, size in zip(sides, self.window, strict=True)
+        )  # an empty map stays empty
+        return batch, rows, columns, self.units
+
+    def get_config(self):
+        return {**super().get_config(), 'window': self.window}
+
+
+@keras.saving.register_keras_serializable('stylegen')
+class PooledNormalization(keras.layers.LayerNormalization):
+    """Layer normalisation of a pooled map, done before the pooling: what it gives has the mean that pooling had.
+
+    Each position is centred over its channels and divided by the deviation of the map's mean over all positions, so
+    that the mean over positions of the result is the normalised mean. Computed in float32.
+    """
+
+    def call(self, inputs):
+        maps = tf.cast(inputs, tf.float32)
+        maps -= tf.reduce_mean(maps, -1, keepdims=True)
+        variance = tf.reduce_mean(tf.square(tf.reduce_mean(maps, (1, 2), keepdims=True)), -1, keepdims=True)
+        maps *= tf.math.rsqrt(variance + self.epsilon)
+        if self.gamma is not None:
+            maps *= self.gamma
+        if self.beta is not None:
+            maps += self.beta
+        return tf.cast(maps, self.compute_dtype)

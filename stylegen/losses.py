@@ -3,27 +3,102 @@
 Features are a mapping from layer names to float32 activations (N, H, W, C); the image itself, in [0, 1], is 'input'.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from stylegen.backend import tf
 
 Features = Mapping[str, tf.Tensor]
 Loss = Callable[[Features], tf.Tensor]
 
-DREAM_MEASURES = {'mean_square': lambda a: tf.reduce_mean(tf.square(a)), 'mean': tf.reduce_mean}
+DREAM_MEASURES = {'mean_square': tf.square, 'mean': tf.identity}
 
 
-def dream_loss(layer: str, measure: str = 'mean_square') -> Loss:
+def place_weights(features: Features, layer: str, place: int) -> tf.Tensor:
+    """How much each position of a layer's map counts for one of the places, (N, h, w, 1): its mean over the position.
+
+    Places are masks, float32 (N, H, W, P) at the image's size, which an objective puts among the features as 'places'.
+    """
+    size = tf.shape(features[layer])[1:3]
+    mask = features['places'][..., place : place + 1]
+    return tf.ensure_shape(tf.image.resize(mask, size, method='area'), [None, None, None, 1])
+
+
+def dream_loss(
+    layer: str, measure: str = 'mean_square', channels: Sequence[int] = (), place: int | None = None
+) -> Loss:
     """The negative activity of a layer, so that minimising it makes the layer more active.
 
     Args:
         layer: Name of the layer.
         measure: 'mean_square', the mean of squares: its gradient is parallel to the one of Mordvintsev et al. (2015,
             "Inceptionism", code), who seed the backward pass with the activation itself. 'mean': the TensorFlow
-            tutorial's.
+            tutorial's, and Olah et al.'s (2017) for channels.
+        channels: Only these; none: all.
+        place: Index of the mask that says where; None: everywhere.
     """
-    activity = DREAM_MEASURES[measure]
-    return lambda features: -activity(features[layer])
+    of = DREAM_MEASURES[measure]
+
+    def loss(features: Features) -> tf.Tensor:
+        activation = features[layer]
+        if channels:
+            activation = tf.gather(activation, list(channels), axis=-1)
+        activity = of(activation)
+        if place is not None:
+            activity *= place_weights(features, layer, place)
+        return -tf.reduce_mean(activity)
+
+    return loss
+
+
+MATCHES_AT_ONCE = 2**22  # products of a position and a guide's that are in memory together: 16 MB
+
+
+def best_matches(activation: tf.Tensor, guide: tf.Tensor) -> tf.Tensor:
+    """For each position of a map the vector of a guide whose dot product with it is largest.
+
+    Args:
+        activation: (N, h, w, C).
+        guide: (Q, C), the vectors to choose from.
+
+    Returns:
+        (N, h, w, C).
+    """
+    flat = tf.reshape(activation, [-1, activation.shape[-1]])
+    count = tf.shape(flat)[0]
+    chunk = max(1, MATCHES_AT_ONCE // guide.shape[0])
+    chunks = (count + chunk - 1) // chunk
+
+    def choose(index, chosen):
+        part = flat[index * chunk : (index + 1) * chunk]
+        best = tf.argmax(tf.matmul(part, guide, transpose_b=True), axis=1, output_type=tf.int32)
+        return index + 1, chosen.write(index, best)
+
+    chosen = tf.TensorArray(tf.int32, size=chunks, infer_shape=False, element_shape=[None])
+    _, chosen = tf.while_loop(lambda index, _: index < chunks, choose, (tf.constant(0), chosen), parallel_iterations=1)
+    return tf.reshape(tf.gather(guide, chosen.concat()), tf.shape(activation))
+
+
+def guide_loss(layer: str, guide: tf.Tensor, place: int | None = None) -> Loss:
+    """Minus the dot product of each position with its best match in a guide: -mean_p max_q <x_p, y_q>.
+
+    The gradient at a position is minus its best match, what Mordvintsev et al. (2015, code, "Controlling dreams") seed
+    the backward pass with.
+
+    Args:
+        layer: Name of the layer.
+        guide: (Q, C), the layer's activations on the guide picture, or on several.
+        place: Index of the mask that says where; None: everywhere.
+    """
+    guide = tf.convert_to_tensor(guide)
+
+    def loss(features: Features) -> tf.Tensor:
+        activation = features[layer]
+        product = activation * best_matches(tf.stop_gradient(activation), guide)
+        if place is not None:
+            product *= place_weights(features, layer, place)
+        return -tf.reduce_mean(product) * activation.shape[-1]
+
+    return loss
 
 
 def content_loss(layer: str, target: tf.Tensor) -> Loss:
@@ -59,5 +134,24 @@ def total_variation_loss(layer: str = 'input') -> Loss:
         down = tf.reduce_mean(tf.square(image[:, 1:] - image[:, :-1]))
         across = tf.reduce_mean(tf.square(image[:, :, 1:] - image[:, :, :-1]))
         return down + across
+
+    return loss
+
+
+def diversity_loss(layer: str) -> Loss:
+    """How alike the pictures of a batch are: the mean over all pairs of the cosine between their Gram matrices.
+
+    Minimising it pushes them apart. 1 for equal pictures, from 0 for activations that are never negative; 0 for a
+    batch of one. Olah, Mordvintsev, Schubert 2017, "Feature Visualization", section "Diversity", but a mean over pairs
+    where they take a sum.
+    """
+
+    def loss(features: Features) -> tf.Tensor:
+        gram = gram_matrix(features[layer])
+        count = tf.shape(gram)[0]
+        flat = tf.math.l2_normalize(tf.reshape(gram, [count, gram.shape[-1] ** 2]), axis=1)
+        cosines = tf.matmul(flat, flat, transpose_b=True)
+        others = 1 - tf.eye(count, dtype=flat.dtype)
+        return tf.math.divide_no_nan(tf.reduce_sum(cosines * others), tf.reduce_sum(others))
 
     return loss

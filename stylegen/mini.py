@@ -111,6 +111,10 @@ def load_mini(model: 'keras.Model', path: str | Path) -> None:
         found = [arrays.get(f'{layer.name}/{weight.name}') for weight in layer.weights]
         expected = [tuple(weight.shape) for weight in layer.weights]
         shapes = [None if array is None else array.shape for array in found]
+        if layer.name == 'predictions' and shapes == [None, None]:
+            raise UserError(
+                f'{path}: there is no classifier in it (predictions), which the layer classes of mini needs'
+            )
         if shapes != expected:
             raise UserError(f'{path}: not the weights of mini: {layer.name} takes {expected}, the file has {shapes}')
         layer.set_weights([array.astype(np.float32) for array in found])

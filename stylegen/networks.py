@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from stylegen.catalog import NETWORKS, Network, network_row
+from stylegen.catalog import CLASSES, IMAGENET_CLASSES, NETWORKS, Network, network_row
 from stylegen.errors import UserError, unknown
 from stylegen.mini import MINI_BLOCKS, build_mini, load_mini, mini_classes, mini_classifier, save_mini
 from stylegen.pretrained import AUTO, WeightsSource, choose_network, describe, find_weights
@@ -12,10 +12,13 @@ from stylegen.pretrained import AUTO, WeightsSource, choose_network, describe, f
 if TYPE_CHECKING:
     import keras
 
+    from stylegen.classes import class_names, find_class
+    from stylegen.classifier import Head
     from stylegen.extractor import FeatureExtractor
     from stylegen.graph import LayerInfo
 
 __all__ = [
+    'CLASSES',
     'MINI_BLOCKS',
     'NETWORKS',
     'PADDINGS',
@@ -27,7 +30,10 @@ __all__ = [
     'Network',
     'WeightsSource',
     'choose_network',
+    'class_count',
+    'class_names',
     'feature_extractor',
+    'find_class',
     'find_weights',
     'layer_table',
     'mini_classes',
@@ -40,7 +46,12 @@ POOLINGS = ('max', 'average', 'l2')
 PADDINGS = ('same', 'reflect')
 TAPS = ('after', 'before')
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
-_LATER = {'FeatureExtractor': 'stylegen.extractor', 'LayerInfo': 'stylegen.graph'}
+_LATER = {
+    'FeatureExtractor': 'stylegen.extractor',
+    'LayerInfo': 'stylegen.graph',
+    'class_names': 'stylegen.classes',
+    'find_class': 'stylegen.classes',
+}
 
 
 def feature_extractor(
@@ -58,11 +69,16 @@ def feature_extractor(
     It takes float32 RGB (n, height, width, 3) in [0, 1], any height and width from `.min_size`, and returns
     {layer: float32 (n, height', width', channels), ..., 'input': the images}. Preprocessing is inside.
 
+    The layer 'classes' is the network's classifier put on its last map: the logits of every position, before the
+    softmax. Behind an average pooling the Dense is a 1x1 convolution, and the mean over positions is the network's
+    logits, at any size. VGG's first Dense reads 7x7 positions: it is a 'valid' convolution, so that a picture of 224
+    pixels has one position, the network's logits; the maps of smaller pictures are put in the middle of zeros.
+
     Args:
         network: a name in `NETWORKS`, or the path of a `.keras` file: a model that takes RGB in [0, 1], with whatever
             preprocessing it needs inside.
         layers: names from `layer_table(network)`. The default is for mini, vgg16 and vgg19.
-        weights: a file, see `pretrained.find_weights`; None looks for one.
+        weights: a file, see `pretrained.find_weights`; None looks for one. 'classes' needs one with the classifier.
         pooling: 'max'; 'average' and 'l2' replace every max pooling and keep its magnitude, see `layers`.
         padding: 'same'; 'reflect' mirrors the map around convolutions of stride 1 that are padded with zeros, against
             artefacts at the border. Convolutions of other strides keep their zeros, and so do those that a network
@@ -92,30 +108,29 @@ def feature_extractor(
     from stylegen import graph
     from stylegen.extractor import FeatureExtractor
 
-    if row.name in NETWORKS:  # names are checked before anything is downloaded
-        model = _build(row)
-        names = graph.stable_names(model)
-        infos = _asked(model, names, layers, row)
-        source = find_weights(network, weights)
-        _load(model, row, source)
-    else:
-        source = find_weights(network, weights)
-        model = _saved_model(source.path)
-        names = _given_names(model)
-        infos = _asked(model, names, layers, row)
-    if pooling != 'max' and not graph.has_max_pooling(model):
+    classifier = CLASSES in layers
+    opened = _open(row, classifier)
+    for name in layers:  # before anything is downloaded
+        if name not in opened.infos:
+            raise _no_classes(network) if name == CLASSES else unknown(f'layer of {network}', name, opened.infos)
+    source = find_weights(network, weights, classifier=classifier)
+    if row.name in NETWORKS:
+        _load(opened.model, row, source)
+    if pooling != 'max' and not graph.has_max_pooling(opened.model):
         raise UserError(f'{network} has no max pooling to replace by {pooling}; leave pooling=max')
     image, outputs = graph.rebuild(
-        model,
+        opened.model,
         layers,
-        names,
+        opened.names,
         preprocessing=row.preprocessing,
         pooling=pooling,
         padding=padding,
         tap=tap,
         precision=precision,
+        head=opened.head if classifier else None,
     )
     outputs['input'] = image
+    infos = [opened.infos[name] for name in layers]
     return FeatureExtractor(image, outputs, network=network, infos=infos, source=source)
 
 
@@ -126,6 +141,7 @@ def open_network(
     *,
     weights: str | Path | None = None,
     precision: str = 'float32',
+    tap: str = 'after',
 ) -> 'tuple[FeatureExtractor, str]':
     """The extractor of a network that is named or 'auto', and one line for the user that says what was taken.
 
@@ -134,36 +150,48 @@ def open_network(
         first_choice: what 'auto' would rather have.
         layers: gives the layers to tap in the network settled on. Those of a network named explicitly are checked
             before anything is downloaded.
-        weights, precision: as for `feature_extractor`.
+        weights, precision, tap: as for `feature_extractor`.
     """
-    name, note = choose_network(requested, first_choice, weights) if requested == AUTO else (requested, '')
+    name, note = requested, ''
+    if requested == AUTO:
+        classifier = CLASSES in layers(first_choice)
+        name, note = choose_network(requested, first_choice, weights, classifier=classifier)
     network_row(name)  # a name that does not exist is told before its layers are asked for
-    extractor = feature_extractor(name, tuple(layers(name)), weights=weights, precision=precision)
+    extractor = feature_extractor(name, tuple(layers(name)), weights=weights, precision=precision, tap=tap)
     return extractor, note or describe(name, extractor.source)
 
 
 def layer_table(network: str) -> 'list[LayerInfo]':
     """The layers of a network that can be asked for, from input to output. Needs no weights.
 
-    Left out is what holds no features of its own: padding, rescaling, dropout, outputs that are not maps.
+    The last is 'classes', where there is a classifier, see `feature_extractor`. Left out is what holds no features of
+    its own: padding, rescaling, dropout, outputs that are not maps.
 
     Raises:
         UserError: an unknown network, or a `.keras` file that cannot be used.
     """
-    from stylegen import graph
+    return list(_open(network_row(network)).infos.values())
 
+
+def class_count(network: str) -> int:
+    """How many classes a network tells apart.
+
+    Raises:
+        UserError: an unknown network, or a `.keras` file without a classifier.
+    """
     row = network_row(network)
+    if row.name == 'mini':
+        return len(mini_classes())
     if row.name in NETWORKS:
-        model = _build(row)
-        names = graph.stable_names(model)
-    else:
-        model = _saved_model(find_weights(network).path)
-        names = _given_names(model)
-    return list(graph.layer_infos(model, names).values())
+        return IMAGENET_CLASSES
+    counts = {info.name: info.channels for info in layer_table(network)}
+    if CLASSES not in counts:
+        raise _no_classes(network)
+    return counts[CLASSES]
 
 
 def __getattr__(name: str):
-    """`FeatureExtractor` and `LayerInfo`, whose modules import Keras, when they are asked for."""
+    """What is in modules that import Keras or this one, when it is asked for."""
     if name in _LATER:
         import importlib
 
@@ -171,13 +199,51 @@ def __getattr__(name: str):
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
-def _build(row: Network) -> 'keras.Model':
-    """The network without its classifier, for any size, with random weights."""
+class _Opened(NamedTuple):
+    """A network before it is rebuilt: its layers' names by id, its classifier, and the layers that can be asked for."""
+
+    model: 'keras.Model'
+    names: dict[int, str]
+    head: 'Head | None'
+    infos: 'dict[str, LayerInfo]'
+
+
+def _open(row: Network, classifier: bool = False) -> _Opened:
+    """A network of the table has random weights; its classifier is always listed, but there only when asked for."""
+    from stylegen import graph
+    from stylegen.classifier import find_head
+
+    if row.name in NETWORKS:
+        model = _build(row, classifier)
+        names = graph.stable_names(model)
+    else:
+        model = _saved_model(find_weights(row.name).path)
+        names = {id(operation): operation.name for operation in model.operations}
+    infos = graph.layer_infos(model, names)
+    head = find_head(model) if CLASSES not in infos else None
+    if head:
+        names = head.named(names)
+        infos = graph.layer_infos(model, names, head.logits)
+    elif row.name in NETWORKS:
+        infos[CLASSES] = graph.LayerInfo(CLASSES, list(infos.values())[-1].stride, class_count(row.name))
+    return _Opened(model, names, head, infos)
+
+
+def _no_classes(network: str) -> UserError:
+    return UserError(
+        f'{network} has no layer classes: for that a model ends in GlobalAveragePooling2D (or Flatten) and Dense'
+    )
+
+
+def _build(row: Network, classifier: bool = False) -> 'keras.Model':
+    """The network with random weights: without its classifier for any size, with it for its own."""
     from stylegen.backend import keras
 
     if not row.factory:
-        return build_mini()
-    model = getattr(keras.applications, row.factory)(weights=None, include_top=False, input_shape=(None, None, 3))
+        return build_mini(len(mini_classes()) if classifier else None)
+    shape = None if classifier else (None, None, 3)
+    factory = getattr(keras.applications, row.factory)
+    model = factory(weights=None, include_top=classifier, input_shape=shape, classifier_activation=None)
     return _as_published(model) if row.factory.startswith('EfficientNet') else model
 
 
@@ -219,18 +285,3 @@ def _saved_model(path: Path) -> 'keras.Model':
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[-1] != 3:
         raise UserError(f'{path}: a feature network takes one image (height, width, 3); this model does not')
     return keras.Model(inputs[0], model.outputs[0]) if isinstance(model, keras.Sequential) else model
-
-
-def _given_names(model: 'keras.Model') -> dict[int, str]:
-    """The names that a saved model has, as they are."""
-    return {id(operation): operation.name for operation in model.operations}
-
-
-def _asked(model: 'keras.Model', names: dict[int, str], layers: tuple[str, ...], row: Network) -> 'list[LayerInfo]':
-    from stylegen import graph
-
-    infos = graph.layer_infos(model, names)
-    for name in layers:
-        if name not in infos:
-            raise unknown(f'layer of {row.name}', name, infos)
-    return [infos[name] for name in layers]

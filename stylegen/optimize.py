@@ -12,7 +12,7 @@ import numpy as np
 
 from stylegen.backend import tf, use_xla
 from stylegen.losses import Features, Loss
-from stylegen.updates import Update
+from stylegen.updates import State, Update
 
 SECONDS_PER_CALL = 0.5  # how long a compiled call may take before Python looks in: progress, Ctrl-C
 
@@ -73,16 +73,23 @@ class Objective:
         `key` is a pair of int32 that names the step. It is for objectives that draw at random; this one does not.
         """
         del key
-        # Losses are means, so that a pixel's share of the gradient is about 1 / pixels: too small for float16. A power
-        # of two lifts it while it passes the network, and changes nothing in float32.
-        pixels = tf.cast(tf.reduce_prod(tf.shape(image)[1:3]), image.dtype)
-        lift = tf.pow(tf.constant(2.0, image.dtype), tf.floor(tf.math.log(pixels) / np.log(2)))
-        with tf.GradientTape() as tape:
-            tape.watch(image)
-            losses = self(image)
-            total = lift * tf.add_n(list(losses.values()))
-        gradient = tape.gradient(total, image, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        return losses, gradient / lift
+        return losses_and_gradient(self, image)
+
+
+def losses_and_gradient(
+    objective: Callable[[tf.Tensor], dict[str, tf.Tensor]], image: tf.Tensor
+) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    """What `objective` gives for the image, and the gradient of its sum."""
+    # Losses are means, so that a pixel's share of the gradient is about 1 / pixels: too small for float16. A power
+    # of two lifts it while it passes the network, and changes nothing in float32.
+    pixels = tf.cast(tf.reduce_prod(tf.shape(image)[1:3]), image.dtype)
+    lift = tf.pow(tf.constant(2.0, image.dtype), tf.floor(tf.math.log(pixels) / np.log(2)))
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        losses = objective(image)
+        total = lift * tf.add_n(list(losses.values()))
+    gradient = tape.gradient(total, image, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return losses, gradient / lift
 
 
 def _all_finite(tensors) -> tf.Tensor:
@@ -139,6 +146,7 @@ def optimize_image(
     callback: Callable[[Step], None] | None = None,
     *,
     first: int = 0,
+    state: State | None = None,
     seed: int = 0,
     bounds: tuple[float, float] | None = (0.0, 1.0),
     steps_per_call: int | None = None,
@@ -153,7 +161,8 @@ def optimize_image(
         steps: How many in all.
         callback: Called with a `Step` after every compiled call, and so at least once. The image does not depend on
             how many steps a call holds.
-        first: The step to begin with, for a run that goes on; the update's state starts anew.
+        first: The step to begin with, for a run that goes on.
+        state: The update's state before the first step; by default it starts anew.
         seed: For objectives that draw at random; step i draws from (seed, i).
         bounds: The image is clipped to them after each step.
         steps_per_call: Steps between callbacks; by default as many as take about half a second.
@@ -167,7 +176,7 @@ def optimize_image(
     """
     image = tf.convert_to_tensor(image, tf.float32)
     xla = use_xla(jit)
-    state = update.start(image)
+    state = update.start(image) if state is None else tf.nest.map_structure(tf.convert_to_tensor, state)
     names = [term.name for term in objective.terms if term.weight]
     losses = {name: tf.constant(0.0) for name in names}
     cached = (update, bounds, xla, image.shape[0])

@@ -1,7 +1,11 @@
 """Arithmetic on pixels: bytes and floats, sizes, resampling. Images are float32 RGB HWC in [0, 1]."""
 
+import math
+
 import numpy as np
 from PIL import Image
+
+_REACH = 4  # pixels, of the coarser of two images, that a resampling looks to each side; Lanczos needs 3
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:
@@ -58,7 +62,7 @@ def fit(shape: tuple[int, ...], size: int) -> tuple[int, int]:
     return max(1, round(height * size / longest)), max(1, round(width * size / longest))
 
 
-def resize(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def resize(image: np.ndarray, shape: tuple[int, int], wrap: bool = False) -> np.ndarray:
     """Resample an image to (height, width), in floats.
 
     Antialiased Lanczos where a side shrinks, bicubic where none does. The map is linear: nothing is clipped, so that
@@ -67,6 +71,7 @@ def resize(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     Args:
         image: HxW or HxWxC, any range, any number of channels.
         shape: (height, width) wanted, each at least 1.
+        wrap: the image is a tile that repeats: beyond a border lies what is at the opposite one.
 
     Returns:
         float32 of the new size; `image` itself where it has that size already.
@@ -85,8 +90,75 @@ def resize(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         return image
     shrinks = height < image.shape[0] or width < image.shape[1]
     method = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
+    top, left = (_REACH * max(1, math.ceil(old / new)) for old, new in zip(image.shape[:2], shape, strict=True))
+    box = (left, top, left + image.shape[1], top + image.shape[0]) if wrap else None
     result = np.empty((height, width, *image.shape[2:]), np.float32)
     for channel in np.ndindex(image.shape[2:]):
-        plane = Image.fromarray(np.ascontiguousarray(image[(..., *channel)]))
-        result[(..., *channel)] = np.asarray(plane.resize((width, height), method))
+        plane = np.ascontiguousarray(image[(..., *channel)])
+        if wrap:
+            plane = np.pad(plane, ((top, top), (left, left)), 'wrap')
+        result[(..., *channel)] = np.asarray(Image.fromarray(plane).resize((width, height), method, box))
     return result
+
+
+def seamless(image: np.ndarray, share: float = 0.25) -> np.ndarray:
+    """The picture as a tile that repeats: opposite edges are laid over one another and faded into each other.
+
+    The result is smaller, by `share` of each side. In the fade, differences from the mean keep their size: weights are
+    roots, so that texture does not wash out.
+
+    Args:
+        image: HxWx3.
+        share: of each side that is faded, above 0 and up to 0.5.
+
+    Returns:
+        float32 of about (1 - share) of the height and the width.
+    """
+    mean = image.mean((0, 1), dtype=np.float32)
+    out = image - mean
+    for axis in (0, 1):
+        out = np.moveaxis(out, axis, 0)
+        band = max(1, round(len(out) * share))
+        fade = ((np.arange(band, dtype=np.float32) + 0.5) / band).reshape(-1, 1, 1)
+        joined = np.sqrt(fade) * out[:band] + np.sqrt(1 - fade) * out[-band:]
+        out = np.moveaxis(np.concatenate([joined, out[band:-band]]), 0, axis)
+    return np.clip(out + mean, 0, 1).astype(np.float32)
+
+
+def sample(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Values of an image between its pixels: bicubic, the image mirrored beyond its borders.
+
+    Keys 1981, "Cubic convolution interpolation for digital image processing", with a = -1/2: exact at whole positions
+    and on straight ramps. (Pillow's `transform` takes a = -1, which turns ramps into stairs, frame after frame.) Like
+    `resize` it is linear and clips nothing.
+
+    Args:
+        image: float32 HxWxC.
+        x: hxw positions, in pixels from the middle of the leftmost column; any number, also outside.
+        y: the same, from the middle of the topmost row.
+
+    Returns:
+        float32 hxwxC.
+    """
+    bands = range(0, len(x), max(1, 2**16 // x.shape[1]))  # so that a band's taps stay in the processor's cache
+    return np.concatenate([_sample(image, x[a : a + bands.step], y[a : a + bands.step]) for a in bands])
+
+
+def _sample(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    height, width, channels = image.shape
+    pixels = image.reshape(-1, channels)
+    result = np.zeros((*x.shape, channels), np.float32)
+    across = _taps(x, width)
+    for row, weight_down in _taps(y, height):
+        for column, weight in across:
+            result += (weight_down * weight)[..., None] * pixels.take(row * width + column, axis=0)
+    return result
+
+
+def _taps(position: np.ndarray, length: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The four pixels about each position, mirrored into the image, and their weights."""
+    first = np.floor(position)
+    t = (position - first).astype(np.float32)
+    weights = ((2 - t) * t - 1) * t, (3 * t - 5) * t * t + 2, ((4 - 3 * t) * t + 1) * t, (t - 1) * t * t
+    indices = (np.mod(first.astype(int) + tap, 2 * length) for tap in (-1, 0, 1, 2))
+    return [(np.minimum(i, 2 * length - 1 - i), w / 2) for i, w in zip(indices, weights, strict=True)]

@@ -4,11 +4,12 @@ import functools
 import hashlib
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stylegen import mini
-from stylegen.catalog import Network, WeightsFile, network_row
+from stylegen.catalog import WeightsFile, network_row
 from stylegen.download import DownloadError, algorithm, download
 from stylegen.errors import UserError
 
@@ -31,7 +32,9 @@ class WeightsSource:
     origin: str
 
 
-def find_weights(network: str, weights: str | Path | None = None, *, offline: bool | None = None) -> WeightsSource:
+def find_weights(
+    network: str, weights: str | Path | None = None, *, offline: bool | None = None, classifier: bool = False
+) -> WeightsSource:
     """Find, or fetch, the weights of a network.
 
     In this order: the file given; for `mini` the package; Keras's cache (`$KERAS_HOME/models`, `~/.keras/models`; a
@@ -44,6 +47,7 @@ def find_weights(network: str, weights: str | Path | None = None, *, offline: bo
         weights: `.h5`, `.weights.h5` or `.keras`, with or without the classifier (`.npz` for mini). What is in it is
             looked at when it is loaded.
         offline: True never touches the internet; None asks the environment variable STYLEGEN_OFFLINE.
+        classifier: True looks for the published file with the classifier only.
 
     Raises:
         UserError: an unknown network, a file that is not there, or no way to have one; one line with what to do.
@@ -55,8 +59,26 @@ def find_weights(network: str, weights: str | Path | None = None, *, offline: bo
         return _given(Path(weights or network).expanduser())
     if not row.files:
         return WeightsSource(mini.MINI_WEIGHTS, mini.verify_mini(), 'embedded')
+    files = row.files[-1:] if classifier else row.files
+    return published_file(files, row.name, 'pass --weights=PATH', offline=offline)
+
+
+def published_file(
+    files: Sequence[WeightsFile], user: str, advice: str, *, offline: bool | None = None
+) -> WeightsSource:
+    """The first of some published files that is in Keras's cache intact, or the first of all, fetched to it.
+
+    Args:
+        files: any of them will do.
+        user: what needs it, in messages.
+        advice: what to do with a file that was fetched by hand, in errors.
+        offline: as for `find_weights`.
+
+    Raises:
+        UserError: none is there and it cannot be fetched.
+    """
     notes = []
-    for file in row.files:
+    for file in files:
         path = cache_folder() / file.name
         if path.is_file():
             try:
@@ -65,17 +87,19 @@ def find_weights(network: str, weights: str | Path | None = None, *, offline: bo
                 notes.append(f'{path} is damaged, its digest is not {file.digest}')
             except OSError as error:
                 notes.append(f'{path} cannot be read ({error.strerror})')
-    return _fetch(row, notes, offline_mode() if offline is None else offline)
+    return _fetch(files[0], user, advice, notes, offline_mode() if offline is None else offline)
 
 
-def choose_network(requested: str, first_choice: str, weights: str | Path | None = None) -> tuple[str, str]:
+def choose_network(
+    requested: str, first_choice: str, weights: str | Path | None = None, *, classifier: bool = False
+) -> tuple[str, str]:
     """Settle on a network that has weights, and say so.
 
     Args:
         requested: a network, which is taken or fails; or 'auto': `first_choice` where its weights are given, in the
             cache or can be fetched, `mini` otherwise.
         first_choice: what 'auto' would rather have. A weights file given with 'auto' is taken to be of this network.
-        weights: as for `find_weights`.
+        weights, classifier: as for `find_weights`.
 
     Returns:
         The name, and one line for the user: what was taken, from where, and how to have the other.
@@ -85,13 +109,14 @@ def choose_network(requested: str, first_choice: str, weights: str | Path | None
     """
     name = first_choice if requested == AUTO else requested
     try:
-        source = find_weights(name, weights)
+        source = find_weights(name, weights, classifier=classifier)
     except UserError:
         row = network_row(first_choice)
         if requested != AUTO or weights is not None or not row.files:
             raise
         find_weights('mini')
-        other = f'put {row.files[0].name} in {cache_folder()}, pass --weights=FILE or run with internet'
+        file = row.files[-1 if classifier else 0].name
+        other = f'put {file} in {cache_folder()}, pass --weights=FILE or run with internet'
         return 'mini', f'mini (embedded); for {first_choice} {other}'
     return name, describe(name, source)
 
@@ -119,21 +144,21 @@ def _given(path: Path) -> WeightsSource:
         raise UserError(f'{path}: cannot be read ({error.strerror})') from error
 
 
-def _fetch(row: Network, notes: list[str], offline: bool) -> WeightsSource:
-    file = row.files[0]
+def _fetch(file: WeightsFile, user: str, advice: str, notes: list[str], offline: bool) -> WeightsSource:
     url, path = URL_BASE + file.folder + file.name, cache_folder() / file.name
+    size = f' ({file.megabytes} MB)' if file.megabytes else ''
     if offline:
         reason = 'STYLEGEN_OFFLINE is set, so it was not fetched' if offline_mode() else 'offline, so not fetched'
     else:
-        print(f'downloading the weights of {row.name} ({file.megabytes} MB): {url}', file=sys.stderr, flush=True)
+        print(f'downloading {file.name}{size}, which {user} needs: {url}', file=sys.stderr, flush=True)
         try:
             download(url, path, file.digest)
             return WeightsSource(path, _digest_of(path, 'sha256'), 'download')
         except DownloadError as error:
             reason = f'it could not be fetched: {error}'
     raise UserError(
-        f'{row.name} needs {file.name} ({file.megabytes} MB), which is not in {path.parent} '
-        f'({"; ".join([*notes, reason])}); get it from {url} and pass --weights=PATH'
+        f'{user} needs {file.name}{size}, which is not in {path.parent} '
+        f'({"; ".join([*notes, reason])}); get it from {url} and {advice}'
     )
 
 

@@ -9,6 +9,11 @@ import stylegen
 PACKAGES = ('tensorflow', 'keras', 'numpy', 'pillow')
 
 
+def versions() -> dict[str, str]:
+    """The versions of the packages that a result depends on."""
+    return {name: metadata.version(name) for name in PACKAGES}
+
+
 def record(program: str, settings: Mapping[str, Any], inputs: Mapping[str, str], weights) -> dict[str, Any]:
     """The record of a run.
 
@@ -24,5 +29,5 @@ def record(program: str, settings: Mapping[str, Any], inputs: Mapping[str, str],
         'settings': dict(settings),
         'inputs': dict(inputs),
         'weights': {'file': str(weights.path), 'sha256': weights.sha256, 'origin': weights.origin},
-        'packages': {name: metadata.version(name) for name in PACKAGES},
+        'packages': versions(),
     }

@@ -33,7 +33,7 @@ def load_weights(model: keras.Model, path: str | Path, network: str) -> None:
     try:
         with _opened(path) as file:
             pairs, spare = _matched(model, file)
-            _compare(pairs, spare, f'{path}: not the weights of {network}')
+            _compare(pairs, spare, path, network)
             for layer, (_, arrays) in pairs:
                 for variable, array in zip(_variables(layer), arrays, strict=True):
                     variable.assign(np.asarray(array))
@@ -60,8 +60,10 @@ def _matched(model: keras.Model, file: h5py.File) -> tuple[list[tuple[keras.Laye
         layers = [layer for layer in model.layers if layer.weights]
         entries = [(name, arrays) for name, arrays in _keras2_entries(group) if arrays]
         named = dict(entries)
-        if all(layer.name in named for layer in layers):
-            entries = [(layer.name, named.pop(layer.name)) for layer in layers] + list(named.items())
+        if all(layer.name in named or _in_classifier(layer) for layer in layers):
+            own = [(layer.name, named.pop(layer.name)) if layer.name in named else None for layer in layers]
+            others = iter(named.items())  # a classifier goes by other names in some files
+            entries = [entry or next(others, None) for entry in own] + list(others)
         padded = entries + [None] * (len(layers) - len(entries))
         return list(zip(layers, padded, strict=False)), entries[len(layers) :]
     entries = dict(_keras3_entries(file))
@@ -74,9 +76,15 @@ def _matched(model: keras.Model, file: h5py.File) -> tuple[list[tuple[keras.Laye
     return pairs, list(entries.items())
 
 
-def _compare(pairs: list[tuple[keras.Layer, Entry | None]], spare: list[Entry], complaint: str) -> None:
+def _compare(pairs: list[tuple[keras.Layer, Entry | None]], spare: list[Entry], path: str | Path, network: str) -> None:
+    complaint = f'{path}: not the weights of {network}'
     for layer, entry in pairs:
         expected = [tuple(variable.shape) for variable in _variables(layer)]
+        if entry is None and _in_classifier(layer):
+            raise UserError(
+                f'{path}: there is no classifier in it (layer {layer.name}), which the layer classes of {network} '
+                'needs; take the file with the top'
+            )
         if entry is None:
             raise UserError(f'{complaint}: layer {layer.name} takes {_text(expected)}, the file has no such layer')
         found = [array.shape for array in entry[1]]
@@ -88,6 +96,11 @@ def _compare(pairs: list[tuple[keras.Layer, Entry | None]], spare: list[Entry], 
     for name, arrays in spare:
         if any(len(array.shape) > 2 for array in arrays):  # a classifier has matrices and vectors only
             raise UserError(f'{complaint}: the file has a layer {name} of {_text([a.shape for a in arrays])} more')
+
+
+def _in_classifier(layer: keras.Layer) -> bool:
+    """Whether a layer works on vectors, no longer on maps."""
+    return len(layer.output.shape) == 2
 
 
 def _text(shapes: list[tuple]) -> str:

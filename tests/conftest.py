@@ -16,6 +16,7 @@ class TinyNetwork:
 
     network = 'tiny'
     strides = {'a': 1, 'b': 2}  # noqa: RUF012
+    channels = {'a': 8, 'b': 8}  # noqa: RUF012
     min_size = 4
     reach = 8  # a gradient of 'b' is felt no farther than this many pixels
     bytes_per_pixel = 400.0

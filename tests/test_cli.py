@@ -124,13 +124,13 @@ def test_a_result_that_cannot_be_saved_is_kept_elsewhere(tmp_path, monkeypatch):
 
 
 def test_layers_are_read_with_their_weights():
-    assert cli.parse_layers('a:1, b:-0.5,c') == {'a': 1.0, 'b': -0.5, 'c': 1.0}
+    assert cli.parse_weights('a:1, b:-0.5,c') == {'a': 1.0, 'b': -0.5, 'c': 1.0}
 
 
 @pytest.mark.parametrize('text', ['a:x', ':1', 'a:1,a:2', '', ' , ', 'a:nan', 'a:inf'])
 def test_other_layers_are_refused(text):
     with pytest.raises(UserError, match='--layers'):
-        cli.parse_layers(text)
+        cli.parse_weights(text)
 
 
 def test_progress_shows_the_loss_and_the_time_left(capsys):

@@ -106,3 +106,33 @@ def test_weights_are_linear_in_the_gradient_and_a_weight_of_0_is_no_term(tiny):
     assert np.allclose(gradient(2, -3), 2 * gradient(1, 0) - 3 * gradient(0, 1), rtol=1e-9)
     only = Objective(tiny, (Term('a', 1.0, losses.dream_loss('a')), Term('b', 0.0, losses.dream_loss('b'))))
     assert set(only(image)) == {'a'}
+
+
+def numpy_diversity(a):
+    flat = numpy_gram(a).reshape(len(a), -1)
+    flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+    return np.mean([flat[i] @ flat[j] for i in range(len(a)) for j in range(len(a)) if i != j])
+
+
+def test_diversity_loss_is_the_mean_cosine_between_the_gram_matrices_of_pairs():
+    batch = RNG.normal(size=(3, 5, 6, 4)) + RNG.normal(size=(3, 1, 1, 4))
+    loss = losses.diversity_loss('x')
+    assert np.isclose(loss({'x': tf.constant(batch)}), numpy_diversity(batch))
+    assert np.isclose(loss({'x': tf.constant(batch * [[[[3.0]]], [[[0.1]]], [[[1.0]]]])}), numpy_diversity(batch))
+    twins = np.concatenate([A, A[:, ::-1]])  # one Gram matrix: where a feature is does not count
+    assert np.isclose(loss({'x': tf.constant(twins)}), 1)
+    apart = np.zeros((2, 3, 3, 2))
+    apart[0, ..., 0] = apart[1, ..., 1] = 1
+    assert loss({'x': tf.constant(apart)}) == 0
+    for without in (A, np.zeros((3, 5, 6, 4))):  # no pair, no activity
+        assert loss({'x': tf.constant(without)}) == 0
+
+
+def test_gradient_of_diversity_equals_finite_differences(tiny):
+    objective = Objective(tiny, (Term('diversity', 2.0, losses.diversity_loss('b')),))
+    image = RNG.uniform(0.2, 0.8, (3, 8, 10, 3))
+    value, gradient = objective.value_and_gradient(tf.constant(image))
+    gradient = gradient.numpy()
+    ahead, behind = (objective(tf.constant(image + step * gradient))['diversity'] for step in (1e-3, -1e-3))
+    assert np.isclose((ahead - behind) / 2e-3, np.sum(gradient**2), rtol=1e-5) and value['diversity'] > 0
+    assert all(np.any(gradient[i]) for i in range(3))

@@ -351,7 +351,7 @@ def test_lower_precision(vgg16, precision, tolerance):
 
 def test_layer_tables():
     vgg16 = {info.name: info for info in networks.layer_table('vgg16')}
-    assert list(vgg16)[:3] == ['block1_conv1', 'block1_conv2', 'block1_pool'] and len(vgg16) == 18
+    assert list(vgg16)[:3] == ['block1_conv1', 'block1_conv2', 'block1_pool'] and len(vgg16) == 19
     assert (vgg16['block4_conv2'].stride, vgg16['block4_conv2'].channels) == (8, 512)
     for _ in range(2):  # and the names of layers that have none do not depend on what was built before
         inception = {info.name: info for info in networks.layer_table('inception_v3')}

@@ -7,7 +7,7 @@ from stylegen import updates
 from stylegen.backend import tf
 from stylegen.losses import dream_loss
 from stylegen.optimize import Objective, Term, optimize_image
-from stylegen.tiling import TiledObjective, _draw
+from stylegen.tiling import TiledObjective
 from tests.conftest import photo
 
 
@@ -152,12 +152,32 @@ def test_a_batch_equals_each_picture_alone(tiny):
     assert np.abs(together - pictures).max() > 0.01 and np.allclose(together, alone, atol=1e-5)
 
 
-def test_xla_agrees_on_tiles(tiny):
-    image = photo(40, 31)[None]
-    objective = TiledObjective(tiny, (Term('b', 1.0, dream_loss('b')),), tile=24, stride=2, jitter=4)
+@pytest.mark.parametrize('size', [(40, 31), (24, 24), (9, 70)])
+def test_xla_agrees_on_tiles(size, tiny):
+    image = photo(*size)[None]
+    options = {'tile': 24, 'stride': 2, 'jitter': 4, 'fixed': True}
     update = updates.normalized_step(0.01)
-    plain, xla = (optimize_image(image, objective, update, 3, jit=jit).numpy() for jit in ('off', 'on'))
-    assert np.allclose(plain, xla, atol=1e-4)
+
+    def moved(xla):
+        objective = TiledObjective(tiny, (Term('b', 1.0, dream_loss('b')),), **options, xla=xla)
+        return optimize_image(image, objective, update, 3, jit='off').numpy()
+
+    assert np.allclose(moved(False), moved(True), atol=1e-4)
+
+
+def test_one_fixed_tile_is_compiled_once_for_all_sizes(tiny):
+    objective = TiledObjective(tiny, (Term('b', 1.0, dream_loss('b')),), tile=24, stride=2, fixed=True, xla=True)
+    for size in [(16, 20), (40, 31), (70, 50)]:
+        optimize_image(photo(*size)[None], objective, updates.normalized_step(0.01), 2, jit='off')
+    assert objective._of_tile.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize('size', SIZES)
+def test_fixed_tiles_cover_every_pixel_once(size):
+    image = photo(size, 40)[None]
+    _, gradient = per_pixel(tile=16, stride=4, jitter=5, fixed=True).value_and_gradient(tf.constant(image), key(size))
+    share = gradient.numpy() / (2 * image)
+    assert np.allclose(share, share[0, 0, 0, 0], rtol=1e-5) and round(1 / share[0, 0, 0, 0]) == -(-size // 16) * 3
 
 
 def test_seeds_name_the_rolls(tiny):
@@ -168,13 +188,3 @@ def test_seeds_name_the_rolls(tiny):
     )
     assert np.array_equal(one, again)
     assert not np.allclose(one, other, atol=1e-4)
-
-
-def test_draws_are_uniform_and_the_same_under_xla():
-    keys = [tf.constant([seed, step]) for seed in range(40) for step in range(50)]
-    draws = np.array([_draw(k) for k in keys], np.float64) / 2**32
-    for values in (*draws.T, np.diff(draws[:, 0]) % 1, (draws[:, 0] - draws[:, 1]) % 1):
-        counts = np.histogram(values, 10, (0, 1))[0]
-        assert ((counts - len(values) / 10) ** 2 / (len(values) / 10)).sum() < 27.9  # chi squared, 9 degrees, p 0.001
-    xla = tf.function(_draw, jit_compile=True)
-    assert all(np.array_equal(xla(k), _draw(k)) for k in keys[:5])

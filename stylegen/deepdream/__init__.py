@@ -1,5 +1,6 @@
 """DeepDream: `dream(image, ...)` in Python, `python -m stylegen.deepdream` on the command line."""
 
-from stylegen.deepdream.dream import DreamStep, Start, dream
+from stylegen.deepdream.dream import dream, open_dreamer
+from stylegen.deepdream.dreamer import Dreamer, DreamStep, Start
 
-__all__ = ['DreamStep', 'Start', 'dream']
+__all__ = ['DreamStep', 'Dreamer', 'Start', 'dream', 'open_dreamer']

@@ -15,18 +15,30 @@ LAYERS: Mapping[str, Mapping[str, float]] = {
     'convnext_tiny': {'convnext_tiny_stage_2_block_4_identity': 1.0},
 }
 
-# Settings by name; each is keyword arguments of `dream`, and what is typed beside a preset wins over it.
+# The layers whose activations are matched with a guide's, when none are named.
+GUIDE_LAYERS: Mapping[str, Mapping[str, float]] = {
+    'mini': {'block3_conv3': 1.0},
+    'vgg16': {'block3_conv3': 1.0},
+    'vgg19': {'block3_conv4': 1.0},
+    'inception_v3': {'mixed2': 1.0},
+    'resnet50': {'conv3_block4_out': 1.0},
+    'mobilenet_v2': {'block_5_add': 1.0},
+    'efficientnet_b0': {'block3b_add': 1.0},
+    'convnext_tiny': {'convnext_tiny_stage_1_block_2_identity': 1.0},
+}
+
+# Settings by name; each gives values of flags, and what is typed beside a preset wins over it.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     # ours, named by what they look like; assets/README.md shows them
-    'ink': {'network': 'mini', 'layers': {'block2_conv2': 1.0}, 'steps': 12},
-    'woodcut': {'network': 'mini', 'layers': {'block3_conv1': 1.0}, 'steps': 12},
-    'swirls': {'network': 'mini', 'layers': {'block3_conv2': 1.0}, 'steps': 12},
-    'creatures': {'network': 'mini', 'layers': {'block4_conv3': 1.0}},
-    'weave': {'network': 'mini', 'layers': {'block5_conv2': 1.0}, 'steps': 12},
+    'ink': {'network': 'mini', 'layers': 'block2_conv2:1', 'steps': 12},
+    'woodcut': {'network': 'mini', 'layers': 'block3_conv1:1', 'steps': 12},
+    'swirls': {'network': 'mini', 'layers': 'block3_conv2:1', 'steps': 12},
+    'creatures': {'network': 'mini', 'layers': 'block4_conv3:1'},
+    'weave': {'network': 'mini', 'layers': 'block5_conv2:1', 'steps': 12},
     # published: Mordvintsev et al. 2015 (on a Keras network), the Keras example, A. Gordic's pytorch-deepdream
     'google': {
         'network': 'inception_v3',
-        'layers': {'mixed5': 1.0},
+        'layers': 'mixed5:1',
         'octaves': 4,
         'octave_scale': 1.4,
         'steps': 10,
@@ -36,7 +48,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     'keras': {
         'network': 'inception_v3',
-        'layers': {'mixed4': 1.0, 'mixed5': 1.5, 'mixed6': 2.0, 'mixed7': 2.5},
+        'layers': 'mixed4:1,mixed5:1.5,mixed6:2,mixed7:2.5',
         'octaves': 3,
         'octave_scale': 1.4,
         'steps': 20,
@@ -46,7 +58,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     },
     'gordic': {
         'network': 'vgg16',
-        'layers': {'block4_conv3': 1.0},
+        'layers': 'block4_conv3:1',
         'octaves': 4,
         'octave_scale': 1.8,
         'steps': 10,

@@ -14,6 +14,7 @@ from PIL import Image
 
 from stylegen import files, images
 from stylegen.deepdream import __main__ as command
+from stylegen.deepdream import job, options
 from stylegen.deepdream.dream import dream
 from tests.conftest import photo
 
@@ -51,7 +52,7 @@ def test_without_arguments_it_dreams_on_the_picture_that_comes_along(folder):
     out, err = ended.communicate(timeout=120)
     assert ended.returncode == 0, err
     picture = np.asarray(Image.open('deepdream.png'))
-    original = images.load_image(command.DEFAULT_PICTURE, 96)
+    original = images.load_image(options.DEFAULT_PICTURE, 96)
     assert picture.shape == original.shape and np.abs(picture / 255 - original).mean() > 0.02
     for word in ('picture ', 'network  ', 'layers ', 'sizes ', 'memory ', 'result   deepdream.png'):
         assert word in out
@@ -108,13 +109,13 @@ def test_size_alpha_mask_and_colour(folder):
 
 def test_presets_set_what_is_not_typed():
     flags = command.define_flags().parse(['x', '--preset=gordic', '--steps=3'])
-    settings = command.settings_of(flags)
+    settings = options.settings_of(flags)
     assert (settings['network'], settings['steps'], settings['octave_scale']) == ('vgg16', 3, 1.8)
-    assert settings['layers'] == {'block4_conv3': 1.0}
+    assert settings['layers'] == 'block4_conv3:1'
     flags = command.define_flags().parse(['x', '--preset=gordic', '--network=mini', '--max_memory=2GB'])
-    assert command.settings_of(flags)['layers'] is None and command.settings_of(flags)['max_memory'] == '2GB'
+    assert options.settings_of(flags)['layers'] is None and options.settings_of(flags)['max_memory'] == '2GB'
     flags = command.define_flags().parse(['x', '--preset=gordic', '--network=vgg16'])
-    assert command.settings_of(flags)['layers'] == {'block4_conv3': 1.0}
+    assert options.settings_of(flags)['layers'] == 'block4_conv3:1'
 
 
 def test_lists(capsys):
@@ -131,7 +132,8 @@ def test_lists(capsys):
         (['--input=missing.jpg'], 'missing.jpg'),
         (['--input=https://example.com/a.jpg'], 'download it first'),
         (['--input=broken.jpg'], 'broken.jpg'),
-        (['--input=.'], 'is a folder'),
+        (['--input=.', '--output=photo.png'], 'is a file'),
+        (['--input=.', '--output=.'], 'the folder of the inputs'),
         (['--input=photo.png', '--output=photo.png'], 'is an input'),
         (['--mask=photo.png', '--output=photo.png'], 'of another shape'),
         (['--input='], 'does not exist'),
@@ -143,7 +145,16 @@ def test_lists(capsys):
         (['--output=no/such/out.png'], 'does not exist'),
         (['--network=min'], "unknown network 'min'; did you mean mini"),
         (['--network=mini', '--layers=block4_conv9'], 'block4_conv'),
-        (['--layers=block4_conv2:much'], 'LAYER:WEIGHT'),
+        (['--layers=block4_conv2:much'], 'NAME:WEIGHT'),
+        (['--layers=block4_conv2[256]'], 'block4_conv2 has channels 0 to 255, not 256'),
+        (['--layers=block4_conv2[1@2,0]'], 'names no neuron'),
+        (['--layers=block4_conv2[x]'], 'names nothing to dream of'),
+        (['--strength=0.1', '--step_size=0.1'], 'give one of the two'),
+        (['--strength=0'], 'a strength above 0'),
+        (['--guide_layers=block4_conv2'], 'no guide'),
+        (['--region=photo.png'], '--region=MASK=LAYER:WEIGHT'),
+        (['--classes=shipp'], 'did you mean ship'),
+        (['--replay=photo.png'], 'has no settings in it'),
         (['--size=3'], 'enlarge it with --size'),
         (['--preset=googel'], 'google'),
         (['--max_memory=lots'], '4GB'),
@@ -189,7 +200,8 @@ def test_a_full_disk_loses_neither_the_result_nor_the_earlier_file(capsys, folde
 
 
 def test_ctrl_c_saves_the_dream_so_far(folder):
-    running = process('--input=photo.png', '--output=out.png', '--steps=100000', '--network=mini', '--workdir=run')
+    running = process('--input=photo.png', '--output=out.png', '--steps=100000', '--step_size=0.005',
+                      '--network=mini', '--workdir=run')  # fmt: skip
     seen = ''
     while 'step' not in seen:
         seen += running.stderr.read(1)
@@ -205,7 +217,7 @@ def test_ctrl_c_saves_the_dream_so_far(folder):
 def test_a_killed_run_goes_on_and_ends_as_if_never_killed(folder, monkeypatch):
     args = ['--input=photo.png', '--steps=400', '--octaves=2', '--network=mini', '--quiet']
     code = (
-        'import sys; from stylegen.deepdream import __main__ as command; command.SAVE_SECONDS = 0\n'
+        'import sys; from stylegen.deepdream import __main__ as command, job; job.SAVE_SECONDS = 0\n'
         'sys.exit(command.main(sys.argv))'
     )
     killed = subprocess.Popen(
@@ -246,11 +258,11 @@ def test_an_error_in_the_middle_saves_the_dream_so_far(capsys, monkeypatch):
 
 
 def test_a_workdir_that_fills_up_does_not_stop_the_dream(capsys, monkeypatch):
-    monkeypatch.setattr(command, 'SAVE_SECONDS', 0)
+    monkeypatch.setattr(job, 'SAVE_SECONDS', 0)
 
     def full(self, **arrays):
         raise files.DiskFull(28, 'the disk is full', 'state.npz')
 
-    monkeypatch.setattr(command.Workdir, 'save', full)
+    monkeypatch.setattr(job.Workdir, 'save', full)
     assert run('--input=photo.png', '--output=out.png', '--workdir=run', '--quiet', *QUICK) == 0
     assert 'the state could not be kept' in capsys.readouterr().err and Path('out.png').exists()

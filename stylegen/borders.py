@@ -1,0 +1,31 @@
+"""What a picture shows beyond its borders: its own mirror image, or itself again."""
+
+from stylegen.backend import tf
+
+BORDERS = ('mirror', 'wrap')
+
+
+def extend(image: tf.Tensor, margin: tf.Tensor | int, border: str = 'mirror') -> tf.Tensor:
+    """A picture with `margin` more pixels at each border.
+
+    Args:
+        image: (N, H, W, C), H and W perhaps not known yet.
+        margin: Pixels; it may exceed the picture, which is then repeated.
+        border: 'mirror', about the outermost pixels, which are not doubled; 'wrap', as a tile that repeats.
+
+    Returns:
+        (N, H + 2 margin, W + 2 margin, C).
+    """
+    for axis in (1, 2):
+        size = tf.shape(image)[axis]
+        index = tf.range(-margin, size + margin)
+        if border == 'wrap':
+            index %= size
+        else:
+            period = tf.maximum(2 * size - 2, 1)
+            index %= period
+            index = tf.minimum(index, period - index)
+        shape = image.shape.as_list()
+        shape[axis] = None
+        image = tf.ensure_shape(tf.gather(image, index, axis=axis), shape)
+    return image

@@ -1,0 +1,80 @@
+"""A contact sheet of what the layers of a network, or the channels of one, do to a picture."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stylegen import cli, images, networks, records
+from stylegen.deepdream.job import PROGRAM, Session
+from stylegen.deepdream.options import DEFAULT_PICTURE
+
+EXPLORE_SIZE = 256  # longest side of each picture of the sheet, unless --size says otherwise
+CHANNELS = 16  # of a layer, the strongest on this picture
+DEFAULT_SHEET = 'explore.png'
+EVERY_LAYER = 'layers'
+_UNNAMED = re.compile(r'(conv2d|batch_normalization|activation|max_pooling2d|average_pooling2d|concatenate)(_\d+)?')
+
+
+def layers_to_show(network: str) -> list[str]:
+    """The layers of a network; of one with more than 40, those that somebody gave a name or that end a block."""
+    names = [layer.name for layer in networks.layer_table(network) if layer.name != 'classes']
+    if len(names) <= 40:
+        return [name for name in names if not name.endswith('_pool')]
+    named = [name for name in names if not _UNNAMED.fullmatch(name)]
+    ends = [name for name in named if re.search(r'(mixed\d+|_out|_add|_identity)$', name)]
+    return ends or named
+
+
+def strongest_channels(extractor, layer: str, image: np.ndarray, count: int) -> list[int]:
+    """The channels of a layer that are most active on a picture, in mean square, the strongest first."""
+    activation = np.asarray(extractor(image[None])[layer])
+    return [int(channel) for channel in np.argsort(-np.square(activation).mean((0, 1, 2)))[:count]]
+
+
+def explore(settings: dict[str, Any], flags, say) -> None:
+    """Dreams on a small picture with each layer, or each of the strongest channels of one, and saves them all."""
+    output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_SHEET)
+    images.check_writable(output)
+    size = settings['size'] or EXPLORE_SIZE
+    picture = images.load_picture(settings['input'] or DEFAULT_PICTURE, size)
+    quiet = lambda *_: None
+    nothing = dict.fromkeys(('classes', 'guide_layers'), None) | {'guide': [], 'region': [], 'size': size}
+    first = 'block1_conv1' if settings['network'] == 'mini' else None
+
+    def opened(target: str | None, said=quiet) -> Session:
+        return Session.open(settings | nothing | {'layers': target}, None, said)
+
+    if flags.explore == EVERY_LAYER:
+        network = opened(first, said=lambda text: say(text) if text.startswith('network') else None)
+        targets = layers_to_show(network.settings['network'])
+    else:
+        network = opened(flags.explore, said=say)
+        layer = flags.explore
+        channels = strongest_channels(network.dreamer.extractor, layer, picture.pixels, CHANNELS)
+        targets = [f'{layer}[{channel}]' for channel in channels]
+    shown, labels = [picture.pixels], ['the picture']
+    progress, stopped = cli.Progress(len(targets), flags.quiet), False
+    try:
+        for number, target in enumerate(targets):
+            progress.to(number, target)
+            dreamer = opened(target).dreamer
+            shown.append(dreamer(picture.pixels, seed=settings['seed']))
+            labels.append(f'--layers={target}')
+        progress.to(len(targets), 'done')
+    except KeyboardInterrupt:
+        stopped = True
+        if len(shown) == 1:
+            raise
+    finally:
+        progress.close()
+    source = network.dreamer.extractor.source
+    record = records.record(PROGRAM, settings | {'explore': flags.explore}, {picture.path: picture.sha256}, source)
+    title = f'{network.settings["network"]} on {Path(picture.path).name}'
+    sheet = images.contact_sheet(shown, labels, title=title)
+    with cli.uninterrupted():
+        path = cli.save_somewhere(lambda path: images.save_image(path, sheet, settings=record), output)
+    say(f'result   {path}')
+    if stopped:
+        raise KeyboardInterrupt

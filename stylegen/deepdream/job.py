@@ -1,0 +1,196 @@
+"""One picture of a command: read, announced, dreamt on, kept on the way and saved, whatever happens."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stylegen import cli, images, pyramid, records
+from stylegen.deepdream.dream import open_dreamer
+from stylegen.deepdream.dreamer import Dreamer, DreamStep, Start
+from stylegen.deepdream.noise import NOISE
+from stylegen.deepdream.options import (
+    MANNER,
+    Inputs,
+    check_replay,
+    parse_region,
+    parsed,
+    read_mask,
+    read_picture,
+)
+from stylegen.errors import UserError
+from stylegen.workdir import Workdir
+
+PROGRAM = 'stylegen.deepdream'
+SAVE_SECONDS = 10  # between states kept in --workdir
+
+
+@dataclass
+class Session:
+    """A dreamer that is open, the settings it was opened with, and what it is told of a replayed record."""
+
+    dreamer: Dreamer
+    settings: dict[str, Any]
+    inputs: Inputs
+    regions: list[str]
+    record: dict[str, Any] | None
+
+    @classmethod
+    def open(cls, settings: dict[str, Any], record: dict[str, Any] | None, say) -> Session:
+        """Reads the guides, opens the network, and says what it is."""
+        inputs = Inputs()
+        inputs.guides = [inputs.load(path).pixels for path in settings['guide']]
+        regions = [parse_region(text) for text in settings['region']]
+        dreamer, note = open_dreamer(
+            network=settings['network'],
+            weights=settings['weights'],
+            layers=parsed(settings['layers'], 'layers'),
+            classes=parsed(settings['classes'], 'classes'),
+            guides=inputs.guides,
+            guide_layers=parsed(settings['guide_layers'], 'guide_layers'),
+            regions=[layers for _, layers in regions],
+            precision=settings['precision'],
+            **{name: settings[name] for name in MANNER},
+        )
+        say(f'network  {note}')
+        subject = dreamer.subject
+        settings = settings | {'network': dreamer.extractor.network}
+        if subject.targets and not settings['classes']:
+            layers = {str(target): weight for target, weight in subject.targets.items()}
+            settings['layers'] = cli.format_weights(layers)
+        if subject.guided:
+            guided = {str(target): weight for target, weight in subject.guided.items()}
+            settings['guide_layers'] = cli.format_weights(guided)
+        for name in ('layers', 'classes', 'guide', 'guide_layers', 'region'):
+            if settings[name]:
+                shown = settings[name] if isinstance(settings[name], str) else ', '.join(settings[name])
+                say(f'{name:<8} {shown}')
+        return cls(dreamer, settings, inputs, [path for path, _ in regions], record)
+
+    def read(self, source: str | Path | None, say) -> images.Picture:
+        """The picture to dream on."""
+        return self.fitted(read_picture(source, self.settings['size'], say))
+
+    def fitted(self, picture: images.Picture) -> images.Picture:
+        """The picture; one that is to repeat has its edges faded and its sides on the network's grid."""
+        if not self.dreamer.wrap:
+            return picture
+        stride = max(self.dreamer.extractor.strides.values())
+        tile = picture.pixels if picture.path == NOISE else images.seamless(picture.pixels)  # noise repeats already
+        shape = tuple(max(1, round(side / stride)) * stride for side in tile.shape[:2])
+        tile = np.clip(images.resize(tile, shape, wrap=True), 0, 1)
+        return images.Picture(tile, None, picture.path, picture.sha256)
+
+    def announce(self, picture: images.Picture, say) -> None:
+        """Says what will be done, and warns where memory is short."""
+        height, width = picture.pixels.shape[:2]
+        made = self.dreamer.plan((height, width))
+        say(f'picture  {picture.path}, {width} x {height}')
+        say(f'sizes    {", ".join(f"{w} x {h}" for h, w in made.sizes)}; {self.dreamer.steps} steps each')
+        tiles = f', in tiles of up to {made.tile} pixels' if made.tile else ''
+        say(f'memory   about {pyramid.format_memory(made.memory)} beside what TensorFlow takes to start{tiles}')
+        if made.memory > pyramid.available_memory():
+            say(f'         only {pyramid.format_memory(pyramid.available_memory())} is free: give less in --max_memory')
+
+
+class Job:
+    """One dream that is shown, kept in its workdir and saved."""
+
+    def __init__(self, session: Session, picture: images.Picture, output: Path, flags, say):
+        self.session, self.picture, self.output, self.flags, self.say = session, picture, output, flags, say
+        shape = picture.pixels.shape[:2]
+        mask = session.settings['mask']
+        self.mask = read_mask(session.inputs, mask, shape) if mask else None
+        self.regions = [read_mask(session.inputs, path, shape) for path in session.regions]
+        inputs = {picture.path: picture.sha256} | session.inputs.hashes
+        weights = session.dreamer.extractor.source
+        if session.record:
+            check_replay(session.record, inputs, weights)
+        for path in inputs:
+            if output.exists() and Path(path).exists() and output.samefile(path):
+                raise UserError(f'{output} is an input; give another --output')
+        self.run = records.record(PROGRAM, session.settings, inputs, weights)
+        self.workdir = Workdir(flags.workdir, self.run) if flags.workdir else None
+        self.latest: DreamStep | None = None
+        self.kept = time.monotonic()
+        self.progress: cli.Progress | None = None
+
+    def dream(self) -> Path:
+        """Runs to the end and saves; when it is stopped or fails, saves the dream so far."""
+        from stylegen.optimize import NonFiniteLoss
+
+        start = self._start()
+        began = time.monotonic()
+        try:
+            result = self.session.dreamer(
+                self.picture.pixels,
+                mask=self.mask,
+                regions=self.regions,
+                seed=self.session.settings['seed'],
+                start=start,
+                callback=self._follow,
+                steps_per_call=self.flags.save_every,
+            )
+        except NonFiniteLoss as error:
+            path = self._save(error.picture)
+            raise ArithmeticError(f'{error}; the last good picture is in {path}; try --precision=float32') from None
+        except BaseException:
+            if self.latest:
+                path = self._save(self.latest.picture())
+                self._keep()
+                self.say(f'stopped; the dream so far is in {path}')
+            raise
+        finally:
+            if self.progress:
+                self.progress.close()
+        path = self._save(result)
+        if self.workdir:
+            self.workdir.clear()
+        self.say(f'result   {path} ({time.monotonic() - began:.1f} s)')
+        return path
+
+    def _start(self) -> Start | None:
+        state = self.workdir.load() if self.workdir else None
+        if state is None:
+            return None
+        start = Start(int(state['octave']), int(state['step']), state['image'], state['balance'])
+        self.say(f'going on from {self.flags.workdir}: octave {start.octave + 1}, step {start.step}')
+        return start
+
+    def _follow(self, step: DreamStep) -> None:
+        if self.progress is None:
+            done = step.work if step.octave or step.step > 1 else 0
+            self.progress = cli.Progress(step.all_work, self.flags.quiet, initial=done)
+        self.latest = step
+        where = f'octave {step.octave + 1}/{step.octaves} step {step.step}/{step.steps}'
+        self.progress.to(step.work, where, loss=sum(step.losses.values()))
+        if self.flags.save_every and step.step % self.flags.save_every == 0:
+            number = step.octave * step.steps + step.step
+            self._save(step.picture(), self.output.with_stem(f'{self.output.stem}-{number:04}'))
+        if time.monotonic() - self.kept > SAVE_SECONDS:
+            self._keep()
+
+    def _keep(self) -> None:
+        self.kept = time.monotonic()
+        if self.workdir is None or self.latest is None:
+            return
+        latest = self.latest
+        try:
+            with cli.uninterrupted():
+                self.workdir.save(octave=latest.octave, step=latest.step, image=latest.image, balance=latest.balance)
+        except (OSError, UserError) as error:  # the dream itself goes on
+            print(f'the state could not be kept: {error}', file=sys.stderr)
+
+    def _save(self, pixels: np.ndarray, output: Path | None = None) -> Path:
+        def write(path: Path) -> Path:
+            return images.save_image(
+                path, pixels, alpha=self.picture.alpha, settings=self.run, sidecar=self.flags.sidecar
+            )
+
+        with cli.uninterrupted():
+            return cli.save_somewhere(write, output or self.output)

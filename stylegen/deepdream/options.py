@@ -1,0 +1,150 @@
+"""What a command line asks for: typed flags, a preset or a replayed record, and defaults, brought together."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stylegen import cli, images
+from stylegen.deepdream.presets import PRESETS
+from stylegen.errors import UserError
+
+DEFAULT_PICTURE = Path(__file__).parents[1] / 'pictures' / 'raccoon.jpg'
+DEFAULT_SIZE = 1024  # a larger picture is worked on at this longest side unless --size says otherwise
+MANNER = (
+    *('balance', 'measure', 'octaves', 'octave_scale', 'steps', 'strength', 'step_size', 'norm', 'smoothing'),
+    *('variation', 'jitter', 'color', 'wrap', 'max_memory', 'jit'),
+)  # the arguments of `dream` that are flags of the same name and value
+SUBJECT = ('layers', 'classes', 'guide', 'guide_layers', 'region')
+PICTURES = ('input', 'size', 'mask')
+FROM_NOISE = ('parameterization', 'count', 'diversity')
+SETTINGS = (
+    *PICTURES,
+    'network',
+    'weights',
+    'precision',
+    *SUBJECT,
+    *MANNER,
+    *FROM_NOISE,
+    'seed',
+)  # a result carries them
+
+
+def settings_of(flags, recorded: Mapping[str, Any] | None = None, names: tuple[str, ...] = SETTINGS) -> dict[str, Any]:
+    """Flag values by name: what was typed, else what was recorded, else the preset's, else the default.
+
+    Raises:
+        UserError: --strength and --step_size were both typed.
+    """
+    given = recorded if recorded is not None else (PRESETS[flags.preset] if flags.preset else {})
+    typed = {name for name in names if flags[name].present}
+    chosen = {name: flags[name].value if name in typed else given.get(name, flags[name].value) for name in names}
+    if {'strength', 'step_size'} <= typed:
+        raise UserError('--strength steers the steps, --step_size fixes them; give one of the two')
+    if 'strength' in typed:
+        chosen['step_size'] = None
+    network = flags['network'].value
+    other_network = 'network' in typed and network != given.get('network', network)
+    if 'layers' not in typed and (other_network or typed & {'classes', 'guide', 'region'}):
+        chosen['layers'] = None  # those of a preset are of its own network, and give way to another subject
+    if other_network and 'weights' not in typed:
+        chosen['weights'] = None
+    return chosen
+
+
+@dataclass
+class Inputs:
+    """The pictures of a run beside the one that is dreamt on, as they were read, and sha256 by path."""
+
+    guides: list[np.ndarray] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def load(self, path: str, size: int | None = None) -> images.Picture:
+        picture = images.load_picture(path, size)
+        self.hashes[path] = picture.sha256
+        return picture
+
+
+def read_mask(inputs: Inputs, path: str, shape: tuple[int, int]) -> np.ndarray:
+    """A mask as float32 (H, W) in [0, 1] at the picture's size."""
+    picture = inputs.load(path)
+    height, width = picture.pixels.shape[:2]
+    if abs(width / height * shape[0] / shape[1] - 1) > 0.02:
+        raise UserError(f'the mask {path} is {width} x {height}, the picture {shape[1]} x {shape[0]}: of another shape')
+    mask = images.resize(picture.pixels.mean(-1), shape).clip(0, 1)
+    return np.where(mask < 1 / 255, 0, mask).astype(np.float32)
+
+
+def parse_region(text: str) -> tuple[str, dict[str, float]]:
+    """The path of the mask and the layers in MASK=LAYER:WEIGHT,..."""
+    path, equals, layers = text.rpartition('=')
+    if not equals or not path:
+        raise UserError(f'expected --region=MASK=LAYER:WEIGHT,..., got {text!r}')
+    return path, cli.parse_weights(layers, 'region')
+
+
+def parsed(text: str | None, flag: str) -> dict[str, float] | None:
+    """Weights by name, or None where the flag was not given."""
+    return None if text is None else cli.parse_weights(text, flag)
+
+
+def read_picture(source: str | Path | None, size: int | None, say) -> images.Picture:
+    """The picture, or the one that comes along, at the size asked for, or at its own up to DEFAULT_SIZE."""
+    source = DEFAULT_PICTURE if source is None else source
+    picture = images.load_picture(source, size)
+    longest = max(picture.pixels.shape)
+    if size is None and longest > DEFAULT_SIZE:
+        say(f'{Path(source).name} is {longest} pixels long; --size={longest} dreams at its full size')
+        picture = images.load_picture(source, DEFAULT_SIZE)
+    return picture
+
+
+def recorded_settings(path: str, program: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings that a result was made with, its paths found again, and its whole record.
+
+    A path that is not there is looked for beside the result.
+
+    Raises:
+        UserError: The file has no settings, or those of another program.
+    """
+    record = images.read_settings(path)
+    if record.get('program') != program:
+        raise UserError(f'{path} was made by {record.get("program", "another program")}, not by {program}')
+    settings = dict(record['settings'])
+    beside = Path(path).parent
+
+    def found(name: str) -> str:
+        moved = beside / Path(name).name
+        return str(moved) if not Path(name).exists() and moved.exists() else name
+
+    hashes = {found(name): digest for name, digest in record['inputs'].items()}
+    for name in ('input', 'mask'):
+        if isinstance(settings.get(name), str):
+            settings[name] = found(settings[name])
+    settings['guide'] = [found(name) for name in settings.get('guide', [])]
+    regions = [text.rpartition('=') for text in settings.get('region', [])]
+    settings['region'] = [f'{found(mask)}={layers}' for mask, _, layers in regions]
+    return settings, record | {'inputs': hashes}
+
+
+def check_replay(record: Mapping[str, Any], inputs: Mapping[str, str], weights) -> None:
+    """Refuses inputs that are not those of the record; of other weights or packages it warns.
+
+    Raises:
+        UserError: With the input that differs.
+    """
+    from stylegen.records import versions
+
+    for path, digest in inputs.items():
+        if record['inputs'].get(path, digest) != digest:
+            raise UserError(f'{path} is not the file that the result was made from: its content has changed')
+    if record['weights']['sha256'] != weights.sha256:
+        print('the weights are not those that the result was made with; the picture will differ', file=sys.stderr)
+    others = [f'{name} {old}' for name, old in record['packages'].items() if versions().get(name) != old]
+    if others:
+        print(f'the result was made with {", ".join(others)}; the picture may differ in its last bits', file=sys.stderr)

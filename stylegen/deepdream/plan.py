@@ -1,0 +1,59 @@
+"""What a dream will use, before it runs: sizes, tiles, memory. Arithmetic only."""
+
+from dataclasses import dataclass
+
+from stylegen import pyramid
+from stylegen.errors import UserError
+
+LONGEST_TILE = 1024  # beyond this a longer tile saves nothing
+MARGIN = 16  # pixels mirrored around each octave, so that its border dreams like the rest
+WRAP_STRIDES = 12  # strides wrapped around each octave of a seamless tile: as far as the gradient of a VGG reaches
+COPIES = 12  # pictures of the whole size that are in memory at once: octaves, gradient, detail, sums
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes from the smallest octave, tile side (0: uncut), bytes predicted."""
+
+    sizes: tuple[tuple[int, int], ...]
+    tile: int
+    memory: float
+
+
+def margin_of(extractor, wrap: bool) -> int:
+    """How many pixels are added at each border before the network looks."""
+    return WRAP_STRIDES * max(extractor.strides.values()) if wrap else MARGIN
+
+
+def plan(
+    extractor, shape: tuple[int, int], octaves: int, octave_scale: float, max_memory: str | float, wrap: bool = False
+) -> Plan:
+    """Octave sizes, the tile that fits in `max_memory`, and the memory it takes.
+
+    Raises:
+        UserError: The picture is too small for the network, or too large for the memory.
+    """
+    stride = max(extractor.strides.values())
+    smallest = max(extractor.min_size, stride)
+    if min(shape) < smallest:
+        raise UserError(
+            f'the picture is {shape[1]} x {shape[0]}; {extractor.network} needs at least {smallest} pixels a side: '
+            f'enlarge it with --size'
+        )
+    sizes = pyramid.octave_sizes(shape, octaves, octave_scale, max(smallest, 32))
+    if wrap:  # the network's grid has to fit into the tile that repeats
+        sizes = [tuple(max(1, round(side / stride)) * stride for side in size) for size in sizes[:-1]] + sizes[-1:]
+    margin = margin_of(extractor, wrap)
+    memory = pyramid.parse_memory(max_memory)
+    fixed = shape[0] * shape[1] * 3 * 4 * COPIES
+    per_pixel = extractor.bytes_per_pixel
+    whole = (shape[0] + 2 * margin) * (shape[1] + 2 * margin) * per_pixel + fixed
+    if whole <= memory:
+        return Plan(tuple(sizes), 0, whole)
+    if fixed >= memory:
+        raise UserError(
+            f'a picture of {shape[1]} x {shape[0]} alone takes {pyramid.format_memory(fixed)} of the '
+            f'{pyramid.format_memory(memory)} allowed; raise --max_memory or give a smaller --size'
+        )
+    tile = min(pyramid.tile_side(per_pixel, memory - fixed, stride, smallest), LONGEST_TILE // stride * stride)
+    return Plan(tuple(sizes), tile, tile * tile * per_pixel + fixed)

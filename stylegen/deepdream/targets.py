@@ -1,0 +1,49 @@
+"""What to dream of, as people type it: `block4_conv2`, `block4_conv2[3,17]`, `block4_conv2[3@0.5,0.25]`."""
+
+import re
+from dataclasses import dataclass
+
+from stylegen.errors import UserError
+
+_FORM = 'expected LAYER, LAYER[CHANNEL,CHANNEL-CHANNEL,...] or LAYER[CHANNEL@X,Y] with X and Y from 0 to 1'
+
+
+@dataclass(frozen=True)
+class Target:
+    """A layer, some of its channels (none: all), or one neuron: a channel at (x, y), shares of width and height."""
+
+    layer: str
+    channels: tuple[int, ...] = ()
+    at: tuple[float, float] | None = None
+
+    def __str__(self) -> str:
+        if not self.channels:
+            return self.layer
+        place = f'@{self.at[0]:g},{self.at[1]:g}' if self.at else ''
+        return f'{self.layer}[{",".join(map(str, self.channels))}{place}]'
+
+
+def parse_target(text: str) -> Target:
+    """The target that a text names.
+
+    Raises:
+        UserError: The text has another form.
+    """
+    match = re.fullmatch(r'([^\[\]@]+)(?:\[([\d,\-\s]+)(?:@(\d*\.?\d+),(\d*\.?\d+))?\])?', text.strip())
+    if not match:
+        raise UserError(f'{text!r} names nothing to dream of; {_FORM}')
+    layer, inner, x, y = match.groups()
+    channels: list[int] = []
+    for part in (inner or '').split(','):
+        ends = re.fullmatch(r'\s*(\d+)\s*(?:-\s*(\d+)\s*)?', part)
+        if part.strip() and not ends:
+            raise UserError(f'{part!r} in {text!r} is no channel; {_FORM}')
+        if ends:
+            first, last = int(ends[1]), int(ends[2] or ends[1])
+            if last < first or last - first > 10**5:
+                raise UserError(f'{part!r} in {text!r} is no range of channels')
+            channels += range(first, last + 1)
+    at = (float(x), float(y)) if x else None
+    if at and (len(channels) != 1 or max(at) > 1):
+        raise UserError(f'{text!r} names no neuron; {_FORM}')
+    return Target(layer.strip(), tuple(dict.fromkeys(channels)), at)

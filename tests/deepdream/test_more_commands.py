@@ -1,0 +1,204 @@
+"""What else the command does: replay, folders, exploring, noise, tiles, guides, classes and regions."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylegen import images
+from stylegen.deepdream import explore, options
+from stylegen.deepdream.__main__ import define_flags
+from stylegen.deepdream.__main__ import main as command
+from stylegen.deepdream.folder import pictures_in, result_names
+from tests.conftest import photo
+
+QUICK = ['--steps=2', '--octaves=2', '--network=mini', '--quiet']
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images.save_image('photo.png', photo(64, 80))
+    return tmp_path
+
+
+def run(*args):
+    return command(['stylegen-deepdream', *args])
+
+
+def pixels(path):
+    return np.asarray(Image.open(path))
+
+
+def settings(*args, recorded=None):
+    return options.settings_of(define_flags().parse(['x', *args]), recorded)
+
+
+def test_typed_wins_over_recorded_over_preset_over_default():
+    assert settings()['octaves'] == 4 and settings('--preset=keras')['octaves'] == 3
+    assert settings('--preset=keras', '--octaves=2')['octaves'] == 2
+    assert settings('--octaves=2', recorded={'octaves': 5, 'steps': 7})['octaves'] == 2
+    assert settings(recorded={'octaves': 5, 'steps': 7})['octaves'] == 5
+
+
+def test_another_subject_takes_the_place_of_a_preset_s_layers():
+    assert settings('--preset=google')['layers'] == 'mixed5:1'
+    assert settings('--preset=google', '--classes=3')['layers'] is None
+    assert settings('--preset=google', '--guide=a.jpg')['layers'] is None
+    assert settings('--preset=google', '--layers=mixed3', '--classes=3')['layers'] == 'mixed3'
+
+
+def test_a_typed_strength_takes_the_place_of_a_preset_s_step_size():
+    assert settings('--preset=google')['step_size'] == 1.5 / 255
+    assert settings('--preset=google', '--strength=0.2')['step_size'] is None
+
+
+def test_a_replay_is_bit_for_bit_the_same_also_elsewhere(folder, capsys):
+    guide, mask = photo(40, 40, 3), np.tile(np.linspace(0, 1, 80, dtype=np.float32)[None, :, None], (64, 1, 3))
+    images.save_image('guide.png', guide)
+    images.save_image('mask.png', mask)
+    made = ['--layers=block2_conv1:1,block3_conv1[3,5]:0.5', '--guide=guide.png', '--classes=ship:0.3', '--seed=9']
+    assert run('--input=photo.png', '--output=one.png', '--mask=mask.png', '--color=match', *made, *QUICK) == 0
+    assert run('--replay=one.png', '--output=two.png', '--quiet') == 0
+    assert np.array_equal(pixels('one.png'), pixels('two.png'))
+    assert images.read_settings('one.png') == images.read_settings('two.png')
+    assert run('--replay=one.png', '--output=other.png', '--seed=10', '--quiet') == 0
+    assert not np.array_equal(pixels('one.png'), pixels('other.png'))
+    moved = folder / 'moved'
+    moved.mkdir()
+    for name in ('photo.png', 'guide.png', 'mask.png', 'one.png'):
+        shutil.move(name, moved / name)
+    assert run('--replay=moved/one.png', '--output=three.png', '--quiet') == 0
+    assert np.array_equal(pixels('three.png'), pixels('two.png'))
+    images.save_image('moved/guide.png', photo(40, 40, 4))
+    capsys.readouterr()
+    assert run('--replay=moved/one.png', '--output=four.png', '--quiet') == 2
+    assert 'guide.png is not the file' in capsys.readouterr().err and not Path('four.png').exists()
+
+
+def test_the_default_picture_replays(folder):
+    assert run('--size=64', '--output=one.png', *QUICK) == 0
+    assert run('--replay=one.png', '--output=two.png', '--quiet') == 0
+    assert np.array_equal(pixels('one.png'), pixels('two.png'))
+
+
+def test_a_folder_is_done_and_a_bad_file_is_told(folder, capsys):
+    source = folder / 'in'
+    source.mkdir()
+    images.save_image(source / 'a10.png', photo(48, 60))
+    images.save_image(source / 'a2.jpg', photo(52, 40))
+    (source / 'broken.png').write_bytes(b'\x89PNG nothing')
+    (source / 'notes.txt').write_text('not a picture')
+    images.save_image(source / 'small.png', photo(6, 40))
+    assert run('--input=in', '--output=out', *QUICK) == 2
+    err = capsys.readouterr().err
+    assert 'broken.png is skipped' in err and 'small.png is skipped' in err and '2 of 4 pictures' in err
+    assert sorted(p.name for p in (folder / 'out').iterdir()) == ['a10.png', 'a2.jpg']
+    run('--input=in/a10.png', '--output=alone.png', *QUICK)
+    assert np.array_equal(pixels('alone.png'), pixels('out/a10.png'))
+    before = pixels('out/a10.png')
+    assert run('--input=in', '--output=out', '--seed=3', *QUICK) == 2 and np.array_equal(pixels('out/a10.png'), before)
+    run('--input=in', '--output=out', '--seed=3', '--overwrite', *QUICK)
+    assert not np.array_equal(pixels('out/a10.png'), before)
+
+
+def test_names_in_a_folder(folder):
+    for name in ('b.png', 'a10.jpg', 'a2.jpg', 'a2.png', 'c.jp2', '.hidden.png'):
+        (folder / name).write_bytes(b'')
+    (folder / 'photo.png').unlink()
+    found = pictures_in(folder)
+    assert [p.name for p in found] == ['a2.jpg', 'a2.png', 'a10.jpg', 'b.png', 'c.jp2']
+    names = [p.name for p in result_names(found, Path('out'))]
+    assert names == ['a2_jpg.jpg', 'a2_png.png', 'a10.jpg', 'b.png', 'c.png']
+
+
+def test_a_folder_without_pictures_is_told(folder, capsys):
+    (folder / 'empty').mkdir()
+    assert run('--input=empty', '--output=out', *QUICK) == 2
+    assert 'no pictures' in capsys.readouterr().err and not (folder / 'out').exists()
+
+
+def test_exploring_makes_a_labelled_sheet(monkeypatch):
+    told = []
+    sheet = images.contact_sheet
+
+    def watched(pictures, labels, **options):
+        told.extend(labels)
+        return sheet(pictures, labels, **options)
+
+    monkeypatch.setattr(images, 'contact_sheet', watched)
+    monkeypatch.setattr(explore, 'layers_to_show', lambda network: ['block1_conv1', 'block3_conv1'])
+    assert run('--explore=layers', '--input=photo.png', '--output=sheet.png', *QUICK) == 0
+    assert told == ['the picture', '--layers=block1_conv1', '--layers=block3_conv1']
+    monkeypatch.setattr(explore, 'CHANNELS', 2)
+    told.clear()
+    assert run('--explore=block2_conv1', '--input=photo.png', '--output=channels.png', *QUICK) == 0
+    assert len(told) == 3 and all(text.startswith('--layers=block2_conv1[') for text in told[1:])
+    assert images.read_settings('channels.png')['settings']['explore'] == 'block2_conv1'
+
+
+def test_the_strongest_channels_are_the_most_active(tiny):
+    image = photo(32, 32)
+    energy = np.square(np.asarray(tiny(image[None])['b'])).mean((0, 1, 2))
+    assert explore.strongest_channels(tiny, 'b', image, 3) == list(np.argsort(-energy)[:3])
+
+
+def test_layers_of_a_large_network_are_those_that_end_its_blocks():
+    assert 'block1_conv1' in explore.layers_to_show('mini') and 'classes' not in explore.layers_to_show('mini')
+    assert explore.layers_to_show('inception_v3') == [f'mixed{n}' for n in range(11)]
+
+
+def test_pictures_from_noise(folder):
+    made = ['--input=noise', '--size=64', '--steps=4', '--network=mini', '--quiet']
+    assert run(*made, '--layers=block3_conv1[5]', '--output=one.png') == 0
+    assert run(*made, '--classes=ship', '--count=2', '--diversity=1', '--output=two.png') == 0
+    assert run(*made, '--layers=block3_conv1[5@0.5,0.5]', '--parameterization=pixels', '--output=three.png') == 0
+    assert pixels('one.png').shape == (64, 64, 3) and pixels('two.png').shape == (64, 132, 3)
+    assert not np.array_equal(pixels('one.png'), pixels('three.png'))
+    assert run('--replay=one.png', '--output=again.png', '--quiet') == 0
+    assert np.array_equal(pixels('again.png'), pixels('one.png'))
+
+
+def test_noise_needs_no_picture_s_flags(capsys):
+    assert run('--input=noise', '--mask=photo.png', '--quiet', '--network=mini') == 2
+    assert '--mask needs a picture' in capsys.readouterr().err
+
+
+def jump(picture):
+    """How much a picture jumps where it repeats, against its largest jump within."""
+    picture = picture.astype(float)
+    inside = max(
+        np.abs(np.diff(picture, axis=0)).mean((1, 2)).max(), np.abs(np.diff(picture, axis=1)).mean((0, 2)).max()
+    )
+    return max(np.abs(picture[0] - picture[-1]).mean(), np.abs(picture[:, 0] - picture[:, -1]).mean()) / inside
+
+
+@pytest.mark.parametrize('source', ['noise', 'photo.png'])
+def test_a_wrapped_picture_repeats(source):
+    made = [f'--input={source}', '--wrap', '--size=72', '--strength=0.15', '--network=mini', '--quiet']
+    assert run(*made, '--layers=block3_conv1', '--output=tile.png') == 0
+    tile = pixels('tile.png')
+    assert tile.shape[0] % 4 == tile.shape[1] % 4 == 0 and jump(tile) < 1.3
+    assert run('--replay=tile.png', '--output=again.png', '--quiet') == 0
+    assert np.array_equal(pixels('again.png'), tile)
+
+
+def test_regions_have_their_own_layers():
+    left = np.zeros((64, 80, 3), np.float32)
+    left[:, :30] = 1
+    images.save_image('left.png', left)
+    made = ['--input=photo.png', '--region=left.png=block2_conv1:1,block3_conv1:0.5']
+    assert run(*made, '--output=out.png', *QUICK) == 0
+    assert np.array_equal(pixels('out.png')[:, 30:], pixels('photo.png')[:, 30:])
+    assert not np.array_equal(pixels('out.png')[:, :30], pixels('photo.png')[:, :30])
+
+
+def test_steps_on_the_way_are_saved():
+    made = ['--input=photo.png', '--steps=4', '--octaves=2', '--octave_scale=1.3', '--network=mini', '--quiet']
+    assert run(*made, '--save_every=2', '--output=out.png') == 0
+    names = [f'out-{n:04}.png' for n in (2, 4, 6, 8)]
+    assert [p.name for p in sorted(Path().glob('out-*.png'))] == names
+    assert np.array_equal(pixels('out-0008.png'), pixels('out.png'))
+    assert all(pixels(name).shape == (64, 80, 3) for name in names)
