@@ -1,11 +1,7 @@
 """Animations: GIF and WebP by Pillow, MP4 by ffmpeg."""
 
-import contextlib
-import errno
 import itertools
 import os
-import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +9,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stylegen.errors import UserError
 from stylegen.files import check_target, replacing, settings_beside
 from stylegen.pixels import as_rgb, to_uint8
+from stylegen.video import Clip, check_crf, ffmpeg_program, write_mp4
 
 
 def check_animation(path: str | os.PathLike[str]) -> None:
@@ -27,7 +23,7 @@ def check_animation(path: str | os.PathLike[str]) -> None:
     """
     check_target(path, ANIMATIONS)
     if Path(path).suffix.lower() == '.mp4':
-        _ffmpeg()
+        ffmpeg_program()
 
 
 def save_animation(
@@ -36,6 +32,8 @@ def save_animation(
     fps: float = 10,
     loop: int = 0,
     *,
+    crf: int = 18,
+    sound: Clip | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write an animation; an earlier file at `path` is replaced in one step, or stays whole if anything fails.
@@ -46,6 +44,8 @@ def save_animation(
             GIF and WebP hold all of them, as bytes.
         fps: frames per second; GIF rounds the time of a frame to 1/100 s.
         loop: how many times GIF and WebP are played; 0 is for ever. MP4 has no such thing.
+        crf: x264's constant rate factor for MP4, from 1 (largest and best) to 51; some 6 more halve the file.
+        sound: a clip whose sound MP4 keeps, as far as the frames last.
         settings: how it was made; written to `<path>.json`.
 
     MP4 is H.264 in yuv420p, which every player shows; an odd side gains one row or column, a copy of the last.
@@ -54,12 +54,13 @@ def save_animation(
         The path.
 
     Raises:
-        UserError: what `check_animation` refuses.
+        UserError: what `check_animation` refuses; a crf out of range.
         ValueError: no frames, of different sizes, or with values that are not finite; fps not above 0; a negative loop.
         OSError: the disk is full, or fails.
     """
     path = Path(path)
     check_animation(path)
+    check_crf(crf)
     if not 0 < fps <= 1000:
         raise ValueError(f'frames per second are above 0 and at most 1000; got {fps}')
     if loop < 0:
@@ -69,7 +70,7 @@ def save_animation(
     if first is None:
         raise ValueError('an animation needs at least one frame; got none')
     with settings_beside(path, settings), replacing(path) as temp:
-        ANIMATIONS[path.suffix.lower()](temp, itertools.chain([first], same), fps, loop)
+        ANIMATIONS[path.suffix.lower()](temp, itertools.chain([first], same), fps, loop=loop, crf=crf, sound=sound)
     return path
 
 
@@ -84,70 +85,21 @@ def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         yield pixels
 
 
-def _save_gif(temp: Path, frames: Iterator[np.ndarray], fps: float, loop: int) -> None:
+def _save_gif(temp: Path, frames: Iterator[np.ndarray], fps: float, *, loop: int, **_) -> None:
     pictures = [Image.fromarray(frame).quantize(256) for frame in frames]
     ends = [round(100 * (index + 1) / fps) for index in range(len(pictures))]  # so that rounding does not add up
     times = [10 * max(1, end - start) for start, end in itertools.pairwise([0, *ends])]
     pictures[0].save(temp, 'GIF', save_all=True, append_images=pictures[1:], duration=times, loop=loop)
 
 
-def _save_webp(temp: Path, frames: Iterator[np.ndarray], fps: float, loop: int) -> None:
+def _save_webp(temp: Path, frames: Iterator[np.ndarray], fps: float, *, loop: int, **_) -> None:
     pictures = [Image.fromarray(frame) for frame in frames]
     options = {'duration': round(1000 / fps), 'loop': loop, 'quality': 90}
     pictures[0].save(temp, 'WEBP', save_all=True, append_images=pictures[1:], **options)
 
 
-def _ffmpeg() -> str:
-    """The program, from imageio-ffmpeg."""
-    try:
-        import imageio_ffmpeg
-
-        return imageio_ffmpeg.get_ffmpeg_exe()
-    except (ImportError, RuntimeError):
-        raise UserError('MP4 needs imageio-ffmpeg; pip install "stylegen[video]", or write .gif or .webp') from None
-
-
-def _save_mp4(temp: Path, frames: Iterator[np.ndarray], fps: float, loop: int) -> None:
-    first = _even(next(frames))
-    given = f'-f rawvideo -pix_fmt rgb24 -s {first.shape[1]}x{first.shape[0]} -r {fps} -i -'
-    wanted = '-vf scale=out_color_matrix=bt709:out_range=tv -pix_fmt yuv420p -c:v libx264 -crf 18 -movflags +faststart'
-    colours = '-colorspace bt709 -color_primaries bt709 -color_trc bt709 -color_range tv'
-    command = [
-        _ffmpeg(),
-        '-v',
-        'error',
-        '-y',
-        *given.split(),
-        *wanted.split(),
-        *colours.split(),
-        '-f',
-        'mp4',
-        str(temp),
-    ]
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log)
-        try:
-            with contextlib.suppress(BrokenPipeError), process.stdin:  # where ffmpeg gives up, its log says why
-                for frame in itertools.chain([first], map(_even, frames)):
-                    process.stdin.write(frame.tobytes())
-            status = process.wait()
-        finally:
-            process.kill()
-            process.wait()
-        if status:
-            log.seek(0)
-            raise _failed(log.read().decode(errors='replace'))
-
-
-def _even(frame: np.ndarray) -> np.ndarray:
-    height, width = frame.shape[:2]
-    return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode='edge')
-
-
-def _failed(log: str) -> OSError:
-    if os.strerror(errno.ENOSPC) in log:
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    return OSError(f'ffmpeg could not write the MP4: {" ".join(log.split())[-300:]}')
+def _save_mp4(temp: Path, frames: Iterator[np.ndarray], fps: float, *, crf: int, sound: Clip | None, **_) -> None:
+    write_mp4(temp, frames, fps, crf=crf, sound=sound)
 
 
 ANIMATIONS = {'.gif': _save_gif, '.webp': _save_webp, '.mp4': _save_mp4}

@@ -9,7 +9,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from stylegen.errors import UserError
 
@@ -28,11 +28,12 @@ def shown(path: str | os.PathLike[str]) -> str:
     return repr(text if len(text) <= 300 else f'{text[:150]}...{text[-50:]}')
 
 
-def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a file.
+@contextlib.contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Gives a file, open at its first byte.
 
     Raises:
-        UserError: where it is missing, a folder, a web address, unreadable, empty or larger than MAX_BYTES.
+        UserError: where it is missing, a folder, a web address, a device, unreadable or empty.
     """
     name = os.fspath(path)
     if re.match(r'data:|[A-Za-z][A-Za-z0-9+.-]+:/', name):
@@ -41,12 +42,11 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise UserError(f'{shown(name)} is a folder; give the path of one file in it')
     try:
         with open(name, 'rb') as file:
-            status = os.fstat(file.fileno())
-            if status.st_size > MAX_BYTES:
-                raise UserError(f'{shown(name)} is larger than {MAX_BYTES >> 30} GiB; make it smaller first')
-            if stat.S_ISCHR(status.st_mode):
+            if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
                 raise UserError(f'{shown(name)} is a device; give the path of a file')
-            data = file.read()
+            if not file.peek(1):
+                raise UserError(f'{shown(name)} is empty (0 bytes); copy or download it again')
+            yield file
     except FileNotFoundError:
         raise UserError(f'{shown(name)} does not exist (seen from {os.getcwd()}); check the path') from None
     except PermissionError:
@@ -56,9 +56,18 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     except (OSError, ValueError) as error:
         reason = getattr(error, 'strerror', None) or error
         raise UserError(f'{shown(name)} cannot be read ({reason}); check the path') from error
-    if not data:
-        raise UserError(f'{shown(name)} is empty (0 bytes); copy or download it again')
-    return data
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        UserError: what `reading` refuses, and a file larger than MAX_BYTES.
+    """
+    with reading(path) as file:
+        if os.fstat(file.fileno()).st_size > MAX_BYTES:
+            raise UserError(f'{shown(path)} is larger than {MAX_BYTES >> 30} GiB; make it smaller first')
+        return file.read()
 
 
 def check_target(path: str | os.PathLike[str], suffixes: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegen import animation
+from stylegen import video
 from stylegen.errors import UserError
 from stylegen.images import check_animation, read_settings, save_animation
 
@@ -142,7 +142,7 @@ def program(tmp_path, body):
 def test_ffmpeg_failing(tmp_path, monkeypatch, says, error):
     path = tmp_path / 'a.mp4'
     path.write_bytes(b'earlier')
-    monkeypatch.setattr(animation, '_ffmpeg', lambda: program(tmp_path, f'echo "{says}" >&2; exit 1'))
+    monkeypatch.setattr(video, 'ffmpeg_program', lambda: program(tmp_path, f'echo "{says}" >&2; exit 1'))
     with pytest.raises(OSError, match=error):
         save_animation(path, frames(500, 500))
     assert path.read_bytes() == b'earlier'

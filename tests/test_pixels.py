@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stylegen.images import fit, from_uint8, resize, to_uint8
-from stylegen.pixels import as_rgb, quantize
+from stylegen.pixels import as_rgb, quantize, sample
 
 
 def noise(*shape):
@@ -106,3 +106,23 @@ def test_resize_of_channels_and_same_size():
             resize(many, shape)
     with pytest.raises(ValueError, match='expected an image'):
         resize(np.ones((1, 4, 4, 3)), (2, 2))
+
+
+def test_sampling_is_exact_at_pixels_on_ramps_and_in_the_mirror():
+    image = noise(9, 12, 2)
+    x, y = np.arange(12.0), np.arange(9.0)[:, None]
+    x, y = np.broadcast_arrays(x, y)
+    assert np.array_equal(sample(image, x, y), image)
+    beyond = np.pad(image, ((9, 9), (12, 12), (0, 0)), 'symmetric')
+    assert np.array_equal(sample(image, x - 12, y + 9), beyond[18:, :12])
+    ramp = (2 * x - 3 * y)[..., None].astype(np.float32)
+    inside = slice(2, -2)
+    expected = (2 * (x + 0.3) - 3 * (y - 0.8))[inside, inside]
+    assert np.abs(sample(ramp, x + 0.3, y - 0.8)[inside, inside, 0] - expected).max() < 1e-5
+
+
+def test_sampling_keeps_constants_and_reads_bands_alike():
+    tall = noise(700, 300, 1)
+    x, y = np.meshgrid(np.arange(300) + 0.37, np.arange(700) - 0.2)
+    assert np.array_equal(sample(tall, x, y)[431:433], sample(tall, x[431:433], y[431:433]))
+    assert np.abs(sample(np.ones_like(tall), x, y) - 1).max() < 1e-6

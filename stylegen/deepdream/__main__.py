@@ -6,6 +6,8 @@ from pathlib import Path
 from stylegen import cli, images, networks, pretrained
 from stylegen.deepdream.dream import FIRST_CHOICE, dream
 from stylegen.deepdream.dreamer import BALANCES, COLORS, MEASURES, NORMS, SMOOTHINGS
+from stylegen.deepdream.film import MANNER as FILM_MANNER
+from stylegen.deepdream.film import dream_film, is_clip
 from stylegen.deepdream.job import PROGRAM, Job, Session
 from stylegen.deepdream.noise import NOISE, dream_from_noise, noise_picture
 from stylegen.deepdream.options import DEFAULT_SIZE, read_picture, recorded_settings, settings_of
@@ -21,7 +23,7 @@ def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
     flags = cli.Flags('Lets a neural network dream on a picture: what it sees, it draws.', dream, visualize)
     flags.group('Pictures')
-    flags.string('input', "a picture, a folder of them, or 'noise'; the default comes with the package", default=None)
+    flags.string('input', "a picture, a folder, a clip, or 'noise'; the default comes with the package", default=None)
     flags.string(
         'output',
         f'PNG, JPEG, WebP or TIFF, or a folder; by default {DEFAULT_OUTPUT}, or a free name like it',
@@ -62,6 +64,13 @@ def define_flags() -> cli.Flags:
     flags.choice('parameterization', 'what is optimised', PARAMETERIZATIONS)
     flags.integer('count', 'pictures, on one sheet', lower_bound=1, upper_bound=1000)
     flags.number('diversity', 'pushes the pictures apart; 1 to 3 is felt', lower_bound=0)
+    flags.group('Film (--zoom, or a clip as --input)')
+    flags.number('zoom', 'makes a film that zooms into its own dream: factor per second, such as 1.5', default=None)
+    flags.number('rotation', 'of a zoom: degrees per second', default=0.0)
+    flags.string('shift', 'of a zoom: X,Y in widths and heights per second', default='0,0')
+    flags.number('seconds', 'length of a zoom', default=5.0, lower_bound=0)
+    flags.number('fps', 'frames per second of a zoom', default=24.0, lower_bound=0)
+    flags.number('blend', 'of a clip: share of the dream that is carried along by the optical flow', default=0.7)
     flags.machine()
     flags.talk()
     return flags
@@ -102,7 +111,8 @@ def work(flags) -> None:
     """Does what the flags say."""
     say = (lambda *_: None) if flags.quiet else print
     recorded, record = recorded_settings(flags.replay, PROGRAM) if flags.replay else (None, None)
-    settings = settings_of(flags, recorded)
+    film = flags.zoom is not None or is_clip(flags.input)
+    settings = settings_of(flags, recorded, FILM_MANNER if film else {})
     for name, show in (('network', lambda _: list_networks()), ('layers', list_layers), ('classes', list_classes)):
         if settings[name] == 'list':
             return show(settled_network(settings['network']))
@@ -110,6 +120,8 @@ def work(flags) -> None:
         from stylegen.deepdream.explore import explore
 
         return explore(settings, flags, say)
+    if settings['zoom'] is not None or is_clip(settings['input']):
+        return dream_film(settings, record, flags, say)
     if settings['input'] and Path(settings['input']).is_dir():
         from stylegen.deepdream.folder import dream_folder
 

@@ -23,27 +23,22 @@ MANNER = (
 SUBJECT = ('layers', 'classes', 'guide', 'guide_layers', 'region')
 PICTURES = ('input', 'size', 'mask')
 FROM_NOISE = ('parameterization', 'count', 'diversity')
-SETTINGS = (
-    *PICTURES,
-    'network',
-    'weights',
-    'precision',
-    *SUBJECT,
-    *MANNER,
-    *FROM_NOISE,
-    'seed',
-)  # a result carries them
+FILM = ('zoom', 'rotation', 'shift', 'seconds', 'fps', 'blend')
+NETWORK = ('network', 'weights', 'precision')
+SETTINGS = (*PICTURES, *NETWORK, *SUBJECT, *MANNER, *FROM_NOISE, *FILM, 'seed')  # what a result carries
 
 
-def settings_of(flags, recorded: Mapping[str, Any] | None = None, names: tuple[str, ...] = SETTINGS) -> dict[str, Any]:
-    """Flag values by name: what was typed, else what was recorded, else the preset's, else the default.
+def settings_of(
+    flags, recorded: Mapping[str, Any] | None = None, usual: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Flag values by name: what was typed, else recorded, else the preset's, else `usual`, else the default.
 
     Raises:
         UserError: --strength and --step_size were both typed.
     """
-    given = recorded if recorded is not None else (PRESETS[flags.preset] if flags.preset else {})
-    typed = {name for name in names if flags[name].present}
-    chosen = {name: flags[name].value if name in typed else given.get(name, flags[name].value) for name in names}
+    given = recorded if recorded is not None else (usual or {}) | (PRESETS[flags.preset] if flags.preset else {})
+    typed = {name for name in SETTINGS if flags[name].present}
+    chosen = {name: flags[name].value if name in typed else given.get(name, flags[name].value) for name in SETTINGS}
     if {'strength', 'step_size'} <= typed:
         raise UserError('--strength steers the steps, --step_size fixes them; give one of the two')
     if 'strength' in typed:

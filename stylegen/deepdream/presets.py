@@ -35,7 +35,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     'swirls': {'network': 'mini', 'layers': 'block3_conv2:1', 'steps': 12},
     'creatures': {'network': 'mini', 'layers': 'block4_conv3:1'},
     'weave': {'network': 'mini', 'layers': 'block5_conv2:1', 'steps': 12},
-    # published: Mordvintsev et al. 2015 (on a Keras network), the Keras example, A. Gordic's pytorch-deepdream
+    # published: Mordvintsev et al. 2015 (on a Keras network), TensorFlow's tutorial (whose octaves go above the size of
+    # the picture), the Keras example, A. Gordic's pytorch-deepdream
     'google': {
         'network': 'inception_v3',
         'layers': 'mixed5:1',
@@ -46,9 +47,22 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         'norm': 'mean_abs',
         'jitter': 32,
     },
+    'tensorflow': {
+        'network': 'inception_v3',
+        'layers': 'mixed3:1,mixed5:1',
+        'balance': 'none',
+        'measure': 'mean',
+        'octaves': 5,
+        'octave_scale': 1.3,
+        'steps': 50,
+        'step_size': 0.005,
+        'norm': 'std',
+        'jitter': 512,
+    },
     'keras': {
         'network': 'inception_v3',
         'layers': 'mixed4:1,mixed5:1.5,mixed6:2,mixed7:2.5',
+        'balance': 'none',
         'octaves': 3,
         'octave_scale': 1.4,
         'steps': 20,
@@ -64,6 +78,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         'steps': 10,
         'step_size': 0.0203,
         'norm': 'std',
+        'smoothing': 'gaussian',
         'jitter': 32,
     },
 }

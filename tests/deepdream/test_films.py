@@ -1,0 +1,104 @@
+"""Films as a person makes them: a zoom, a clip, one that is stopped and goes on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylegen import images
+from stylegen.deepdream import frames, options
+from stylegen.deepdream.__main__ import define_flags, main
+from stylegen.deepdream.film import MANNER, parse_shift
+from stylegen.errors import UserError
+from tests.conftest import photo
+
+QUICK = ['--steps=1', '--octaves=1', '--size=48', '--layers=block2_conv1', '--network=mini', '--quiet']
+ZOOM = ['--input=photo.png', '--zoom=2', '--rotation=20', '--seconds=0.4', '--fps=10', *QUICK]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images.save_image('photo.png', photo(40, 48))
+    return tmp_path
+
+
+def run(*args):
+    return main(['stylegen-deepdream', *args])
+
+
+def frames_of(path):
+    with Image.open(path) as film:
+        shown = []
+        for index in range(film.n_frames):
+            film.seek(index)
+            shown.append(np.asarray(film.convert('RGB'), float))
+        return shown
+
+
+def test_a_zoom_is_a_film_that_replays(folder):
+    assert run(*ZOOM, '--output=one.webp') == 0
+    shown = frames_of('one.webp')
+    assert len(shown) == 4 and all(frame.shape == (40, 48, 3) for frame in shown)
+    assert np.abs(shown[0] - shown[3]).mean() > 5 and min(frame.min() for frame in shown) >= 0
+    assert not (folder / 'one.webp.frames').exists()
+    assert run('--replay=one.webp', '--output=two.webp', '--quiet') == 0
+    assert Path('one.webp').read_bytes() == Path('two.webp').read_bytes()
+
+
+def test_a_film_that_is_stopped_goes_on_and_ends_the_same(folder, monkeypatch):
+    assert run(*ZOOM, '--output=whole.webp') == 0
+    save = frames.save_image
+
+    def stopping(path, *args, **kwargs):
+        if '000002' in str(path):
+            raise KeyboardInterrupt
+        return save(path, *args, **kwargs)
+
+    monkeypatch.setattr(frames, 'save_image', stopping)
+    assert run(*ZOOM, '--output=part.webp') == 130
+    assert not Path('part.webp').exists() and len(list(Path('part.webp.frames').glob('*.png'))) == 2
+    monkeypatch.setattr(frames, 'save_image', save)
+    assert run(*ZOOM, '--output=part.webp', '--seed=4') == 2  # other settings are refused, nothing is lost
+    assert len(list(Path('part.webp.frames').glob('*.png'))) == 2
+    assert run(*ZOOM, '--output=part.webp') == 0
+    assert Path('part.webp').read_bytes() == Path('whole.webp').read_bytes()
+
+
+def test_a_clip_dreams_and_holds_still(folder):
+    pytest.importorskip('cv2')
+    images.save_animation('clip.mp4', [photo(40, 48)] * 5, fps=10)
+    assert run('--input=clip.mp4', '--output=dream.webp', *QUICK) == 0
+    shown = frames_of('dream.webp')
+    assert len(shown) == 5 and np.abs(shown[0] / 255 - photo(40, 48)).mean() > 0.01
+    assert np.abs(shown[3] - shown[4]).mean() < 0.5 * np.abs(shown[0] - 255 * photo(40, 48)).mean()
+
+
+@pytest.mark.parametrize(
+    'args, message',
+    [
+        (['--zoom=0.5'], 'at least 1'),
+        (['--zoom=2', '--shift=a'], '--shift=X,Y'),
+        (['--zoom=2', '--output=film.png'], '.mp4'),
+        (['--zoom=2', '--fps=0'], 'frame'),
+        (['--input=missing.mp4'], 'missing.mp4'),
+    ],
+)
+def test_mistakes_are_told_and_leave_nothing(args, message, capsys):
+    assert run(*[a for a in ZOOM if not any(a.startswith(b.split('=')[0]) for b in args)], *args) == 2
+    err = capsys.readouterr().err
+    assert message in err and err.count('\n') == 1
+    assert [path.name for path in Path().iterdir()] == ['photo.png']
+
+
+def test_a_shift_is_read():
+    assert parse_shift('0.1,-0.2') == (0.1, -0.2)
+    with pytest.raises(UserError):
+        parse_shift('1')
+
+
+def test_films_dream_less_a_frame_unless_told():
+    values = lambda *args: options.settings_of(define_flags().parse(['x', *args]), None, MANNER)
+    assert values()['strength'] == MANNER['strength'] and values('--strength=0.3')['strength'] == 0.3
+    assert values('--preset=google')['step_size'] == 1.5 / 255
