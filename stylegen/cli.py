@@ -233,8 +233,8 @@ def parse_weights(text: str, flag: str = 'layers') -> dict[str, float]:
 
 
 def format_weights(weights: Mapping[str, float]) -> str:
-    """What `parse_weights` reads."""
-    return ','.join(f'{name}:{weight:g}' for name, weight in weights.items())
+    """What `parse_weights` reads, to the last bit."""
+    return ','.join(f'{name}:{str(float(weight)).removesuffix(".0")}' for name, weight in weights.items())
 
 
 @contextlib.contextmanager

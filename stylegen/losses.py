@@ -18,9 +18,21 @@ def place_weights(features: Features, layer: str, place: int) -> tf.Tensor:
 
     Places are masks, float32 (N, H, W, P) at the image's size, which an objective puts among the features as 'places'.
     """
-    size = tf.shape(features[layer])[1:3]
-    mask = features['places'][..., place : place + 1]
-    return tf.ensure_shape(tf.image.resize(mask, size, method='area'), [None, None, None, 1])
+    mask = features['places'][..., place]
+    size, wanted = tf.shape(mask), tf.shape(features[layer])
+    rows, columns = (_shares(size[axis], wanted[axis]) for axis in (1, 2))
+    return tf.matmul(rows, tf.matmul(mask, columns, transpose_b=True))[..., None]
+
+
+def _shares(length: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """How much each of `length` pixels counts in each of `count` equal parts of them, (count, length); rows sum to 1.
+
+    (tf.image.resize of method 'area' does the same, but XLA has none.)
+    """
+    pixels = tf.cast(tf.range(length), tf.float32)
+    step = tf.cast(length, tf.float32) / tf.cast(count, tf.float32)
+    begin = tf.cast(tf.range(count), tf.float32)[:, None] * step
+    return tf.nn.relu(tf.minimum(begin + step, pixels + 1) - tf.maximum(begin, pixels)) / step
 
 
 def dream_loss(
@@ -63,19 +75,18 @@ def best_matches(activation: tf.Tensor, guide: tf.Tensor) -> tf.Tensor:
     Returns:
         (N, h, w, C).
     """
-    flat = tf.reshape(activation, [-1, activation.shape[-1]])
-    count = tf.shape(flat)[0]
-    chunk = max(1, MATCHES_AT_ONCE // guide.shape[0])
-    chunks = (count + chunk - 1) // chunk
+    depth = activation.shape[-1]
+    flat = tf.reshape(activation, [-1, depth])
+    count, most = tf.shape(flat)[0], max(1, MATCHES_AT_ONCE // guide.shape[0])
+    chunks = (count + most - 1) // most
+    chunk = (count + chunks - 1) // chunks  # equal ones, for XLA; the last is filled up with zeros
+    parts = tf.reshape(tf.pad(flat, [[0, chunks * chunk - count], [0, 0]]), tf.stack([chunks, chunk, depth]))
 
-    def choose(index, chosen):
-        part = flat[index * chunk : (index + 1) * chunk]
-        best = tf.argmax(tf.matmul(part, guide, transpose_b=True), axis=1, output_type=tf.int32)
-        return index + 1, chosen.write(index, best)
+    def choose(part):
+        return tf.argmax(tf.matmul(part, guide, transpose_b=True), axis=1, output_type=tf.int32)
 
-    chosen = tf.TensorArray(tf.int32, size=chunks, infer_shape=False, element_shape=[None])
-    _, chosen = tf.while_loop(lambda index, _: index < chunks, choose, (tf.constant(0), chosen), parallel_iterations=1)
-    return tf.reshape(tf.gather(guide, chosen.concat()), tf.shape(activation))
+    chosen = tf.map_fn(choose, parts, fn_output_signature=tf.int32, parallel_iterations=1)
+    return tf.reshape(tf.gather(guide, tf.reshape(chosen, [-1])[:count]), tf.shape(activation))
 
 
 def guide_loss(layer: str, guide: tf.Tensor, place: int | None = None) -> Loss:

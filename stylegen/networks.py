@@ -154,7 +154,10 @@ def open_network(
     """
     name, note = requested, ''
     if requested == AUTO:
-        classifier = CLASSES in layers(first_choice)
+        try:
+            classifier = CLASSES in layers(first_choice)
+        except UserError:  # a class that it has not; the network settled on may have it
+            classifier = True
         name, note = choose_network(requested, first_choice, weights, classifier=classifier)
     network_row(name)  # a name that does not exist is told before its layers are asked for
     extractor = feature_extractor(name, tuple(layers(name)), weights=weights, precision=precision, tap=tap)

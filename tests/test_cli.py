@@ -141,3 +141,9 @@ def test_progress_shows_the_loss_and_the_time_left(capsys):
     assert 'octave 1/2' in err and 'loss -1.235' in err and '50%' in err and 'left' in err
     cli.Progress(1.0, quiet=True).close()
     assert capsys.readouterr().err == ''
+
+
+def test_weights_are_written_to_the_last_bit():
+    weights = {'a': 1.0, 'b[3,4]': -0.1, 'c': 1 / 3, 'd': 1e39, 'e': 100000.0}
+    assert cli.parse_weights(cli.format_weights(weights)) == weights
+    assert cli.format_weights({'a': 1.0, 'b': 0.5}) == 'a:1,b:0.5'

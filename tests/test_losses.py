@@ -136,3 +136,10 @@ def test_gradient_of_diversity_equals_finite_differences(tiny):
     ahead, behind = (objective(tf.constant(image + step * gradient))['diversity'] for step in (1e-3, -1e-3))
     assert np.isclose((ahead - behind) / 2e-3, np.sum(gradient**2), rtol=1e-5) and value['diversity'] > 0
     assert all(np.any(gradient[i]) for i in range(3))
+
+
+@pytest.mark.parametrize('shape, size', [((64, 80), (8, 10)), ((65, 83), (9, 11)), ((1, 7), (1, 3)), ((5, 5), (5, 5))])
+def test_a_place_counts_by_the_area_of_its_mask(shape, size):
+    masks = tf.constant(np.random.default_rng(0).random((2, *shape, 3), np.float32))
+    weights = losses.place_weights({'a': tf.zeros([2, *size, 4]), 'places': masks}, 'a', 1)
+    assert np.allclose(weights, tf.image.resize(masks[..., 1:2], size, method='area'), atol=1e-5)

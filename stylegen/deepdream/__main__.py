@@ -116,10 +116,10 @@ def work(flags) -> None:
     for name, show in (('network', lambda _: list_networks()), ('layers', list_layers), ('classes', list_classes)):
         if settings[name] == 'list':
             return show(settled_network(settings['network']))
-    if flags.explore:
+    if settings['explore']:
         from stylegen.deepdream.explore import explore
 
-        return explore(settings, flags, say)
+        return explore(settings, record, flags, say)
     if settings['zoom'] is not None or is_clip(settings['input']):
         return dream_film(settings, record, flags, say)
     if settings['input'] and Path(settings['input']).is_dir():
@@ -130,7 +130,7 @@ def work(flags) -> None:
     images.check_writable(flags.output or DEFAULT_OUTPUT)
     output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT)
     if settings['input'] == NOISE and not settings['wrap']:
-        return dream_from_noise(settings, flags, output, say)
+        return dream_from_noise(settings, record, flags, output, say)
     if settings['input'] == NOISE:
         picture = noise_picture(settings['size'] or TILE_SIZE, settings['seed'])
     else:
@@ -138,7 +138,7 @@ def work(flags) -> None:
     session = Session.open(settings, record, say)
     picture = session.fitted(picture)
     session.announce(picture, say)
-    Job(session, picture, output, flags, say).dream()
+    Job(session, picture, output, flags, say, workdir=flags.workdir).dream()
 
 
 def main(argv=None) -> int:

@@ -6,7 +6,10 @@ TensorFlow is imported when a dream begins, so that `--help` need not wait for i
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,31 +20,24 @@ from stylegen.deepdream.subject import settle
 FIRST_CHOICE = 'inception_v3'  # of the networks, where its weights can be had
 
 
-def open_dreamer(
-    *,
-    network,
-    weights: str | None,
-    layers: Mapping[str, float] | None,
-    classes: Mapping[str, float] | None,
-    guides: Sequence[np.ndarray],
-    guide_layers: Mapping[str, float] | None,
-    regions: Sequence[Mapping[str, float]],
-    precision: str,
-    **manner,
-) -> tuple[Dreamer, str]:
-    """A dreamer, and one line for the user that says which network it looks through.
+def open_dreamer(**settings) -> tuple[Dreamer, str]:
+    """A dreamer for many pictures, compiled once, and one line that says which network it looks through.
 
     Args:
-        regions: The layers of each region; its masks belong to a picture.
-        manner: The fields of `Dreamer` that are not settled here.
+        settings: The arguments of `dream` with their defaults, but those that belong to one picture (image, mask, seed,
+            start, callback). Of `regions` only the weights by layer are given here, the masks with each picture.
+
+    Raises:
+        UserError: A setting that cannot be, with what can.
+        TypeError: An argument that there is not.
     """
-    wanted = {
-        'layers': layers,
-        'classes': classes,
-        'guides': len(guides),
-        'guide_layers': guide_layers,
-        'regions': regions,
-    }
+    settings = _defaults() | settings
+    if spare := set(settings) - set(_defaults()):
+        raise TypeError(f'open_dreamer() has no argument {", ".join(sorted(spare))}')
+    network, weights, precision = (settings.pop(name) for name in ('network', 'weights', 'precision'))
+    guides = settings.pop('guides')
+    wanted = {name: settings.pop(name) for name in ('layers', 'classes', 'guide_layers', 'regions')}
+    wanted['guides'] = len(guides)
     if isinstance(network, str):
         extractor, note = networks.open_network(
             network, FIRST_CHOICE, lambda name: settle(name, **wanted).layers, weights=weights, precision=precision
@@ -50,7 +46,15 @@ def open_dreamer(
     else:
         extractor, note = network, network.network
         subject = settle(extractor.network, **wanted, default=dict.fromkeys(extractor.strides, 1.0))
-    return Dreamer(extractor, subject, tuple(guides), **manner), note
+    return Dreamer(extractor, subject, tuple(guides), **settings), note
+
+
+@functools.cache
+def _defaults() -> dict[str, Any]:
+    """The arguments of `dream` that do not belong to one picture, and their defaults."""
+    parameters = inspect.signature(dream).parameters.values()
+    of_a_picture = ('image', 'mask', 'seed', 'start', 'callback')
+    return {p.name: p.default for p in parameters if p.name not in of_a_picture}
 
 
 def dream(
@@ -107,6 +111,7 @@ def dream(
         steps: Steps of each octave.
         strength: How much the picture changes in the end, as the root mean square of the difference in pixel units
             [0, 1]; the steps are steered to it, whatever the network, the layers, the size and the number of steps.
+            It holds before `color` and `mask` take some of it back; where only regions are dreamt of, within them.
         step_size: What a step changes instead, in pixel units, as measured by `norm`; not steered.
         norm: 'mean_abs' or 'std' of the gradient.
         smoothing: Of the gradient: 'none', 'gaussian' or 'laplacian', see `stylegen.smoothing`.

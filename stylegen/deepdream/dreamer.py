@@ -178,8 +178,10 @@ class Dreamer:
 
         made = self.plan(image.shape[:2])
         places = Places(regions, self._terms[2], rest=bool(regions and self.subject.targets))
-        if mask is None and regions and not self.subject.targets:
-            mask = np.max(regions, axis=0)  # nothing is dreamt of elsewhere
+        share = 1.0
+        if regions and not (self.subject.targets or self.subject.guided):  # nothing is dreamt of elsewhere
+            covered = np.max(regions, axis=0)
+            mask, share = covered if mask is None else mask, float(np.sqrt(np.mean(np.square(covered))))
         octave_run = _Run(self, image, mask, made.sizes, callback)
         if not self._objective.fixed:
             self._objective.longest.assign(made.tile)
@@ -205,7 +207,7 @@ class Dreamer:
                     self.steps,
                     run.report if callback else None,
                     first=first,
-                    state=self._state(base, octave, len(made.sizes), first),
+                    state=self._state(base, octave, len(made.sizes), first, share),
                     seed=int(np.random.SeedSequence([seed, octave]).generate_state(1)[0] >> 1),
                     steps_per_call=steps_per_call,
                     jit='off',  # the objective compiles its tiles
@@ -217,11 +219,12 @@ class Dreamer:
             detail = current - base
         return octave_run.finish(current)
 
-    def _state(self, base, octave, octaves, first):
+    def _state(self, base, octave, octaves, first, share):
+        """What the steps of an octave need to know; `share` of the picture, as an RMS, is to change by the strength."""
         from stylegen.deepdream.ascent import step_state
 
         raw = self.step_size is not None
-        size, strength = (self.step_size, 0.0) if raw else (0.0, self.strength)
+        size, strength = (self.step_size, 0.0) if raw else (0.0, self.strength * share)
         return step_state(base[None], octave, octaves, first, max(self.steps, 1), size, strength)
 
     def _set_balance(self, current: np.ndarray, places) -> None:

@@ -8,7 +8,9 @@ import numpy as np
 
 from stylegen import cli, images, networks, records
 from stylegen.deepdream.job import PROGRAM, Session
-from stylegen.deepdream.options import DEFAULT_PICTURE
+from stylegen.deepdream.options import DEFAULT_PICTURE, check_replay, refuse_inputs
+from stylegen.deepdream.targets import parse_target
+from stylegen.errors import UserError
 
 EXPLORE_SIZE = 256  # longest side of each picture of the sheet, unless --size says otherwise
 CHANNELS = 16  # of a layer, the strongest on this picture
@@ -33,12 +35,13 @@ def strongest_channels(extractor, layer: str, image: np.ndarray, count: int) -> 
     return [int(channel) for channel in np.argsort(-np.square(activation).mean((0, 1, 2)))[:count]]
 
 
-def explore(settings: dict[str, Any], flags, say) -> None:
+def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags, say) -> None:
     """Dreams on a small picture with each layer, or each of the strongest channels of one, and saves them all."""
     output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_SHEET)
     images.check_writable(output)
-    size = settings['size'] or EXPLORE_SIZE
+    size, wanted = settings['size'] or EXPLORE_SIZE, settings['explore']
     picture = images.load_picture(settings['input'] or DEFAULT_PICTURE, size)
+    refuse_inputs(output, [picture.path])
     quiet = lambda *_: None
     nothing = dict.fromkeys(('classes', 'guide_layers'), None) | {'guide': [], 'region': [], 'size': size}
     first = 'block1_conv1' if settings['network'] == 'mini' else None
@@ -46,14 +49,20 @@ def explore(settings: dict[str, Any], flags, say) -> None:
     def opened(target: str | None, said=quiet) -> Session:
         return Session.open(settings | nothing | {'layers': target}, None, said)
 
-    if flags.explore == EVERY_LAYER:
+    if wanted == EVERY_LAYER:
         network = opened(first, said=lambda text: say(text) if text.startswith('network') else None)
         targets = layers_to_show(network.settings['network'])
     else:
-        network = opened(flags.explore, said=say)
-        layer = flags.explore
+        layer = parse_target(wanted).layer
+        if layer != wanted:
+            raise UserError(f'expected --explore={EVERY_LAYER} or --explore=LAYER, got {wanted!r}')
+        network = opened(layer, said=say)
         channels = strongest_channels(network.dreamer.extractor, layer, picture.pixels, CHANNELS)
         targets = [f'{layer}[{channel}]' for channel in channels]
+    settings, source = settings | {'network': network.settings['network']}, network.dreamer.extractor.source
+    inputs = {picture.path: picture.sha256}
+    if record:
+        check_replay(record, inputs, source)
     shown, labels = [picture.pixels], ['the picture']
     progress, stopped = cli.Progress(len(targets), flags.quiet), False
     try:
@@ -69,12 +78,11 @@ def explore(settings: dict[str, Any], flags, say) -> None:
             raise
     finally:
         progress.close()
-    source = network.dreamer.extractor.source
-    record = records.record(PROGRAM, settings | {'explore': flags.explore}, {picture.path: picture.sha256}, source)
-    title = f'{network.settings["network"]} on {Path(picture.path).name}'
+    run = records.record(PROGRAM, settings | {'size': size}, inputs, source)
+    title = f'{settings["network"]} on {Path(picture.path).name}'
     sheet = images.contact_sheet(shown, labels, title=title)
     with cli.uninterrupted():
-        path = cli.save_somewhere(lambda path: images.save_image(path, sheet, settings=record), output)
+        path = cli.save_somewhere(lambda path: images.save_image(path, sheet, settings=run), output)
     say(f'result   {path}')
     if stopped:
         raise KeyboardInterrupt

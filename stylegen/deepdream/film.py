@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 
 from stylegen import cli, images, records
 from stylegen.deepdream.job import PROGRAM, Session, check_replay
-from stylegen.deepdream.options import DEFAULT_PICTURE, read_mask
+from stylegen.deepdream.options import DEFAULT_PICTURE, read_mask, refuse_inputs
 from stylegen.errors import UserError
 
 CLIPS = ('.mp4', '.mov', '.m4v', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.wmv')
@@ -66,6 +65,7 @@ def dream_film(settings: dict[str, Any], record: dict[str, Any] | None, flags, s
     mask = read_mask(session.inputs, settings['mask'], shape) if settings['mask'] else None
     regions = [read_mask(session.inputs, path, shape) for path in session.regions]
     inputs |= session.inputs.hashes
+    refuse_inputs(output, inputs)
     if record:
         check_replay(record, inputs, session.dreamer.extractor.source)
     run = records.record(PROGRAM, session.settings, inputs, session.dreamer.extractor.source)
@@ -117,8 +117,17 @@ def dream_film(settings: dict[str, Any], record: dict[str, Any] | None, flags, s
             workdir.folder.rmdir()  # only where nothing is in it
     images.save_animation(output, kept, fps, sound=clip, settings=run)
     if not flags.workdir:
-        shutil.rmtree(workdir.folder, ignore_errors=True)
+        forget(kept, workdir)
     say(f'result   {output} ({time.monotonic() - began:.1f} s)')
+
+
+def forget(kept, workdir) -> None:
+    """Removes the frames and the state, and their folder where nothing else is in it."""
+    with contextlib.suppress(OSError):
+        for index in range(len(kept)):
+            kept.path(index).unlink(missing_ok=True)
+        workdir.clear()
+        workdir.folder.rmdir()
 
 
 def _sha256(data: bytes) -> str:

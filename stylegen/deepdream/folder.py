@@ -65,11 +65,15 @@ def dream_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags,
         say(f'{number}/{len(pictures)}  {path.name}')
         session = session or Session.open(settings, record, say)
         session.settings['input'] = str(path)
+        unfinished = output.with_stem(f'{output.stem}-unfinished')  # what bears the output's name is done
+        workdir = Path(flags.workdir) / output.name if flags.workdir else None
         try:
             picture = session.read(path, say)
             session.announce(picture, say)
-            Job(session, picture, output, flags, say).dream()
-        except UserError as error:
+            Job(session, picture, output, flags, say, workdir=workdir, unfinished=unfinished).dream()
+            if unfinished not in outputs:
+                unfinished.unlink(missing_ok=True)
+        except (UserError, ArithmeticError) as error:
             failed.append(path.name)
             print(f'{path.name} is skipped: {error}', file=sys.stderr)
     if failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from stylegen.deepdream.options import (
     parsed,
     read_mask,
     read_picture,
+    refuse_inputs,
 )
 from stylegen.errors import UserError
 from stylegen.workdir import Workdir
@@ -99,10 +101,26 @@ class Session:
 
 
 class Job:
-    """One dream that is shown, kept in its workdir and saved."""
+    """One dream that is shown, kept in its workdir and saved.
 
-    def __init__(self, session: Session, picture: images.Picture, output: Path, flags, say):
+    Args:
+        workdir: Where the state is kept, or None.
+        unfinished: Where the dream so far goes when it is stopped or fails, if not to the output.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        picture: images.Picture,
+        output: Path,
+        flags,
+        say,
+        *,
+        workdir: str | Path | None = None,
+        unfinished: Path | None = None,
+    ):
         self.session, self.picture, self.output, self.flags, self.say = session, picture, output, flags, say
+        self.unfinished = unfinished or output
         shape = picture.pixels.shape[:2]
         mask = session.settings['mask']
         self.mask = read_mask(session.inputs, mask, shape) if mask else None
@@ -111,11 +129,13 @@ class Job:
         weights = session.dreamer.extractor.source
         if session.record:
             check_replay(session.record, inputs, weights)
-        for path in inputs:
-            if output.exists() and Path(path).exists() and output.samefile(path):
-                raise UserError(f'{output} is an input; give another --output')
+        refuse_inputs(output, inputs)
+        if flags.save_every:
+            numbers = [re.fullmatch(rf'{re.escape(output.stem)}-(\d{{4,}})', Path(path).stem) for path in inputs]
+            for number in filter(None, numbers):
+                refuse_inputs(self._on_the_way(int(number[1])), inputs)
         self.run = records.record(PROGRAM, session.settings, inputs, weights)
-        self.workdir = Workdir(flags.workdir, self.run) if flags.workdir else None
+        self.workdir = Workdir(workdir, self.run) if workdir else None
         self.latest: DreamStep | None = None
         self.kept = time.monotonic()
         self.progress: cli.Progress | None = None
@@ -137,11 +157,11 @@ class Job:
                 steps_per_call=self.flags.save_every,
             )
         except NonFiniteLoss as error:
-            path = self._save(error.picture)
+            path = self._save(error.picture, self.unfinished)
             raise ArithmeticError(f'{error}; the last good picture is in {path}; try --precision=float32') from None
         except BaseException:
             if self.latest:
-                path = self._save(self.latest.picture())
+                path = self._save(self.latest.picture(), self.unfinished)
                 self._keep()
                 self.say(f'stopped; the dream so far is in {path}')
             raise
@@ -159,7 +179,7 @@ class Job:
         if state is None:
             return None
         start = Start(int(state['octave']), int(state['step']), state['image'], state['balance'])
-        self.say(f'going on from {self.flags.workdir}: octave {start.octave + 1}, step {start.step}')
+        self.say(f'going on from {self.workdir.folder}: octave {start.octave + 1}, step {start.step}')
         return start
 
     def _follow(self, step: DreamStep) -> None:
@@ -171,9 +191,13 @@ class Job:
         self.progress.to(step.work, where, loss=sum(step.losses.values()))
         if self.flags.save_every and step.step % self.flags.save_every == 0:
             number = step.octave * step.steps + step.step
-            self._save(step.picture(), self.output.with_stem(f'{self.output.stem}-{number:04}'))
+            self._save(step.picture(), self._on_the_way(number))
         if time.monotonic() - self.kept > SAVE_SECONDS:
             self._keep()
+
+    def _on_the_way(self, number: int) -> Path:
+        """Where --save_every puts the dream as it is after so many steps of all octaves."""
+        return self.output.with_stem(f'{self.output.stem}-{number:04}')
 
     def _keep(self) -> None:
         self.kept = time.monotonic()

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from stylegen import cli, images, networks, records
+from stylegen.catalog import CLASSES
 from stylegen.deepdream.dream import FIRST_CHOICE
-from stylegen.deepdream.options import parsed
+from stylegen.deepdream.options import check_replay, parsed
 from stylegen.deepdream.subject import settle
 from stylegen.deepdream.visualize import VisualizeStep, visualize
 from stylegen.errors import UserError
@@ -37,7 +38,7 @@ class PlacedExtractor:
         return {**self._extractor(image), 'places': tf.repeat(self._masks, tf.shape(image)[0], axis=0)}
 
 
-def dream_from_noise(settings: dict[str, Any], flags, output: Path, say) -> None:
+def dream_from_noise(settings: dict[str, Any], record: dict[str, Any] | None, flags, output: Path, say) -> None:
     """Makes pictures from noise and saves them, several as one grid."""
     from stylegen.deepdream.terms import Places, build_terms
     from stylegen.optimize import NonFiniteLoss
@@ -49,7 +50,7 @@ def dream_from_noise(settings: dict[str, Any], flags, output: Path, say) -> None
 
     def tap(name: str) -> str:
         targets = settle(name, **wanted).targets
-        return 'before' if all(target.channels for target in targets) and not settings['classes'] else 'after'
+        return 'before' if all(target.channels and target.layer != CLASSES for target in targets) else 'after'
 
     subject = lambda name: settle(name, **wanted)
     chosen = settings['network']
@@ -69,11 +70,12 @@ def dream_from_noise(settings: dict[str, Any], flags, output: Path, say) -> None
     side = settings['size'] or DEFAULTS['size']
     steps = settings['steps'] if flags['steps'].present or flags.replay else DEFAULTS['steps']
     settings = settings | {'network': extractor.network, 'steps': steps, 'size': side}
-    settings['layers'] = (
-        cli.format_weights({str(t): w for t, w in topic.targets.items() if t.layer != 'classes'}) or None
-    )
+    if not settings['classes']:
+        settings['layers'] = cli.format_weights({str(target): weight for target, weight in topic.targets.items()})
     say(f'network  {note}')
     say(f'from noise: {", ".join(term.name for term in terms)}; {side} x {side}, {steps} steps')
+    if record:
+        check_replay(record, {}, extractor.source)
     run = records.record(PROGRAM, settings, {}, extractor.source)
     latest: list[VisualizeStep] = []
     progress = cli.Progress(steps, flags.quiet)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ PICTURES = ('input', 'size', 'mask')
 FROM_NOISE = ('parameterization', 'count', 'diversity')
 FILM = ('zoom', 'rotation', 'shift', 'seconds', 'fps', 'blend')
 NETWORK = ('network', 'weights', 'precision')
-SETTINGS = (*PICTURES, *NETWORK, *SUBJECT, *MANNER, *FROM_NOISE, *FILM, 'seed')  # what a result carries
+SETTINGS = (*PICTURES, *NETWORK, *SUBJECT, *MANNER, *FROM_NOISE, *FILM, 'explore', 'seed')  # what a result carries
 
 
 def settings_of(
@@ -34,8 +34,10 @@ def settings_of(
     """Flag values by name: what was typed, else recorded, else the preset's, else `usual`, else the default.
 
     Raises:
-        UserError: --strength and --step_size were both typed.
+        UserError: --strength and --step_size were both typed, or --preset beside --replay.
     """
+    if recorded is not None and flags.preset:
+        raise UserError('--replay has the settings of its result already; leave out --preset')
     given = recorded if recorded is not None else (usual or {}) | (PRESETS[flags.preset] if flags.preset else {})
     typed = {name for name in SETTINGS if flags[name].present}
     chosen = {name: flags[name].value if name in typed else given.get(name, flags[name].value) for name in SETTINGS}
@@ -47,8 +49,9 @@ def settings_of(
     other_network = 'network' in typed and network != given.get('network', network)
     if 'layers' not in typed and (other_network or typed & {'classes', 'guide', 'region'}):
         chosen['layers'] = None  # those of a preset are of its own network, and give way to another subject
-    if other_network and 'weights' not in typed:
-        chosen['weights'] = None
+    for name in ('weights', 'guide_layers'):
+        if other_network and name not in typed:
+            chosen[name] = None
     return chosen
 
 
@@ -65,11 +68,22 @@ class Inputs:
         return picture
 
 
+def refuse_inputs(output: Path, inputs: Iterable[str]) -> None:
+    """Refuses to write over a file that is read.
+
+    Raises:
+        UserError: The output is one of the inputs.
+    """
+    if output.exists() and any(Path(path).exists() and output.samefile(path) for path in inputs):
+        raise UserError(f'{output} is an input; give another --output')
+
+
 def read_mask(inputs: Inputs, path: str, shape: tuple[int, int]) -> np.ndarray:
     """A mask as float32 (H, W) in [0, 1] at the picture's size."""
     picture = inputs.load(path)
     height, width = picture.pixels.shape[:2]
-    if abs(width / height * shape[0] / shape[1] - 1) > 0.02:
+    off = abs(width * shape[0] - height * shape[1])  # 0 where the shapes are alike
+    if off > max(0.02 * height * shape[1], max(width, height)):  # by more than a side's rounding, too
         raise UserError(f'the mask {path} is {width} x {height}, the picture {shape[1]} x {shape[0]}: of another shape')
     mask = images.resize(picture.pixels.mean(-1), shape).clip(0, 1)
     return np.where(mask < 1 / 255, 0, mask).astype(np.float32)
@@ -118,7 +132,7 @@ def recorded_settings(path: str, program: str) -> tuple[dict[str, Any], dict[str
         return str(moved) if not Path(name).exists() and moved.exists() else name
 
     hashes = {found(name): digest for name, digest in record['inputs'].items()}
-    for name in ('input', 'mask'):
+    for name in ('input', 'mask', 'weights'):
         if isinstance(settings.get(name), str):
             settings[name] = found(settings[name])
     settings['guide'] = [found(name) for name in settings.get('guide', [])]

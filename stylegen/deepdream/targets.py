@@ -19,7 +19,7 @@ class Target:
     def __str__(self) -> str:
         if not self.channels:
             return self.layer
-        place = f'@{self.at[0]:g},{self.at[1]:g}' if self.at else ''
+        place = '@' + ','.join(f'{share:.15f}'.rstrip('0').rstrip('.') for share in self.at) if self.at else ''
         return f'{self.layer}[{",".join(map(str, self.channels))}{place}]'
 
 
@@ -43,6 +43,8 @@ def parse_target(text: str) -> Target:
             if last < first or last - first > 10**5:
                 raise UserError(f'{part!r} in {text!r} is no range of channels')
             channels += range(first, last + 1)
+    if inner and not channels:
+        raise UserError(f'{text!r} names no channel; {_FORM}')
     at = (float(x), float(y)) if x else None
     if at and (len(channels) != 1 or max(at) > 1):
         raise UserError(f'{text!r} names no neuron; {_FORM}')

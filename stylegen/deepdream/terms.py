@@ -8,6 +8,7 @@ from stylegen import images
 from stylegen.backend import tf
 from stylegen.deepdream.subject import Subject
 from stylegen.deepdream.targets import Target
+from stylegen.errors import UserError
 from stylegen.losses import DREAM_MEASURES, dream_loss, guide_loss
 from stylegen.optimize import Term
 
@@ -92,6 +93,11 @@ def guide_vectors(extractor, guides: Sequence[np.ndarray], layer: str) -> tf.Ten
     vectors = []
     for guide in guides:
         small = np.clip(images.resize(guide, images.fit(guide.shape, GUIDE_SIZE)), 0, 1)
+        if min(small.shape[:2]) < extractor.min_size:
+            raise UserError(
+                f'a guide of {guide.shape[1]} x {guide.shape[0]} is too narrow: brought to {GUIDE_SIZE} pixels it has '
+                f'fewer than {extractor.min_size} at its shorter side; crop it'
+            )
         activation = extractor(tf.constant(small[None], tf.float32))[layer]
         vectors.append(tf.reshape(activation, [-1, activation.shape[-1]]))
     return tf.concat(vectors, 0)

@@ -5,7 +5,7 @@ import pytest
 
 from stylegen import color, images, losses, networks, optimize, smoothing, updates
 from stylegen.backend import tf
-from stylegen.deepdream import DreamStep, Start, dream, dreamer, terms
+from stylegen.deepdream import DreamStep, Start, dream, dreamer, open_dreamer, terms
 from stylegen.deepdream.dreamer import MEASURES, NORMS, SMOOTHINGS
 from stylegen.deepdream.plan import plan
 from stylegen.errors import UserError
@@ -361,3 +361,14 @@ def test_a_seamless_picture_repeats_and_keeps_its_contrast():
     made = images.seamless(image)
     assert made.shape == (60, 90, 3) and edge_jump(made) < 2 < edge_jump(image)
     assert 0.8 < made.std() / image.std() < 1.2
+
+
+def test_a_dreamer_is_compiled_once_for_all_its_pictures(tiny):
+    dreamer_, note = open_dreamer(network=tiny, **FAST)
+    pictures = [photo(40, 40, 1), photo(52, 37, 2), photo(40, 40, 1)]
+    results = [dreamer_(picture, seed=3) for picture in pictures]
+    assert note == 'tiny' and tiny.traces == 1
+    assert np.array_equal(results[0], results[2])
+    assert np.array_equal(results[1], dreamt(type(tiny)(), pictures[1], seed=3))
+    with pytest.raises(TypeError, match='mask'):
+        open_dreamer(network=tiny, mask=None)

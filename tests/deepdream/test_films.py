@@ -102,3 +102,17 @@ def test_films_dream_less_a_frame_unless_told():
     values = lambda *args: options.settings_of(define_flags().parse(['x', *args]), None, MANNER)
     assert values()['strength'] == MANNER['strength'] and values('--strength=0.3')['strength'] == 0.3
     assert values('--preset=google')['step_size'] == 1.5 / 255
+
+
+def test_the_input_is_not_written_over(capsys):
+    images.save_animation('loop.gif', [photo(40, 48)] * 2, fps=10)
+    before = Path('loop.gif').read_bytes()
+    assert run(*[a for a in ZOOM if 'input' not in a], '--input=loop.gif', '--output=loop.gif') == 2
+    assert 'is an input' in capsys.readouterr().err and Path('loop.gif').read_bytes() == before
+
+
+def test_only_its_own_frames_are_removed(folder):
+    (folder / 'one.webp.frames').mkdir()
+    Path('one.webp.frames/mine.txt').write_text('kept')
+    assert run(*ZOOM, '--output=one.webp') == 0
+    assert [path.name for path in Path('one.webp.frames').iterdir()] == ['mine.txt']

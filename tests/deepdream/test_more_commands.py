@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegen import images
-from stylegen.deepdream import explore, options
+from stylegen import images, mini
+from stylegen.deepdream import explore, job, options
 from stylegen.deepdream.__main__ import define_flags
 from stylegen.deepdream.__main__ import main as command
 from stylegen.deepdream.folder import pictures_in, result_names
+from stylegen.errors import UserError
 from tests.conftest import photo
 
 QUICK = ['--steps=2', '--octaves=2', '--network=mini', '--quiet']
@@ -202,3 +203,108 @@ def test_steps_on_the_way_are_saved():
     assert [p.name for p in sorted(Path().glob('out-*.png'))] == names
     assert np.array_equal(pixels('out-0008.png'), pixels('out.png'))
     assert all(pixels(name).shape == (64, 80, 3) for name in names)
+
+
+def test_a_folder_that_is_stopped_goes_on_with_the_picture_it_was_at(folder, monkeypatch, capsys):
+    (folder / 'in').mkdir()
+    for name, seed in (('a', 1), ('b', 2), ('c', 3)):
+        images.save_image(f'in/{name}.png', photo(64, 80, seed))
+    assert run('--input=in', '--output=whole', *QUICK) == 0
+    follow = job.Job._follow
+
+    def stopping(self, step):
+        follow(self, step)
+        if self.output.name == 'b.png' and step.octave == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(job.Job, '_follow', stopping)
+    assert run('--input=in', '--output=out', '--workdir=work', *QUICK) == 130
+    assert sorted(path.name for path in Path('out').iterdir()) == ['a.png', 'b-unfinished.png']
+    monkeypatch.setattr(job.Job, '_follow', follow)
+    assert run('--input=in', '--output=out', '--workdir=work', *[q for q in QUICK if q != '--quiet']) == 0
+    assert 'going on from work/b.png' in capsys.readouterr().out
+    assert sorted(path.name for path in Path('out').iterdir()) == ['a.png', 'b.png', 'c.png']
+    assert all(np.array_equal(pixels(f'out/{name}.png'), pixels(f'whole/{name}.png')) for name in 'abc')
+
+
+def test_a_picture_of_a_folder_that_overflows_is_skipped(folder, capsys):
+    (folder / 'in').mkdir()
+    for name in 'ab':
+        images.save_image(f'in/{name}.png', photo(40, 48))
+    assert run('--input=in', '--output=out', '--layers=block1_conv1:1e39', *QUICK) == 2
+    assert '2 of 2 pictures' in capsys.readouterr().err
+    assert sorted(path.name for path in Path('out').iterdir()) == ['a-unfinished.png', 'b-unfinished.png']
+
+
+def test_a_sheet_replays_as_a_sheet(monkeypatch):
+    monkeypatch.setattr(explore, 'CHANNELS', 2)
+    assert run('--explore=block1_conv1', '--input=photo.png', '--output=one.png', *QUICK) == 0
+    assert run('--replay=one.png', '--output=two.png', '--quiet') == 0
+    assert np.array_equal(pixels('one.png'), pixels('two.png'))
+
+
+@pytest.mark.parametrize(
+    'args, message',
+    [
+        (['--explore=block1_conv1', '--output=photo.png'], 'is an input'),
+        (['--explore=block1_conv1[3]'], '--explore=LAYER'),
+        (['--explore=block1_conv9'], 'unknown layer'),
+    ],
+)
+def test_exploring_refuses_mistakes(args, message, capsys):
+    before = pixels('photo.png')
+    assert run('--input=photo.png', *args, *QUICK) == 2
+    assert message in capsys.readouterr().err and np.array_equal(pixels('photo.png'), before)
+
+
+def test_a_preset_beside_a_replay_is_refused():
+    with pytest.raises(UserError, match='leave out --preset'):
+        settings('--preset=ink', recorded={'octaves': 5})
+    assert settings('--network=vgg16', recorded={'network': 'mini', 'guide_layers': 'x'})['guide_layers'] is None
+
+
+def test_a_class_named_as_a_channel_comes_from_noise_and_replays():
+    made = ['--input=noise', '--size=48', '--steps=2', '--network=mini', '--quiet', '--layers=classes[3]']
+    assert run(*made, '--output=one.png') == 0
+    assert run('--replay=one.png', '--output=two.png', '--quiet') == 0
+    assert np.array_equal(pixels('one.png'), pixels('two.png'))
+
+
+def test_auto_takes_a_class_of_the_network_that_it_settles_on(monkeypatch, folder):
+    monkeypatch.setenv('KERAS_HOME', str(folder))  # no weights there
+    quick = ['--steps=1', '--octaves=1', '--quiet']
+    assert run('--input=photo.png', '--classes=ship', '--output=out.png', *quick) == 0
+    assert images.read_settings('out.png')['settings']['network'] == 'mini'
+
+
+def test_what_is_saved_on_the_way_does_not_go_over_an_input(capsys):
+    shutil.move('photo.png', 'out-0004.png')
+    before = pixels('out-0004.png')
+    assert run('--input=out-0004.png', '--output=out.png', '--save_every=1', *QUICK) == 2
+    assert 'out-0004.png is an input' in capsys.readouterr().err and np.array_equal(pixels('out-0004.png'), before)
+
+
+def test_a_mask_of_the_picture_s_own_size_fits_at_every_size():
+    images.save_image('long.png', photo(165, 1000))
+    made = ['--input=long.png', '--size=100', '--layers=block1_conv1', *QUICK]  # of 16.5 rows 16 are left
+    assert run(*made, '--mask=long.png', '--output=out.png') == 0
+    images.save_image('other.png', photo(190, 1000))
+    assert run(*made, '--mask=other.png', '--output=out.png') == 2
+
+
+def test_weights_are_found_beside_the_result(folder):
+    shutil.copy(mini.MINI_WEIGHTS, 'own.npz')
+    assert run('--input=photo.png', '--weights=own.npz', '--output=one.png', *QUICK) == 0
+    moved = folder / 'moved'
+    moved.mkdir()
+    for name in ('own.npz', 'one.png', 'photo.png'):
+        shutil.move(name, moved / name)
+    assert run('--replay=moved/one.png', '--output=two.png', '--quiet') == 0
+    assert np.array_equal(pixels('moved/one.png'), pixels('two.png'))
+
+
+def test_a_guide_too_narrow_for_its_layer_is_told_in_one_line(capsys):
+    images.save_image('thin.png', photo(96, 40)[:, :1])
+    assert run('--input=photo.png', '--guide=thin.png', '--guide_layers=block4_conv3', *QUICK) == 2
+    err = capsys.readouterr().err
+    assert 'a guide of 1 x 96 is too narrow' in err and err.count('\n') == 1

@@ -5,7 +5,7 @@ import pytest
 
 from stylegen import losses, networks
 from stylegen.backend import tf
-from stylegen.deepdream import dream
+from stylegen.deepdream import dream, dreamer
 from stylegen.deepdream.subject import Subject, settle
 from stylegen.deepdream.targets import Target, parse_target
 from stylegen.deepdream.terms import Places, build_terms, guide_vectors
@@ -22,6 +22,7 @@ FAST = {'octaves': 2, 'steps': 4, 'octave_scale': 1.3, 'strength': 0.06}
     [
         ('a', Target('a')),
         ('a[3]', Target('a', (3,))),
+        ('a[3@0.333333333,0.00001]', Target('a', (3,), (0.333333333, 0.00001))),
         ('a[3, 7-9,3]', Target('a', (3, 7, 8, 9))),
         ('block4_conv2[12@0.5,.25]', Target('block4_conv2', (12,), (0.5, 0.25))),
     ],
@@ -31,7 +32,7 @@ def test_targets_are_read_and_written(text, target):
 
 
 @pytest.mark.parametrize(
-    'text', ['', 'a[', 'a[]', 'a[x]', 'a[3@0.5]', 'a[1,2@0.5,0.5]', 'a[3@0.5,1.5]', 'a[9-3]', 'a[-1]']
+    'text', ['', 'a[', 'a[]', 'a[x]', 'a[3@0.5]', 'a[1,2@0.5,0.5]', 'a[3@0.5,1.5]', 'a[9-3]', 'a[-1]', 'a[,]']
 )
 def test_other_texts_are_refused(text):
     with pytest.raises(UserError):
@@ -208,3 +209,38 @@ def test_places_are_drawn_for_every_size():
     assert np.allclose(masks[..., 0] + masks[..., 1], 1, atol=1e-5)
     assert masks[0, 0, 29, 2] == 1 and masks[..., 2].sum() == 1
     assert np.allclose(places.shares(), [0.5**0.5, 0.5**0.5, 1])
+
+
+def test_the_strength_of_regions_is_felt_within_them(tiny):
+    image, corner = photo(64, 96) * 0.5 + 0.25, np.zeros((64, 96), np.float32)
+    corner[:24, :24] = 1
+    change = lambda **options: dream(image, network=tiny, regions=[(corner, {'b': 1.0})], **FAST | options) - image
+    assert abs(np.sqrt(np.mean(np.square(change()[:24, :24]))) / FAST['strength'] - 1) < 0.15
+    beside = change(layers={'a': 1.0})  # the control: a picture that changes as a whole
+    assert abs(np.sqrt(np.mean(np.square(beside))) / FAST['strength'] - 1) < 0.05
+
+
+def test_a_region_of_nothing_changes_nothing(tiny):
+    image = photo(40, 40)
+    assert np.array_equal(dream(image, network=tiny, regions=[(image[..., 0] * 0, {'b': 1.0})], **FAST), image)
+
+
+def test_a_guide_acts_beside_the_regions_too(tiny):
+    image, left = photo(48, 64), np.zeros((48, 64), np.float32)
+    left[:, :20] = 1
+    result = dream(
+        image, network=tiny, guides=[photo(40, 40, 1)], guide_layers={'b': 1.0}, regions=[(left, {'a': 1.0})], **FAST
+    )
+    assert np.abs(result - image)[:, 40:].max() > 0.01
+
+
+@pytest.mark.parametrize('subject', [
+    {'layers': {'b[2@0.5,0.25]': 1.0}},
+    {'regions': [(np.float32(np.tri(60, 70)), {'b': 1.0})]},
+    {'guides': [photo(40, 40, 1)], 'guide_layers': {'b': 1.0}},
+])  # fmt: skip
+def test_xla_dreams_of_every_subject_alike(subject, tiny, monkeypatch):
+    monkeypatch.setattr(dreamer, 'XLA_TILE', 128)
+    image, options = photo(60, 70), {**FAST, 'octaves': 1, 'jitter': 4}
+    plain, xla = (dream(image, network=type(tiny)(), jit=jit, **subject, **options) - image for jit in ('off', 'on'))
+    assert np.corrcoef(plain.ravel(), xla.ravel())[0, 1] > 0.9
