@@ -272,6 +272,10 @@ class Progress:
         self._bar.set_postfix_str(shown, refresh=False)
         self._bar.update(done - self._bar.n)
 
+    def say(self, text: str) -> None:
+        """A line on stderr, above the bar."""
+        self._bar.write(text, file=sys.stderr)
+
     def close(self) -> None:
         """Leaves the bar where it is and goes to the next line."""
         self._bar.close()

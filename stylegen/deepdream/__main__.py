@@ -6,11 +6,13 @@ from pathlib import Path
 from stylegen import cli, images, networks, pretrained
 from stylegen.deepdream.dream import FIRST_CHOICE, dream
 from stylegen.deepdream.dreamer import BALANCES, COLORS, MEASURES, NORMS, SMOOTHINGS
+from stylegen.deepdream.explore import explore
 from stylegen.deepdream.film import MANNER as FILM_MANNER
 from stylegen.deepdream.film import dream_film, is_clip
+from stylegen.deepdream.folder import dream_folder
 from stylegen.deepdream.job import PROGRAM, Job, Session
 from stylegen.deepdream.noise import NOISE, dream_from_noise, noise_picture
-from stylegen.deepdream.options import DEFAULT_SIZE, read_picture, recorded_settings, settings_of
+from stylegen.deepdream.options import DEFAULT_SIZE, read_picture, recorded_settings, refuse_idle, settings_of
 from stylegen.deepdream.presets import PRESETS
 from stylegen.deepdream.visualize import PARAMETERIZATIONS, visualize
 from stylegen.errors import UserError
@@ -116,20 +118,17 @@ def work(flags) -> None:
     for name, show in (('network', lambda _: list_networks()), ('layers', list_layers), ('classes', list_classes)):
         if settings[name] == 'list':
             return show(settled_network(settings['network']))
-    if settings['explore']:
-        from stylegen.deepdream.explore import explore
-
+    mode = mode_of(settings)
+    refuse_idle(flags, mode)
+    if mode == 'explore':
         return explore(settings, record, flags, say)
-    if settings['zoom'] is not None or is_clip(settings['input']):
+    if mode in ('zoom', 'clip'):
         return dream_film(settings, record, flags, say)
-    if settings['input'] and Path(settings['input']).is_dir():
-        from stylegen.deepdream.folder import dream_folder
-
+    if mode == 'folder':
         return dream_folder(settings, record, flags, say)
-
     images.check_writable(flags.output or DEFAULT_OUTPUT)
     output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT)
-    if settings['input'] == NOISE and not settings['wrap']:
+    if mode == 'noise':
         return dream_from_noise(settings, record, flags, output, say)
     if settings['input'] == NOISE:
         picture = noise_picture(settings['size'] or TILE_SIZE, settings['seed'])
@@ -139,6 +138,22 @@ def work(flags) -> None:
     picture = session.fitted(picture)
     session.announce(picture, say)
     Job(session, picture, output, flags, say, workdir=flags.workdir).dream()
+
+
+def mode_of(settings) -> str:
+    """What is to be made, a key of `options.IDLE`."""
+    source = settings['input']
+    if settings['explore']:
+        return 'explore'
+    if is_clip(source):
+        return 'clip'
+    if settings['zoom'] is not None:
+        return 'zoom'
+    if source and Path(source).is_dir():
+        return 'folder'
+    if settings['wrap']:
+        return 'wrap'
+    return 'noise' if source == NOISE else 'picture'
 
 
 def main(argv=None) -> int:

@@ -68,9 +68,11 @@ def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags, say)
     try:
         for number, target in enumerate(targets):
             progress.to(number, target)
-            dreamer = opened(target).dreamer
-            shown.append(dreamer(picture.pixels, seed=settings['seed']))
-            labels.append(f'--layers={target}')
+            try:
+                shown.append(opened(target).dreamer(picture.pixels, seed=settings['seed']))
+                labels.append(f'--layers={target}')
+            except (UserError, ArithmeticError) as error:
+                progress.say(f'{target} is left out: {error}')
         progress.to(len(targets), 'done')
     except KeyboardInterrupt:
         stopped = True
@@ -78,6 +80,8 @@ def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags, say)
             raise
     finally:
         progress.close()
+    if len(shown) == 1:
+        raise UserError(f'nothing could be shown of {settings["network"]} at this size; give a larger --size')
     run = records.record(PROGRAM, settings | {'size': size}, inputs, source)
     title = f'{settings["network"]} on {Path(picture.path).name}'
     sheet = images.contact_sheet(shown, labels, title=title)

@@ -12,7 +12,7 @@ import numpy as np
 
 from stylegen import cli, images, records
 from stylegen.deepdream.job import PROGRAM, Session, check_replay
-from stylegen.deepdream.options import DEFAULT_PICTURE, read_mask, refuse_inputs
+from stylegen.deepdream.options import DEFAULT_PICTURE, digest_of, read_mask, refuse_inputs
 from stylegen.errors import UserError
 
 CLIPS = ('.mp4', '.mov', '.m4v', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.wmv')
@@ -48,14 +48,13 @@ def dream_film(settings: dict[str, Any], record: dict[str, Any] | None, flags, s
     images.check_animation(output)
     clip, size = None, settings['size'] or FILM_SIZE
     if is_clip(settings['input']):
-        from stylegen.files import read_bytes
         from stylegen.flow import check_flow
         from stylegen.video import open_clip
 
         check_flow()
         clip = open_clip(settings['input'])
         shape = images.fit((clip.height, clip.width), min(size, max(clip.height, clip.width)))
-        inputs = {settings['input']: _sha256(read_bytes(settings['input']))}
+        inputs = {settings['input']: digest_of(Path(settings['input']))}
         count, fps = clip.frames, clip.fps
     else:
         picture = images.load_picture(settings['input'] or DEFAULT_PICTURE, size)
@@ -128,9 +127,3 @@ def forget(kept, workdir) -> None:
             kept.path(index).unlink(missing_ok=True)
         workdir.clear()
         workdir.folder.rmdir()
-
-
-def _sha256(data: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha256(data).hexdigest()

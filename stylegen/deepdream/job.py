@@ -154,7 +154,7 @@ class Job:
                 seed=self.session.settings['seed'],
                 start=start,
                 callback=self._follow,
-                steps_per_call=self.flags.save_every,
+                steps_per_call=1 if self.flags.save_every else None,
             )
         except NonFiniteLoss as error:
             path = self._save(error.picture, self.unfinished)

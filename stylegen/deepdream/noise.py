@@ -15,12 +15,10 @@ from stylegen.deepdream.dream import FIRST_CHOICE
 from stylegen.deepdream.options import check_replay, parsed
 from stylegen.deepdream.subject import settle
 from stylegen.deepdream.visualize import VisualizeStep, visualize
-from stylegen.errors import UserError
 
 PROGRAM = 'stylegen.deepdream'
 NOISE = 'noise'  # as --input
 DEFAULTS = {name: p.default for name, p in inspect.signature(visualize).parameters.items()}
-WITHOUT = ('guide', 'region', 'mask', 'step_size', 'guide_layers')  # flags that need a picture
 
 
 class PlacedExtractor:
@@ -43,9 +41,6 @@ def dream_from_noise(settings: dict[str, Any], record: dict[str, Any] | None, fl
     from stylegen.deepdream.terms import Places, build_terms
     from stylegen.optimize import NonFiniteLoss
 
-    typed = [name for name in WITHOUT if settings[name]]
-    if typed:
-        raise UserError(f'--{typed[0]} needs a picture; --input=noise has none')
     wanted = {'layers': parsed(settings['layers'], 'layers'), 'classes': parsed(settings['classes'], 'classes')}
 
     def tap(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -53,6 +54,30 @@ def settings_of(
         if other_network and name not in typed:
             chosen[name] = None
     return chosen
+
+
+OF_A_PICTURE = ('mask', 'guide', 'guide_layers', 'region')  # flags that ask what is in it
+OF_A_RUN = ('workdir', 'save_every')
+IDLE = {  # mode -> flags that do nothing in it
+    'noise': (*OF_A_PICTURE, *OF_A_RUN, *(set(MANNER) - {'measure', 'steps', 'jit'}), *FILM, 'overwrite'),
+    'wrap': ('mask', 'region', *FROM_NOISE, *FILM, 'overwrite'),
+    'explore': (*OF_A_PICTURE, *OF_A_RUN, *FROM_NOISE, *FILM, 'classes', 'wrap', 'overwrite'),
+    'zoom': ('blend', 'save_every', 'wrap', 'overwrite', *FROM_NOISE),
+    'clip': (*(set(FILM) - {'blend'}), 'save_every', 'wrap', 'overwrite', *FROM_NOISE),
+    'folder': (*FILM, *FROM_NOISE),
+    'picture': (*FILM, *FROM_NOISE, 'overwrite'),
+}
+
+
+def refuse_idle(flags, mode: str) -> None:
+    """Refuses flags that were typed and would do nothing.
+
+    Raises:
+        UserError: With the first of them.
+    """
+    for name in sorted(IDLE[mode]):
+        if flags[name].present:
+            raise UserError(f'--{name} does nothing here (what is made is a {mode}); leave it out')
 
 
 @dataclass
@@ -125,11 +150,12 @@ def recorded_settings(path: str, program: str) -> tuple[dict[str, Any], dict[str
     if record.get('program') != program:
         raise UserError(f'{path} was made by {record.get("program", "another program")}, not by {program}')
     settings = dict(record['settings'])
-    beside = Path(path).parent
 
     def found(name: str) -> str:
-        moved = beside / Path(name).name
-        return str(moved) if not Path(name).exists() and moved.exists() else name
+        """The path of the file that was read: as it is, or beside the result."""
+        places = [place for place in (Path(name), Path(path).parent / Path(name).name) if place.is_file()]
+        same = [place for place in places if digest_of(place) == record['inputs'].get(name)]
+        return str([*same, *places, name][0])
 
     hashes = {found(name): digest for name, digest in record['inputs'].items()}
     for name in ('input', 'mask', 'weights'):
@@ -139,6 +165,15 @@ def recorded_settings(path: str, program: str) -> tuple[dict[str, Any], dict[str
     regions = [text.rpartition('=') for text in settings.get('region', [])]
     settings['region'] = [f'{found(mask)}={layers}' for mask, _, layers in regions]
     return settings, record | {'inputs': hashes}
+
+
+def digest_of(path: Path) -> str:
+    """sha256 of a file, in hexadecimal."""
+    hasher = hashlib.sha256()
+    with path.open('rb') as file:
+        while chunk := file.read(1 << 20):
+            hasher.update(chunk)
+    return hasher.hexdigest()
 
 
 def check_replay(record: Mapping[str, Any], inputs: Mapping[str, str], weights) -> None:

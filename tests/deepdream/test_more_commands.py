@@ -162,9 +162,23 @@ def test_pictures_from_noise(folder):
     assert np.array_equal(pixels('again.png'), pixels('one.png'))
 
 
-def test_noise_needs_no_picture_s_flags(capsys):
-    assert run('--input=noise', '--mask=photo.png', '--quiet', '--network=mini') == 2
-    assert '--mask needs a picture' in capsys.readouterr().err
+@pytest.mark.parametrize(
+    'args',
+    [
+        ['--input=noise', '--mask=photo.png'],
+        ['--input=noise', '--strength=0.2'],
+        ['--input=photo.png', '--count=3'],
+        ['--input=photo.png', '--rotation=3'],
+        ['--input=photo.png', '--overwrite'],
+        ['--input=photo.png', '--wrap', '--mask=photo.png'],
+        ['--input=photo.png', '--explore=layers', '--classes=ship'],
+        ['--input=photo.png', '--zoom=2', '--save_every=2'],
+    ],
+)
+def test_flags_that_would_do_nothing_are_refused(args, capsys):
+    assert run(*args, '--quiet', '--network=mini') == 2
+    err = capsys.readouterr().err
+    assert f'{args[-1].partition("=")[0]} does nothing here' in err and err.count('\n') == 1
 
 
 def jump(picture):
