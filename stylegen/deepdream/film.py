@@ -18,8 +18,9 @@ from stylegen.errors import UserError
 CLIPS = ('.mp4', '.mov', '.m4v', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.wmv')
 DEFAULT_FILM = 'deepdream.mp4'
 FILM_SIZE = 512  # longest side of the frames, unless --size says otherwise
-# What a frame is dreamt with where nothing else is said: less than a picture, for it adds up and there are many.
-MANNER: Mapping[str, Any] = {'octaves': 3, 'steps': 4, 'strength': 0.05}
+# What a frame is dreamt with where nothing else is said: less than a picture, for it adds up and there are many; and in
+# the colours of the frame before, which would burn out otherwise.
+MANNER: Mapping[str, Any] = {'octaves': 3, 'steps': 4, 'strength': 0.05, 'color': 'match'}
 
 
 def is_clip(path: str | None) -> bool:

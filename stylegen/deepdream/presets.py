@@ -5,7 +5,7 @@ from typing import Any
 
 # The layers that a network dreams of when none are named: chosen by looking.
 LAYERS: Mapping[str, Mapping[str, float]] = {
-    'mini': {'block4_conv3': 1.0},
+    'mini': {'block5_conv1': 1.0},
     'vgg16': {'block4_conv3': 1.0},
     'vgg19': {'block4_conv4': 1.0},
     'inception_v3': {'mixed4': 1.0, 'mixed5': 1.5, 'mixed6': 2.0, 'mixed7': 2.5},
@@ -30,11 +30,11 @@ GUIDE_LAYERS: Mapping[str, Mapping[str, float]] = {
 # Settings by name; each gives values of flags, and what is typed beside a preset wins over it.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     # ours, named by what they look like; assets/README.md shows them
-    'ink': {'network': 'mini', 'layers': 'block2_conv2:1', 'steps': 12},
-    'woodcut': {'network': 'mini', 'layers': 'block3_conv1:1', 'steps': 12},
-    'swirls': {'network': 'mini', 'layers': 'block3_conv2:1', 'steps': 12},
-    'creatures': {'network': 'mini', 'layers': 'block4_conv3:1'},
-    'weave': {'network': 'mini', 'layers': 'block5_conv2:1', 'steps': 12},
+    'temples': {'network': 'mini', 'layers': 'block5_conv1:1', 'strength': 0.18},
+    'eyes': {'network': 'mini', 'layers': 'block4_conv3:1'},
+    'cubist': {'network': 'mini', 'layers': 'block5_conv2:1'},
+    'airbrush': {'network': 'mini', 'layers': 'block3_conv1:1', 'strength': 0.2},
+    'etching': {'network': 'mini', 'layers': 'block2_conv2:1', 'strength': 0.12},
     # published: Mordvintsev et al. 2015 (on a Keras network), TensorFlow's tutorial (whose octaves go above the size of
     # the picture), the Keras example, A. Gordic's pytorch-deepdream
     'google': {

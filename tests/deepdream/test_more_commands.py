@@ -38,7 +38,7 @@ def settings(*args, recorded=None):
 
 
 def test_typed_wins_over_recorded_over_preset_over_default():
-    assert settings()['octaves'] == 4 and settings('--preset=keras')['octaves'] == 3
+    assert settings()['octaves'] == 6 and settings('--preset=keras')['octaves'] == 3
     assert settings('--preset=keras', '--octaves=2')['octaves'] == 2
     assert settings('--octaves=2', recorded={'octaves': 5, 'steps': 7})['octaves'] == 2
     assert settings(recorded={'octaves': 5, 'steps': 7})['octaves'] == 5
