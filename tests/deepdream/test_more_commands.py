@@ -273,7 +273,7 @@ def test_exploring_refuses_mistakes(args, message, capsys):
 
 def test_a_preset_beside_a_replay_is_refused():
     with pytest.raises(UserError, match='leave out --preset'):
-        settings('--preset=ink', recorded={'octaves': 5})
+        settings('--preset=eyes', recorded={'octaves': 5})
     assert settings('--network=vgg16', recorded={'network': 'mini', 'guide_layers': 'x'})['guide_layers'] is None
 
 
