@@ -1,7 +1,8 @@
 """Train `mini`, the feature network that ships with stylegen, adversarially, on a CPU.
 
 Command:   python experiments/train_mini.py --data=DATA --workdir=WORK
-Time:      about 100 minutes on two cores that have AVX512_BF16, with --precision=mixed_bfloat16; goes on from WORK when it was interrupted
+Time:      about 100 minutes on two cores with AVX512_BF16 and --precision=mixed_bfloat16, else half as long again;
+           goes on from WORK when it was interrupted
 Expected:  the accuracies in stylegen/weights/mini.md, to within a percent or two (the noise is not seeded by step)
 
 To make the result the one that ships, add --output=stylegen/weights/mini.npz. To train on from what ships, add
