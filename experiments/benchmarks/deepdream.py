@@ -3,7 +3,7 @@
 Command:   python experiments/benchmarks/deepdream.py [--sizes=512,1024] [--rounds=3]
 Time:      about 10 minutes on two cores
 Expected:  a table. Measured on two cores (AVX-512): ours takes 1.2 to 1.3 times as long for a covered pixel, which is
-           the mirrored margin that it dreams beyond each border; it holds 1.04 GB at 1024 pixels, the Keras example 1.50
+           the mirrored margin dreamt beyond each border; it holds 1.04 GB at 1024 pixels, the Keras example 1.50
 
 The work: InceptionV3 to mixed3 and mixed5, random weights, a picture of random noise, three octaves (1, 1/1.4, 1/1.96),
 the same number of steps each. Every run is a process of its own. The two others are reimplemented here in their
