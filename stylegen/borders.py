@@ -2,8 +2,6 @@
 
 from stylegen.backend import tf
 
-BORDERS = ('mirror', 'wrap')
-
 
 def extend(image: tf.Tensor, margin: tf.Tensor | int, border: str = 'mirror') -> tf.Tensor:
     """A picture with `margin` more pixels at each border.

@@ -46,8 +46,8 @@ def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags, say)
     nothing = dict.fromkeys(('classes', 'guide_layers'), None) | {'guide': [], 'region': [], 'size': size}
     first = 'block1_conv1' if settings['network'] == 'mini' else None
 
-    def opened(target: str | None, said=quiet) -> Session:
-        return Session.open(settings | nothing | {'layers': target}, None, said)
+    def opened(target: str | None, said=quiet, through=settings['network']) -> Session:
+        return Session.open(settings | nothing | {'layers': target, 'network': through}, None, said)
 
     if wanted == EVERY_LAYER:
         network = opened(first, said=lambda text: say(text) if text.startswith('network') else None)
@@ -60,6 +60,7 @@ def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags, say)
         channels = strongest_channels(network.dreamer.extractor, layer, picture.pixels, CHANNELS)
         targets = [f'{layer}[{channel}]' for channel in channels]
     settings, source = settings | {'network': network.settings['network']}, network.dreamer.extractor.source
+    through = settings['network'] if wanted == EVERY_LAYER else network.dreamer.extractor
     inputs = {picture.path: picture.sha256}
     if record:
         check_replay(record, inputs, source)
@@ -69,7 +70,7 @@ def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags, say)
         for number, target in enumerate(targets):
             progress.to(number, target)
             try:
-                shown.append(opened(target).dreamer(picture.pixels, seed=settings['seed']))
+                shown.append(opened(target, through=through).dreamer(picture.pixels, seed=settings['seed']))
                 labels.append(f'--layers={target}')
             except (UserError, ArithmeticError) as error:
                 progress.say(f'{target} is left out: {error}')

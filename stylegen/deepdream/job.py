@@ -14,9 +14,10 @@ import numpy as np
 from stylegen import cli, images, pyramid, records
 from stylegen.deepdream.dream import open_dreamer
 from stylegen.deepdream.dreamer import Dreamer, DreamStep, Start
-from stylegen.deepdream.noise import NOISE
 from stylegen.deepdream.options import (
     MANNER,
+    NOISE,
+    PROGRAM,
     Inputs,
     check_replay,
     parse_region,
@@ -28,7 +29,6 @@ from stylegen.deepdream.options import (
 from stylegen.errors import UserError
 from stylegen.workdir import Workdir
 
-PROGRAM = 'stylegen.deepdream'
 SAVE_SECONDS = 10  # between states kept in --workdir
 
 

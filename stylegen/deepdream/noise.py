@@ -12,12 +12,10 @@ import numpy as np
 from stylegen import cli, images, networks, records
 from stylegen.catalog import CLASSES
 from stylegen.deepdream.dream import FIRST_CHOICE
-from stylegen.deepdream.options import check_replay, parsed
+from stylegen.deepdream.options import NOISE, PROGRAM, check_replay, parsed
 from stylegen.deepdream.subject import settle
 from stylegen.deepdream.visualize import VisualizeStep, visualize
 
-PROGRAM = 'stylegen.deepdream'
-NOISE = 'noise'  # as --input
 DEFAULTS = {name: p.default for name, p in inspect.signature(visualize).parameters.items()}
 
 

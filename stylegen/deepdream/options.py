@@ -15,6 +15,8 @@ from stylegen import cli, images
 from stylegen.deepdream.presets import PRESETS
 from stylegen.errors import UserError
 
+PROGRAM = 'stylegen.deepdream'  # as results call it
+NOISE = 'noise'  # as --input
 DEFAULT_PICTURE = Path(__file__).parents[1] / 'pictures' / 'raccoon.jpg'
 DEFAULT_SIZE = 1024  # a larger picture is worked on at this longest side unless --size says otherwise
 MANNER = (
