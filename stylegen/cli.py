@@ -184,6 +184,11 @@ def _complain(program: str, text: str, debug: bool) -> None:
     print(f'{program}: {text}', file=sys.stderr)
 
 
+def warn(text: str) -> None:
+    """A line on stderr, also where --quiet was given."""
+    print(text, file=sys.stderr)
+
+
 def free_name(name: str) -> Path:
     """`name` in the current folder, or name-2, name-3 ... where that exists: a default never overwrites anything."""
     path, count = Path(name), 1

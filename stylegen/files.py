@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import itertools
 import json
 import os
@@ -56,6 +57,15 @@ def reading(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:
         reason = getattr(error, 'strerror', None) or error
         raise UserError(f'{shown(name)} cannot be read ({reason}); check the path') from error
+
+
+def digest_of(path: Path, algorithm: str = 'sha256') -> str:
+    """The digest of a file's bytes, in hexadecimal."""
+    hasher = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open('rb') as file:  # hashlib.file_digest needs Python 3.11
+        while chunk := file.read(1 << 20):
+            hasher.update(chunk)
+    return hasher.hexdigest()
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:

@@ -1,7 +1,6 @@
 """Where the weights of a feature network come from: a file, the package, Keras's cache, the internet."""
 
 import functools
-import hashlib
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from stylegen import mini
 from stylegen.catalog import WeightsFile, network_row
 from stylegen.download import DownloadError, algorithm, download
 from stylegen.errors import UserError
+from stylegen.files import digest_of
 
 URL_BASE = 'https://storage.googleapis.com/'
 AUTO = 'auto'
@@ -174,8 +174,4 @@ def _digest_of(path: Path, name: str) -> str:
 @functools.lru_cache(maxsize=64)
 def _digest(path: Path, name: str, size: int, mtime: int) -> str:
     """Computed once for a file as it is: size and time of change are part of the key."""
-    hasher = hashlib.new(name, usedforsecurity=False)
-    with path.open('rb') as file:  # hashlib.file_digest needs Python 3.11
-        while chunk := file.read(1 << 20):
-            hasher.update(chunk)
-    return hasher.hexdigest()
+    return digest_of(path, name)

@@ -1,10 +1,14 @@
-"""What a result must carry so that it can be made again: settings, versions, hashes."""
+"""What a result must carry so that it can be made again: settings, versions, hashes; and how it is read back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import stylegen
+from stylegen import images
+from stylegen.errors import UserError
+from stylegen.files import digest_of
 
 PACKAGES = ('tensorflow', 'keras', 'numpy', 'pillow')
 
@@ -31,3 +35,64 @@ def record(program: str, settings: Mapping[str, Any], inputs: Mapping[str, str],
         'weights': {'file': str(weights.path), 'sha256': weights.sha256, 'origin': weights.origin},
         'packages': versions(),
     }
+
+
+def recorded_settings(
+    path: str, program: str, *, files: Sequence[str] = (), lists: Sequence[str] = ()
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
+    """The settings that a result was made with, and its record; the paths in both are found again.
+
+    A path that is not there is looked for beside the result. Of two files of one name, the one that was read counts.
+
+    Args:
+        path: The result.
+        program: That is to make it again.
+        files: Settings that are the path of one file, or None.
+        lists: Settings that are lists of paths.
+
+    Returns:
+        The settings; the whole record; and where each input of the record is now, for settings of other forms.
+
+    Raises:
+        UserError: The file has no settings, or those of another program.
+    """
+    made = images.read_settings(path)
+    if made.get('program') != program:
+        raise UserError(f'{path} was made by {made.get("program", "another program")}, not by {program}')
+    settings, digests = dict(made['settings']), made['inputs']
+
+    def found(name: str) -> str:
+        places = [place for place in (Path(name), Path(path).parent / Path(name).name) if place.is_file()]
+        same = [place for place in places if digest_of(place) == digests.get(name)]
+        return str([*same, *places, name][0])
+
+    moved = {name: found(name) for name in digests}
+    for name in files:
+        if isinstance(settings.get(name), str):
+            settings[name] = found(settings[name])
+    for name in lists:
+        settings[name] = [found(one) for one in settings.get(name, [])]
+    return settings, made | {'inputs': {moved[name]: digest for name, digest in digests.items()}}, moved
+
+
+def check_replay(record: Mapping[str, Any], inputs: Mapping[str, str], weights, warn: Callable[[str], None]) -> None:
+    """Refuses inputs that are not those of the record; of other weights or packages it warns.
+
+    Args:
+        record: Of the result that is made again.
+        inputs: sha256 by path, of what was read now.
+        weights: The network's `WeightsSource`.
+        warn: Is told, a line at a time, what may make the result differ.
+
+    Raises:
+        UserError: With the input that differs.
+    """
+    for path, digest in inputs.items():
+        if record['inputs'].get(path, digest) != digest:
+            raise UserError(f'{path} is not the file that the result was made from: its content has changed')
+    if record['weights']['sha256'] != weights.sha256:
+        warn('the weights are not those that the result was made with; the picture will differ')
+    now = versions()
+    others = [f'{name} {old}' for name, old in record['packages'].items() if now.get(name) != old]
+    if others:
+        warn(f'the result was made with {", ".join(others)}; the picture may differ in its last bits')

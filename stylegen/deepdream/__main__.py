@@ -3,19 +3,18 @@
 import sys
 from pathlib import Path
 
-from stylegen import cli, images, networks, pretrained
+from stylegen import cli, images, inputs, listings
 from stylegen.deepdream.dream import FIRST_CHOICE, dream
 from stylegen.deepdream.dreamer import BALANCES, COLORS, MEASURES, NORMS, SMOOTHINGS
 from stylegen.deepdream.explore import explore
 from stylegen.deepdream.film import MANNER as FILM_MANNER
 from stylegen.deepdream.film import dream_film, is_clip
 from stylegen.deepdream.folder import dream_folder
-from stylegen.deepdream.job import PROGRAM, Job, Session
+from stylegen.deepdream.job import Job, Session
 from stylegen.deepdream.noise import NOISE, dream_from_noise, noise_picture
-from stylegen.deepdream.options import DEFAULT_SIZE, read_picture, recorded_settings, refuse_idle, settings_of
+from stylegen.deepdream.options import DEFAULT_PICTURE, DEFAULT_SIZE, recorded, refuse_idle, settings_of
 from stylegen.deepdream.presets import PRESETS
 from stylegen.deepdream.visualize import PARAMETERIZATIONS, visualize
-from stylegen.errors import UserError
 
 DEFAULT_OUTPUT = 'deepdream.png'
 TILE_SIZE = 512  # of a tile that repeats and is made from noise
@@ -78,46 +77,14 @@ def define_flags() -> cli.Flags:
     return flags
 
 
-def list_networks() -> None:
-    """Prints the networks that there are: what they are, what has to be downloaded, the smallest picture."""
-    for name, network in networks.NETWORKS.items():
-        size = f'{network.megabytes} MB' if network.megabytes else 'embedded'
-        print(f'{name:<16} {size:>8}  from {network.min_size:>2} px  {network.description}')
-
-
-def settled_network(network: str) -> str:
-    """The network, or what auto takes on this machine without a download."""
-    if network == pretrained.AUTO:
-        try:
-            pretrained.find_weights(FIRST_CHOICE, offline=True)
-            return FIRST_CHOICE
-        except UserError:
-            return 'mini'
-    return network
-
-
-def list_layers(network: str) -> None:
-    """Prints the layers of a network with their strides and channels."""
-    print(f'{f"layers of {network}":<40} stride  channels')
-    for layer in networks.layer_table(network):
-        print(f'{layer.name:<40} {layer.stride:>6}  {layer.channels:>8}')
-
-
-def list_classes(network: str) -> None:
-    """Prints the classes of a network with their numbers."""
-    for number, name in enumerate(networks.class_names(network)):
-        print(f'{number:>4}  {name}')
-
-
 def work(flags) -> None:
     """Does what the flags say."""
     say = (lambda *_: None) if flags.quiet else print
-    recorded, record = recorded_settings(flags.replay, PROGRAM) if flags.replay else (None, None)
+    again, record = recorded(flags.replay) if flags.replay else (None, None)
     film = flags.zoom is not None or is_clip(flags.input)
-    settings = settings_of(flags, recorded, FILM_MANNER if film else {})
-    for name, show in (('network', lambda _: list_networks()), ('layers', list_layers), ('classes', list_classes)):
-        if settings[name] == 'list':
-            return show(settled_network(settings['network']))
+    settings = settings_of(flags, again, FILM_MANNER if film else {})
+    if lines := listed(settings):
+        return print('\n'.join(lines))
     mode = mode_of(settings)
     refuse_idle(flags, mode)
     if mode == 'explore':
@@ -133,11 +100,23 @@ def work(flags) -> None:
     if settings['input'] == NOISE:
         picture = noise_picture(settings['size'] or TILE_SIZE, settings['seed'])
     else:
-        picture = read_picture(settings['input'], settings['size'], say)
+        picture = inputs.read_picture(
+            settings['input'], settings['size'], say, default=DEFAULT_PICTURE, default_size=DEFAULT_SIZE
+        )
     session = Session.open(settings, record, say)
     picture = session.fitted(picture)
     session.announce(picture, say)
     Job(session, picture, output, flags, say, workdir=flags.workdir).dream()
+
+
+def listed(settings) -> list[str]:
+    """What there is of what a setting asks to list; nothing where none does."""
+    if settings['network'] == 'list':
+        return listings.list_networks()
+    for name, lines in (('layers', listings.list_layers), ('classes', listings.list_classes)):
+        if settings[name] == 'list':
+            return lines(listings.settled_network(settings['network'], FIRST_CHOICE))
+    return []
 
 
 def mode_of(settings) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from stylegen import cli, images, networks, records
-from stylegen.deepdream.job import PROGRAM, Session
-from stylegen.deepdream.options import DEFAULT_PICTURE, check_replay, refuse_inputs
+from stylegen.deepdream.job import Session
+from stylegen.deepdream.options import DEFAULT_PICTURE, PROGRAM
 from stylegen.deepdream.targets import parse_target
 from stylegen.errors import UserError
+from stylegen.inputs import refuse_inputs
 
 EXPLORE_SIZE = 256  # longest side of each picture of the sheet, unless --size says otherwise
 CHANNELS = 16  # of a layer, the strongest on this picture
@@ -63,7 +64,7 @@ def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags, say)
     through = settings['network'] if wanted == EVERY_LAYER else network.dreamer.extractor
     inputs = {picture.path: picture.sha256}
     if record:
-        check_replay(record, inputs, source)
+        records.check_replay(record, inputs, source, cli.warn)
     shown, labels = [picture.pixels], ['the picture']
     progress, stopped = cli.Progress(len(targets), flags.quiet), False
     try:

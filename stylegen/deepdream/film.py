@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from stylegen import cli, images, records
-from stylegen.deepdream.job import PROGRAM, Session, check_replay
-from stylegen.deepdream.options import DEFAULT_PICTURE, digest_of, read_mask, refuse_inputs
+from stylegen.deepdream.job import Session
+from stylegen.deepdream.options import DEFAULT_PICTURE, PROGRAM
 from stylegen.errors import UserError
+from stylegen.files import digest_of
+from stylegen.inputs import read_mask, refuse_inputs
 
 CLIPS = ('.mp4', '.mov', '.m4v', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.wmv')
 DEFAULT_FILM = 'deepdream.mp4'
@@ -67,7 +69,7 @@ def dream_film(settings: dict[str, Any], record: dict[str, Any] | None, flags, s
     inputs |= session.inputs.hashes
     refuse_inputs(output, inputs)
     if record:
-        check_replay(record, inputs, session.dreamer.extractor.source)
+        records.check_replay(record, inputs, session.dreamer.extractor.source, cli.warn)
     run = records.record(PROGRAM, session.settings, inputs, session.dreamer.extractor.source)
     workdir = films.Workdir(flags.workdir or f'{output}.frames', run)
     say(f'film     {count} frames of {shape[1]} x {shape[0]}, {fps:g} a second; kept in {workdir.folder} meanwhile')

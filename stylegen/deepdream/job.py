@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +13,9 @@ import numpy as np
 from stylegen import cli, images, pyramid, records
 from stylegen.deepdream.dream import open_dreamer
 from stylegen.deepdream.dreamer import Dreamer, DreamStep, Start
-from stylegen.deepdream.options import (
-    MANNER,
-    NOISE,
-    PROGRAM,
-    Inputs,
-    check_replay,
-    parse_region,
-    parsed,
-    read_mask,
-    read_picture,
-    refuse_inputs,
-)
+from stylegen.deepdream.options import DEFAULT_PICTURE, DEFAULT_SIZE, MANNER, NOISE, PROGRAM, parse_region, parsed
 from stylegen.errors import UserError
+from stylegen.inputs import Inputs, read_mask, read_picture, refuse_inputs
 from stylegen.workdir import Workdir
 
 SAVE_SECONDS = 10  # between states kept in --workdir
@@ -76,7 +65,8 @@ class Session:
 
     def read(self, source: str | Path | None, say) -> images.Picture:
         """The picture to dream on."""
-        return self.fitted(read_picture(source, self.settings['size'], say))
+        size = self.settings['size']
+        return self.fitted(read_picture(source, size, say, default=DEFAULT_PICTURE, default_size=DEFAULT_SIZE))
 
     def fitted(self, picture: images.Picture) -> images.Picture:
         """The picture; one that is to repeat has its edges faded and its sides on the network's grid."""
@@ -128,7 +118,7 @@ class Job:
         inputs = {picture.path: picture.sha256} | session.inputs.hashes
         weights = session.dreamer.extractor.source
         if session.record:
-            check_replay(session.record, inputs, weights)
+            records.check_replay(session.record, inputs, weights, cli.warn)
         refuse_inputs(output, inputs)
         if flags.save_every:
             numbers = [re.fullmatch(rf'{re.escape(output.stem)}-(\d{{4,}})', Path(path).stem) for path in inputs]
@@ -208,7 +198,7 @@ class Job:
             with cli.uninterrupted():
                 self.workdir.save(octave=latest.octave, step=latest.step, image=latest.image, balance=latest.balance)
         except (OSError, UserError) as error:  # the dream itself goes on
-            print(f'the state could not be kept: {error}', file=sys.stderr)
+            cli.warn(f'the state could not be kept: {error}')
 
     def _save(self, pixels: np.ndarray, output: Path | None = None) -> Path:
         def write(path: Path) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 from stylegen import cli, images, networks, records
 from stylegen.catalog import CLASSES
 from stylegen.deepdream.dream import FIRST_CHOICE
-from stylegen.deepdream.options import NOISE, PROGRAM, check_replay, parsed
+from stylegen.deepdream.options import NOISE, PROGRAM, parsed
 from stylegen.deepdream.subject import settle
 from stylegen.deepdream.visualize import VisualizeStep, visualize
 
@@ -68,7 +68,7 @@ def dream_from_noise(settings: dict[str, Any], record: dict[str, Any] | None, fl
     say(f'network  {note}')
     say(f'from noise: {", ".join(term.name for term in terms)}; {side} x {side}, {steps} steps')
     if record:
-        check_replay(record, {}, extractor.source)
+        records.check_replay(record, {}, extractor.source, cli.warn)
     run = records.record(PROGRAM, settings, {}, extractor.source)
     latest: list[VisualizeStep] = []
     progress = cli.Progress(steps, flags.quiet)

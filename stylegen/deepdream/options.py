@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from stylegen import cli, images
+from stylegen import cli, records
 from stylegen.deepdream.presets import PRESETS
 from stylegen.errors import UserError
 
@@ -82,40 +77,6 @@ def refuse_idle(flags, mode: str) -> None:
             raise UserError(f'--{name} does nothing here (what is made is a {mode}); leave it out')
 
 
-@dataclass
-class Inputs:
-    """The pictures of a run beside the one that is dreamt on, as they were read, and sha256 by path."""
-
-    guides: list[np.ndarray] = field(default_factory=list)
-    hashes: dict[str, str] = field(default_factory=dict)
-
-    def load(self, path: str, size: int | None = None) -> images.Picture:
-        picture = images.load_picture(path, size)
-        self.hashes[path] = picture.sha256
-        return picture
-
-
-def refuse_inputs(output: Path, inputs: Iterable[str]) -> None:
-    """Refuses to write over a file that is read.
-
-    Raises:
-        UserError: The output is one of the inputs.
-    """
-    if output.exists() and any(Path(path).exists() and output.samefile(path) for path in inputs):
-        raise UserError(f'{output} is an input; give another --output')
-
-
-def read_mask(inputs: Inputs, path: str, shape: tuple[int, int]) -> np.ndarray:
-    """A mask as float32 (H, W) in [0, 1] at the picture's size."""
-    picture = inputs.load(path)
-    height, width = picture.pixels.shape[:2]
-    off = abs(width * shape[0] - height * shape[1])  # 0 where the shapes are alike
-    if off > max(0.02 * height * shape[1], max(width, height)):  # by more than a side's rounding, too
-        raise UserError(f'the mask {path} is {width} x {height}, the picture {shape[1]} x {shape[0]}: of another shape')
-    mask = images.resize(picture.pixels.mean(-1), shape).clip(0, 1)
-    return np.where(mask < 1 / 255, 0, mask).astype(np.float32)
-
-
 def parse_region(text: str) -> tuple[str, dict[str, float]]:
     """The path of the mask and the layers in MASK=LAYER:WEIGHT,..."""
     path, equals, layers = text.rpartition('=')
@@ -129,68 +90,14 @@ def parsed(text: str | None, flag: str) -> dict[str, float] | None:
     return None if text is None else cli.parse_weights(text, flag)
 
 
-def read_picture(source: str | Path | None, size: int | None, say) -> images.Picture:
-    """The picture, or the one that comes along, at the size asked for, or at its own up to DEFAULT_SIZE."""
-    source = DEFAULT_PICTURE if source is None else source
-    picture = images.load_picture(source, size)
-    longest = max(picture.pixels.shape)
-    if size is None and longest > DEFAULT_SIZE:
-        say(f'{Path(source).name} is {longest} pixels long; --size={longest} dreams at its full size')
-        picture = images.load_picture(source, DEFAULT_SIZE)
-    return picture
-
-
-def recorded_settings(path: str, program: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings that a result was made with, its paths found again, and its whole record.
-
-    A path that is not there is looked for beside the result.
+def recorded(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings and the record of a result that is to be made again, with its paths found again.
 
     Raises:
         UserError: The file has no settings, or those of another program.
     """
-    record = images.read_settings(path)
-    if record.get('program') != program:
-        raise UserError(f'{path} was made by {record.get("program", "another program")}, not by {program}')
-    settings = dict(record['settings'])
-
-    def found(name: str) -> str:
-        """The path of the file that was read: as it is, or beside the result."""
-        places = [place for place in (Path(name), Path(path).parent / Path(name).name) if place.is_file()]
-        same = [place for place in places if digest_of(place) == record['inputs'].get(name)]
-        return str([*same, *places, name][0])
-
-    hashes = {found(name): digest for name, digest in record['inputs'].items()}
-    for name in ('input', 'mask', 'weights'):
-        if isinstance(settings.get(name), str):
-            settings[name] = found(settings[name])
-    settings['guide'] = [found(name) for name in settings.get('guide', [])]
-    regions = [text.rpartition('=') for text in settings.get('region', [])]
-    settings['region'] = [f'{found(mask)}={layers}' for mask, _, layers in regions]
-    return settings, record | {'inputs': hashes}
-
-
-def digest_of(path: Path) -> str:
-    """sha256 of a file, in hexadecimal."""
-    hasher = hashlib.sha256()
-    with path.open('rb') as file:
-        while chunk := file.read(1 << 20):
-            hasher.update(chunk)
-    return hasher.hexdigest()
-
-
-def check_replay(record: Mapping[str, Any], inputs: Mapping[str, str], weights) -> None:
-    """Refuses inputs that are not those of the record; of other weights or packages it warns.
-
-    Raises:
-        UserError: With the input that differs.
-    """
-    from stylegen.records import versions
-
-    for path, digest in inputs.items():
-        if record['inputs'].get(path, digest) != digest:
-            raise UserError(f'{path} is not the file that the result was made from: its content has changed')
-    if record['weights']['sha256'] != weights.sha256:
-        print('the weights are not those that the result was made with; the picture will differ', file=sys.stderr)
-    others = [f'{name} {old}' for name, old in record['packages'].items() if versions().get(name) != old]
-    if others:
-        print(f'the result was made with {", ".join(others)}; the picture may differ in its last bits', file=sys.stderr)
+    files = ('input', 'mask', 'weights')
+    settings, record, moved = records.recorded_settings(path, PROGRAM, files=files, lists=('guide',))
+    masks = [text.rpartition('=') for text in settings.get('region', [])]
+    settings['region'] = [f'{moved.get(mask, mask)}={layers}' for mask, _, layers in masks]
+    return settings, record

@@ -11,7 +11,6 @@ from stylegen import images, mini
 from stylegen.deepdream import explore, job, options
 from stylegen.deepdream.__main__ import define_flags
 from stylegen.deepdream.__main__ import main as command
-from stylegen.deepdream.folder import pictures_in, result_names
 from stylegen.errors import UserError
 from tests.conftest import photo
 
@@ -103,16 +102,6 @@ def test_a_folder_is_done_and_a_bad_file_is_told(folder, capsys):
     assert run('--input=in', '--output=out', '--seed=3', *QUICK) == 2 and np.array_equal(pixels('out/a10.png'), before)
     run('--input=in', '--output=out', '--seed=3', '--overwrite', *QUICK)
     assert not np.array_equal(pixels('out/a10.png'), before)
-
-
-def test_names_in_a_folder(folder):
-    for name in ('b.png', 'a10.jpg', 'a2.jpg', 'a2.png', 'c.jp2', '.hidden.png'):
-        (folder / name).write_bytes(b'')
-    (folder / 'photo.png').unlink()
-    found = pictures_in(folder)
-    assert [p.name for p in found] == ['a2.jpg', 'a2.png', 'a10.jpg', 'b.png', 'c.jp2']
-    names = [p.name for p in result_names(found, Path('out'))]
-    assert names == ['a2_jpg.jpg', 'a2_png.png', 'a10.jpg', 'b.png', 'c.png']
 
 
 def test_a_folder_without_pictures_is_told(folder, capsys):

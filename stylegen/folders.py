@@ -1,0 +1,56 @@
+"""Folders of pictures: what is in one, and what the results are called in another."""
+
+import re
+from pathlib import Path
+
+from stylegen import images
+from stylegen.errors import UserError
+
+SUFFIXES = (*images.FORMATS, '.ppm', '.jp2', '.avif', '.jfif')
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The picture files of a folder, by their suffix, in the order that people count: 2 before 10.
+
+    Raises:
+        UserError: There are none.
+    """
+
+    def natural(path: Path):
+        return [int(part) if part.isdecimal() else part.casefold() for part in re.split(r'(\d+)', path.name)]
+
+    files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]
+    pictures = sorted((path for path in files if not path.name.startswith('.')), key=natural)
+    if not pictures:
+        raise UserError(f'there are no pictures in {folder} ({", ".join(SUFFIXES)})')
+    return pictures
+
+
+def result_names(pictures: list[Path], folder: Path) -> list[Path]:
+    """Where each result goes: the picture's own name, as PNG where its format cannot be written.
+
+    Two pictures that differ in their suffix only keep it within the name.
+    """
+    stems = [path.stem for path in pictures]
+    names = []
+    for path in pictures:
+        suffix = path.suffix if path.suffix.lower() in images.FORMATS else '.png'
+        stem = path.name.replace('.', '_') if stems.count(path.stem) > 1 else path.stem
+        names.append(folder / f'{stem}{suffix}')
+    return names
+
+
+def prepare_folder(folder: Path, target: Path) -> None:
+    """Makes the folder that the results of another folder's pictures go to, where it is not there yet.
+
+    Raises:
+        UserError: The target is a file, or the folder of the pictures, or cannot be made.
+    """
+    if target.exists() and not target.is_dir():
+        raise UserError(f'{target} is a file; pictures of a folder go to a folder: give its name as --output')
+    if target.exists() and target.samefile(folder):
+        raise UserError(f'{target} is the folder of the inputs; give another --output')
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f'cannot make the folder {target} ({error.strerror}); give another --output') from None

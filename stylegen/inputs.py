@@ -1,0 +1,70 @@
+"""The pictures that a run reads: at the size to work at, hashed for the record, and never written over."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from stylegen import images
+from stylegen.errors import UserError
+
+
+@dataclass
+class Inputs:
+    """The pictures of a run beside the one that is worked on: guides as they were read, and sha256 by path of all."""
+
+    guides: list[np.ndarray] = field(default_factory=list)
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def load(self, path: str, size: int | None = None) -> images.Picture:
+        """Reads a picture, see `stylegen.images.load_picture`, and keeps its hash."""
+        picture = images.load_picture(path, size)
+        self.hashes[path] = picture.sha256
+        return picture
+
+
+def refuse_inputs(output: Path, inputs: Iterable[str]) -> None:
+    """Refuses to write over a file that is read.
+
+    Raises:
+        UserError: The output is one of the inputs.
+    """
+    if output.exists() and any(Path(path).exists() and output.samefile(path) for path in inputs):
+        raise UserError(f'{output} is an input; give another --output')
+
+
+def read_mask(inputs: Inputs, path: str, shape: tuple[int, int]) -> np.ndarray:
+    """A mask as float32 (H, W) in [0, 1] at the picture's size; what is darker than one of 255 greys is 0.
+
+    Raises:
+        UserError: The file is no picture, or of another shape.
+    """
+    picture = inputs.load(path)
+    height, width = picture.pixels.shape[:2]
+    off = abs(width * shape[0] - height * shape[1])  # 0 where the shapes are alike
+    if off > max(0.02 * height * shape[1], max(width, height)):  # by more than a side's rounding, too
+        raise UserError(f'the mask {path} is {width} x {height}, the picture {shape[1]} x {shape[0]}: of another shape')
+    mask = images.resize(picture.pixels.mean(-1), shape).clip(0, 1)
+    return np.where(mask < 1 / 255, 0, mask).astype(np.float32)
+
+
+def read_picture(
+    source: str | Path | None, size: int | None, say: Callable[[str], None], *, default: Path, default_size: int
+) -> images.Picture:
+    """The picture to work on.
+
+    Args:
+        source: Its path, or None for the default one.
+        size: The longest side asked for. None: the picture's own, up to `default_size`.
+        say: Is told where a picture was made smaller without being asked for.
+        default: The picture that is taken where none is named.
+        default_size: A larger picture is worked on at this longest side.
+    """
+    source = default if source is None else source
+    picture = images.load_picture(source, size)
+    longest = max(picture.pixels.shape)
+    if size is None and longest > default_size:
+        say(f'{Path(source).name} is {longest} pixels long; --size={longest} works at its full size')
+        picture = images.load_picture(source, default_size)
+    return picture
