@@ -1,9 +1,7 @@
-"""What the tests share: a tiny network with fixed random weights, pictures, and a way to run the command line."""
+"""What the tests share: small networks with random weights, pictures, and the command lines in this process."""
 
+import importlib
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,13 +50,28 @@ def photo(height, width, seed=0):
     return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC), np.float32) / 255
 
 
-def command(*args, cwd, timeout=240, env=None):
-    """Runs `python -m stylegen.deepdream` with flags; its result has returncode, stdout and stderr."""
-    return subprocess.run(
-        [sys.executable, '-m', 'stylegen.deepdream', *args],
-        cwd=cwd,
-        env=os.environ | {'PYTHONPATH': str(Path(__file__).parents[1])} | (env or {}),
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
+def run(*args, program='deepdream'):
+    """What a person types after the name of a program; its exit code."""
+    return importlib.import_module(f'stylegen.{program}.__main__').main([f'stylegen-{program}', *args])
+
+
+def shaken(model, seed=0):
+    """The model, with biases and statistics that are not zeros and ones, but keep activations in range."""
+    rng = np.random.default_rng(seed)
+    for variable in model.variables:
+        if 'float' in str(variable.dtype) and len(variable.shape) == 1:
+            variable.assign(variable + 0.1 * rng.random(variable.shape))
+    return model
+
+
+@pytest.fixture
+def random_mini(monkeypatch, tmp_path):
+    """A random `mini` that tells cats, dogs and hats apart, in the place of the embedded one; its arrays."""
+    from stylegen import mini
+
+    model = mini.build_mini(3)
+    weights = [(layer, weight) for layer in model.layers for weight in layer.weights]
+    arrays = {f'{layer.name}/{weight.name}': np.asarray(weight) for layer, weight in weights}
+    monkeypatch.setattr(mini, 'MINI_WEIGHTS', tmp_path / 'mini.npz')
+    mini.save_mini(tmp_path / 'mini.npz', arrays, ['cat', 'dog', 'hat'])
+    return {name: array.astype(np.float16).astype(np.float32) for name, array in arrays.items()}

@@ -18,6 +18,7 @@ from stylegen import catalog, classes, mini, networks, pretrained
 from stylegen.download import DownloadError
 from stylegen.errors import UserError
 from stylegen.networks import feature_extractor, find_class, layer_table
+from tests.conftest import shaken
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.random((2, 47, 38, 3), np.float32)
@@ -33,14 +34,6 @@ def alone(monkeypatch, tmp_path):
     monkeypatch.setenv('STYLEGEN_OFFLINE', '1')
     monkeypatch.setenv('KERAS_HOME', str(tmp_path / 'keras'))
     (tmp_path / 'keras' / 'models').mkdir(parents=True)
-
-
-def shaken(model):
-    """Biases and statistics that are not zeros and ones."""
-    for variable in model.variables:
-        if 'float' in str(variable.dtype) and len(variable.shape) == 1:
-            variable.assign(variable + 0.1 * RNG.random(variable.shape))
-    return model
 
 
 def saved(folder, *stack, shape=(None, None, 3)):
@@ -136,26 +129,15 @@ def test_a_file_without_the_classifier(mobilenet, suffix):
     assert '\n' not in str(caught.value) and str(path) in str(caught.value)
 
 
-@pytest.fixture
-def cat_dog_hat(monkeypatch, tmp_path):
-    """A random `mini` of three classes in the place of the embedded one; its arrays."""
-    model = mini.build_mini(3)
-    variables = [(layer, weight) for layer in model.layers for weight in layer.weights]
-    arrays = {f'{layer.name}/{weight.name}': np.asarray(weight) for layer, weight in variables}
-    monkeypatch.setattr(mini, 'MINI_WEIGHTS', tmp_path / 'mini.npz')
-    mini.save_mini(tmp_path / 'mini.npz', arrays, ['cat', 'dog', 'hat'])
-    return arrays
-
-
-def test_mini_without_its_classifier(cat_dog_hat, tmp_path):
-    arrays = {name: array for name, array in cat_dog_hat.items() if not name.startswith('predictions')}
+def test_mini_without_its_classifier(random_mini, tmp_path):
+    arrays = {name: array for name, array in random_mini.items() if not name.startswith('predictions')}
     mini.save_mini(tmp_path / 'body.npz', arrays, [])
     assert feature_extractor('mini', ('block5_conv2',), weights=tmp_path / 'body.npz')
     with pytest.raises(UserError, match=r'body\.npz: there is no classifier in it'):
         feature_extractor('mini', ('classes',), weights=tmp_path / 'body.npz')
 
 
-def test_a_classifier_of_another_name_or_width_in_a_keras_2_file(cat_dog_hat, tmp_path):
+def test_a_classifier_of_another_name_or_width_in_a_keras_2_file(random_mini, tmp_path):
     """Keras's own ResNet-50 is such a case: what is `predictions` in the network is `probs` in the file."""
     body = shaken(mini.build_mini())
     for width in (3, 4):
@@ -334,7 +316,7 @@ def test_classes_fetch_the_file_with_the_classifier(cache, monkeypatch):
     assert (source.path, source.origin, asked) == (cache / TOP, 'download', [TOP])
 
 
-def test_auto_looks_for_the_file_with_the_classifier(cache, cat_dog_hat):
+def test_auto_looks_for_the_file_with_the_classifier(cache, random_mini):
     (cache / NO_TOP).write_text(NO_TOP)
     assert pretrained.choose_network('auto', 'mobilenet_v2')[0] == 'mobilenet_v2'
     extractor, note = networks.open_network('auto', 'mobilenet_v2', lambda name: ('classes',))
@@ -345,7 +327,7 @@ def test_auto_looks_for_the_file_with_the_classifier(cache, cat_dog_hat):
 @pytest.mark.parametrize(
     ('text', 'number'), [('hat', 2), ('HAT', 2), (' hat ', 2), ('2', 2), (2, 2), ('0', 0), ('c-a_t', 0)]
 )
-def test_classes_by_name_and_number(cat_dog_hat, text, number):
+def test_classes_by_name_and_number(random_mini, text, number):
     assert find_class('mini', text) == number
 
 
@@ -359,7 +341,7 @@ def test_classes_by_name_and_number(cat_dog_hat, text, number):
         ('-1', 'mini has no class -1; there are 0 to 2'),
     ],
 )
-def test_wrong_classes(cat_dog_hat, text, match):
+def test_wrong_classes(random_mini, text, match):
     with pytest.raises(UserError, match=match):
         find_class('mini', text)
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from stylegen import mini, networks
 from stylegen.errors import UserError
+from tests.conftest import shaken
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.random((1, 47, 38, 3), np.float32)
@@ -24,20 +25,12 @@ def offline(monkeypatch):
     monkeypatch.setenv('STYLEGEN_OFFLINE', '1')
 
 
-def randomise(model):
-    """Statistics and biases that are not zeros and ones, small enough to keep the activations in range."""
-    for variable in model.variables:
-        if 'float' in str(variable.dtype) and len(variable.shape) == 1:
-            variable.assign(variable + 0.1 * RNG.random(variable.shape))
-    return model
-
-
 class Plain:
     """A network as keras.applications builds it, its weights in a file, any of its layers as a model."""
 
     def __init__(self, folder, name, factory):
         keras.backend.clear_session()  # so that the names of Keras count from 0, as ours do
-        self.model = randomise(factory(weights=None, include_top=False, input_shape=(None, None, 3)))
+        self.model = shaken(factory(weights=None, include_top=False, input_shape=(None, None, 3)))
         self.path = folder / f'{name}.weights.h5'
         self.model.save_weights(self.path)
 
@@ -65,17 +58,6 @@ def mobilenet(folder):
 @pytest.fixture(scope='session')
 def inception(folder):
     return Plain(folder, 'inception_v3', APPLICATIONS.InceptionV3)
-
-
-@pytest.fixture
-def embedded(monkeypatch, tmp_path):
-    """A random `mini` in the place of the embedded one."""
-    model = mini.build_mini(3)
-    names = [(layer, weight) for layer in model.layers for weight in layer.weights]
-    arrays = {f'{layer.name}/{weight.name}': np.asarray(weight) for layer, weight in names}
-    monkeypatch.setattr(mini, 'MINI_WEIGHTS', tmp_path / 'mini.npz')
-    mini.save_mini(tmp_path / 'mini.npz', arrays, ['cat', 'dog', 'hat'])
-    return {name: array.astype(np.float16).astype(np.float32) for name, array in arrays.items()}
 
 
 def saved(folder, *layers, shape=(None, None, 3)):
@@ -430,7 +412,7 @@ def classifier():
     from stylegen import catalog
 
     body = networks._build(catalog.NETWORKS['mini'])
-    x = keras.layers.GlobalAveragePooling2D(name='pool')(randomise(body).output)
+    x = keras.layers.GlobalAveragePooling2D(name='pool')(shaken(body).output)
     return keras.Model(body.inputs[0], keras.layers.Dense(7, name='fc')(x))
 
 
@@ -471,26 +453,26 @@ def test_keras_2_files_of_other_names_and_of_longer_networks(tmp_path):
     refused('mini', tmp_path / 'shorter.h5', 'layer block3_conv2 takes 3x3x128x128 and 128, the file has no such layer')
 
 
-def test_mini_is_loaded_from_its_file(embedded):
+def test_mini_is_loaded_from_its_file(random_mini):
     extractor = networks.feature_extractor('mini', ('block1_conv1', 'block2_pool'))
     assert extractor.source.origin == 'embedded' and extractor.strides['block2_pool'] == 4
     normalised = (IMAGE - mini.IMAGENET_MEAN) / np.array(mini.IMAGENET_STD)
-    x = tf.nn.conv2d(normalised.astype(np.float32), embedded['block1_conv1/kernel'], 1, 'SAME')
-    expected = tf.nn.relu(x + embedded['block1_conv1/bias'])
+    x = tf.nn.conv2d(normalised.astype(np.float32), random_mini['block1_conv1/kernel'], 1, 'SAME')
+    expected = tf.nn.relu(x + random_mini['block1_conv1/bias'])
     np.testing.assert_allclose(extractor(IMAGE)['block1_conv1'], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_mini_classifier(embedded):
+def test_mini_classifier(random_mini):
     model = networks.mini_classifier()
     assert networks.mini_classes() == ('cat', 'dog', 'hat')
     assert model(IMAGE).shape == (1, 3)
     last = networks.feature_extractor('mini', ('block5_conv2',))(IMAGE)['block5_conv2']
-    logits = np.mean(last, (1, 2)) @ embedded['predictions/kernel'] + embedded['predictions/bias']
+    logits = np.mean(last, (1, 2)) @ random_mini['predictions/kernel'] + random_mini['predictions/bias']
     np.testing.assert_allclose(model(IMAGE), logits, rtol=1e-4, atol=1e-5)
 
 
-def test_mini_with_a_layer_of_another_shape(embedded, tmp_path):
-    arrays = {**embedded, 'block2_conv1/bias': np.zeros(7)}
+def test_mini_with_a_layer_of_another_shape(random_mini, tmp_path):
+    arrays = {**random_mini, 'block2_conv1/bias': np.zeros(7)}
     mini.save_mini(tmp_path / 'other.npz', arrays, ['cat'])
     refused('mini', tmp_path / 'other.npz', r'block2_conv1 takes .*\(64,\)\], the file has .*\(7,\)\]')
     (tmp_path / 'text.npz').write_text('text')

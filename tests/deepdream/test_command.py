@@ -16,7 +16,7 @@ from stylegen import files, images
 from stylegen.deepdream import __main__ as command
 from stylegen.deepdream import job, options
 from stylegen.deepdream.dream import dream
-from tests.conftest import photo
+from tests.conftest import photo, run
 
 QUICK = ['--steps=2', '--octaves=2', '--network=mini']
 ROOT = Path(__file__).parents[2]
@@ -27,10 +27,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     images.save_image('photo.png', photo(64, 80))
     return tmp_path
-
-
-def run(*args):
-    return command.main(['stylegen-deepdream', *args])
 
 
 def process(*args):

@@ -8,10 +8,10 @@ from PIL import Image
 
 from stylegen import images
 from stylegen.deepdream import frames, options
-from stylegen.deepdream.__main__ import define_flags, main
+from stylegen.deepdream.__main__ import define_flags
 from stylegen.deepdream.film import MANNER, parse_shift
 from stylegen.errors import UserError
-from tests.conftest import photo
+from tests.conftest import photo, run
 
 QUICK = ['--steps=1', '--octaves=1', '--size=48', '--layers=block2_conv1', '--network=mini', '--quiet']
 ZOOM = ['--input=photo.png', '--zoom=2', '--rotation=20', '--seconds=0.4', '--fps=10', *QUICK]
@@ -22,10 +22,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     images.save_image('photo.png', photo(40, 48))
     return tmp_path
-
-
-def run(*args):
-    return main(['stylegen-deepdream', *args])
 
 
 def frames_of(path):

@@ -10,9 +10,8 @@ from PIL import Image
 from stylegen import images, mini
 from stylegen.deepdream import explore, job, options
 from stylegen.deepdream.__main__ import define_flags
-from stylegen.deepdream.__main__ import main as command
 from stylegen.errors import UserError
-from tests.conftest import photo
+from tests.conftest import photo, run
 
 QUICK = ['--steps=2', '--octaves=2', '--network=mini', '--quiet']
 
@@ -22,10 +21,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     images.save_image('photo.png', photo(64, 80))
     return tmp_path
-
-
-def run(*args):
-    return command(['stylegen-deepdream', *args])
 
 
 def pixels(path):
