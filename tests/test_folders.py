@@ -32,8 +32,11 @@ def test_a_target_is_made_once_and_is_neither_a_file_nor_the_source(tmp_path):
     prepare_folder(source, target)
     assert (target / 'earlier.png').exists()
     (tmp_path / 'file').write_bytes(b'')
+    (tmp_path / 'old.png').mkdir()
+    prepare_folder(source, tmp_path / 'old.png')
     for wrong, message in (
         (tmp_path / 'file', 'is a file'),
+        (tmp_path / 'new.PNG', 'is the name of a picture, but .* is a folder'),
         (target / '..' / '..' / 'in', 'the folder of the inputs'),
         (tmp_path / 'file' / 'out', 'cannot make the folder'),
     ):

@@ -67,29 +67,42 @@ def settle(
     """
     from stylegen.networks import find_class
 
-    targets = {}
     if layers is None and not (classes or guides or regions):
         layers = LAYERS.get(network) if default is None else default
         if layers is None:
             raise UserError(f'{network} has no layers of its own choice; name some with --layers (--layers=list)')
-    for name, weight in (layers or {}).items():
-        targets[parse_target(name)] = weight
+    named = [(name, parse_target(name), weight) for name, weight in (layers or {}).items()]
     for name, weight in (classes or {}).items():
-        targets[Target(CLASSES, (find_class(network, name),))] = weight
+        named.append((name, Target(CLASSES, (find_class(network, name),)), weight))
+    targets = _each_once(named)
     guided = {}
     if guides:
         if guide_layers is None:
             guide_layers = GUIDE_LAYERS.get(network) or default
         if guide_layers is None:
             raise UserError(f'{network} has no layers of its own choice for guides; name some with --guide_layers')
-        guided = {parse_target(name): weight for name, weight in guide_layers.items()}
+        guided = _parsed(guide_layers)
         for target in guided:
             if target.channels:
                 raise UserError(f'{target}: a guide is matched on whole layers; name {target.layer}')
     elif guide_layers:
         raise UserError('there are layers for a guide, but no guide; give one with --guide')
-    placed = tuple({parse_target(name): weight for name, weight in region.items()} for region in regions)
+    placed = tuple(_parsed(region) for region in regions)
     subject = Subject(targets, guided, placed)
     if not any(weight for part in (targets, guided, *placed) for weight in part.values()):
         raise UserError('every layer has weight 0, so there is nothing to dream of; give one another weight')
     return subject
+
+
+def _parsed(weights: Weights) -> dict[Target, float]:
+    return _each_once([(name, parse_target(name), weight) for name, weight in weights.items()])
+
+
+def _each_once(named: Sequence[tuple[str, Target, float]]) -> dict[Target, float]:
+    """Weights by target, from what was typed, what it means and its weight; no two names may mean the same."""
+    first: dict[Target, str] = {}
+    for name, target, _ in named:
+        if target in first:
+            raise UserError(f'{first[target]!r} and {name!r} are both {target}; name it once, with one weight')
+        first[target] = name
+    return {target: weight for _, target, weight in named}

@@ -10,7 +10,7 @@ _FORM = 'expected LAYER, LAYER[CHANNEL,CHANNEL-CHANNEL,...] or LAYER[CHANNEL@X,Y
 
 @dataclass(frozen=True)
 class Target:
-    """A layer, some of its channels (none: all), or one neuron: a channel at (x, y), shares of width and height."""
+    """A layer, its channels in ascending order (none: all), or one neuron: a channel at (x, y), shares of the sides."""
 
     layer: str
     channels: tuple[int, ...] = ()
@@ -48,4 +48,4 @@ def parse_target(text: str) -> Target:
     at = (float(x), float(y)) if x else None
     if at and (len(channels) != 1 or max(at) > 1):
         raise UserError(f'{text!r} names no neuron; {_FORM}')
-    return Target(layer.strip(), tuple(dict.fromkeys(channels)), at)
+    return Target(layer.strip(), tuple(sorted(set(channels))), at)

@@ -130,6 +130,7 @@ def test_lists(capsys):
         (['--input=broken.jpg'], 'broken.jpg'),
         (['--input=.', '--output=photo.png'], 'is a file'),
         (['--input=.', '--output=.'], 'the folder of the inputs'),
+        (['--input=.', '--output=x.png'], 'give a folder as --output'),
         (['--input=photo.png', '--output=photo.png'], 'is an input'),
         (['--mask=photo.png', '--output=photo.png'], 'of another shape'),
         (['--input='], 'does not exist'),

@@ -24,6 +24,7 @@ FAST = {'octaves': 2, 'steps': 4, 'octave_scale': 1.3, 'strength': 0.06}
         ('a[3]', Target('a', (3,))),
         ('a[3@0.333333333,0.00001]', Target('a', (3,), (0.333333333, 0.00001))),
         ('a[3, 7-9,3]', Target('a', (3, 7, 8, 9))),
+        ('a[9,3]', Target('a', (3, 9))),
         ('block4_conv2[12@0.5,.25]', Target('block4_conv2', (12,), (0.5, 0.25))),
     ],
 )
@@ -46,6 +47,26 @@ def test_layers_of_the_network_s_own_choice_give_way_to_what_is_named():
     assert settle('mini', regions=[{'block2_conv1': 1.0}]).layers == ('block2_conv1',)
     both = settle('mini', layers={'block1_conv1': 1.0}, classes={'ship': 0.5})
     assert both.layers == ('block1_conv1', 'classes') and list(both.targets.values()) == [1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    'subject, message',
+    [
+        ({'layers': {'a[3,7]': 1.0, 'a[7, 3]': 0.5}}, r"'a\[3,7\]' and 'a\[7, 3\]' are both a\[3,7\]; name it once"),
+        ({'classes': {'ship': 1.0, '8': 0.5}}, "'ship' and '8' are both classes"),
+        ({'layers': {'classes[8]': 1.0}, 'classes': {'ship': 0.5}}, "and 'ship' are both classes"),
+        ({'regions': [{'a': 1.0, ' a': 2.0}]}, "'a' and ' a' are both a"),
+        ({'guides': 1, 'guide_layers': {'a': 1.0, 'a ': 1.0}}, 'are both a'),
+    ],
+)
+def test_what_is_named_twice_is_refused(subject, message):
+    assert networks.find_class('mini', 'ship') == 8
+    with pytest.raises(UserError, match=message):
+        settle('mini', **subject)
+
+
+def test_one_layer_may_act_in_two_regions():
+    assert settle('mini', regions=[{'a': 1.0}, {'a': 0.5}]).layers == ('a',)
 
 
 def activity(tiny, image, layer='b'):
