@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from stylegen import networks
-from stylegen.deepdream.dreamer import Dreamer, DreamStep, Start
+from stylegen.deepdream.dreamer import Dreamer
+from stylegen.deepdream.octaves import DreamStep, Start
 from stylegen.deepdream.subject import settle
 
 FIRST_CHOICE = 'inception_v3'  # of the networks, where its weights can be had

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from stylegen import color as colors
 from stylegen import images, pyramid
+from stylegen.deepdream.octaves import DreamStep, PictureDream, Start
 from stylegen.deepdream.plan import Plan, margin_of, plan
 from stylegen.deepdream.subject import Subject
 from stylegen.errors import UserError, unknown
@@ -20,36 +21,6 @@ SMOOTHINGS = ('none', 'gaussian', 'laplacian')
 MEASURES = ('auto', 'mean_square', 'mean')
 BALANCES = ('signal', 'gradient', 'none')
 XLA_TILE = 512  # pixels: the one shape that XLA compiles for, unless the memory allows less only
-
-
-@dataclass(frozen=True)
-class DreamStep:
-    """What a callback is told after some steps of an octave.
-
-    `image` is the octave's picture, float32 (h, w, 3); `picture()` makes the whole one of it, at full size.
-    `work` and `all_work` count pixels times steps, for progress. `balance` is the factor of each term in this octave.
-    """
-
-    octave: int
-    octaves: int
-    step: int
-    steps: int
-    losses: Mapping[str, float]
-    image: np.ndarray
-    picture: Callable[[], np.ndarray]
-    work: float
-    all_work: float
-    balance: np.ndarray
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where an interrupted dream goes on: the fields of the last `DreamStep` that was kept."""
-
-    octave: int
-    step: int
-    image: np.ndarray
-    balance: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +60,10 @@ class Dreamer:
         for what, names in choices.items():
             if getattr(self, what) not in names:
                 raise unknown(what, getattr(self, what), names)
-        if self.steps < 0:
-            raise UserError(f'expected 0 steps or more, got {self.steps}')
+        for name in ('steps', 'jitter', 'variation', 'step_size'):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise UserError(f'expected a number of 0 or more as {name}, got {value}')
         if self.step_size is None and not 0 < self.strength <= 1:
             raise UserError(f'expected a strength above 0 and up to 1, got {self.strength}')
         self.subject.check(self.extractor.channels)
@@ -165,26 +138,20 @@ class Dreamer:
             steps_per_call: Steps between callbacks; by default as many as take about half a second.
         """
         from stylegen.deepdream.terms import Places
-        from stylegen.optimize import NonFiniteLoss, optimize_image
 
         image = checked(image)
         for what, one in [('mask', mask), *(('region', region) for region in regions)]:
-            if one is not None and one.shape != image.shape[:2]:
-                raise UserError(
-                    f'the {what} is {one.shape[1]} x {one.shape[0]}, the picture {image.shape[1]} x {image.shape[0]}'
-                )
+            if one is not None:
+                check_mask(what, one, image.shape[:2])
         if len(regions) != len(self.subject.regions):
             raise ValueError(f'{len(self.subject.regions)} regions are dreamt of; got {len(regions)} masks')
 
         made = self.plan(image.shape[:2])
-        places = Places(regions, self._terms[2], rest=bool(regions and self.subject.targets))
-        share = 1.0
-        if regions and not (self.subject.targets or self.subject.guided):  # nothing is dreamt of elsewhere
-            covered = np.max(regions, axis=0)
-            mask, share = covered if mask is None else mask, float(np.sqrt(np.mean(np.square(covered))))
-        octave_run = _Run(self, image, mask, made.sizes, callback)
         if not self._objective.fixed:
             self._objective.longest.assign(made.tile)
+        places = Places(regions, self._terms[2], rest=bool(regions and self.subject.targets))
+        mask, share = self._shown(mask, regions)
+        whole = PictureDream(image, mask, made.sizes, self.steps, self.color, self.wrap, callback)
         detail = np.zeros((*made.sizes[0], 3), np.float32)
         for octave, size in enumerate(made.sizes):
             if start is not None and octave < start.octave:
@@ -198,34 +165,45 @@ class Dreamer:
             else:
                 current, first = base + images.resize(detail, size, self.wrap), 0
                 self._set_balance(current, places)
-            run = octave_run.of(octave, base, self._objective.balance.numpy())
-            try:
-                result = optimize_image(
-                    current[None],
-                    self._objective,
-                    self._update,
-                    self.steps,
-                    run.report if callback else None,
-                    first=first,
-                    state=self._state(base, octave, len(made.sizes), first, share),
-                    seed=int(np.random.SeedSequence([seed, octave]).generate_state(1)[0] >> 1),
-                    steps_per_call=steps_per_call,
-                    jit='off',  # the objective compiles its tiles
-                )
-            except NonFiniteLoss as error:
-                error.picture = run.whole(np.asarray(error.image[0]))
-                raise
-            current = np.asarray(result[0])
+            part = whole.at(octave, base, self._objective.balance.numpy())
+            current = self._climb(part, current, first, share, seed, steps_per_call)
             detail = current - base
-        return octave_run.finish(current)
+        return whole.finish(current)
 
-    def _state(self, base, octave, octaves, first, share):
-        """What the steps of an octave need to know; `share` of the picture, as an RMS, is to change by the strength."""
+    def _shown(self, mask: np.ndarray | None, regions: Sequence[np.ndarray]) -> tuple[np.ndarray | None, float]:
+        """The mask of what may change, and the share of the picture that is to change by the strength, as an RMS."""
+        if not regions or self.subject.targets or self.subject.guided:
+            return mask, 1.0
+        covered = np.max(regions, axis=0)  # nothing is dreamt of elsewhere
+        return covered if mask is None else mask, float(np.sqrt(np.mean(np.square(covered))))
+
+    def _climb(
+        self, part: PictureDream, current: np.ndarray, first: int, share: float, seed: int, steps_per_call: int | None
+    ) -> np.ndarray:
+        """An octave's picture after its steps, from `first` on; `share` of it is to change by the strength."""
         from stylegen.deepdream.ascent import step_state
+        from stylegen.optimize import NonFiniteLoss, optimize_image
 
         raw = self.step_size is not None
         size, strength = (self.step_size, 0.0) if raw else (0.0, self.strength * share)
-        return step_state(base[None], octave, octaves, first, max(self.steps, 1), size, strength)
+        octaves, steps = len(part.sizes), max(self.steps, 1)
+        try:
+            dreamt = optimize_image(
+                current[None],
+                self._objective,
+                self._update,
+                self.steps,
+                part.report if part.callback else None,
+                first=first,
+                state=step_state(part.base[None], part.octave, octaves, first, steps, size, strength),
+                seed=int(np.random.SeedSequence([seed, part.octave]).generate_state(1)[0] >> 1),
+                steps_per_call=steps_per_call,
+                jit='off',  # the objective compiles its tiles
+            )
+        except NonFiniteLoss as error:
+            error.picture = part.whole(np.asarray(error.image[0]))
+            raise
+        return np.asarray(dreamt[0])
 
     def _set_balance(self, current: np.ndarray, places) -> None:
         """Gives every term the same loudness at the start of an octave, in proportion to where it acts."""
@@ -239,62 +217,18 @@ class Dreamer:
         self._objective.balance.assign(factors.astype(np.float32))
 
 
-@dataclass(frozen=True)
-class _Run:
-    """One picture's dream: makes whole pictures of an octave's, and reports."""
-
-    dreamer: Dreamer
-    image: np.ndarray
-    mask: np.ndarray | None
-    sizes: Sequence[tuple[int, int]]
-    callback: Callable[[DreamStep], None] | None
-    octave: int = 0
-    base: np.ndarray | None = None
-    balance: np.ndarray | None = None
-
-    def of(self, octave: int, base: np.ndarray, balance: np.ndarray) -> _Run:
-        return replace(self, octave=octave, base=base, balance=balance)
-
-    def finish(self, dreamt: np.ndarray) -> np.ndarray:
-        """The colours that were asked for, and the mask."""
-        out = {
-            'free': lambda: dreamt,
-            'luminance': lambda: colors.keep_chroma(dreamt, self.image),
-            'match': lambda: colors.match_colors(dreamt, self.image),
-        }[self.dreamer.color]()
-        if self.mask is not None:
-            share = self.mask[..., None]
-            out = np.where(share > 0, self.image + share * (out - self.image), self.image)
-        return np.clip(out, 0, 1).astype(np.float32)
-
-    def whole(self, octave_image: np.ndarray) -> np.ndarray:
-        """The whole picture as it is when an octave's picture is this one."""
-        detail = images.resize(octave_image - self.base, self.image.shape[:2], self.dreamer.wrap)
-        return self.finish(np.clip(self.image + detail, 0, 1))
-
-    def report(self, step) -> None:
-        """Tells the callback."""
-        pixels, steps = np.asarray(step.image[0]), self.dreamer.steps
-        work = steps * pyramid.total_pixels(self.sizes[: self.octave]) + step.step * pixels[..., 0].size
-        self.callback(
-            DreamStep(
-                self.octave,
-                len(self.sizes),
-                step.step,
-                steps,
-                dict(step.losses),
-                pixels,
-                lambda: self.whole(pixels),
-                work,
-                steps * pyramid.total_pixels(self.sizes),
-                self.balance,
-            )
-        )
-
-
 def checked(image: np.ndarray) -> np.ndarray:
     """The picture as float32; ValueError for what is none."""
     image = np.ascontiguousarray(image, np.float32)
     if image.ndim != 3 or image.shape[2] != 3 or not np.isfinite(image).all():
         raise ValueError(f'expected a finite picture of shape (height, width, 3), got {image.shape}')
     return image
+
+
+def check_mask(what: str, mask: np.ndarray, shape: tuple[int, int]) -> None:
+    """Refuses a mask of another size or with values that are no shares."""
+    if mask.shape != shape:
+        size = ' x '.join(map(str, mask.shape[::-1]))
+        raise UserError(f'the {what} is {size}, the picture {shape[1]} x {shape[0]}')
+    if not (mask.min() >= 0 and mask.max() <= 1):
+        raise ValueError(f'expected a {what} of values from 0 to 1, got {mask.min():g} to {mask.max():g}')

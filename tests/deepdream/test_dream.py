@@ -176,7 +176,12 @@ def test_octaves_never_fall_under_what_the_network_takes(tiny):
         ({'color': 'lumiance'}, "unknown color 'lumiance'; did you mean luminance"),
         ({'octaves': 0}, 'at least one octave'),
         ({'octave_scale': 1.0}, 'octave scale above 1'),
-        ({'steps': -1}, '0 steps or more'),
+        ({'steps': -1}, 'a number of 0 or more as steps, got -1'),
+        ({'jitter': -3}, 'a number of 0 or more as jitter, got -3'),
+        ({'variation': -0.1}, 'a number of 0 or more as variation, got -0.1'),
+        ({'step_size': -0.01}, 'a number of 0 or more as step_size, got -0.01'),
+        ({'step_size': float('nan')}, 'as step_size, got nan'),
+        ({'step_size': None, 'strength': float('nan')}, 'a strength above 0 and up to 1, got nan'),
         ({'mask': np.ones((5, 5), np.float32)}, 'the mask is 5 x 5, the picture 40 x 40'),
         ({'norm': 'l2'}, "unknown norm 'l2'"),
         ({'jit': 'onn'}, "unknown jit 'onn'; did you mean on"),
@@ -194,6 +199,16 @@ def test_pictures_that_are_not_finite_or_not_rgb_are_refused(tiny):
     for wrong in (np.full((40, 40, 3), np.nan), np.zeros((40, 40)), np.zeros((40, 40, 4))):
         with pytest.raises(ValueError, match='expected a finite picture'):
             dreamt(tiny, wrong)
+
+
+@pytest.mark.parametrize('value', [-0.2, 1.5, np.nan])
+def test_a_mask_is_of_shares(value, tiny):
+    mask = np.full((40, 40), 0.5, np.float32)
+    mask[3, 4] = value
+    with pytest.raises(ValueError, match='expected a mask of values from 0 to 1'):
+        dreamt(tiny, photo(40, 40), mask=mask)
+    with pytest.raises(ValueError, match='expected a region of values from 0 to 1'):
+        dreamt(tiny, photo(40, 40), regions=[(mask, {'a': 1.0})])
 
 
 @pytest.mark.filterwarnings('ignore:overflow encountered')
