@@ -24,6 +24,18 @@ def place_weights(features: Features, layer: str, place: int) -> tf.Tensor:
     return tf.matmul(rows, tf.matmul(mask, columns, transpose_b=True))[..., None]
 
 
+def weights_of(features: Features, layer: str, place: int | None) -> tf.Tensor | None:
+    """How much each position of a layer's map counts for a place, (N, h, w, 1), or None: all the same.
+
+    An objective that has them ready puts them among the features, as ('weights', layer), (N, h, w, P); of others the
+    masks are shrunk to the map, see `place_weights`.
+    """
+    if place is None:
+        return None
+    ready = features.get(('weights', layer))
+    return place_weights(features, layer, place) if ready is None else ready[..., place : place + 1]
+
+
 def _shares(length: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
     """How much each of `length` pixels counts in each of `count` equal parts of them, (count, length); rows sum to 1.
 
@@ -112,11 +124,6 @@ def guide_loss(layer: str, guide: tf.Tensor, place: int | None = None) -> Loss:
     return loss
 
 
-def content_loss(layer: str, target: tf.Tensor) -> Loss:
-    """Mean square difference of a layer's activations from `target` (Gatys et al. 2016, eq. 1, but a mean)."""
-    return lambda features: tf.reduce_mean(tf.math.squared_difference(features[layer], target))
-
-
 def gram_matrix(activation: tf.Tensor) -> tf.Tensor:
     """Channel correlations: (N, H, W, C) to (N, C, C), divided by H * W (Gatys et al. 2016, eq. 3, but a mean).
 
@@ -127,24 +134,30 @@ def gram_matrix(activation: tf.Tensor) -> tf.Tensor:
     return tf.matmul(flat, flat, transpose_a=True) / tf.cast(shape[1] * shape[2], activation.dtype)
 
 
-def gram_loss(layer: str, target: tf.Tensor) -> Loss:
-    """Relative square distance of Gram matrices, |G - A|^2 / |A|^2 with A = `target` (after Gatys et al. 2016, eq. 4).
+def total_variation_loss(layer: str = 'input', power: float = 2.0, joint: bool = False) -> Loss:
+    """The mean of the differences between neighbours to a power, in both directions together.
 
-    Dividing by the target's own norm, where the paper divides by 4 C^2 (H W)^2, gives every layer and every network
-    the same scale: 0 at the target, 1 for a picture without any activity.
+    Mahendran and Vedaldi 2015, "Understanding deep image representations by inverting them", section 3, a mean where
+    they take a sum: 2 is smooth to the eye, 1 keeps edges.
+
+    Args:
+        layer: Name of the layer; the image itself is 'input'.
+        power: Of the differences.
+        joint: Both directions enter one length (their form); otherwise each counts alone.
     """
-    norm = tf.reduce_sum(tf.square(target))
-    return lambda features: tf.reduce_sum(tf.math.squared_difference(gram_matrix(features[layer]), target)) / norm
 
-
-def total_variation_loss(layer: str = 'input') -> Loss:
-    """Mean square of the differences between neighbours, both directions (Mahendran and Vedaldi 2015, beta = 2)."""
+    def mean(differences, power):
+        if power == 2:
+            return tf.reduce_mean(tf.square(differences))
+        return tf.reduce_mean(tf.abs(differences) if power == 1 else tf.pow(differences, power))
 
     def loss(features: Features) -> tf.Tensor:
         image = features[layer]
-        down = tf.reduce_mean(tf.square(image[:, 1:] - image[:, :-1]))
-        across = tf.reduce_mean(tf.square(image[:, :, 1:] - image[:, :, :-1]))
-        return down + across
+        down, across = image[:, 1:] - image[:, :-1], image[:, :, 1:] - image[:, :, :-1]
+        if not joint:
+            return mean(down, power) + mean(across, power)
+        squares = tf.square(down[:, :, :-1]) + tf.square(across[:, :-1])
+        return mean(squares + 1e-12, power / 2)
 
     return loss
 

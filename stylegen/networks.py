@@ -142,6 +142,7 @@ def open_network(
     weights: str | Path | None = None,
     precision: str = 'float32',
     tap: str = 'after',
+    pooling: str = 'max',
 ) -> 'tuple[FeatureExtractor, str]':
     """The extractor of a network that is named or 'auto', and one line for the user that says what was taken.
 
@@ -150,7 +151,7 @@ def open_network(
         first_choice: what 'auto' would rather have.
         layers: gives the layers to tap in the network settled on. Those of a network named explicitly are checked
             before anything is downloaded.
-        weights, precision, tap: as for `feature_extractor`.
+        weights, precision, tap, pooling: as for `feature_extractor`.
     """
     name, note = requested, ''
     if requested == AUTO:
@@ -160,7 +161,9 @@ def open_network(
             classifier = True
         name, note = choose_network(requested, first_choice, weights, classifier=classifier)
     network_row(name)  # a name that does not exist is told before its layers are asked for
-    extractor = feature_extractor(name, tuple(layers(name)), weights=weights, precision=precision, tap=tap)
+    extractor = feature_extractor(
+        name, tuple(layers(name)), weights=weights, precision=precision, tap=tap, pooling=pooling
+    )
     return extractor, note or describe(name, extractor.source)
 
 

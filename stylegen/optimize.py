@@ -28,12 +28,13 @@ class Term:
 
 @dataclass(frozen=True)
 class Step:
-    """What a callback is told: steps done of all, the weighted losses before the last of them, the image after it."""
+    """What a callback is told: steps done of all, the weighted losses before the last, image and state after."""
 
     step: int
     steps: int
     losses: Mapping[str, float]
     image: tf.Tensor
+    state: State
 
     @property
     def loss(self) -> float:
@@ -80,16 +81,23 @@ def losses_and_gradient(
     objective: Callable[[tf.Tensor], dict[str, tf.Tensor]], image: tf.Tensor
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
     """What `objective` gives for the image, and the gradient of its sum."""
-    # Losses are means, so that a pixel's share of the gradient is about 1 / pixels: too small for float16. A power
-    # of two lifts it while it passes the network, and changes nothing in float32.
-    pixels = tf.cast(tf.reduce_prod(tf.shape(image)[1:3]), image.dtype)
-    lift = tf.pow(tf.constant(2.0, image.dtype), tf.floor(tf.math.log(pixels) / np.log(2)))
+    lift = lift_for(image)
     with tf.GradientTape() as tape:
         tape.watch(image)
         losses = objective(image)
         total = lift * tf.add_n(list(losses.values()))
     gradient = tape.gradient(total, image, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return losses, gradient / lift
+
+
+def lift_for(image: tf.Tensor) -> tf.Tensor:
+    """A power of two near the number of pixels, to multiply a loss by while its gradient passes the network.
+
+    Losses are means, so that a pixel's share of the gradient is about 1 / pixels: too small for float16. A power of two
+    changes nothing in float32.
+    """
+    pixels = tf.cast(tf.reduce_prod(tf.shape(image)[1:3]), image.dtype)
+    return tf.pow(tf.constant(2.0, image.dtype), tf.floor(tf.math.log(pixels) / np.log(2)))
 
 
 def _all_finite(tensors) -> tf.Tensor:
@@ -143,7 +151,7 @@ def optimize_image(
     objective: Objective,
     update: Update,
     steps: int,
-    callback: Callable[[Step], None] | None = None,
+    callback: Callable[[Step], bool | None] | None = None,
     *,
     first: int = 0,
     state: State | None = None,
@@ -160,7 +168,7 @@ def optimize_image(
         update: The rule that turns a gradient into the next image, from `stylegen.updates`.
         steps: How many in all.
         callback: Called with a `Step` after every compiled call, and so at least once. The image does not depend on
-            how many steps a call holds.
+            how many steps a call holds. Where it answers True, this was the last.
         first: The step to begin with, for a run that goes on.
         state: The update's state before the first step; by default it starts anew.
         seed: For objectives that draw at random; step i draws from (seed, i).
@@ -197,8 +205,9 @@ def optimize_image(
         if not good:
             bad = [name for name, value in losses.items() if not np.isfinite(value)]
             raise NonFiniteLoss(bad[0] if bad else 'the gradient or the step', int(reached), image)
-        if callback:
-            callback(Step(last, steps, {name: float(value) for name, value in losses.items()}, image))
+        told = {name: float(value) for name, value in losses.items()}
+        if callback and callback(Step(last, steps, told, image, state)):
+            break
         if steps_per_call is None and step > first:  # the first call pays for start-up, so it is no measure
             per_step = (time.monotonic() - began) / (last - step)
             count = max(1, min(100, int(SECONDS_PER_CALL / max(per_step, 1e-6))))

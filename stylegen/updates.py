@@ -14,11 +14,15 @@ class Update:
     """`start(image)` gives the state before the first step; `step` the next image and state.
 
     `step(image, gradient, loss, state, evaluate)`: `loss` is the objective at `image`, `evaluate(image)` gives it
-    elsewhere, at the price of a pass through the network.
+    elsewhere, at the price of a pass through the network. `result(image, state)` is what to show for a run that ends
+    here. `carried(state, image, resize)` is the state to begin with at another size, where `image` is the picture at
+    that size and `resize(x)` brings a tensor like a picture to it.
     """
 
     start: Callable[[tf.Tensor], State]
     step: Callable[..., tuple[tf.Tensor, State]]
+    result: Callable[[tf.Tensor, State], tf.Tensor] = lambda image, state: image
+    carried: Callable[..., State] = lambda state, image, resize: None
 
 
 NORMS = {
@@ -50,22 +54,53 @@ def normalized_step(size: float, norm: str = 'mean_abs') -> Update:
     return Update(lambda image: (), step)
 
 
-def adam(learning_rate: float, beta_1: float = 0.9, beta_2: float = 0.99, epsilon: float = 1e-8) -> Update:
-    """Adam (Kingma and Ba 2015, algorithm 1) on the pixels; `learning_rate` is in pixel units [0, 1]."""
-
-    def start(image):
-        return tf.zeros_like(image), tf.zeros_like(image), tf.constant(0.0)
+def gradient_descent(learning_rate: float, decay: float = 1.0) -> Update:
+    """Plain steps against the gradient; the rate, in pixel units [0, 1], is multiplied by `decay` every step."""
 
     def step(image, gradient, loss, state, evaluate):
-        mean, square, count = state
+        return image - learning_rate * tf.pow(decay, state) * gradient, state + 1.0
+
+    return Update(lambda image: tf.constant(0.0), step, carried=lambda state, image, resize: state)
+
+
+def adam(
+    learning_rate: float, beta_1: float = 0.9, beta_2: float = 0.99, epsilon: float = 1e-8, average: float = 0.0
+) -> Update:
+    """Adam (Kingma and Ba 2015, algorithm 1) on the pixels; the moments are carried from size to size.
+
+    Args:
+        learning_rate: In pixel units [0, 1].
+        beta_1, beta_2, epsilon: As in the paper.
+        average: Decay of an exponential average of the images, which is the result then, without bias towards the
+            first (section 7.2); 0: the last image is.
+    """
+
+    def start(image):
+        zeros = tf.zeros_like(image)
+        return zeros, zeros, tf.constant(0.0), zeros, tf.constant(0.0)
+
+    def step(image, gradient, loss, state, evaluate):
+        mean, square, count, averaged, weight = state
         count += 1.0
         mean = beta_1 * mean + (1 - beta_1) * gradient
         square = beta_2 * square + (1 - beta_2) * tf.square(gradient)
         rate = learning_rate / (1 - tf.pow(beta_1, count))
         scale = tf.sqrt(square / (1 - tf.pow(beta_2, count))) + epsilon
-        return image - rate * mean / scale, (mean, square, count)
+        if average:
+            averaged = average * averaged + (1 - average) * image
+            weight = average * weight + (1 - average)
+        return image - rate * mean / scale, (mean, square, count, averaged, weight)
 
-    return Update(start, step)
+    def result(image, state):
+        *_, averaged, weight = state
+        return averaged / weight if average and weight > 0 else image
+
+    def carried(state, image, resize):
+        mean, square, count, _, _ = state
+        zeros = tf.zeros_like(image)
+        return resize(mean), tf.nn.relu(resize(square)), count, zeros, tf.constant(0.0)
+
+    return Update(start, step, result, carried)
 
 
 def lbfgs(history: int = 10, learning_rate: float = 1.0, backtracking: int = 0, tolerance: float = 1e-10) -> Update:
@@ -129,3 +164,23 @@ def lbfgs(history: int = 10, learning_rate: float = 1.0, backtracking: int = 0, 
         return image + size * towards, (steps, changes, inverse, image, gradient, count + 1)
 
     return Update(start, step)
+
+
+def keeping_best(update: Update) -> Update:
+    """The same steps; the result is the image of the lowest loss on the way, among those that the loss was taken of."""
+
+    def start(image):
+        return update.start(image), image, tf.constant(float('inf'))
+
+    def step(image, gradient, loss, state, evaluate):
+        inner, best, lowest = state
+        better = loss < lowest
+        best, lowest = tf.where(better, image, best), tf.where(better, loss, lowest)
+        moved, inner = update.step(image, gradient, loss, inner, evaluate)
+        return moved, (inner, best, lowest)
+
+    def result(image, state):
+        _, best, lowest = state
+        return best if lowest < float('inf') else image
+
+    return Update(start, step, result)

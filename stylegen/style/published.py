@@ -1,0 +1,146 @@
+"""The published programs by name: their settings, and what their formulas are in terms of our relative losses.
+
+With C channels, M positions, the Gram matrix per position G, the style's A, features F and the content's P, a program's
+style term is a number times |G - A|^2, which is |A|^2 times ours, and its content term a number times |F - P|^2, which
+is the spread |P - mean P|^2 times ours. They work on pixels from 0 to 255, we on 0 to 1.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stylegen.losses import total_variation_loss
+
+# Forms of total variation, each a mean over the picture.
+VARIATIONS: Mapping[str, Callable] = {
+    'square': total_variation_loss,
+    'absolute': lambda: total_variation_loss(power=1.0),
+    'power': lambda: total_variation_loss(power=2.5, joint=True),
+}
+
+
+@dataclass(frozen=True)
+class Formula:
+    """What each of our terms is multiplied by.
+
+    Attributes:
+        style: Of (|A|^2, C, M, (height, width) of the picture).
+        content: Of (spread, C, M).
+        variation: Of (height, width) of the picture.
+    """
+
+    style: Callable[[float, int, int, tuple[int, int]], float]
+    content: Callable[[float, int, int], float]
+    variation: Callable[[tuple[int, int]], float] = lambda shape: 0.0
+
+
+@dataclass(frozen=True)
+class Published:
+    """Settings, as arguments of `transfer`, and the formula of the weights."""
+
+    settings: Mapping[str, Any]
+    formula: Formula
+
+
+def _values(shape):
+    return 3 * shape[0] * shape[1]
+
+
+def _convolutions(number, *blocks):
+    return {f'block{block}_conv{number}': 1.0 for block in blocks}
+
+
+_FIVE = _convolutions(1, 1, 2, 3, 4, 5)
+_SINGLE_SIZE = {'coarsest': 10**9, 'margin': 0}
+_GATYS = {
+    'network': 'vgg19',
+    'style_layers': _FIVE,
+    'content_layers': _convolutions(2, 4),
+    'optimizer': 'lbfgs',
+    **_SINGLE_SIZE,
+}
+
+
+def _mean(weight):
+    return lambda spread, channels, positions: weight * spread / (channels * positions)
+
+
+PUBLISHED: Mapping[str, Published] = {
+    # L. Gatys, PytorchNeuralStyleTransfer: the author's own notebook
+    'gatys': Published(
+        {**_GATYS, 'iterations': 500, 'style_scale': 1.0},
+        Formula(lambda a, c, m, _: 1e3 * a / c**4, _mean(1.0)),
+    ),
+    # J. Johnson, neural-style (and neural-style-pt): the TV gradient is that of half the sum of squares
+    'neural-style': Published(
+        {**_GATYS, 'iterations': 1000, 'style_scale': 1.0, 'init': 'noise'},
+        Formula(lambda a, c, m, _: 100 * a / c**4, _mean(5.0), lambda shape: 0.5e-3 * 255**2 * _values(shape)),
+    ),
+    # Johnson et al. 2016, fast-neural-style, whose criterion is optimised here on the picture itself
+    'johnson': Published(
+        {
+            'network': 'vgg16',
+            'style_layers': {'block1_conv2': 1.0, 'block2_conv2': 1.0, 'block3_conv3': 1.0, 'block4_conv3': 1.0},
+            'content_layers': _convolutions(3, 3),
+            'optimizer': 'lbfgs',
+            'iterations': 500,
+            'style_scale': 1.0,
+            **_SINGLE_SIZE,
+        },
+        Formula(lambda a, c, m, _: 5 * a / c**4, _mean(1.0), lambda shape: 0.5e-6 * 255**2 * _values(shape)),
+    ),
+    # K. Crowson, style-transfer-pytorch: Wasserstein-2 on features of torchvision's VGG-19, whose inputs are
+    # 255 * 0.226 times smaller than ours; the sizes and steps are hers
+    'crowsonkb': Published(
+        {
+            'network': 'vgg19',
+            'loss': 'wasserstein',
+            'style_layers': {f'block{n}_conv1': 4.0 ** (5 - n) / 341 for n in range(1, 6)},
+            'content_layers': _convolutions(2, 4),
+            'optimizer': 'adam',
+            'average': 0.99,
+            'iterations': (1000, 500),
+            'coarsest': 128,
+            'style_scale': 1.0,
+        },
+        Formula(lambda a, c, m, _: a / c, _mean(0.015), lambda shape: 2.0 * (255 * 0.226) ** 2),
+    ),
+    # TensorFlow's tutorial
+    'tensorflow': Published(
+        {
+            'network': 'vgg19',
+            'style_layers': _FIVE,
+            'content_layers': _convolutions(2, 5),
+            'optimizer': 'adam',
+            'learning_rate': 0.02,
+            'beta_1': 0.99,
+            'beta_2': 0.999,
+            'epsilon': 0.1,
+            'average': 0.0,
+            'iterations': 1000,
+            'style_scale': 1.0,
+            'variation_form': 'absolute',
+            **_SINGLE_SIZE,
+        },
+        Formula(lambda a, c, m, _: 2e-3 * a / c**2, _mean(1e4), lambda shape: 30.0 * _values(shape)),
+    ),
+    # The Keras example: sums, divided by the picture's size where the others take the layer's
+    'keras': Published(
+        {
+            'network': 'vgg19',
+            'style_layers': _FIVE,
+            'content_layers': _convolutions(2, 5),
+            'optimizer': 'descent',
+            'learning_rate': 100 / 255**2,
+            'iterations': 4000,
+            'style_scale': 1.0,
+            'variation_form': 'power',
+            **_SINGLE_SIZE,
+        },
+        Formula(
+            lambda a, c, m, shape: 2e-7 * a * m**2 / (36 * (shape[0] * shape[1]) ** 2),
+            lambda spread, c, m: 2.5e-8 * spread,
+            lambda shape: 1e-6 * 255**2.5 * _values(shape),
+        ),
+    ),
+}

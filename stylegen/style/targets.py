@@ -1,0 +1,250 @@
+"""What a transfer aims at: statistics of the styles and maps of the content, in variables, and the objective."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from stylegen import receptive, statistics
+from stylegen.backend import tf
+from stylegen.optimize import Term
+from stylegen.statistics import STYLE_LOSSES, SummedLoss
+from stylegen.style.published import PUBLISHED, VARIATIONS
+from stylegen.windows import Scene, Window, WindowedObjective
+
+LEAST_AWAY = 0.02  # a content that is as near as this to the style is taken to be this far from it
+TOP = 6.0  # standard deviations above its mean up to which a channel's histogram goes
+
+
+class Targets:
+    """The objective of a transfer, whose targets are set anew for each size and picture without another trace.
+
+    Args:
+        extractor: Gives the features.
+        style_layers, content_layers: Weights by layer.
+        loss: A key of `STYLE_LOSSES`, or 'gram+histogram'.
+        places: How many places have styles of their own; 0: one style everywhere.
+        variation: A key of `VARIATIONS`, the form of total variation.
+        margin: Pixels mirrored beyond each border.
+    """
+
+    def __init__(
+        self,
+        extractor,
+        style_layers: Mapping[str, float],
+        content_layers: Mapping[str, float],
+        *,
+        loss: str,
+        places: int,
+        variation: str,
+        margin: int,
+    ):
+        self.extractor, self.losses_by_name, self.places = extractor, loss.split('+'), places
+        self.style_layers, self.content_layers = dict(style_layers), dict(content_layers)
+        stride = max(extractor.strides.values())
+        self.halo = -(-receptive.radius(extractor) // stride) * stride
+        self.wanted = {
+            (layer, place): self._variables(extractor.channels[layer])
+            for layer in style_layers
+            for place in range(max(1, places))
+        }
+        terms, self.of_term = [], []  # of_term: (kind, layer, place) of each term
+        for name in self.losses_by_name:
+            for (layer, place), target in self.wanted.items():
+                region = f' place {place}' if places else ''
+                loss_of = STYLE_LOSSES[name](layer, target, place if places else None)
+                label = 'style' if name == self.losses_by_name[0] else name
+                terms.append(Term(f'{label} {layer}{region}', 1.0, loss_of))
+                self.of_term.append(('style', layer, place))
+        for layer in content_layers:
+            terms.append(Term(f'content {layer}', 1.0, statistics.content_loss(layer)))
+            self.of_term.append(('content', layer, None))
+        terms.append(Term('variation', 1.0, VARIATIONS[variation]()))
+        self.of_term.append(('variation', None, None))
+        self.scene = Scene(extractor.channels, tuple(content_layers), len(terms), places)
+        seen = {'strides': extractor.strides, 'halo': self.halo, 'margin': margin}
+        self.objective = WindowedObjective(extractor, tuple(terms), scene=self.scene, **seen)
+        self._cut = self.objective.cutting(True)
+        self._surveys = self._survey_objective(seen)
+        self._traces: dict = {}
+
+    def _traced(self, name: str, function):
+        """A function of a picture of any size, traced when it is first asked for."""
+        if name not in self._traces:
+            picture = tf.TensorSpec([1, None, None, 3])
+            self._traces[name] = tf.function(function, autograph=False).get_concrete_function(picture)
+        return self._traces[name]
+
+    def objective_for(self, core: int) -> WindowedObjective:
+        """The objective, by windows of a core or whole (0)."""
+        return self._cut if core else self.objective
+
+    def _variables(self, depth: int) -> dict[str, tf.Variable]:
+        shapes = {'raw': (1, depth, depth), 'first': (1, depth), 'weight': (1,)}
+        if 'wasserstein' in self.losses_by_name:
+            shapes['root'] = (1, depth, depth)
+        if 'histogram' in self.losses_by_name:
+            shapes |= {'top': (depth,), 'histogram': (depth, statistics.HISTOGRAM_BINS)}
+        return {name: tf.Variable(tf.ones(shape), trainable=False) for name, shape in shapes.items()}
+
+    def _survey_objective(self, seen):
+        """An objective whose totals are the moments, or histograms, of a style's picture."""
+
+        self._tops = {n: tf.Variable(tf.ones([self.extractor.channels[n]]), trainable=False) for n in self.style_layers}
+
+        def moments_of(layer):
+            return SummedLoss(layer, lambda features: statistics.moments(features, layer), None)
+
+        def histogram_of(layer):
+            top = self._tops[layer]
+            return SummedLoss(layer, lambda features: statistics.histogram(features, layer, top), None)
+
+        terms = [Term(f'moments {layer}', 1.0, moments_of(layer)) for layer in self.style_layers]
+        if 'histogram' in self.losses_by_name:
+            terms += [Term(f'histogram {layer}', 1.0, histogram_of(layer)) for layer in self.style_layers]
+        scene = Scene(self.extractor.channels, (), len(terms))
+        return WindowedObjective(self.extractor, tuple(terms), scene=scene, **seen)
+
+    def set_content(self, content: np.ndarray, places: Sequence[np.ndarray], core: int) -> None:
+        """Takes the maps of a content, (H, W, 3), and a mask (H, W) for each place, by windows of `core` or whole."""
+        self.scene.core.assign(core)
+        padded = self.objective.extended(tf.constant(content[None]))
+        for layer, maps in self._maps(padded, core).items():
+            self.scene.content[layer].assign(maps)
+            self.scene.spread[layer].assign(maps[0].var((0, 1), dtype=np.float64).sum() * maps[0, ..., 0].size)
+        self.shapes = self.extractor.compute_output_shape(tuple(padded.shape))
+        margin = self.objective.margin
+        masks = [np.pad(mask, margin, 'reflect') for mask in places]
+        for layer, weights in self.scene.weights.items():
+            stacked = [_shrunk(mask, self.extractor.strides[layer], self.shapes[layer][1:3]) for mask in masks]
+            weights.assign(np.stack(stacked, -1)[None])
+        self.areas = [float(mask.mean()) for mask in places] or [1.0]
+
+    def _maps(self, padded, core) -> dict[str, np.ndarray]:
+        """The maps of the content's layers, put together from windows."""
+        if not self.content_layers:
+            return {}
+        if not core:
+            features = self._traced('features', self.extractor.__call__)(padded)
+            return {layer: features[layer].numpy() for layer in self.content_layers}
+        size = tf.shape(padded)[1:3]
+        shapes = self.extractor.compute_output_shape(tuple(padded.shape))
+        maps = {layer: np.empty(shapes[layer], np.float32) for layer in self.content_layers}
+        for index in range(int(np.prod(-(-size.numpy() // core)))):
+            window = Window.at(tf.constant(index), tf.constant(core), self.halo, size)
+            features = self._traced('features', self.extractor.__call__)(window.cut(padded))
+            for layer, whole in maps.items():
+                stride = self.extractor.strides[layer]
+                part = window.core_of(features[layer], stride, whole=False).numpy()
+                y, x = window.core.numpy() // stride
+                whole[:, y : y + part.shape[1], x : x + part.shape[2]] = part
+        return maps
+
+    def set_styles(self, place: int, styles: Sequence[tuple[np.ndarray, float]], core: int) -> None:
+        """Takes the styles of a place: pictures (h, w, 3) with shares, as if they hung side by side in these."""
+        total = sum(share for _, share in styles)
+        self._surveys.scene.core.assign(core)
+        pictures = [(self._surveys.extended(tf.constant(picture[None])), share / total) for picture, share in styles]
+        sums = self._blended(pictures, core, 'moments')
+        for layer in self.style_layers:
+            found, wanted = sums[layer], self.wanted[layer, place]
+            if 'root' in wanted:
+                found['root'] = statistics.matrix_root(statistics.covariance(found))
+            if 'top' in wanted:
+                spread = tf.linalg.diag_part(statistics.covariance(found))[0]
+                found['top'] = statistics.mean(found)[0] + TOP * tf.sqrt(tf.nn.relu(spread))
+                self._tops[layer].assign(found['top'])
+            for name, value in found.items():
+                wanted[name].assign(value)
+        if 'histogram' in self.losses_by_name:
+            for layer, found in self._blended(pictures, core, 'histogram').items():
+                self.wanted[layer, place]['histogram'].assign(found)
+
+    def _blended(self, pictures, core: int, what: str) -> dict[str, Any]:
+        """The sums of several pictures by layer, each for one place, weighted by their shares."""
+        blended: dict[str, Any] = {}
+        for picture, share in pictures:
+            cut = bool(core) and max(picture.shape[1:3]) > core + 2 * self.halo
+            totals = self._traced(f'survey {cut}', self._surveys.cutting(cut).totals)(picture)
+            places = {layer: totals[f'moments {layer}']['weight'] for layer in self.style_layers}
+            for layer in self.style_layers:
+                weight = share / places[layer][0]
+                one = tf.nest.map_structure(lambda x, weight=weight: x * weight, totals[f'{what} {layer}'])
+                blended[layer] = tf.nest.map_structure(tf.add, blended[layer], one) if layer in blended else one
+        return blended
+
+    def relative(self, image: np.ndarray, core: int) -> dict[str, float]:
+        """Every term of a picture without its factor: 0 where the target is met."""
+        self.scene.factors.assign(tf.ones_like(self.scene.factors))
+        losses = self._traced(f'losses {bool(core)}', self.objective_for(core).__call__)(tf.constant(image[None]))
+        return {name: float(value) for name, value in losses.items()}
+
+    def set_strength(
+        self, content: np.ndarray, core: int, strength: float, content_scale: float, variation: float
+    ) -> np.ndarray:
+        """Balances style and content by `strength`, 0 to 1, so that it looks the same at every size and picture.
+
+        The style's loss counts in units of the content picture's own: 1 is where the transfer begins from. The
+        content's is relative already. Returns the factors of the terms.
+        """
+        raw = list(self.relative(content, core).values())
+        numbered = list(enumerate(self.of_term))
+        weights = [
+            self.style_layers[layer] * self.areas[place] if kind == 'style' else 0.0
+            for _, (kind, layer, place) in numbered
+        ]
+        away = max(LEAST_AWAY, np.dot(weights, raw) / max(sum(weights), 1e-9))
+        content_total = sum(self.content_layers.values()) or 1.0
+        factors = np.zeros(len(raw), np.float32)
+        for number, (kind, layer, _) in numbered:
+            if kind == 'style':
+                factors[number] = strength * weights[number] / (sum(weights) or 1.0) / away
+            elif kind == 'content':
+                factors[number] = (1 - strength) * content_scale * self.content_layers[layer] / content_total
+            else:
+                factors[number] = variation
+        return self._set(factors)
+
+    def set_weights(self, content_weight: float, style_weight: float, variation: float) -> np.ndarray:
+        """Weighs the relative losses as they are. Returns the factors of the terms."""
+        shares = {'style': sum(self.style_layers.values()), 'content': sum(self.content_layers.values())}
+        factors = [
+            style_weight * self.style_layers[layer] * self.areas[place] / shares[kind]
+            if kind == 'style'
+            else content_weight * self.content_layers[layer] / shares[kind]
+            if kind == 'content'
+            else variation
+            for kind, layer, place in self.of_term
+        ]
+        return self._set(np.asarray(factors, np.float32))
+
+    def set_published(self, name: str, shape: tuple[int, int]) -> np.ndarray:
+        """Weighs the losses so that they are those of a published program, for a picture of (height, width)."""
+        formula = PUBLISHED[name].formula
+        factors = []
+        for kind, layer, place in self.of_term:
+            if kind == 'variation':
+                factors.append(formula.variation(shape))
+                continue
+            _, height, width, channels = self.shapes[layer]
+            if kind == 'style':
+                target = float(tf.reduce_sum(tf.square(statistics.gram(self.wanted[layer, place]))))
+                factors.append(formula.style(target, channels, height * width, shape) * self.style_layers[layer])
+            else:
+                spread = float(self.scene.spread[layer])
+                factors.append(formula.content(spread, channels, height * width) * self.content_layers[layer])
+        return self._set(np.asarray(factors, np.float32))
+
+    def _set(self, factors: np.ndarray) -> np.ndarray:
+        self.scene.factors.assign(factors)
+        return factors
+
+
+def _shrunk(mask: np.ndarray, stride: int, shape: Sequence[int]) -> np.ndarray:
+    """A mask at the positions of a map: the mean over each position's own block of pixels."""
+    rows, columns = shape
+    mask = np.pad(mask, [(0, max(0, n * stride - side)) for n, side in zip(shape, mask.shape, strict=True)], 'edge')
+    blocks = mask[: rows * stride, : columns * stride].reshape(rows, stride, columns, stride)
+    return blocks.mean((1, 3), dtype=np.float32)

@@ -1,0 +1,207 @@
+"""Neural style transfer by optimisation: a picture that keeps one picture's content and takes others' style.
+
+Gatys, Ecker, Bethge (2016), "Image style transfer using convolutional neural networks". TensorFlow is imported when a
+transfer begins, so that `--help` need not wait for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from stylegen import networks
+from stylegen.errors import UserError, unknown
+from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS
+from stylegen.style.published import PUBLISHED
+from stylegen.style.stylizer import Start, Styles, StyleStep, Stylizer
+
+FIRST_CHOICE = 'vgg19'  # of the networks, where its weights can be had
+OF_A_PICTURE = ('content', 'style', 'mask', 'seed', 'start', 'callback')  # arguments of `transfer`
+
+
+def open_stylizer(**settings) -> tuple[Stylizer, str]:
+    """A stylizer for many pictures, compiled once, and one line that says which network it looks through.
+
+    Args:
+        settings: The arguments of `transfer` with their defaults, but those that belong to one picture (content, style,
+            mask, seed, start, callback). Of `regions` only the number is given here, and of `init` a name; masks,
+            styles and a picture to begin with go with each picture.
+
+    Raises:
+        UserError: A setting that cannot be, with what can.
+        TypeError: An argument that there is not.
+    """
+    if spare := set(settings) - set(_defaults()):
+        raise TypeError(f'open_stylizer() has no argument {", ".join(sorted(spare))}')
+    settings = published_settings(_defaults() | settings)
+    network, weights, precision, pooling = (settings.pop(n) for n in ('network', 'weights', 'precision', 'pooling'))
+    chosen = {name: settings.pop(name) for name in ('style_layers', 'content_layers')}
+    if isinstance(network, str):
+        extractor, note = networks.open_network(
+            network,
+            FIRST_CHOICE,
+            lambda name: list(dict.fromkeys(layer for part in _layers(name, **chosen) for layer in part)),
+            weights=weights,
+            precision=precision,
+            pooling=pooling,
+        )
+    else:
+        extractor, note = network, network.network
+    style_layers, content_layers = _layers(extractor.network, **chosen)
+    if missing := [name for name in (*style_layers, *content_layers) if name not in extractor.taps]:
+        raise unknown('layer of the extractor', missing[0], extractor.taps)
+    scale = settings.pop('content_scale')
+    if scale is None:
+        scale = CONTENT_SCALE.get(extractor.network, CONTENT_SCALE['mini'])
+    settings |= {'style_layers': style_layers, 'content_layers': content_layers, 'content_scale': scale}
+    return Stylizer(extractor, **settings), note
+
+
+def published_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with those of the program named in 'like' in the place of what is as by default.
+
+    Raises:
+        UserError: There is no such program.
+    """
+    like = settings['like']
+    if like is None:
+        return dict(settings)
+    if like not in PUBLISHED:
+        raise unknown('like', like, PUBLISHED)
+    defaults = _defaults()
+    theirs = {name: value for name, value in PUBLISHED[like].settings.items() if settings[name] == defaults[name]}
+    return dict(settings) | theirs
+
+
+def _layers(network: str, style_layers, content_layers) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    """The layers of style and of content, weighted, of a network."""
+    for chosen, table in ((style_layers, STYLE_LAYERS), (content_layers, CONTENT_LAYERS)):
+        if chosen is None and network not in table:
+            raise UserError(
+                f'there are no layers chosen for {network}: name them with --style_layers and --content_layers, or '
+                f'take one of {", ".join(table)}'
+            )
+    return (
+        STYLE_LAYERS[network] if style_layers is None else style_layers,
+        CONTENT_LAYERS[network] if content_layers is None else content_layers,
+    )
+
+
+@functools.cache
+def _defaults() -> dict[str, Any]:
+    """The arguments of `transfer` that do not belong to one picture, and their defaults."""
+    parameters = inspect.signature(transfer).parameters.values()
+    return {p.name: p.default for p in parameters if p.name not in OF_A_PICTURE} | {'regions': 0}
+
+
+def transfer(
+    content: np.ndarray,
+    style: np.ndarray | Styles,
+    *,
+    network='auto',
+    weights: str | None = None,
+    style_layers: Mapping[str, float] | None = None,
+    content_layers: Mapping[str, float] | None = None,
+    pooling: str = 'max',
+    like: str | None = None,
+    loss: str = 'wasserstein',
+    strength: float = 0.5,
+    content_weight: float | None = None,
+    style_weight: float | None = None,
+    content_scale: float | None = None,
+    variation: float = 10.0,
+    variation_form: str = 'square',
+    optimizer: str = 'adam',
+    learning_rate: float = 0.02,
+    beta_1: float = 0.9,
+    beta_2: float = 0.99,
+    epsilon: float = 1e-8,
+    average: float = 0.97,
+    iterations: int | Sequence[int] = (150, 120, 100, 80, 60),
+    patience: int | None = None,
+    scale: float = 2**0.5,
+    coarsest: int = 96,
+    init: str | np.ndarray = 'content',
+    style_scale: float = 1.3,
+    style_size: int | None = None,
+    color: str = 'style',
+    color_time: str = 'after',
+    color_map: str = 'symmetric',
+    regions: Sequence[tuple[np.ndarray, Styles]] = (),
+    mask: np.ndarray | None = None,
+    margin: int = 4,
+    seed: int = 0,
+    max_memory: str | float = '4GB',
+    jit: str = 'auto',
+    precision: str = 'float32',
+    start: Start | None = None,
+    callback: Callable[[StyleStep], None] | None = None,
+) -> np.ndarray:
+    """Paints the content of one picture in the style of others.
+
+    Args:
+        content: float32 (H, W, 3) in [0, 1].
+        style: float32 (h, w, 3) in [0, 1] of any size and shape, or several as [(picture, share), ...]: their
+            statistics are mixed in these shares, as if they hung side by side.
+        network: 'auto', a name of `stylegen.networks.NETWORKS`, a .keras file, or a `FeatureExtractor`, which is then
+            taken as it is.
+        weights: File of weights for the network; otherwise they are looked for, see `stylegen.pretrained`.
+        style_layers, content_layers: Weights by layer. None: the network's own choice.
+        pooling: 'max', 'average' or 'l2', of the network.
+        like: The settings and the formula of a published program, a key of `stylegen.style.published.PUBLISHED`; what
+            is not as by default wins over them.
+        loss: Distance of the styles, see `stylegen.statistics`: 'wasserstein', 'gram', 'covariance' or
+            'gram+histogram'.
+        strength: 0 to 1, the balance of content and style: it looks the same for all pictures, sizes and networks,
+            because both are relative, the style's to how far the content is from it.
+        content_weight, style_weight: Weights of the relative losses instead; one left out is 1.
+        content_scale: How much of the content's loss weighs as much as all of the style's at a strength of 0.5. None:
+            the network's own.
+        variation: Weight of total variation, which smooths.
+        variation_form: 'square', 'absolute' or 'power', see `stylegen.style.published.VARIATIONS`.
+        optimizer: 'adam', 'lbfgs' or 'descent'.
+        learning_rate: Of Adam or plain descent, in pixel units [0, 1].
+        beta_1, beta_2, epsilon: Of Adam.
+        average: Decay of the average of Adam's iterates, which is the result; 0: the last one is.
+        iterations: Steps at each size from the smallest: a number for all, or a list whose last goes on.
+        patience: Go on to the next size when the loss has not fallen by 1 % for so many steps.
+        scale: Ratio of one size to the next.
+        coarsest: Least longest side of the smallest size, in pixels.
+        init: What to begin with: 'content', 'noise', 'style' (noise in the style's colours), or a picture.
+        style_scale: Longest side of the style beside the content's: above 1 its strokes come out smaller. A style is
+            never enlarged.
+        style_size: Longest side of the style at the last size, instead of the content's.
+        color: Whose colours: 'style'; 'luminance', every pixel keeps the content's chroma; 'linear' or 'histogram', the
+            content's as a whole.
+        color_time: Whether the content's colours are given 'before', to the style, or 'after', to the result.
+        color_map: Which linear map: 'symmetric', 'cholesky' or 'pca' (Gatys et al. 2017, section 5).
+        regions: Masks, float32 (H, W) in [0, 1], each with styles of its own, or none: [(mask, [(picture, share)])].
+            `style` is for the rest.
+        mask: float32 (H, W) in [0, 1]: how much of the result shows; where it is 0 the content stays, bit for bit.
+        margin: Pixels mirrored beyond each border before the network looks.
+        seed: Of noise. The same seed gives the same picture on the same machine.
+        max_memory: Bytes, or a text such as '4GB', to stay within: a larger picture is worked on window by window, with
+            the same losses and gradients.
+        jit: 'auto', 'on' or 'off': XLA.
+        precision: 'float32', 'mixed_bfloat16' or 'mixed_float16', of the network alone.
+        start: Where an interrupted run goes on; it then ends as if it had not been interrupted.
+        callback: Called with a `StyleStep` about twice a second.
+
+    Returns:
+        float32 (H, W, 3) in [0, 1].
+
+    Raises:
+        UserError: A setting that cannot be, with what can.
+        stylegen.optimize.NonFiniteLoss: A loss overflowed; its `picture` is the last good one.
+    """
+    given = dict(locals())
+    styles = [(style, 1.0)] if isinstance(style, np.ndarray) else style
+    begin = None if isinstance(init, str) else init
+    own = {'init': 'content'} if begin is not None else {}
+    stylizer, _ = open_stylizer(**{name: given[name] for name in _defaults()} | own | {'regions': len(regions)})
+    of_it = {'regions': regions, 'mask': mask, 'init': begin, 'seed': seed, 'start': start, 'callback': callback}
+    return stylizer(content, styles, **of_it)

@@ -1,0 +1,233 @@
+"""Losses and gradient of a picture of any size: at once, or window by window, which gives the same numbers.
+
+Statistics are summed over the windows first; then each window, seen again, passes back what its own share of the sums
+changes. A window is a core, which the sums count, and a halo around it, as wide as the network looks: every position
+in the core has the features that it has in the whole picture. Since the halo's part of each window's gradient is *added* to
+its neighbours' (and not thrown away), it need reach only as far as half the receptive field.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from stylegen.backend import tf
+from stylegen.optimize import Objective, lift_for
+from stylegen.statistics import SummedLoss
+
+
+class Scene:
+    """What a picture is compared with, in variables: one trace serves all sizes.
+
+    Attributes:
+        content: {layer: (1, h, w, C)}, the maps of the content.
+        spread: {layer: ()}, their sum of squares about the mean of each channel.
+        weights: {layer: (1, h, w, P)}, how much each position counts for each place; empty without places.
+        factors: What each term of the objective is multiplied by, (terms,).
+        core: Side of a window without its halo, in pixels, a multiple of every stride.
+        gradient: Where the windows' gradients are added up.
+    """
+
+    def __init__(self, channels: Mapping[str, int], content: tuple[str, ...], terms: int, places: int = 0):
+        def open_map(depth):
+            return tf.Variable(tf.zeros([1, 1, 1, depth]), shape=[1, None, None, depth], trainable=False)
+
+        self.content = {layer: open_map(channels[layer]) for layer in content}
+        self.spread = {layer: tf.Variable(1.0, trainable=False) for layer in content}
+        self.weights = {layer: open_map(places) for layer in channels} if places else {}
+        self.factors = tf.Variable(tf.ones([terms]), trainable=False)
+        self.core = tf.Variable(0, trainable=False)
+        self.gradient = open_map(3)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where a window lies. All are pairs, down and across: its core begins and ends, itself begins and ends, the size
+    of the whole picture; int32 (2,)."""
+
+    core: tf.Tensor
+    core_end: tf.Tensor
+    begin: tf.Tensor
+    end: tf.Tensor
+    size: tf.Tensor
+
+    @classmethod
+    def at(cls, index: tf.Tensor, core: tf.Tensor, halo: int, size: tf.Tensor) -> 'Window':
+        """The window of a number, counted row by row."""
+        across = -(-size[1] // core)
+        begin = tf.stack([index // across, index % across]) * core
+        end = tf.minimum(begin + core, size)
+        return cls(begin, end, tf.maximum(begin - halo, 0), tf.minimum(end + halo, size), size)
+
+    def cut(self, image: tf.Tensor) -> tf.Tensor:
+        """The window of a picture."""
+        return image[:, self.begin[0] : self.end[0], self.begin[1] : self.end[1]]
+
+    def core_of(self, features: tf.Tensor, stride: int, whole: bool) -> tf.Tensor:
+        """The core's part of a map, of this window or of the whole picture; what is left over goes to the last core."""
+        first = self.core // stride if whole else (self.core - self.begin) // stride
+        rest = tf.shape(features)[1:3] - first
+        count = tf.where(self.core_end == self.size, rest, (self.core_end - self.core) // stride)
+        last = first + count
+        return features[:, first[0] : last[0], first[1] : last[1]]
+
+
+@dataclass(frozen=True, eq=False)
+class WindowedObjective(Objective):
+    """Terms on the features of a picture that may be cut into windows.
+
+    A term whose loss is no `SummedLoss` on a layer of the network is taken for one on the pixels alone.
+
+    Args:
+        strides: {layer: pixels to a position} of the extractor, each a divisor of the largest.
+        scene: What the picture is compared with. Terms count as much as their weight times their factor in it.
+        halo: Pixels around a window's core, a multiple of the largest stride, see `receptive.radius`.
+        margin: Pixels mirrored beyond each border before the network looks, fewer than the picture has.
+        cut: Go by windows.
+    """
+
+    strides: Mapping[str, int] = field(default_factory=dict)
+    scene: Scene | None = None
+    halo: int = 0
+    margin: int = 0
+    cut: bool = False
+
+    def cutting(self, cut: bool) -> 'WindowedObjective':
+        """The same objective, by windows or not."""
+        return self if cut == self.cut else replace(self, cut=cut)
+
+    @cached_property
+    def _deep(self):
+        """The terms on the network's features, with their numbers."""
+        numbered = [(i, term) for i, term in enumerate(self.terms) if term.weight]
+        return [(i, t) for i, t in numbered if isinstance(t.loss, SummedLoss) and t.loss.layer in self.strides]
+
+    def extended(self, image: tf.Tensor) -> tf.Tensor:
+        """The picture with its margin."""
+        if not self.margin:
+            return image
+        edges = [[0, 0], [self.margin] * 2, [self.margin] * 2, [0, 0]]
+        return tf.ensure_shape(tf.pad(image, edges, 'REFLECT'), [*image.shape[:1], None, None, image.shape[3]])
+
+    def __call__(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The weighted loss of every term, by name."""
+        padded = self.extended(image)
+        if self.cut:
+            totals = self.totals(padded)
+            losses = {t.name: t.loss.value(totals[t.name]) for _, t in self._deep if not t.loss.survey}
+            if len(losses) < len(self._deep):
+                losses |= self._passed_back(padded, totals)[0]
+        else:
+            features = self._seen(padded)
+            losses = {t.name: t.loss(features) for _, t in self._deep}
+        return {t.name: self._factor(i) * losses[t.name] for i, t in self._deep} | self._of_pixels(image)
+
+    def value_and_gradient(self, image: tf.Tensor, key: tf.Tensor | None = None) -> tuple[dict, tf.Tensor]:
+        """Weighted losses and the gradient of their sum, shaped as `image`."""
+        if not self.cut:
+            return super().value_and_gradient(image, key)
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            padded = self.extended(image)
+            on_pixels = self._of_pixels(image)
+            plain = tf.add_n([tf.constant(0.0), *on_pixels.values()])
+            totals = self.totals(tf.stop_gradient(padded))
+            losses, gradient = self._passed_back(tf.stop_gradient(padded), totals)
+            whole = plain + tf.reduce_sum(padded * gradient)  # whose gradient at `padded` is the windows'
+        losses = {t.name: self._factor(i) * losses[t.name] for i, t in self._deep}
+        return losses | on_pixels, tape.gradient(whole, image)
+
+    def _factor(self, number: int) -> tf.Tensor:
+        return self.terms[number].weight * self.scene.factors[number]
+
+    def _of_pixels(self, image):
+        deep = dict(self._deep)
+        shallow = [(i, t) for i, t in enumerate(self.terms) if t.weight and i not in deep]
+        return {t.name: self._factor(i) * t.loss({'input': image}) for i, t in shallow}
+
+    def _seen(self, pixels, window: Window | None = None):
+        """The features of a picture, or of the core of a window, and what they are compared with."""
+
+        def part(layer, features, whole=False):
+            features = tf.convert_to_tensor(features)
+            return window.core_of(features, self.strides[layer], whole) if window else features
+
+        features = self.extractor(pixels)
+        seen = {layer: part(layer, features[layer]) for layer in self.strides}
+        seen |= {('content', layer): part(layer, content, True) for layer, content in self.scene.content.items()}
+        seen |= {('spread', layer): tf.convert_to_tensor(spread) for layer, spread in self.scene.spread.items()}
+        return seen | {('weights', layer): part(layer, maps, True) for layer, maps in self.scene.weights.items()}
+
+    def _windows(self, padded):
+        size = tf.shape(padded)[1:3]
+        return tf.reduce_prod(-(-size // self.scene.core)), lambda i: Window.at(i, self.scene.core, self.halo, size)
+
+    def totals(self, padded):
+        """By term, the sums over the whole picture: what the loss is a function of, or the survey it needs first."""
+        if not self.cut:
+            features = self._seen(padded)
+            return {t.name: (t.loss.survey or t.loss.sums)(features) for _, t in self._deep}
+        count, window_at = self._windows(padded)
+
+        def gather(index, picture):
+            window = window_at(index)
+            features = self._seen(window.cut(picture), window)
+            return {t.name: (t.loss.survey or t.loss.sums)(features) for _, t in self._deep}
+
+        traced = tf.function(gather, autograph=False).get_concrete_function(tf.constant(0), padded)
+        nothing = tf.nest.map_structure(lambda x: tf.zeros(x.shape, x.dtype), traced.structured_outputs)
+
+        def step(index, totals):
+            return index + 1, tf.nest.map_structure(tf.add, totals, traced(index, padded))
+
+        _, totals = tf.while_loop(
+            lambda index, _: index < count, step, (tf.constant(0), nothing), parallel_iterations=1
+        )
+        return totals
+
+    def _passed_back(self, padded, totals):
+        """By term the loss without its weight, and the gradient of their weighted sum with respect to the picture."""
+        count, window_at = self._windows(padded)
+        losses, coefficients, summed = {}, {}, {}
+        for i, term in self._deep:
+            if term.loss.survey:
+                summed[i] = term
+                continue
+            with tf.GradientTape() as tape:
+                tape.watch(totals[term.name])
+                losses[term.name] = term.loss.value(totals[term.name])
+            zero = tf.UnconnectedGradients.ZERO
+            coefficients[i] = tape.gradient(losses[term.name], totals[term.name], unconnected_gradients=zero)
+        lift = lift_for(padded)
+
+        def share(features):
+            """What a window's sums add to the weighted losses, and, of those that a survey came first for, to each."""
+            total, surveyed = tf.constant(0.0), {}
+            for i, term in self._deep:
+                if i in summed:
+                    surveyed[term.name] = term.loss.value(term.loss.sums(features, totals[term.name]))
+                    total += self._factor(i) * surveyed[term.name]
+                else:
+                    sums = term.loss.sums(features)
+                    products = tf.nest.map_structure(lambda c, s: tf.reduce_sum(c * s), coefficients[i], sums)
+                    total += self._factor(i) * tf.add_n(tf.nest.flatten(products))
+            return lift * total, surveyed
+
+        def step(index, surveyed):
+            window = window_at(index)
+            pixels = window.cut(padded)
+            with tf.GradientTape() as tape:
+                tape.watch(pixels)
+                total, new = share(self._seen(pixels, window))
+            place = slice(None), slice(window.begin[0], window.end[0]), slice(window.begin[1], window.end[1])
+            added = self.scene.gradient[place] + tape.gradient(total, pixels) / lift
+            self.scene.gradient[place].assign(added)
+            return index + 1, tf.nest.map_structure(tf.add, surveyed, new)
+
+        self.scene.gradient.assign(tf.zeros_like(padded))
+        nothing = {term.name: tf.constant(0.0) for term in summed.values()}
+        last, surveyed = tf.while_loop(
+            lambda index, _: index < count, step, (tf.constant(0), nothing), parallel_iterations=1
+        )
+        with tf.control_dependencies([last]):
+            gradient = tf.ensure_shape(self.scene.gradient.read_value(), padded.shape)
+        return losses | surveyed, gradient
