@@ -1,11 +1,10 @@
-"""What the command lines share: flags in groups, progress, output names, and errors of one line.
+"""What the command lines share: flags in groups, output names, results that are not lost, and errors of one line.
 
 A program says which flags it has (`Flags`), and `run` parses them, runs it and turns what goes wrong into an exit code:
 0 done, 2 the user's mistake, 1 ours, 130 Ctrl-C.
 """
 
 import contextlib
-import inspect
 import math
 import os
 import re
@@ -23,6 +22,7 @@ from absl import flags
 
 from stylegen.errors import UserError, unknown
 from stylegen.networks import PRECISIONS
+from stylegen.signatures import defaults_of
 
 JIT = ('auto', 'on', 'off')
 
@@ -40,8 +40,7 @@ class Flags:
         self.summary = summary
         self.values = flags.FlagValues()
         self.groups: dict[str, list[str]] = {}
-        signatures = [inspect.signature(work).parameters for work in reversed(works)]
-        self._defaults = {name: p.default for parameters in signatures for name, p in parameters.items()}
+        self._defaults = {name: value for work in reversed(works) for name, value in defaults_of(work).items()}
 
     def group(self, title: str) -> None:
         """The flags that follow belong to this group."""
@@ -184,11 +183,6 @@ def _complain(program: str, text: str, debug: bool) -> None:
     print(f'{program}: {text}', file=sys.stderr)
 
 
-def warn(text: str) -> None:
-    """A line on stderr, also where --quiet was given."""
-    print(text, file=sys.stderr)
-
-
 def free_name(name: str) -> Path:
     """`name` in the current folder, or name-2, name-3 ... where that exists: a default never overwrites anything."""
     path, count = Path(name), 1
@@ -213,6 +207,32 @@ def save_somewhere(save: Callable[[Path], Path], output: Path) -> Path:
         except (OSError, UserError):
             raise error from None
         raise OSError(f'{_describe(error)}; the result is kept in {refuge}') from None
+
+
+@contextlib.contextmanager
+def rescued(save: Callable[[Any], Path], latest: Callable[[], Any], say: Callable[[str], None]):
+    """Saves the picture so far where the block that makes it is stopped or fails; the fault goes on.
+
+    Args:
+        save: Takes a picture, or what there is instead, and gives its path.
+        latest: Gives the picture so far, or None before there is one.
+        say: Is told where it was saved.
+
+    Raises:
+        ArithmeticError: For a `stylegen.optimize.NonFiniteLoss`, with the path of its last good `picture`.
+    """
+    from stylegen.optimize import NonFiniteLoss
+
+    try:
+        yield
+    except NonFiniteLoss as error:
+        path = save(error.picture)
+        raise ArithmeticError(f'{error}; the last good picture is in {path}; try --precision=float32') from None
+    except BaseException:
+        picture = latest()
+        if picture is not None:
+            say(f'stopped; the picture so far is in {save(picture)}')
+        raise
 
 
 def parse_weights(text: str, flag: str = 'layers') -> dict[str, float]:
@@ -257,30 +277,3 @@ def uninterrupted():
         signal.signal(signal.SIGINT, previous)
     if held:
         raise KeyboardInterrupt
-
-
-class Progress:
-    """A bar on stderr with the loss and the time left; `total` and `initial` are in the unit that `to` is told."""
-
-    def __init__(self, total: float, quiet: bool = False, initial: float = 0.0):
-        from tqdm import tqdm
-
-        layout = '{desc} {percentage:3.0f}% |{bar:24}| {elapsed} + {remaining} left{postfix}'
-        self._bar = tqdm(
-            total=total, initial=initial, disable=quiet, bar_format=layout, file=sys.stderr, mininterval=0.2
-        )
-
-    def to(self, done: float, where: str, **values: float) -> None:
-        """Work done so far, where that is, and numbers to show."""
-        self._bar.set_description_str(where, refresh=False)
-        shown = ', '.join(f'{name} {value:.4g}' for name, value in values.items())
-        self._bar.set_postfix_str(shown, refresh=False)
-        self._bar.update(done - self._bar.n)
-
-    def say(self, text: str) -> None:
-        """A line on stderr, above the bar."""
-        self._bar.write(text, file=sys.stderr)
-
-    def close(self) -> None:
-        """Leaves the bar where it is and goes to the next line."""
-        self._bar.close()

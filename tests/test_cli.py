@@ -123,6 +123,34 @@ def test_a_result_that_cannot_be_saved_is_kept_elsewhere(tmp_path, monkeypatch):
     assert (tmp_path / 'out.png').read_text() == 'result'
 
 
+@pytest.mark.parametrize('fault', [KeyboardInterrupt(), MemoryError(), UserError('no')])
+def test_what_is_there_is_saved_whatever_happens_and_the_fault_goes_on(fault):
+    saved, said = [], []
+
+    def save(picture):
+        saved.append(picture)
+        return 'out.png'
+
+    for latest in (None, 'half'):
+        with pytest.raises(type(fault)), cli.rescued(save, lambda latest=latest: latest, said.append):
+            raise fault
+    assert saved == ['half'] and said == ['stopped; the picture so far is in out.png']
+    with cli.rescued(save, lambda: 'half', said.append):
+        pass
+    assert len(saved) == 1
+
+
+def test_an_overflow_saves_its_last_good_picture():
+    from stylegen.optimize import NonFiniteLoss
+
+    error = NonFiniteLoss('term', 3, None)
+    error.picture = 'good'
+    saved, message = [], r'term is not finite at step 3; the last good picture is in None; try'
+    with pytest.raises(ArithmeticError, match=message), cli.rescued(saved.append, lambda: 'bad', print):
+        raise error
+    assert saved == ['good']
+
+
 def test_layers_are_read_with_their_weights():
     assert cli.parse_weights('a:1, b:-0.5,c') == {'a': 1.0, 'b': -0.5, 'c': 1.0}
 
@@ -131,16 +159,6 @@ def test_layers_are_read_with_their_weights():
 def test_other_layers_are_refused(text):
     with pytest.raises(UserError, match='--layers'):
         cli.parse_weights(text)
-
-
-def test_progress_shows_the_loss_and_the_time_left(capsys):
-    bar = cli.Progress(2.0)
-    bar.to(1.0, 'octave 1/2', loss=-1.23456)
-    bar.close()
-    err = capsys.readouterr().err
-    assert 'octave 1/2' in err and 'loss -1.235' in err and '50%' in err and 'left' in err
-    cli.Progress(1.0, quiet=True).close()
-    assert capsys.readouterr().err == ''
 
 
 def test_weights_are_written_to_the_last_bit():

@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from stylegen import cli, images, inputs, listings
+from stylegen import cli, images, listings
+from stylegen.console import Console
 from stylegen.deepdream.dream import FIRST_CHOICE, dream
 from stylegen.deepdream.dreamer import BALANCES, COLORS, MEASURES, NORMS, SMOOTHINGS
 from stylegen.deepdream.explore import explore
@@ -12,7 +13,7 @@ from stylegen.deepdream.film import dream_film, is_clip
 from stylegen.deepdream.folder import dream_folder
 from stylegen.deepdream.job import Job, Session
 from stylegen.deepdream.noise import NOISE, dream_from_noise, noise_picture
-from stylegen.deepdream.options import DEFAULT_PICTURE, DEFAULT_SIZE, recorded, refuse_idle, settings_of
+from stylegen.deepdream.options import DEFAULT_SIZE, read_input, recorded, refuse_idle, settings_of
 from stylegen.deepdream.presets import PRESETS
 from stylegen.deepdream.visualize import PARAMETERIZATIONS, visualize
 
@@ -79,7 +80,7 @@ def define_flags() -> cli.Flags:
 
 def work(flags) -> None:
     """Does what the flags say."""
-    say = (lambda *_: None) if flags.quiet else print
+    console = Console(flags.quiet)
     again, record = recorded(flags.replay) if flags.replay else (None, None)
     film = flags.zoom is not None or is_clip(flags.input)
     settings = settings_of(flags, again, FILM_MANNER if film else {})
@@ -88,25 +89,24 @@ def work(flags) -> None:
     mode = mode_of(settings)
     refuse_idle(flags, mode)
     if mode == 'explore':
-        return explore(settings, record, flags, say)
+        return explore(settings, record, flags, console)
     if mode in ('zoom', 'clip'):
-        return dream_film(settings, record, flags, say)
+        return dream_film(settings, record, flags, console)
     if mode == 'folder':
-        return dream_folder(settings, record, flags, say)
+        return dream_folder(settings, record, flags, console)
     images.check_writable(flags.output or DEFAULT_OUTPUT)
     output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT)
     if mode == 'noise':
-        return dream_from_noise(settings, record, flags, output, say)
+        return dream_from_noise(settings, record, flags, output, console)
     if settings['input'] == NOISE:
         picture = noise_picture(settings['size'] or TILE_SIZE, settings['seed'])
     else:
-        picture = inputs.read_picture(
-            settings['input'], settings['size'], say, default=DEFAULT_PICTURE, default_size=DEFAULT_SIZE
-        )
-    session = Session.open(settings, record, say)
+        picture = read_input(settings['input'], settings['size'], console.say)
+    session = Session.open(settings, record)
+    console.say(*session.about())
     picture = session.fitted(picture)
-    session.announce(picture, say)
-    Job(session, picture, output, flags, say, workdir=flags.workdir).dream()
+    console.say(*session.outlook(picture))
+    Job(session, picture, output, flags, console, workdir=flags.workdir).dream()
 
 
 def listed(settings) -> list[str]:

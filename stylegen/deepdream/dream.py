@@ -7,7 +7,6 @@ TensorFlow is imported when a dream begins, so that `--help` need not wait for i
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from stylegen import networks
 from stylegen.deepdream.dreamer import Dreamer
 from stylegen.deepdream.octaves import DreamStep, Start
 from stylegen.deepdream.subject import settle
+from stylegen.signatures import defaults_of
 
 FIRST_CHOICE = 'inception_v3'  # of the networks, where its weights can be had
 
@@ -53,9 +53,8 @@ def open_dreamer(**settings) -> tuple[Dreamer, str]:
 @functools.cache
 def _defaults() -> dict[str, Any]:
     """The arguments of `dream` that do not belong to one picture, and their defaults."""
-    parameters = inspect.signature(dream).parameters.values()
-    of_a_picture = ('image', 'mask', 'seed', 'start', 'callback')
-    return {p.name: p.default for p in parameters if p.name not in of_a_picture}
+    of_a_picture = ('mask', 'seed', 'start', 'callback')
+    return {name: value for name, value in defaults_of(dream).items() if name not in of_a_picture}
 
 
 def dream(

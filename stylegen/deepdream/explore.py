@@ -1,12 +1,14 @@
 """A contact sheet of what the layers of a network, or the channels of one, do to a picture."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stylegen import cli, images, networks, records
+from stylegen.console import Console
 from stylegen.deepdream.job import Session
 from stylegen.deepdream.options import DEFAULT_PICTURE, PROGRAM
 from stylegen.deepdream.targets import parse_target
@@ -17,6 +19,7 @@ EXPLORE_SIZE = 256  # longest side of each picture of the sheet, unless --size s
 CHANNELS = 16  # of a layer, the strongest on this picture
 DEFAULT_SHEET = 'explore.png'
 EVERY_LAYER = 'layers'
+LAYERS_ALONE = {'classes': None, 'guide': [], 'guide_layers': None, 'region': []}  # settings of what is shown
 _UNNAMED = re.compile(r'(conv2d|batch_normalization|activation|max_pooling2d|average_pooling2d|concatenate)(_\d+)?')
 
 
@@ -36,59 +39,81 @@ def strongest_channels(extractor, layer: str, image: np.ndarray, count: int) -> 
     return [int(channel) for channel in np.argsort(-np.square(activation).mean((0, 1, 2)))[:count]]
 
 
-def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags, say) -> None:
+def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags, console: Console) -> None:
     """Dreams on a small picture with each layer, or each of the strongest channels of one, and saves them all."""
     output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_SHEET)
     images.check_writable(output)
-    size, wanted = settings['size'] or EXPLORE_SIZE, settings['explore']
-    picture = images.load_picture(settings['input'] or DEFAULT_PICTURE, size)
+    settings = settings | LAYERS_ALONE | {'size': settings['size'] or EXPLORE_SIZE}
+    picture = images.load_picture(settings['input'] or DEFAULT_PICTURE, settings['size'])
     refuse_inputs(output, [picture.path])
-    quiet = lambda *_: None
-    nothing = dict.fromkeys(('classes', 'guide_layers'), None) | {'guide': [], 'region': [], 'size': size}
-    first = 'block1_conv1' if settings['network'] == 'mini' else None
-
-    def opened(target: str | None, said=quiet, through=settings['network']) -> Session:
-        return Session.open(settings | nothing | {'layers': target, 'network': through}, None, said)
-
-    if wanted == EVERY_LAYER:
-        network = opened(first, said=lambda text: say(text) if text.startswith('network') else None)
-        targets = layers_to_show(network.settings['network'])
-    else:
-        layer = parse_target(wanted).layer
-        if layer != wanted:
-            raise UserError(f'expected --explore={EVERY_LAYER} or --explore=LAYER, got {wanted!r}')
-        network = opened(layer, said=say)
-        channels = strongest_channels(network.dreamer.extractor, layer, picture.pixels, CHANNELS)
-        targets = [f'{layer}[{channel}]' for channel in channels]
-    settings, source = settings | {'network': network.settings['network']}, network.dreamer.extractor.source
-    through = settings['network'] if wanted == EVERY_LAYER else network.dreamer.extractor
-    inputs = {picture.path: picture.sha256}
+    session, targets, through = open_targets(settings, picture.pixels)
+    console.say(*(session.about() if settings['explore'] != EVERY_LAYER else session.about()[:1]))
+    settings = settings | {'network': session.settings['network']}
+    inputs, source = {picture.path: picture.sha256}, session.dreamer.extractor.source
     if record:
-        records.check_replay(record, inputs, source, cli.warn)
-    shown, labels = [picture.pixels], ['the picture']
-    progress, stopped = cli.Progress(len(targets), flags.quiet), False
+        records.check_replay(record, inputs, source, console.warn)
+
+    def dreamt(target: str) -> np.ndarray:
+        one = Session.open(settings | {'layers': target, 'network': through})
+        return one.dreamer(picture.pixels, seed=settings['seed'])
+
+    made, stopped = dream_of_each(targets, dreamt, console)
+    if not made:
+        raise UserError(f'nothing could be shown of {settings["network"]} at this size; give a larger --size')
+    title = f'{settings["network"]} on {Path(picture.path).name}'
+    labels = ['the picture', *(f'--layers={target}' for target in made)]
+    sheet = images.contact_sheet([picture.pixels, *made.values()], labels, title=title)
+    run = records.record(PROGRAM, settings, inputs, source)
+    with cli.uninterrupted():
+        path = cli.save_somewhere(lambda path: images.save_image(path, sheet, settings=run), output)
+    console.say(f'result   {path}')
+    if stopped:
+        raise KeyboardInterrupt
+
+
+def open_targets(settings: dict[str, Any], image: np.ndarray) -> tuple[Session, list[str], Any]:
+    """The network, opened with one of its layers; what is to be shown of it; and the network to dream through.
+
+    Raises:
+        UserError: --explore has another form, or names no layer.
+    """
+    wanted = settings['explore']
+    if wanted == EVERY_LAYER:
+        first = 'block1_conv1' if settings['network'] == 'mini' else None
+        session = Session.open(settings | {'layers': first})
+        network = session.settings['network']
+        return session, layers_to_show(network), network
+    layer = parse_target(wanted).layer
+    if layer != wanted:
+        raise UserError(f'expected --explore={EVERY_LAYER} or --explore=LAYER, got {wanted!r}')
+    session = Session.open(settings | {'layers': layer})
+    extractor = session.dreamer.extractor
+    channels = strongest_channels(extractor, layer, image, CHANNELS)
+    return session, [f'{layer}[{channel}]' for channel in channels], extractor
+
+
+def dream_of_each(
+    targets: list[str], dreamt: Callable[[str], np.ndarray], console: Console
+) -> tuple[dict[str, np.ndarray], bool]:
+    """The dream of each target that can be dreamt of, and whether Ctrl-C came before the last.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C came before the first was done.
+    """
+    made: dict[str, np.ndarray] = {}
+    progress = console.progress(len(targets))
     try:
         for number, target in enumerate(targets):
             progress.to(number, target)
             try:
-                shown.append(opened(target, through=through).dreamer(picture.pixels, seed=settings['seed']))
-                labels.append(f'--layers={target}')
+                made[target] = dreamt(target)
             except (UserError, ArithmeticError) as error:
                 progress.say(f'{target} is left out: {error}')
         progress.to(len(targets), 'done')
     except KeyboardInterrupt:
-        stopped = True
-        if len(shown) == 1:
+        if not made:
             raise
+        return made, True
     finally:
         progress.close()
-    if len(shown) == 1:
-        raise UserError(f'nothing could be shown of {settings["network"]} at this size; give a larger --size')
-    run = records.record(PROGRAM, settings | {'size': size}, inputs, source)
-    title = f'{settings["network"]} on {Path(picture.path).name}'
-    sheet = images.contact_sheet(shown, labels, title=title)
-    with cli.uninterrupted():
-        path = cli.save_somewhere(lambda path: images.save_image(path, sheet, settings=run), output)
-    say(f'result   {path}')
-    if stopped:
-        raise KeyboardInterrupt
+    return made, False

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stylegen import cli, images, records
+from stylegen.console import Console, Progress
+from stylegen.deepdream.frames import FilmFrame, KeptFrames, keep_footage, keep_zoom
 from stylegen.deepdream.job import Session
 from stylegen.deepdream.options import DEFAULT_PICTURE, PROGRAM
+from stylegen.deepdream.zoom import DreamFunction, count_frames
 from stylegen.errors import UserError
 from stylegen.files import digest_of
 from stylegen.inputs import read_mask, refuse_inputs
+from stylegen.workdir import Workdir
 
 CLIPS = ('.mp4', '.mov', '.m4v', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.wmv')
 DEFAULT_FILM = 'deepdream.mp4'
@@ -39,91 +44,116 @@ def parse_shift(text: str) -> tuple[float, float]:
     return x, y
 
 
-def dream_film(settings: dict[str, Any], record: dict[str, Any] | None, flags, say) -> None:
+@dataclass(frozen=True)
+class Source:
+    """What a film is made of.
+
+    Args:
+        shape: (height, width) of its frames.
+        frames: How many there are to be.
+        fps: Of them in a second.
+        inputs: sha256 by path of what was read.
+        sound: The clip that its sound is from, or None.
+        keep: Makes the frames with a dream function and keeps them in a workdir, telling a callback.
+    """
+
+    shape: tuple[int, int]
+    frames: int
+    fps: float
+    inputs: Mapping[str, str]
+    sound: Any
+    keep: Callable[..., KeptFrames]
+
+
+def clip_source(settings: Mapping[str, Any], size: int) -> Source:
+    """A clip, each frame of which is dreamt on."""
+    from stylegen.flow import check_flow
+    from stylegen.video import open_clip
+
+    check_flow()
+    clip = open_clip(settings['input'])
+    shape = images.fit((clip.height, clip.width), min(size, max(clip.height, clip.width)))
+    inputs = {settings['input']: digest_of(Path(settings['input']))}
+    fitted = lambda frame: np.clip(images.resize(frame, shape), 0, 1)
+
+    def keep(workdir: Workdir, dream: DreamFunction, follow) -> KeptFrames:
+        manner = {name: settings[name] for name in ('blend', 'seed')}
+        return keep_footage(workdir, clip, dream, prepare=fitted, callback=follow, **manner)
+
+    return Source(shape, clip.frames, clip.fps, inputs, clip, keep)
+
+
+def zoom_source(settings: Mapping[str, Any], size: int) -> Source:
+    """A picture that is zoomed into."""
+    picture = images.load_picture(settings['input'] or DEFAULT_PICTURE, size)
+    frames = count_frames(settings['seconds'], settings['fps'])
+    shift = parse_shift(settings['shift'])
+
+    def keep(workdir: Workdir, dream: DreamFunction, follow) -> KeptFrames:
+        manner = {name: settings[name] for name in ('seconds', 'fps', 'zoom', 'rotation', 'seed')}
+        return keep_zoom(workdir, picture.pixels, dream, shift=shift, callback=follow, **manner)
+
+    inputs = {picture.path: picture.sha256}
+    return Source(picture.pixels.shape[:2], frames, settings['fps'], inputs, None, keep)
+
+
+def dream_film(settings: dict[str, Any], record: dict[str, Any] | None, flags, console: Console) -> None:
     """Makes the frames, each kept in a folder as it comes, and then the film.
 
     A run that is stopped goes on when the same command is given again; without --workdir the frames are in a folder
     beside the film, which goes when the film is there.
     """
-    from stylegen.deepdream import frames as films
-
     output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_FILM)
     images.check_animation(output)
-    clip, size = None, settings['size'] or FILM_SIZE
-    if is_clip(settings['input']):
-        from stylegen.flow import check_flow
-        from stylegen.video import open_clip
-
-        check_flow()
-        clip = open_clip(settings['input'])
-        shape = images.fit((clip.height, clip.width), min(size, max(clip.height, clip.width)))
-        inputs = {settings['input']: digest_of(Path(settings['input']))}
-        count, fps = clip.frames, clip.fps
-    else:
-        picture = images.load_picture(settings['input'] or DEFAULT_PICTURE, size)
-        shape, inputs = picture.pixels.shape[:2], {picture.path: picture.sha256}
-        fps, count = settings['fps'], films.count_frames(settings['seconds'], settings['fps'])
-    session = Session.open(settings | {'size': size}, record, say)
-    mask = read_mask(session.inputs, settings['mask'], shape) if settings['mask'] else None
-    regions = [read_mask(session.inputs, path, shape) for path in session.regions]
-    inputs |= session.inputs.hashes
+    settings = settings | {'size': settings['size'] or FILM_SIZE}
+    source = (clip_source if is_clip(settings['input']) else zoom_source)(settings, settings['size'])
+    session = Session.open(settings, record)
+    console.say(*session.about())
+    mask = read_mask(session.inputs, settings['mask'], source.shape) if settings['mask'] else None
+    regions = [read_mask(session.inputs, path, source.shape) for path in session.regions]
+    inputs = {**source.inputs, **session.inputs.hashes}
     refuse_inputs(output, inputs)
+    weights = session.dreamer.extractor.source
     if record:
-        records.check_replay(record, inputs, session.dreamer.extractor.source, cli.warn)
-    run = records.record(PROGRAM, session.settings, inputs, session.dreamer.extractor.source)
-    workdir = films.Workdir(flags.workdir or f'{output}.frames', run)
-    say(f'film     {count} frames of {shape[1]} x {shape[0]}, {fps:g} a second; kept in {workdir.folder} meanwhile')
+        records.check_replay(record, inputs, weights, console.warn)
+    run = records.record(PROGRAM, session.settings, inputs, weights)
+    workdir = Workdir(flags.workdir or f'{output}.frames', run)
+    height, width = source.shape
+    console.say(
+        f'film     {source.frames} frames of {width} x {height}, {source.fps:g} a second; '
+        f'kept in {workdir.folder} meanwhile'
+    )
+    began = time.monotonic()
+    dream = lambda image, seed: session.dreamer(image, mask=mask, regions=regions, seed=seed)
+    kept = make_frames(source, workdir, dream, console)
+    images.save_animation(output, kept, source.fps, sound=source.sound, settings=run)
+    if not flags.workdir:
+        forget(kept, workdir)
+    console.say(f'result   {output} ({time.monotonic() - began:.1f} s)')
 
-    def dreamer(image: np.ndarray, seed: int) -> np.ndarray:
-        return session.dreamer(image, mask=mask, regions=regions, seed=seed)
 
-    progress: list[cli.Progress] = []
+def make_frames(source: Source, workdir: Workdir, dream: DreamFunction, console: Console) -> KeptFrames:
+    """Makes the frames that are not in the workdir yet, with a bar; of a run that is stopped it says what is there."""
+    progress: list[Progress] = []
 
-    def follow(frame) -> None:
+    def follow(frame: FilmFrame) -> None:
         if not progress:
-            progress.append(cli.Progress(frame.frames, flags.quiet, initial=frame.frame))
+            progress.append(console.progress(frame.frames, initial=frame.frame))
         progress[0].to(frame.frame + 1, f'frame {frame.frame + 1}/{frame.frames}')
 
-    began = time.monotonic()
     try:
-        if clip:
-            kept = films.keep_footage(
-                workdir,
-                clip,
-                dreamer,
-                prepare=lambda frame: np.clip(images.resize(frame, shape), 0, 1),
-                blend=settings['blend'],
-                seed=settings['seed'],
-                callback=follow,
-            )
-        else:
-            kept = films.keep_zoom(
-                workdir,
-                picture.pixels,
-                dreamer,
-                seconds=settings['seconds'],
-                fps=fps,
-                zoom=settings['zoom'],
-                rotation=settings['rotation'],
-                shift=parse_shift(settings['shift']),
-                seed=settings['seed'],
-                callback=follow,
-            )
+        return source.keep(workdir, dream, follow)
     except KeyboardInterrupt:
-        say(f'stopped; the frames so far are in {workdir.folder}, and the same command goes on from them')
+        console.say(f'stopped; the frames so far are in {workdir.folder}, and the same command goes on from them')
         raise
     finally:
         for bar in progress:
             bar.close()
         with contextlib.suppress(OSError):
             workdir.folder.rmdir()  # only where nothing is in it
-    images.save_animation(output, kept, fps, sound=clip, settings=run)
-    if not flags.workdir:
-        forget(kept, workdir)
-    say(f'result   {output} ({time.monotonic() - began:.1f} s)')
 
 
-def forget(kept, workdir) -> None:
+def forget(kept: KeptFrames, workdir: Workdir) -> None:
     """Removes the frames and the state, and their folder where nothing else is in it."""
     with contextlib.suppress(OSError):
         for index in range(len(kept)):

@@ -3,15 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-from stylegen import cli, images
+from stylegen import images
+from stylegen.console import Console
 from stylegen.deepdream.job import Job, Session
+from stylegen.deepdream.options import read_input
 from stylegen.errors import UserError
 from stylegen.folders import pictures_in, prepare_folder, result_names
 
 DEFAULT_FOLDER = 'deepdream'
 
 
-def dream_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags, say) -> None:
+def dream_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags, console: Console) -> None:
     """Dreams on every picture of a folder.
 
     Raises:
@@ -25,21 +27,23 @@ def dream_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags,
     session, failed = None, []
     for number, (path, output) in enumerate(zip(pictures, outputs, strict=True), 1):
         if output.exists() and not flags.overwrite:
-            say(f'{number}/{len(pictures)}  {output} is there already; --overwrite makes it again')
+            console.say(f'{number}/{len(pictures)}  {output} is there already; --overwrite makes it again')
             continue
-        say(f'{number}/{len(pictures)}  {path.name}')
-        session = session or Session.open(settings, record, say)
+        console.say(f'{number}/{len(pictures)}  {path.name}')
+        if session is None:
+            session = Session.open(settings, record)
+            console.say(*session.about())
         session.settings['input'] = str(path)
         unfinished = output.with_stem(f'{output.stem}-unfinished')  # what bears the output's name is done
         workdir = Path(flags.workdir) / output.name if flags.workdir else None
         try:
-            picture = session.read(path, say)
-            session.announce(picture, say)
-            Job(session, picture, output, flags, say, workdir=workdir, unfinished=unfinished).dream()
+            picture = session.fitted(read_input(path, settings['size'], console.say))
+            console.say(*session.outlook(picture))
+            Job(session, picture, output, flags, console, workdir=workdir, unfinished=unfinished).dream()
             if unfinished not in outputs:
                 unfinished.unlink(missing_ok=True)
         except (UserError, ArithmeticError) as error:
             failed.append(path.name)
-            cli.warn(f'{path.name} is skipped: {error}')
+            console.warn(f'{path.name} is skipped: {error}')
     if failed:
         raise UserError(f'{len(failed)} of {len(pictures)} pictures could not be done: {", ".join(failed[:10])}')

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from stylegen import cli, images, pyramid, records
+from stylegen.console import Console, Progress
 from stylegen.deepdream.dream import open_dreamer
-from stylegen.deepdream.dreamer import Dreamer, DreamStep, Start
-from stylegen.deepdream.options import DEFAULT_PICTURE, DEFAULT_SIZE, MANNER, NOISE, PROGRAM, parse_region, parsed
+from stylegen.deepdream.dreamer import Dreamer
+from stylegen.deepdream.octaves import DreamStep, Start
+from stylegen.deepdream.options import MANNER, NOISE, PROGRAM, SUBJECT, parse_region, parsed
 from stylegen.errors import UserError
-from stylegen.inputs import Inputs, read_mask, read_picture, refuse_inputs
+from stylegen.inputs import Inputs, read_mask, refuse_inputs
 from stylegen.workdir import Workdir
 
 SAVE_SECONDS = 10  # between states kept in --workdir
@@ -23,17 +25,27 @@ SAVE_SECONDS = 10  # between states kept in --workdir
 
 @dataclass
 class Session:
-    """A dreamer that is open, the settings it was opened with, and what it is told of a replayed record."""
+    """A dreamer that is open.
+
+    Args:
+        dreamer: Opened with the settings.
+        settings: By flag, with the network and the layers that were settled on.
+        note: One line that says which network it looks through.
+        inputs: The guides, and the hashes of what was read.
+        regions: The paths of the masks.
+        record: Of the result that is made again, or None.
+    """
 
     dreamer: Dreamer
     settings: dict[str, Any]
+    note: str
     inputs: Inputs
     regions: list[str]
     record: dict[str, Any] | None
 
     @classmethod
-    def open(cls, settings: dict[str, Any], record: dict[str, Any] | None, say) -> Session:
-        """Reads the guides, opens the network, and says what it is."""
+    def open(cls, settings: dict[str, Any], record: dict[str, Any] | None = None) -> Session:
+        """Reads the guides and opens the network."""
         inputs = Inputs()
         inputs.guides = [inputs.load(path).pixels for path in settings['guide']]
         regions = [parse_region(text) for text in settings['region']]
@@ -48,7 +60,6 @@ class Session:
             precision=settings['precision'],
             **{name: settings[name] for name in MANNER},
         )
-        say(f'network  {note}')
         subject = dreamer.subject
         settings = settings | {'network': dreamer.extractor.network}
         if subject.targets and not settings['classes']:
@@ -57,16 +68,15 @@ class Session:
         if subject.guided:
             guided = {str(target): weight for target, weight in subject.guided.items()}
             settings['guide_layers'] = cli.format_weights(guided)
-        for name in ('layers', 'classes', 'guide', 'guide_layers', 'region'):
-            if settings[name]:
-                shown = settings[name] if isinstance(settings[name], str) else ', '.join(settings[name])
-                say(f'{name:<8} {shown}')
-        return cls(dreamer, settings, inputs, [path for path, _ in regions], record)
+        return cls(dreamer, settings, note, inputs, [path for path, _ in regions], record)
 
-    def read(self, source: str | Path | None, say) -> images.Picture:
-        """The picture to dream on."""
-        size = self.settings['size']
-        return self.fitted(read_picture(source, size, say, default=DEFAULT_PICTURE, default_size=DEFAULT_SIZE))
+    def about(self) -> list[str]:
+        """Lines that say what is dreamt of, and through which network."""
+        lines = [f'network  {self.note}']
+        for name in SUBJECT:
+            if value := self.settings[name]:
+                lines.append(f'{name:<8} {value if isinstance(value, str) else ", ".join(value)}')
+        return lines
 
     def fitted(self, picture: images.Picture) -> images.Picture:
         """The picture; one that is to repeat has its edges faded and its sides on the network's grid."""
@@ -78,16 +88,20 @@ class Session:
         tile = np.clip(images.resize(tile, shape, wrap=True), 0, 1)
         return images.Picture(tile, None, picture.path, picture.sha256)
 
-    def announce(self, picture: images.Picture, say) -> None:
-        """Says what will be done, and warns where memory is short."""
+    def outlook(self, picture: images.Picture) -> list[str]:
+        """Lines that say what a picture will take, also where that is more memory than is free."""
         height, width = picture.pixels.shape[:2]
         made = self.dreamer.plan((height, width))
-        say(f'picture  {picture.path}, {width} x {height}')
-        say(f'sizes    {", ".join(f"{w} x {h}" for h, w in made.sizes)}; {self.dreamer.steps} steps each')
         tiles = f', in tiles of up to {made.tile} pixels' if made.tile else ''
-        say(f'memory   about {pyramid.format_memory(made.memory)} beside what TensorFlow takes to start{tiles}')
-        if made.memory > pyramid.available_memory():
-            say(f'         only {pyramid.format_memory(pyramid.available_memory())} is free: give less in --max_memory')
+        lines = [
+            f'picture  {picture.path}, {width} x {height}',
+            f'sizes    {", ".join(f"{w} x {h}" for h, w in made.sizes)}; {self.dreamer.steps} steps each',
+            f'memory   about {pyramid.format_memory(made.memory)} beside what TensorFlow takes to start{tiles}',
+        ]
+        free = pyramid.available_memory()
+        if made.memory > free:
+            lines.append(f'         only {pyramid.format_memory(free)} is free: give less in --max_memory')
+        return lines
 
 
 class Job:
@@ -104,12 +118,12 @@ class Job:
         picture: images.Picture,
         output: Path,
         flags,
-        say,
+        console: Console,
         *,
         workdir: str | Path | None = None,
         unfinished: Path | None = None,
     ):
-        self.session, self.picture, self.output, self.flags, self.say = session, picture, output, flags, say
+        self.session, self.picture, self.output, self.flags, self.console = session, picture, output, flags, console
         self.unfinished = unfinished or output
         shape = picture.pixels.shape[:2]
         mask = session.settings['mask']
@@ -118,7 +132,7 @@ class Job:
         inputs = {picture.path: picture.sha256} | session.inputs.hashes
         weights = session.dreamer.extractor.source
         if session.record:
-            records.check_replay(session.record, inputs, weights, cli.warn)
+            records.check_replay(session.record, inputs, weights, console.warn)
         refuse_inputs(output, inputs)
         if flags.save_every:
             numbers = [re.fullmatch(rf'{re.escape(output.stem)}-(\d{{4,}})', Path(path).stem) for path in inputs]
@@ -128,40 +142,31 @@ class Job:
         self.workdir = Workdir(workdir, self.run) if workdir else None
         self.latest: DreamStep | None = None
         self.kept = time.monotonic()
-        self.progress: cli.Progress | None = None
+        self.progress: Progress | None = None
 
     def dream(self) -> Path:
         """Runs to the end and saves; when it is stopped or fails, saves the dream so far."""
-        from stylegen.optimize import NonFiniteLoss
-
         start = self._start()
         began = time.monotonic()
+        save = lambda pixels: self._save(pixels, self.unfinished)
         try:
-            result = self.session.dreamer(
-                self.picture.pixels,
-                mask=self.mask,
-                regions=self.regions,
-                seed=self.session.settings['seed'],
-                start=start,
-                callback=self._follow,
-                steps_per_call=1 if self.flags.save_every else None,
-            )
-        except NonFiniteLoss as error:
-            path = self._save(error.picture, self.unfinished)
-            raise ArithmeticError(f'{error}; the last good picture is in {path}; try --precision=float32') from None
-        except BaseException:
-            if self.latest:
-                path = self._save(self.latest.picture(), self.unfinished)
-                self._keep()
-                self.say(f'stopped; the dream so far is in {path}')
-            raise
+            with cli.rescued(save, self._so_far, self.console.say):
+                result = self.session.dreamer(
+                    self.picture.pixels,
+                    mask=self.mask,
+                    regions=self.regions,
+                    seed=self.session.settings['seed'],
+                    start=start,
+                    callback=self._follow,
+                    steps_per_call=1 if self.flags.save_every else None,
+                )
         finally:
             if self.progress:
                 self.progress.close()
         path = self._save(result)
         if self.workdir:
             self.workdir.clear()
-        self.say(f'result   {path} ({time.monotonic() - began:.1f} s)')
+        self.console.say(f'result   {path} ({time.monotonic() - began:.1f} s)')
         return path
 
     def _start(self) -> Start | None:
@@ -169,13 +174,18 @@ class Job:
         if state is None:
             return None
         start = Start(int(state['octave']), int(state['step']), state['image'], state['balance'])
-        self.say(f'going on from {self.workdir.folder}: octave {start.octave + 1}, step {start.step}')
+        self.console.say(f'going on from {self.workdir.folder}: octave {start.octave + 1}, step {start.step}')
         return start
+
+    def _so_far(self) -> np.ndarray | None:
+        """The dream as it is, whose state is kept too; None before the first step."""
+        self._keep()
+        return self.latest.picture() if self.latest else None
 
     def _follow(self, step: DreamStep) -> None:
         if self.progress is None:
             done = step.work if step.octave or step.step > 1 else 0
-            self.progress = cli.Progress(step.all_work, self.flags.quiet, initial=done)
+            self.progress = self.console.progress(step.all_work, initial=done)
         self.latest = step
         where = f'octave {step.octave + 1}/{step.octaves} step {step.step}/{step.steps}'
         self.progress.to(step.work, where, loss=sum(step.losses.values()))
@@ -198,7 +208,7 @@ class Job:
             with cli.uninterrupted():
                 self.workdir.save(octave=latest.octave, step=latest.step, image=latest.image, balance=latest.balance)
         except (OSError, UserError) as error:  # the dream itself goes on
-            cli.warn(f'the state could not be kept: {error}')
+            self.console.warn(f'the state could not be kept: {error}')
 
     def _save(self, pixels: np.ndarray, output: Path | None = None) -> Path:
         def write(path: Path) -> Path:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,19 @@ import numpy as np
 
 from stylegen import cli, images, networks, records
 from stylegen.catalog import CLASSES
+from stylegen.console import Console
 from stylegen.deepdream.dream import FIRST_CHOICE
 from stylegen.deepdream.options import NOISE, PROGRAM, parsed
 from stylegen.deepdream.subject import settle
-from stylegen.deepdream.visualize import VisualizeStep, visualize
+from stylegen.deepdream.visualize import NothingActive, VisualizeStep, visualize
+from stylegen.errors import UserError
+from stylegen.signatures import defaults_of
 
-DEFAULTS = {name: p.default for name, p in inspect.signature(visualize).parameters.items()}
+DEFAULTS = defaults_of(visualize)  # `dream` has others for the flags that both have
+ADVICE = {  # where nothing is active at the start, by the tap
+    'before': 'try another --seed',
+    'after': 'ask for channels without whole layers or classes beside them, or try another --seed',
+}
 
 
 class PlacedExtractor:
@@ -34,48 +41,50 @@ class PlacedExtractor:
         return {**self._extractor(image), 'places': tf.repeat(self._masks, tf.shape(image)[0], axis=0)}
 
 
-def dream_from_noise(settings: dict[str, Any], record: dict[str, Any] | None, flags, output: Path, say) -> None:
-    """Makes pictures from noise and saves them, several as one grid."""
-    from stylegen.deepdream.terms import Places, build_terms
-    from stylegen.optimize import NonFiniteLoss
+def open_subject(settings: Mapping[str, Any]):
+    """The extractor, one line that says which it is, what is looked for, and whether before or after activations.
 
-    wanted = {'layers': parsed(settings['layers'], 'layers'), 'classes': parsed(settings['classes'], 'classes')}
-
-    def tap(name: str) -> str:
-        targets = settle(name, **wanted).targets
-        return 'before' if all(target.channels and target.layer != CLASSES for target in targets) else 'after'
-
-    subject = lambda name: settle(name, **wanted)
-    chosen = settings['network']
-    if chosen == networks.AUTO:
-        chosen, _ = networks.choose_network(chosen, FIRST_CHOICE, settings['weights'])
+    Where all that is looked for are channels they are read before their activation, see `visualize`.
+    """
+    wanted = {name: parsed(settings[name], name) for name in ('layers', 'classes')}
+    network = settings['network']
+    if network == networks.AUTO:
+        network, _ = networks.choose_network(network, FIRST_CHOICE, settings['weights'])
+    targets = settle(network, **wanted).targets
+    tap = 'before' if all(target.channels and target.layer != CLASSES for target in targets) else 'after'
     extractor, note = networks.open_network(
         settings['network'],
         FIRST_CHOICE,
-        lambda name: subject(name).layers,
+        lambda name: settle(name, **wanted).layers,
         weights=settings['weights'],
         precision=settings['precision'],
-        tap=tap(chosen),
+        tap=tap,
     )
-    topic = subject(extractor.network)
-    topic.check(extractor.channels)
-    terms, _, points = build_terms(topic, extractor, [], settings['measure'])
+    subject = settle(extractor.network, **wanted)
+    subject.check(extractor.channels)
+    return extractor, note, subject, tap
+
+
+def dream_from_noise(
+    settings: dict[str, Any], record: dict[str, Any] | None, flags, output: Path, console: Console
+) -> None:
+    """Makes pictures from noise and saves them, several as one grid; when it is stopped or fails, as they are."""
+    from stylegen.deepdream.terms import Places, build_terms
+
+    extractor, note, subject, tap = open_subject(settings)
+    terms, _, points = build_terms(subject, extractor, [], settings['measure'])
     side = settings['size'] or DEFAULTS['size']
     steps = settings['steps'] if flags['steps'].present or flags.replay else DEFAULTS['steps']
     settings = settings | {'network': extractor.network, 'steps': steps, 'size': side}
     if not settings['classes']:
-        settings['layers'] = cli.format_weights({str(target): weight for target, weight in topic.targets.items()})
-    say(f'network  {note}')
-    say(f'from noise: {", ".join(term.name for term in terms)}; {side} x {side}, {steps} steps')
+        settings['layers'] = cli.format_weights({str(target): weight for target, weight in subject.targets.items()})
+    names = ', '.join(term.name for term in terms)
+    console.say(f'network  {note}', f'from noise: {names}; {side} x {side}, {steps} steps')
     if record:
-        records.check_replay(record, {}, extractor.source, cli.warn)
+        records.check_replay(record, {}, extractor.source, console.warn)
     run = records.record(PROGRAM, settings, {}, extractor.source)
-    latest: list[VisualizeStep] = []
-    progress = cli.Progress(steps, flags.quiet)
-
-    def follow(step: VisualizeStep) -> None:
-        latest[:] = [step]
-        progress.to(step.step, f'step {step.step}/{step.steps}', loss=sum(step.losses.values()))
+    if points:
+        extractor = PlacedExtractor(extractor, Places([], points, rest=False).at((side, side)))
 
     def save(pictures: np.ndarray) -> Path:
         picture = pictures[0] if len(pictures) == 1 else images.grid(pictures)
@@ -83,29 +92,23 @@ def dream_from_noise(settings: dict[str, Any], record: dict[str, Any] | None, fl
         with cli.uninterrupted():
             return cli.save_somewhere(write, output)
 
+    latest: list[VisualizeStep] = []
+    progress = console.progress(steps)
+
+    def follow(step: VisualizeStep) -> None:
+        latest[:] = [step]
+        progress.to(step.step, f'step {step.step}/{step.steps}', loss=sum(step.losses.values()))
+
+    manner = {name: settings[name] for name in ('count', 'steps', 'parameterization', 'diversity', 'seed', 'jit')}
     began = time.monotonic()
     try:
-        pictures = visualize(
-            PlacedExtractor(extractor, Places([], points, rest=False).at((side, side))) if points else extractor,
-            terms,
-            size=side,
-            count=settings['count'],
-            steps=steps,
-            parameterization=settings['parameterization'],
-            diversity=settings['diversity'],
-            seed=settings['seed'],
-            callback=follow,
-            jit=settings['jit'],
-        )
-    except NonFiniteLoss as error:
-        raise ArithmeticError(f'{error}; the last good picture is in {save(error.pictures)}') from None
-    except KeyboardInterrupt:
-        if latest:
-            say(f'stopped; the picture so far is in {save(latest[0].pictures())}')
-        raise
+        with cli.rescued(save, lambda: latest[0].pictures() if latest else None, console.say):
+            pictures = visualize(extractor, terms, size=side, callback=follow, **manner)
+    except NothingActive as error:
+        raise UserError(f'{error.fact}; {ADVICE[tap]}') from None
     finally:
         progress.close()
-    say(f'result   {save(pictures)} ({time.monotonic() - began:.1f} s)')
+    console.say(f'result   {save(pictures)} ({time.monotonic() - began:.1f} s)')
 
 
 def noise_picture(side: int, seed: int) -> images.Picture:

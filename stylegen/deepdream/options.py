@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from stylegen import cli, records
 from stylegen.deepdream.presets import PRESETS
 from stylegen.errors import UserError
+from stylegen.images import Picture
+from stylegen.inputs import read_picture
 
 PROGRAM = 'stylegen.deepdream'  # as results call it
 NOISE = 'noise'  # as --input
@@ -101,3 +103,8 @@ def recorded(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     masks = [text.rpartition('=') for text in settings.get('region', [])]
     settings['region'] = [f'{moved.get(mask, mask)}={layers}' for mask, _, layers in masks]
     return settings, record
+
+
+def read_input(source: str | Path | None, size: int | None, say: Callable[[str], None]) -> Picture:
+    """The picture to dream on, or the one that comes along, see `stylegen.inputs.read_picture`."""
+    return read_picture(source, size, say, default=DEFAULT_PICTURE, default_size=DEFAULT_SIZE)

@@ -33,6 +33,17 @@ class VisualizeStep:
     pictures: Callable[[], np.ndarray]
 
 
+class NothingActive(UserError):
+    """The gradient is zero at the start, for the pictures of these numbers; `fact` says so without advice."""
+
+    def __init__(self, numbers: Sequence[int]):
+        self.fact = f'nothing that is looked for is active at the start (pictures {", ".join(map(str, numbers))})'
+        super().__init__(
+            f'{self.fact}; give an extractor that reads layers before their activation '
+            f"(feature_extractor(..., tap='before')), or try another seed"
+        )
+
+
 def visualize(
     extractor,
     terms: Sequence[Term],
@@ -86,8 +97,9 @@ def visualize(
         float32 (count, H, W, 3) in [0, 1].
 
     Raises:
-        UserError: A setting that cannot be, with what can; a picture whose start has no gradient.
-        stylegen.optimize.NonFiniteLoss: A loss overflowed; `pictures` of it are the last good ones.
+        UserError: A setting that cannot be, with what can.
+        NothingActive: A picture whose start has no gradient.
+        stylegen.optimize.NonFiniteLoss: A loss overflowed; `picture` of it is the last good batch.
     """
     from stylegen.losses import diversity_loss
     from stylegen.optimize import NonFiniteLoss, Step, Term, optimize_image
@@ -133,7 +145,7 @@ def visualize(
             first, objective, adam(learning_rate), steps, report, seed=number, bounds=None, jit=jit
         )
     except NonFiniteLoss as error:
-        error.pictures = coordinates.image(error.image).numpy()
+        error.picture = coordinates.image(error.image).numpy()
         raise
     return coordinates.image(parameters).numpy()
 
@@ -163,7 +175,4 @@ def _check_moved(now: np.ndarray, before: np.ndarray) -> None:
     """Refuses pictures that the first step left as they were, bit for bit: their gradient is zero."""
     still = [i for i in range(len(now)) if np.array_equal(now[i], before[i])]
     if still:
-        raise UserError(
-            f'nothing that the terms look at is active at the start (pictures {", ".join(map(str, still))}); '
-            f"read the layer before its activation (tap='before'), or try another seed"
-        )
+        raise NothingActive(still)

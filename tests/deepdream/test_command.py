@@ -205,7 +205,7 @@ def test_ctrl_c_saves_the_dream_so_far(folder):
         assert running.poll() is None, seen
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=60)
-    assert running.returncode == 130 and 'the dream so far is in out.png' in out and 'Traceback' not in err
+    assert running.returncode == 130 and 'the picture so far is in out.png' in out and 'Traceback' not in err
     assert images.load_image('out.png').shape == (64, 80, 3)
     assert not np.array_equal(images.load_image('out.png'), images.load_image('photo.png'))
     assert Path('run/state.npz').exists()
@@ -250,7 +250,7 @@ def test_an_error_in_the_middle_saves_the_dream_so_far(capsys, monkeypatch):
     monkeypatch.setattr(command.Job, '_follow', fail)
     assert run('--input=photo.png', '--output=out.png', *QUICK) == 1
     out, err = capsys.readouterr()
-    assert 'the machine caught fire' in err and 'the dream so far is in out.png' in out
+    assert 'the machine caught fire' in err and 'the picture so far is in out.png' in out
     assert images.load_image('out.png').shape == (64, 80, 3)
 
 

@@ -8,8 +8,10 @@ import pytest
 from PIL import Image
 
 from stylegen import images, mini
-from stylegen.deepdream import explore, job, options
+from stylegen.console import Progress
+from stylegen.deepdream import explore, job, noise, options
 from stylegen.deepdream.__main__ import define_flags
+from stylegen.deepdream.visualize import NothingActive
 from stylegen.errors import UserError
 from tests.conftest import photo, run
 
@@ -144,6 +146,32 @@ def test_pictures_from_noise(folder):
     assert not np.array_equal(pixels('one.png'), pixels('three.png'))
     assert run('--replay=one.png', '--output=again.png', '--quiet') == 0
     assert np.array_equal(pixels('again.png'), pixels('one.png'))
+
+
+def test_from_noise_any_fault_saves_what_is_there(monkeypatch, capsys):
+    def fail(self, done, *args, **kwargs):
+        raise RuntimeError('the machine caught fire')
+
+    monkeypatch.setattr(Progress, 'to', fail)
+    made = ['--input=noise', '--size=48', '--steps=2', '--network=mini', '--layers=block3_conv1[5]']
+    assert run(*made, '--output=out.png') == 1
+    out, err = capsys.readouterr()
+    assert 'the machine caught fire' in err and 'the picture so far is in out.png' in out
+    assert pixels('out.png').shape == (48, 48, 3)
+
+
+def test_from_noise_advice_can_be_followed(monkeypatch, capsys):
+    def silent(*args, **kwargs):
+        raise NothingActive([0])
+
+    monkeypatch.setattr(noise, 'visualize', silent)
+    made = ['--input=noise', '--size=48', '--network=mini', '--quiet', '--output=out.png']
+    for layers, advice in (
+        ('block3_conv1[5]', '(pictures 0); try another --seed\n'),
+        ('block3_conv1[5],block2_conv1', '(pictures 0); ask for channels without whole layers or classes beside'),
+    ):
+        assert run(*made, f'--layers={layers}') == 2
+        assert advice in capsys.readouterr().err and not Path('out.png').exists()
 
 
 @pytest.mark.parametrize(

@@ -115,8 +115,8 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_pictures():
 
     with pytest.raises(NonFiniteLoss) as caught:
         small(Brightness(), (Term('light', 1.0, loss),), steps=500)
-    assert caught.value.pictures.shape == (1, 24, 24, 3)
-    assert 0.6 < caught.value.pictures.mean() < 0.75
+    assert caught.value.picture.shape == (1, 24, 24, 3)
+    assert 0.6 < caught.value.picture.mean() < 0.75
 
 
 class Threshold:

@@ -1,0 +1,55 @@
+"""What a command prints while it works; functions that a notebook calls are given none of it."""
+
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Console:
+    """Lines on stdout, warnings and a bar on stderr.
+
+    Args:
+        quiet: Leaves out all but the warnings.
+    """
+
+    quiet: bool = False
+
+    def say(self, *lines: str) -> None:
+        """Lines about the work."""
+        if not self.quiet and lines:
+            print('\n'.join(lines))
+
+    def warn(self, text: str) -> None:
+        """A line about what is not as it should be."""
+        print(text, file=sys.stderr)
+
+    def progress(self, total: float, initial: float = 0.0) -> 'Progress':
+        """A bar, see `Progress`."""
+        return Progress(total, self.quiet, initial)
+
+
+class Progress:
+    """A bar on stderr with the loss and the time left; `total` and `initial` are in the unit that `to` is told."""
+
+    def __init__(self, total: float, quiet: bool = False, initial: float = 0.0):
+        from tqdm import tqdm
+
+        layout = '{desc} {percentage:3.0f}% |{bar:24}| {elapsed} + {remaining} left{postfix}'
+        self._bar = tqdm(
+            total=total, initial=initial, disable=quiet, bar_format=layout, file=sys.stderr, mininterval=0.2
+        )
+
+    def to(self, done: float, where: str, **values: float) -> None:
+        """Work done so far, where that is, and numbers to show."""
+        self._bar.set_description_str(where, refresh=False)
+        shown = ', '.join(f'{name} {value:.4g}' for name, value in values.items())
+        self._bar.set_postfix_str(shown, refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def say(self, text: str) -> None:
+        """A line on stderr, above the bar."""
+        self._bar.write(text, file=sys.stderr)
+
+    def close(self) -> None:
+        """Leaves the bar where it is and goes to the next line."""
+        self._bar.close()
