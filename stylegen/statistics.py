@@ -2,8 +2,8 @@
 
 A style is what remains when places are forgotten. Each loss here is therefore made of two halves: `sums`, which adds up
 over the places of a map, so that it can be had tile by tile, and `value`, a function of the sums alone. As a `Loss` it
-is the one after the other. All of them are relative: 0 at the target, about 1 for a map without any activity, whatever the
-network, the layer and the size of the picture. For a batch they are the mean over its pictures.
+is the one after the other. All of them are relative: 0 at the target, about 1 for a map without any activity, whatever
+the network, the layer and the size of the picture. For a batch they are the mean over its pictures.
 """
 
 from collections.abc import Callable, Mapping

@@ -2,8 +2,8 @@
 
 Statistics are summed over the windows first; then each window, seen again, passes back what its own share of the sums
 changes. A window is a core, which the sums count, and a halo around it, as wide as the network looks: every position
-in the core has the features that it has in the whole picture. Since the halo's part of each window's gradient is *added* to
-its neighbours' (and not thrown away), it need reach only as far as half the receptive field.
+in the core has the features that it has in the whole picture. Since the halo's part of each window's gradient is
+*added* to its neighbours' (and not thrown away), it need reach only as far as half the receptive field.
 """
 
 from collections.abc import Mapping

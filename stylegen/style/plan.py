@@ -32,7 +32,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Costs:
-    """What the features of a network cost: bytes for a pixel of a window and for a pixel of targets; the halo and so on."""
+    """What the features of a network cost: bytes for a pixel of a window and of targets; the halo and so on."""
 
     per_pixel: float
     per_target_pixel: float

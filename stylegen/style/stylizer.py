@@ -137,7 +137,7 @@ class Stylizer:
             loss=self.loss,
             places=self.regions + 1 if self.regions else 0,
             variation=self.variation_form,
-            margin=self.margin,
+            margin=0,
         )
 
     def update(self, history: int):
@@ -250,17 +250,19 @@ class _Run:
         for number in range(start.stage if start else 0, len(self.plan.stages)):
             self.stage, stage = number, self.plan.stages[number]
             self.base = images.resize(self.content, stage.size).clip(0, 1)
+            self.base = self._framed(self.base)
             begun = self._begin(stage.size, init) if image is None else images.resize(image, stage.size)
-            batch = tf.constant(begun[None] if start else np.clip(begun, 0, 1)[None])
+            batch = tf.constant(start.image[None] if start else self._framed(np.clip(begun, 0, 1))[None])
             self._aim(stage)
             if start:
                 state = tf.nest.pack_sequence_as(self.update.start(batch), [tf.constant(x) for x in start.state])
             elif state is not None:
-                state = self.update.carried(state, batch, lambda x, size=stage.size: _resized(x, size))
+                state = self.update.carried(state, batch, lambda x, size=stage.size: self._resized(x, size))
             try:
                 image, state = self._optimize(batch, stage, state, start.step if start else 0)
+                image = self._unframed(image)
             except NonFiniteLoss as error:
-                error.picture = self.finish(error.image.numpy()[0])
+                error.picture = self.finish(self._unframed(error.image.numpy()[0]))
                 raise
             start = None
         return self.finish(image)
@@ -275,12 +277,25 @@ class _Run:
             self.mask[..., None] > 0, self.original + self.mask[..., None] * (image - self.original), self.original
         )
 
+    def _framed(self, image: np.ndarray) -> np.ndarray:
+        """A picture with a frame around it, mirrored at first, that is painted too and cut off in the end.
+
+        Where a picture ends, the network sees zeros, and what is painted there looks it.
+        """
+        margin = self.stylizer.margin
+        edges = [(margin, margin)] * 2 + [(0, 0)] * (image.ndim - 2)
+        return np.pad(image, edges, 'reflect') if margin else image
+
+    def _unframed(self, image: np.ndarray) -> np.ndarray:
+        margin = self.stylizer.margin
+        return image[margin : image.shape[0] - margin, margin : image.shape[1] - margin]
+
     def _begin(self, size, init) -> np.ndarray:
         """The picture to begin with."""
         if init is not None:
             return images.resize(init, size)
         if self.stylizer.init == 'content':
-            return self.base
+            return self._unframed(self.base)
         noise = np.random.default_rng(self.seed).normal(size=(*size, 3)).astype(np.float32)
         if self.stylizer.init == 'noise':
             return 0.5 + 0.1 * noise
@@ -292,7 +307,9 @@ class _Run:
     def _aim(self, stage: Stage) -> None:
         """Sets what the picture is compared with at this size, and how much each term counts."""
         stylizer, targets = self.stylizer, self.stylizer.targets
-        targets.set_content(self.base, [images.resize(p, stage.size).clip(0, 1) for p in self.places], stage.core)
+        targets.set_content(
+            self.base, [self._framed(images.resize(p, stage.size).clip(0, 1)) for p in self.places], stage.core
+        )
         for place, group in enumerate(self.styles):
             if group:
                 targets.set_styles(place, [(self._style_at(p, stage), share) for p, share in group], stage.core)
@@ -363,15 +380,14 @@ class _Run:
                 dict(step.losses),
                 raw,
                 image.numpy()[0],
-                lambda: self.finish(self.update.result(image, state).numpy()[0]),
+                lambda: self.finish(self._unframed(self.update.result(image, state).numpy()[0])),
                 tuple(x.numpy() for x in tf.nest.flatten(state)),
                 sum(self.work[:stage]) + here,
                 sum(self.work),
             )
         )
 
+    def _resized(self, tensor, size):
+        from stylegen.backend import tf
 
-def _resized(tensor, size):
-    from stylegen.backend import tf
-
-    return tf.constant(images.resize(tensor.numpy()[0], size)[None])
+        return tf.constant(self._framed(images.resize(self._unframed(tensor.numpy()[0]), size))[None])

@@ -113,15 +113,15 @@ def transfer(
     content_weight: float | None = None,
     style_weight: float | None = None,
     content_scale: float | None = None,
-    variation: float = 10.0,
+    variation: float = 6.0,
     variation_form: str = 'square',
     optimizer: str = 'adam',
-    learning_rate: float = 0.02,
+    learning_rate: float = 0.03,
     beta_1: float = 0.9,
     beta_2: float = 0.99,
     epsilon: float = 1e-8,
     average: float = 0.97,
-    iterations: int | Sequence[int] = (150, 120, 100, 80, 60),
+    iterations: int | Sequence[int] = (150, 120, 100, 80, 60, 40),
     patience: int | None = None,
     scale: float = 2**0.5,
     coarsest: int = 96,
@@ -133,7 +133,7 @@ def transfer(
     color_map: str = 'symmetric',
     regions: Sequence[tuple[np.ndarray, Styles]] = (),
     mask: np.ndarray | None = None,
-    margin: int = 4,
+    margin: int = 8,
     seed: int = 0,
     max_memory: str | float = '4GB',
     jit: str = 'auto',
@@ -182,7 +182,7 @@ def transfer(
         regions: Masks, float32 (H, W) in [0, 1], each with styles of its own, or none: [(mask, [(picture, share)])].
             `style` is for the rest.
         mask: float32 (H, W) in [0, 1]: how much of the result shows; where it is 0 the content stays, bit for bit.
-        margin: Pixels mirrored beyond each border before the network looks.
+        margin: Pixels painted beyond each border and cut off in the end, for a network sees zeros there.
         seed: Of noise. The same seed gives the same picture on the same machine.
         max_memory: Bytes, or a text such as '4GB', to stay within: a larger picture is worked on window by window, with
             the same losses and gradients.
