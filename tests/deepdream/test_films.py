@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from stylegen import images
-from stylegen.deepdream import frames, options
+from stylegen.deepdream import frames, open_dreamer, options
 from stylegen.deepdream.__main__ import define_flags
-from stylegen.deepdream.film import MANNER, parse_shift
+from stylegen.deepdream.film import MANNER, RATE, at_rate, parse_shift
+from stylegen.deepdream.zoom import zoom_frames
 from stylegen.errors import UserError
 from tests.conftest import photo, run
 
@@ -60,6 +61,27 @@ def test_a_film_that_is_stopped_goes_on_and_ends_the_same(folder, monkeypatch):
     assert len(list(Path('part.webp.frames').glob('*.png'))) == 2
     assert run(*ZOOM, '--output=part.webp') == 0
     assert Path('part.webp').read_bytes() == Path('whole.webp').read_bytes()
+
+
+def test_a_zoom_dreams_as_much_a_second_at_any_rate():
+    layer = 'block3_conv1'
+    dreamer, _ = open_dreamer(network='mini', layers={layer: 1.0}, **MANNER)
+    image = images.load_image(options.DEFAULT_PICTURE, 80)
+
+    def activity(fps, rated):
+        one = at_rate(dreamer, fps) if rated else dreamer
+        *_, last = zoom_frames(image, lambda frame, seed: one(frame, seed=seed), seconds=2, fps=fps, zoom=1.5)
+        return np.square(dreamer.extractor(last[None])[layer]).mean()
+
+    apart = lambda rated: abs(np.log(activity(4, rated) / activity(12, rated)))
+    assert apart(rated=True) < 0.12 < apart(rated=False)
+
+
+def test_fixed_steps_follow_the_rate_too_and_a_strength_is_at_most_1(tiny):
+    fixed, _ = open_dreamer(network=tiny, layers={'a': 1.0}, step_size=0.01)
+    assert at_rate(fixed, 6).step_size == pytest.approx(0.02) and at_rate(fixed, RATE).step_size == 0.01
+    steered, _ = open_dreamer(network=tiny, layers={'a': 1.0}, strength=0.5)
+    assert at_rate(steered, 96).strength == 0.25 and at_rate(steered, 1).strength == 1
 
 
 def test_a_clip_dreams_and_holds_still(folder):
