@@ -53,11 +53,7 @@ def define_flags() -> cli.Flags:
     flags.integer('octaves', 'sizes to work through', lower_bound=1)
     flags.number('octave_scale', 'ratio of one size to the next', upper_bound=100)
     flags.integer('steps', 'steps at each size', lower_bound=0)
-    flags.number(
-        'strength',
-        'how much the picture, or each frame of a film, changes, of 1: steps are steered to it',
-        upper_bound=1,
-    )
+    flags.number('strength', 'how much a picture, or a frame, changes, of 1: steps are steered to it', upper_bound=1)
     flags.number('step_size', 'or the change a step, of 1, not steered', lower_bound=0, upper_bound=1)
     flags.choice('norm', 'of the gradient, that step_size is measured in', NORMS)
     flags.choice('smoothing', 'of the gradient', SMOOTHINGS)
@@ -75,7 +71,7 @@ def define_flags() -> cli.Flags:
     flags.number('rotation', 'of a zoom: degrees per second', default=0.0)
     flags.string('shift', 'of a zoom: X,Y in widths and heights per second', default='0,0')
     flags.number('seconds', 'length of a zoom', default=5.0, lower_bound=0)
-    flags.number('fps', 'frames per second of a zoom', default=RATE, lower_bound=0)
+    flags.number('fps', f'of a zoom: frames per second; --strength is of one at {RATE:g}', default=RATE, lower_bound=0)
     flags.number('blend', 'of a clip: share of the dream that is carried along by the optical flow', default=0.7)
     flags.machine()
     flags.talk()

@@ -70,7 +70,7 @@ def test_a_zoom_dreams_as_much_a_second_at_any_rate():
 
     def activity(fps, rated):
         one = at_rate(dreamer, fps) if rated else dreamer
-        *_, last = zoom_frames(image, lambda frame, seed: one(frame, seed=seed), seconds=2, fps=fps, zoom=1.5)
+        *_, last = zoom_frames(image, lambda frame, seed: one(frame, seed=seed), seconds=1, fps=fps, zoom=1.5)
         return np.square(dreamer.extractor(last[None])[layer]).mean()
 
     apart = lambda rated: abs(np.log(activity(4, rated) / activity(12, rated)))
