@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stylegen.backend import keras
 from stylegen.errors import UserError
+from stylegen.folding import fold, foldable
 from stylegen.layers import AveragePooling, L2Pooling, Preprocess, ReflectPadding
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ def rebuild(
 ) -> tuple[keras.KerasTensor, dict[str, keras.KerasTensor]]:
     """A copy of `model`, weights included, that ends at `taps` and takes RGB in [0, 1] of any size.
 
+    Batch normalisation is folded into the convolution before it, if that is not tapped itself.
+
     Args:
         model: one input, functional.
         taps: names as in `names`.
@@ -142,6 +145,8 @@ def rebuild(
         raise UserError(f'tap=before: none of {", ".join(taps)} ends in an activation; ask for layers that do')
     outputs: dict[str, keras.KerasTensor] = {}
     copied: dict[int, keras.Layer] = {}  # id of the copy -> the original
+    norms = foldable(part)  # id of a convolution -> what is folded into it
+    folded = {id(norm) for norm in norms.values()}
 
     def copy(operation):
         config = {**operation.get_config(), 'name': names[id(operation)]}
@@ -160,6 +165,8 @@ def rebuild(
                 config['padding'] = 'valid'
             if tap == 'before' and config['name'] in taps and _fused(operation):
                 config['activation'] = 'linear'
+            if id(operation) in norms:
+                config['use_bias'] = True
             clone = kind.from_config(config)
         copied[id(clone)] = operation
         return clone
@@ -172,8 +179,11 @@ def rebuild(
         if padding == 'reflect' and _mirrored(operation):
             rows, columns = _margins(operation)
             args = (ReflectPadding(rows, columns, name=f'{name}_reflect', dtype=precision)(args[0]), *args[1:])
-        result = clone(*args, **kwargs)
-        _copy_weights(operation, clone)
+        result = entering if id(operation) in folded else clone(*args, **kwargs)
+        if id(operation) in norms:
+            fold(operation, norms[id(operation)], clone)
+        elif id(operation) not in folded:
+            _copy_weights(operation, clone)
         if name in taps:
             outputs[name] = entering if tap == 'before' and isinstance(operation, _ACTIVATIONS) else result
             if tap == 'before' and _fused(operation):  # taken off in `copy`, put back for the layers that follow
