@@ -98,6 +98,43 @@ def test_tiles_give_the_uncut_gradient_wherever_no_seam_is_in_reach(tiny):
     assert not np.allclose(full[~far], tiled[~far], rtol=1e-4, atol=1e-9)  # the control: seams do differ
 
 
+@pytest.fixture(scope='module')
+def vgg16():
+    """VGG16 as Keras builds it, with random weights; one of its layers as an extractor."""
+    from stylegen.backend import keras
+
+    keras.utils.set_random_seed(0)
+    model = keras.applications.VGG16(weights=None, include_top=False)
+
+    def extractor(layer):
+        part = keras.Model(model.inputs[0], model.get_layer(layer).output)
+        return lambda image: {'input': image, layer: part(image - 0.5)}
+
+    return extractor
+
+
+@pytest.mark.parametrize(
+    'layer, stride, field, tolerance',
+    [('block2_conv2', 2, 14, 1e-6), ('block3_conv3', 4, 40, 1e-6), ('block4_conv3', 8, 92, 1e-3)],
+)
+def test_tiles_of_vgg16_are_exact_from_a_receptive_field_off_the_seam(layer, stride, field, tolerance, vgg16):
+    """A gradient is of features whose field holds the pixel, and so of pixels less than a field away.
+
+    Where two values of a max pooling are nearly equal, rounding picks the greater: among the millions below block 4 a
+    few pairs are, and each is felt in a whole field, so that there it is almost exact.
+    """
+    side = (field + 2 * stride) // stride * stride
+    image = tf.constant(np.random.default_rng(0).random((1, side, 2 * side, 3), np.float32))
+    terms = (Term(layer, 1.0, dream_loss(layer)),)
+    full = Objective(vgg16(layer), terms).value_and_gradient(image)[1].numpy()[0]
+    tiled = TiledObjective(vgg16(layer), terms, tile=side, stride=stride).value_and_gradient(image)[1].numpy()[0]
+    off = np.quantile(np.abs(full - tiled), 0.95, axis=(0, 2)) / np.abs(full).max()  # by column
+    distance = np.abs(np.arange(2 * side) - (side - 0.5)) + 0.5  # 1 on both sides of the seam
+    assert off[distance >= field - 1].max() < tolerance
+    nearer = field - 2 if tolerance < 1e-3 else field // 2
+    assert off[distance == nearer].min() > 2 * tolerance  # the control
+
+
 def test_tile_origins_lie_on_the_stride(tiny):
     """Two near-equal tiles of 50 pixels would meet at 25; on the stride of 2 they meet at 26, and reach to 52."""
     image = tf.constant(photo(50, 50)[None])

@@ -242,6 +242,20 @@ def test_odd_sizes_end_in_a_picture_or_in_one_line(size, capsys):
         assert code == 2 and 'enlarge it with --size' in err and err.count('\n') == 1
 
 
+def test_every_byte_of_a_picture_comes_through_unchanged_and_nothing_wraps():
+    every = np.stack([np.arange(256), np.arange(256)[::-1], np.roll(np.arange(256), 99)], -1).astype(np.uint8)
+    Image.fromarray(np.tile(every[None], (64, 1, 1))).save('bytes.png')
+    usual = ['--input=bytes.png', '--network=mini', '--quiet']
+    assert run(*usual, '--steps=0', '--output=same.png') == 0
+    assert np.array_equal(np.asarray(Image.open('same.png')), np.asarray(Image.open('bytes.png')))
+    white = np.full((64, 64, 3), 255, np.uint8)
+    white[:, 32:] = 0
+    Image.fromarray(white).save('bytes.png')
+    assert run(*usual, '--steps=3', '--octaves=1', '--strength=0.01', '--output=near.png') == 0
+    change = np.asarray(Image.open('near.png')).astype(int) - white
+    assert np.abs(change).max() < 128 and np.abs(change).max() > 0
+
+
 def test_an_error_in_the_middle_saves_the_dream_so_far(capsys, monkeypatch):
     def fail(self, step):
         self.latest = step
