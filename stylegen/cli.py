@@ -22,6 +22,7 @@ from absl import flags
 
 from stylegen.errors import UserError, unknown
 from stylegen.networks import PRECISIONS
+from stylegen.pyramid import FREE_SHARE
 from stylegen.signatures import defaults_of
 
 JIT = ('auto', 'on', 'off')
@@ -78,17 +79,18 @@ class Flags:
         """One of a few names."""
         self._define(flags.DEFINE_enum, name, list(choices), text, **kwargs)
 
-    def network(self) -> None:
-        """The flags of every program that looks through a feature network."""
+    def network(self, layers: str = "LAYER:WEIGHT,... or 'list' to see what the network has") -> None:
+        """The flags of every program that looks through a feature network; `layers` is the help of that flag."""
         self.group('Network')
         self.string('network', "auto, a name, a .keras file, or 'list' to see what there is")
         self.string('weights', 'weights for the network: .h5, .weights.h5 or .keras')
-        self.string('layers', "LAYER:WEIGHT,... or 'list' to see what the network has", default=None)
+        self.string('layers', layers, default=None)
 
     def machine(self) -> None:
         """The flags of every program that are about the machine, not the picture."""
         self.group('Machine')
-        self.string('max_memory', 'memory to stay within: larger pictures are cut into tiles')
+        share = f'auto is {FREE_SHARE:.0%} of what is free'
+        self.string('max_memory', f'memory to stay within, such as 4GB, by cutting larger pictures up; {share}')
         self.choice('jit', 'compile with XLA; auto: on a GPU', JIT)
         self.choice('precision', 'of the network; everything else is float32', PRECISIONS)
         self.string('workdir', 'folder that keeps the state: the same command again goes on', default=None)

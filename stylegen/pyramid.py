@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from stylegen.errors import UserError
 
+AUTO = 'auto'
+FREE_SHARE = 0.6  # of the free memory, which 'auto' takes
 MEMORY_UNITS = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30, 'T': 2**40}
 
 
@@ -42,13 +44,23 @@ def tile_side(bytes_per_pixel: float, memory: float, stride: int, smallest: int)
 
 
 def parse_memory(text: str | float) -> int:
-    """Bytes in a text such as 4GB, 500M or 1.5 GiB; units are powers of 1024. A number is bytes already."""
+    """Bytes in a text such as 4GB, 500M or 1.5 GiB; units are powers of 1024. A number is bytes already.
+
+    'auto' is `FREE_SHARE` of what is free now: see `settled_memory` for a run that can be made again.
+    """
     if not isinstance(text, str):
         return int(text)
+    if text == AUTO:
+        return int(FREE_SHARE * available_memory())
     match = re.fullmatch(r'\s*(\d+(?:\.\d+)?)\s*([KMGT]?)I?B?\s*', text.upper())
     if not match or float(match[1]) == 0:
         raise UserError(f'expected a size of memory such as 4GB or 500MB, got {text!r}')
     return int(float(match[1]) * MEMORY_UNITS[match[2]])
+
+
+def settled_memory(text: str) -> str:
+    """The text itself, or for 'auto' the number that it stands for now, to be recorded: 9216MB."""
+    return f'{parse_memory(text) >> 20}MB' if text == AUTO else text
 
 
 def format_memory(size: float) -> str:

@@ -11,6 +11,8 @@ import numpy as np
 from stylegen.errors import UserError
 from stylegen.files import check_target, plain, replacing
 
+STATE = 'state.npz'
+
 
 class Workdir:
     """State of one run: arrays, and the settings they belong to. Every write is whole or does not happen.
@@ -23,7 +25,7 @@ class Workdir:
     def __init__(self, folder: str | os.PathLike, settings: Mapping[str, Any]):
         self.folder = Path(folder)
         self.settings = plain(settings)
-        self.path = self.folder / 'state.npz'
+        self.path = self.folder / STATE
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -59,6 +61,17 @@ class Workdir:
     def clear(self) -> None:
         """Forgets the state of a run that has ended."""
         self.path.unlink(missing_ok=True)
+
+
+def kept_settings(folder: str | os.PathLike) -> dict[str, Any] | None:
+    """The settings of the state in a folder, or else in one of its own folders; None where there is none to read."""
+    for path in [Path(folder) / STATE, *sorted(Path(folder).glob(f'*/{STATE}'))]:
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return json.loads(str(stored['settings']))
+        except Exception:  # whatever zipfile, NumPy or json meet in a file that is no state, or is not there
+            continue
+    return None
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:

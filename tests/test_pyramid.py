@@ -2,8 +2,9 @@
 
 import pytest
 
+from stylegen import pyramid
 from stylegen.errors import UserError
-from stylegen.pyramid import format_memory, octave_sizes, parse_memory, tile_side, total_pixels
+from stylegen.pyramid import format_memory, octave_sizes, parse_memory, settled_memory, tile_side, total_pixels
 
 
 def test_octaves_grow_to_the_picture_and_are_rounded_once():
@@ -25,6 +26,12 @@ def test_memory_is_read_as_people_write_it(text, size):
 def test_other_texts_are_refused(text):
     with pytest.raises(UserError, match='4GB'):
         parse_memory(text)
+
+
+def test_auto_is_a_share_of_what_is_free_and_is_settled_to_a_number(monkeypatch):
+    monkeypatch.setattr(pyramid, 'available_memory', lambda: 10 << 30)
+    assert parse_memory('auto') == 6 << 30 and settled_memory('auto') == '6144MB'
+    assert parse_memory(settled_memory('auto')) == 6 << 30 and settled_memory('4GB') == '4GB'
 
 
 def test_memory_is_written_as_people_read_it():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stylegen.errors import UserError
-from stylegen.workdir import Workdir
+from stylegen.workdir import Workdir, kept_settings
 
 
 def test_arrays_come_back_bit_for_bit(tmp_path):
@@ -39,3 +39,10 @@ def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(UserError, match='give another --workdir'):
         Workdir(tmp_path / 'file' / 'run', {})
+
+
+def test_the_settings_of_a_state_are_found_also_one_folder_down(tmp_path):
+    assert kept_settings(tmp_path) is None
+    (tmp_path / 'state.npz').write_bytes(b'PK half of a file')
+    Workdir(tmp_path / 'b.png', {'seed': 1}).save(step=1)
+    assert kept_settings(tmp_path) == {'seed': 1} == kept_settings(tmp_path / 'b.png')

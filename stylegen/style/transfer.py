@@ -16,7 +16,6 @@ import numpy as np
 from stylegen import networks
 from stylegen.errors import UserError, unknown
 from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS
-from stylegen.style.published import PUBLISHED
 from stylegen.style.stylizer import Start, Styles, StyleStep, Stylizer
 
 FIRST_CHOICE = 'vgg19'  # of the networks, where its weights can be had
@@ -28,8 +27,8 @@ def open_stylizer(**settings) -> tuple[Stylizer, str]:
 
     Args:
         settings: The arguments of `transfer` with their defaults, but those that belong to one picture (content, style,
-            mask, seed, start, callback). Of `regions` only the number is given here, and of `init` a name; masks,
-            styles and a picture to begin with go with each picture.
+            mask, seed, start, callback). What is given wins over the settings of `like`. Of `regions` only the number
+            is given here, and of `init` a name; masks, styles and a picture to begin with go with each picture.
 
     Raises:
         UserError: A setting that cannot be, with what can.
@@ -37,7 +36,7 @@ def open_stylizer(**settings) -> tuple[Stylizer, str]:
     """
     if spare := set(settings) - set(_defaults()):
         raise TypeError(f'open_stylizer() has no argument {", ".join(sorted(spare))}')
-    settings = published_settings(_defaults() | settings)
+    settings = _defaults() | published_settings(settings.get('like')) | settings
     network, weights, precision, pooling = (settings.pop(n) for n in ('network', 'weights', 'precision', 'pooling'))
     chosen = {name: settings.pop(name) for name in ('style_layers', 'content_layers')}
     if isinstance(network, str):
@@ -61,20 +60,19 @@ def open_stylizer(**settings) -> tuple[Stylizer, str]:
     return Stylizer(extractor, **settings), note
 
 
-def published_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with those of the program named in 'like' in the place of what is as by default.
+def published_settings(like: str | None) -> dict[str, Any]:
+    """The settings of a published program, as arguments of `transfer`; none for None.
 
     Raises:
         UserError: There is no such program.
     """
-    like = settings['like']
+    from stylegen.style.published import PUBLISHED
+
     if like is None:
-        return dict(settings)
+        return {}
     if like not in PUBLISHED:
         raise unknown('like', like, PUBLISHED)
-    defaults = _defaults()
-    theirs = {name: value for name, value in PUBLISHED[like].settings.items() if settings[name] == defaults[name]}
-    return dict(settings) | theirs
+    return dict(PUBLISHED[like].settings)
 
 
 def _layers(network: str, style_layers, content_layers) -> tuple[Mapping[str, float], Mapping[str, float]]:
@@ -135,7 +133,7 @@ def transfer(
     mask: np.ndarray | None = None,
     margin: int = 8,
     seed: int = 0,
-    max_memory: str | float = '4GB',
+    max_memory: str | float = 'auto',
     jit: str = 'auto',
     precision: str = 'float32',
     start: Start | None = None,
@@ -184,8 +182,8 @@ def transfer(
         mask: float32 (H, W) in [0, 1]: how much of the result shows; where it is 0 the content stays, bit for bit.
         margin: Pixels painted beyond each border and cut off in the end, for a network sees zeros there.
         seed: Of noise. The same seed gives the same picture on the same machine.
-        max_memory: Bytes, or a text such as '4GB', to stay within: a larger picture is worked on window by window, with
-            the same losses and gradients.
+        max_memory: Bytes, a text such as '4GB', or 'auto', a share of what is free, to stay within: a larger picture is
+            worked on window by window, with the same losses and gradients.
         jit: 'auto', 'on' or 'off': XLA.
         precision: 'float32', 'mixed_bfloat16' or 'mixed_float16', of the network alone.
         start: Where an interrupted run goes on; it then ends as if it had not been interrupted.
@@ -201,7 +199,8 @@ def transfer(
     given = dict(locals())
     styles = [(style, 1.0)] if isinstance(style, np.ndarray) else style
     begin = None if isinstance(init, str) else init
-    own = {'init': 'content'} if begin is not None else {}
-    stylizer, _ = open_stylizer(**{name: given[name] for name in _defaults()} | own | {'regions': len(regions)})
+    given |= {'regions': len(regions)} | ({'init': 'content'} if begin is not None else {})
+    changed = {name: given[name] for name, value in _defaults().items() if given[name] != value}
+    stylizer, _ = open_stylizer(**changed)
     of_it = {'regions': regions, 'mask': mask, 'init': begin, 'seed': seed, 'start': start, 'callback': callback}
     return stylizer(content, styles, **of_it)

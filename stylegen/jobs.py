@@ -1,0 +1,164 @@
+"""One result of a command: worked on, shown, kept on the way and saved, whatever happens."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stylegen import cli, images
+from stylegen.console import Console, Progress
+from stylegen.errors import UserError
+from stylegen.inputs import refuse_inputs
+from stylegen.workdir import Workdir
+
+SAVE_SECONDS = 10  # between states that are kept
+SAVE_SHARE = 0.05  # of the time, at most, that keeping states may take
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a job is.
+
+    Attributes:
+        done, total: Work, in any unit.
+        number: Steps since the very first.
+        words: The same for a person.
+        loss: What is minimised, as it is now.
+    """
+
+    done: float
+    total: float
+    number: int
+    words: str
+    loss: float
+
+
+class Job:
+    """One picture that a command makes. A program's own job says what is done: `work`, `place`, `arrays`, `picture`.
+
+    Args:
+        output: Where the picture goes. It is no input: that is refused.
+        record: What it carries, see `stylegen.records.record`; its inputs are never written over.
+        flags: Of the command; `save_every` and `sidecar` are read here.
+        alpha: Transparency that the picture keeps.
+        workdir: Where the state is kept, and looked for before the work begins; or None.
+        refuge: Where the state goes when the work stops and there is no workdir; or None.
+        unfinished: Where the picture so far goes when the work stops, if not to the output.
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        record: dict[str, Any],
+        flags,
+        console: Console,
+        *,
+        alpha: np.ndarray | None = None,
+        workdir: str | Path | None = None,
+        refuge: str | Path | None = None,
+        unfinished: Path | None = None,
+    ):
+        self.output, self.record, self.flags, self.console, self.alpha = output, record, flags, console, alpha
+        self.refuge, self.unfinished = refuge, unfinished or output
+        refuse_inputs(output, record['inputs'])
+        if flags.save_every:
+            self._refuse_numbered(record['inputs'])
+        self.workdir = Workdir(workdir, record) if workdir else None
+        self.latest: Any = None
+        self.resumed = False
+        self.keep_again = 0.0
+        self.progress: Progress | None = None
+
+    def work(self, state: Mapping[str, np.ndarray] | None) -> np.ndarray:
+        """Makes the picture, telling `follow` of its steps; goes on from the arrays of a state, if there is one."""
+        raise NotImplementedError
+
+    def place(self, step: Any) -> Place:
+        """Where a step is."""
+        raise NotImplementedError
+
+    def arrays(self, step: Any) -> dict[str, Any]:
+        """All that is needed to go on from a step."""
+        raise NotImplementedError
+
+    def picture(self, step: Any) -> np.ndarray:
+        """The picture as it would be if the work ended with this step."""
+        raise NotImplementedError
+
+    def run(self) -> Path:
+        """Works to the end and saves; when it is stopped or fails, saves the picture so far."""
+        began = time.monotonic()
+        self.keep_again = began + SAVE_SECONDS
+        state = self.workdir.load() if self.workdir else None
+        self.resumed = state is not None
+        save = lambda pixels: self.save(pixels, self.unfinished)
+        try:
+            with cli.rescued(save, self._so_far, self.console.say):
+                result = self.work(state)
+        finally:
+            if self.progress:
+                self.progress.close()
+        path = self.save(result)
+        if self.workdir:
+            self.workdir.clear()
+        self.console.say(f'result   {path} ({time.monotonic() - began:.1f} s)')
+        return path
+
+    def follow(self, step: Any) -> None:
+        """Shows a step, saves and keeps what is due; to be told of every step."""
+        place = self.place(step)
+        if self.progress is None:
+            self.progress = self.console.progress(place.total, initial=place.done if self.resumed else 0)
+        self.latest = step
+        self.progress.to(place.done, place.words, loss=place.loss)
+        if self.flags.save_every and place.number % self.flags.save_every == 0:
+            self.save(self.picture(step), self._numbered(place.number))
+        if self.workdir and time.monotonic() >= self.keep_again:
+            self._keep(self.workdir)
+
+    def save(self, pixels: np.ndarray, output: Path | None = None) -> Path:
+        """Saves a picture with its record: to the output, another place, or where nothing is lost."""
+
+        def write(path: Path) -> Path:
+            return images.save_image(path, pixels, alpha=self.alpha, settings=self.record, sidecar=self.flags.sidecar)
+
+        with cli.uninterrupted():
+            return cli.save_somewhere(write, output or self.output)
+
+    def _so_far(self) -> np.ndarray | None:
+        """The picture as it is, whose state is kept too; None before the first step."""
+        if self.latest is None:
+            return None
+        try:
+            workdir = self.workdir or (self.refuge and Workdir(self.refuge, self.record))
+        except UserError as error:
+            self.console.warn(f'the state could not be kept: {error}')
+        else:
+            if workdir:
+                self._keep(workdir)
+        return self.picture(self.latest)
+
+    def _keep(self, workdir: Workdir) -> None:
+        began = time.monotonic()
+        try:
+            with cli.uninterrupted():
+                workdir.save(**self.arrays(self.latest))
+        except (OSError, UserError) as error:  # the work itself goes on
+            self.console.warn(f'the state could not be kept: {error}')
+        now = time.monotonic()
+        self.keep_again = now + max(SAVE_SECONDS, (now - began) / SAVE_SHARE)
+
+    def _numbered(self, number: int) -> Path:
+        """Where --save_every puts the picture as it is after so many steps."""
+        return self.output.with_stem(f'{self.output.stem}-{number:04}')
+
+    def _refuse_numbered(self, inputs: Iterable[str]) -> None:
+        numbers = (re.fullmatch(rf'{re.escape(self.output.stem)}-(\d{{4,}})', Path(path).stem) for path in inputs)
+        for number in filter(None, numbers):
+            refuse_inputs(self._numbered(int(number[1])), inputs)
