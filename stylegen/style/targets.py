@@ -84,7 +84,7 @@ class Targets:
     def _variables(self, depth: int) -> dict[str, tf.Variable]:
         shapes = {'raw': (1, depth, depth), 'first': (1, depth), 'weight': (1,)}
         if 'wasserstein' in self.losses_by_name:
-            shapes['root'] = (1, depth, depth)
+            shapes |= {'root': (1, depth, depth), 'own': (1,)}
         if 'histogram' in self.losses_by_name:
             shapes |= {'top': (depth,), 'histogram': (depth, statistics.HISTOGRAM_BINS)}
         return {name: tf.Variable(tf.ones(shape), trainable=False) for name, shape in shapes.items()}
@@ -151,7 +151,7 @@ class Targets:
         for layer in self.style_layers:
             found, wanted = sums[layer], self.wanted[layer, place]
             if 'root' in wanted:
-                found['root'] = statistics.matrix_root(statistics.covariance(found))
+                found |= statistics.for_wasserstein(found)
             if 'top' in wanted:
                 spread = tf.linalg.diag_part(statistics.covariance(found))[0]
                 found['top'] = statistics.mean(found)[0] + TOP * tf.sqrt(tf.nn.relu(spread))
