@@ -2,11 +2,16 @@
 
 import importlib
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 os.environ['STYLEGEN_OFFLINE'] = '1'
+ROOT = Path(__file__).parents[1]
 
 
 class TinyNetwork:
@@ -53,6 +58,25 @@ def photo(height, width, seed=0):
 def run(*args, program='deepdream'):
     """What a person types after the name of a program; its exit code."""
     return importlib.import_module(f'stylegen.{program}.__main__').main([f'stylegen-{program}', *args])
+
+
+def process(*args, program='deepdream', before=''):
+    """The same in a process of its own, which may be stopped and killed; `before` is a statement to run first."""
+    code = f'import sys; {before}\nfrom stylegen.{program}.__main__ import main\nsys.exit(main(sys.argv))'
+    start = ['-c', code] if before else ['-m', f'stylegen.{program}']
+    return subprocess.Popen(
+        [sys.executable, *start, *args],
+        env=os.environ | {'PYTHONPATH': str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def wait_for(condition, seconds=90):
+    """Until a condition holds; a test that waits in vain fails."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail('waited in vain')
+        time.sleep(0.05)
 
 
 def shaken(model, seed=0):

@@ -106,7 +106,7 @@ def work(flags) -> None:
     console.say(*session.about())
     picture = session.fitted(picture)
     console.say(*session.outlook(picture))
-    Job(session, picture, output, flags, console, workdir=flags.workdir).dream()
+    Job(session, picture, output, flags, console, workdir=flags.workdir).run()
 
 
 def listed(settings) -> list[str]:

@@ -39,7 +39,7 @@ def dream_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags,
         try:
             picture = session.fitted(read_input(path, settings['size'], console.say))
             console.say(*session.outlook(picture))
-            Job(session, picture, output, flags, console, workdir=workdir, unfinished=unfinished).dream()
+            Job(session, picture, output, flags, console, workdir=workdir, unfinished=unfinished).run()
             if unfinished not in outputs:
                 unfinished.unlink(missing_ok=True)
         except (UserError, ArithmeticError) as error:

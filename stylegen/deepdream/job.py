@@ -1,26 +1,21 @@
-"""One picture of a command: read, announced, dreamt on, kept on the way and saved, whatever happens."""
+"""One picture of the command: read, announced and dreamt on."""
 
 from __future__ import annotations
 
-import re
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stylegen import cli, images, pyramid, records
-from stylegen.console import Console, Progress
+from stylegen import cli, images, jobs, pyramid, records
+from stylegen.console import Console
 from stylegen.deepdream.dream import open_dreamer
 from stylegen.deepdream.dreamer import Dreamer
 from stylegen.deepdream.octaves import DreamStep, Start
 from stylegen.deepdream.options import MANNER, NOISE, PROGRAM, SUBJECT, parse_region, parsed
-from stylegen.errors import UserError
-from stylegen.inputs import Inputs, read_mask, refuse_inputs
-from stylegen.workdir import Workdir
-
-SAVE_SECONDS = 10  # between states kept in --workdir
+from stylegen.inputs import Inputs, read_mask
 
 
 @dataclass
@@ -104,27 +99,15 @@ class Session:
         return lines
 
 
-class Job:
+class Job(jobs.Job):
     """One dream that is shown, kept in its workdir and saved.
 
     Args:
-        workdir: Where the state is kept, or None.
-        unfinished: Where the dream so far goes when it is stopped or fails, if not to the output.
+        places: `workdir` and `unfinished`, see `stylegen.jobs.Job`.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        picture: images.Picture,
-        output: Path,
-        flags,
-        console: Console,
-        *,
-        workdir: str | Path | None = None,
-        unfinished: Path | None = None,
-    ):
-        self.session, self.picture, self.output, self.flags, self.console = session, picture, output, flags, console
-        self.unfinished = unfinished or output
+    def __init__(self, session: Session, picture: images.Picture, output: Path, flags, console: Console, **places):
+        self.session, self.pixels = session, picture.pixels
         shape = picture.pixels.shape[:2]
         mask = session.settings['mask']
         self.mask = read_mask(session.inputs, mask, shape) if mask else None
@@ -133,88 +116,31 @@ class Job:
         weights = session.dreamer.extractor.source
         if session.record:
             records.check_replay(session.record, inputs, weights, console.warn)
-        refuse_inputs(output, inputs)
-        if flags.save_every:
-            numbers = [re.fullmatch(rf'{re.escape(output.stem)}-(\d{{4,}})', Path(path).stem) for path in inputs]
-            for number in filter(None, numbers):
-                refuse_inputs(self._on_the_way(int(number[1])), inputs)
-        self.run = records.record(PROGRAM, session.settings, inputs, weights)
-        self.workdir = Workdir(workdir, self.run) if workdir else None
-        self.latest: DreamStep | None = None
-        self.kept = time.monotonic()
-        self.progress: Progress | None = None
+        record = records.record(PROGRAM, session.settings, inputs, weights)
+        super().__init__(output, record, flags, console, alpha=picture.alpha, **places)
 
-    def dream(self) -> Path:
-        """Runs to the end and saves; when it is stopped or fails, saves the dream so far."""
-        start = self._start()
-        began = time.monotonic()
-        save = lambda pixels: self._save(pixels, self.unfinished)
-        try:
-            with cli.rescued(save, self._so_far, self.console.say):
-                result = self.session.dreamer(
-                    self.picture.pixels,
-                    mask=self.mask,
-                    regions=self.regions,
-                    seed=self.session.settings['seed'],
-                    start=start,
-                    callback=self._follow,
-                    steps_per_call=1 if self.flags.save_every else None,
-                )
-        finally:
-            if self.progress:
-                self.progress.close()
-        path = self._save(result)
-        if self.workdir:
-            self.workdir.clear()
-        self.console.say(f'result   {path} ({time.monotonic() - began:.1f} s)')
-        return path
+    def work(self, state: Mapping[str, np.ndarray] | None) -> np.ndarray:
+        start = None
+        if state is not None:
+            start = Start(int(state['octave']), int(state['step']), state['image'], state['balance'])
+            self.console.say(f'going on from {self.workdir.folder}: octave {start.octave + 1}, step {start.step}')
+        return self.session.dreamer(
+            self.pixels,
+            mask=self.mask,
+            regions=self.regions,
+            seed=self.session.settings['seed'],
+            start=start,
+            callback=self.follow,
+            steps_per_call=1 if self.flags.save_every else None,
+        )
 
-    def _start(self) -> Start | None:
-        state = self.workdir.load() if self.workdir else None
-        if state is None:
-            return None
-        start = Start(int(state['octave']), int(state['step']), state['image'], state['balance'])
-        self.console.say(f'going on from {self.workdir.folder}: octave {start.octave + 1}, step {start.step}')
-        return start
+    def place(self, step: DreamStep) -> jobs.Place:
+        words = f'octave {step.octave + 1}/{step.octaves} step {step.step}/{step.steps}'
+        number = step.octave * step.steps + step.step
+        return jobs.Place(step.work, step.all_work, number, words, sum(step.losses.values()))
 
-    def _so_far(self) -> np.ndarray | None:
-        """The dream as it is, whose state is kept too; None before the first step."""
-        self._keep()
-        return self.latest.picture() if self.latest else None
+    def arrays(self, step: DreamStep) -> dict[str, Any]:
+        return {'octave': step.octave, 'step': step.step, 'image': step.image, 'balance': step.balance}
 
-    def _follow(self, step: DreamStep) -> None:
-        if self.progress is None:
-            done = step.work if step.octave or step.step > 1 else 0
-            self.progress = self.console.progress(step.all_work, initial=done)
-        self.latest = step
-        where = f'octave {step.octave + 1}/{step.octaves} step {step.step}/{step.steps}'
-        self.progress.to(step.work, where, loss=sum(step.losses.values()))
-        if self.flags.save_every and step.step % self.flags.save_every == 0:
-            number = step.octave * step.steps + step.step
-            self._save(step.picture(), self._on_the_way(number))
-        if time.monotonic() - self.kept > SAVE_SECONDS:
-            self._keep()
-
-    def _on_the_way(self, number: int) -> Path:
-        """Where --save_every puts the dream as it is after so many steps of all octaves."""
-        return self.output.with_stem(f'{self.output.stem}-{number:04}')
-
-    def _keep(self) -> None:
-        self.kept = time.monotonic()
-        if self.workdir is None or self.latest is None:
-            return
-        latest = self.latest
-        try:
-            with cli.uninterrupted():
-                self.workdir.save(octave=latest.octave, step=latest.step, image=latest.image, balance=latest.balance)
-        except (OSError, UserError) as error:  # the dream itself goes on
-            self.console.warn(f'the state could not be kept: {error}')
-
-    def _save(self, pixels: np.ndarray, output: Path | None = None) -> Path:
-        def write(path: Path) -> Path:
-            return images.save_image(
-                path, pixels, alpha=self.picture.alpha, settings=self.run, sidecar=self.flags.sidecar
-            )
-
-        with cli.uninterrupted():
-            return cli.save_somewhere(write, output or self.output)
+    def picture(self, step: DreamStep) -> np.ndarray:
+        return step.picture()

@@ -1,25 +1,22 @@
 """The command as a person types it: what it prints, writes and refuses, with the embedded network."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from stylegen import files, images
+from stylegen import files, images, jobs
 from stylegen.deepdream import __main__ as command
-from stylegen.deepdream import job, options
+from stylegen.deepdream import options
 from stylegen.deepdream.dream import dream
-from tests.conftest import photo, run
+from tests.conftest import ROOT, photo, process, run, wait_for
 
 QUICK = ['--steps=2', '--octaves=2', '--network=mini']
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -27,20 +24,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     images.save_image('photo.png', photo(64, 80))
     return tmp_path
-
-
-def process(*args):
-    return subprocess.Popen(
-        [sys.executable, '-m', 'stylegen.deepdream', *args],
-        env=os.environ | {'PYTHONPATH': str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def wait_for(condition, seconds=90):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, 'waited in vain'
-        time.sleep(0.05)
 
 
 def test_without_arguments_it_dreams_on_the_picture_that_comes_along(folder):
@@ -213,13 +196,8 @@ def test_ctrl_c_saves_the_dream_so_far(folder):
 
 def test_a_killed_run_goes_on_and_ends_as_if_never_killed(folder, monkeypatch):
     args = ['--input=photo.png', '--steps=400', '--octaves=2', '--network=mini', '--quiet']
-    code = (
-        'import sys; from stylegen.deepdream import __main__ as command, job; job.SAVE_SECONDS = 0\n'
-        'sys.exit(command.main(sys.argv))'
-    )
-    killed = subprocess.Popen(
-        [sys.executable, '-c', code, *args, '--output=out.png', '--workdir=run'],
-        env=os.environ | {'PYTHONPATH': str(ROOT)},
+    killed = process(
+        *args, '--output=out.png', '--workdir=run', before='from stylegen import jobs; jobs.SAVE_SECONDS = 0'
     )
     wait_for(Path('run/state.npz').exists)
     killed.send_signal(signal.SIGKILL)
@@ -261,7 +239,7 @@ def test_an_error_in_the_middle_saves_the_dream_so_far(capsys, monkeypatch):
         self.latest = step
         raise RuntimeError('the machine caught fire')
 
-    monkeypatch.setattr(command.Job, '_follow', fail)
+    monkeypatch.setattr(command.Job, 'follow', fail)
     assert run('--input=photo.png', '--output=out.png', *QUICK) == 1
     out, err = capsys.readouterr()
     assert 'the machine caught fire' in err and 'the picture so far is in out.png' in out
@@ -269,11 +247,11 @@ def test_an_error_in_the_middle_saves_the_dream_so_far(capsys, monkeypatch):
 
 
 def test_a_workdir_that_fills_up_does_not_stop_the_dream(capsys, monkeypatch):
-    monkeypatch.setattr(job, 'SAVE_SECONDS', 0)
+    monkeypatch.setattr(jobs, 'SAVE_SECONDS', 0)
 
     def full(self, **arrays):
         raise files.DiskFull(28, 'the disk is full', 'state.npz')
 
-    monkeypatch.setattr(job.Workdir, 'save', full)
+    monkeypatch.setattr(jobs.Workdir, 'save', full)
     assert run('--input=photo.png', '--output=out.png', '--workdir=run', '--quiet', *QUICK) == 0
     assert 'the state could not be kept' in capsys.readouterr().err and Path('out.png').exists()

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegen import images, mini
+from stylegen import images, jobs, mini
 from stylegen.console import Progress
-from stylegen.deepdream import explore, job, noise, options
+from stylegen.deepdream import explore, noise, options
 from stylegen.deepdream.__main__ import define_flags
 from stylegen.deepdream.visualize import NothingActive
 from stylegen.errors import UserError
@@ -236,17 +236,17 @@ def test_a_folder_that_is_stopped_goes_on_with_the_picture_it_was_at(folder, mon
     for name, seed in (('a', 1), ('b', 2), ('c', 3)):
         images.save_image(f'in/{name}.png', photo(64, 80, seed))
     assert run('--input=in', '--output=whole', *QUICK) == 0
-    follow = job.Job._follow
+    follow = jobs.Job.follow
 
     def stopping(self, step):
         follow(self, step)
         if self.output.name == 'b.png' and step.octave == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(job.Job, '_follow', stopping)
+    monkeypatch.setattr(jobs.Job, 'follow', stopping)
     assert run('--input=in', '--output=out', '--workdir=work', *QUICK) == 130
     assert sorted(path.name for path in Path('out').iterdir()) == ['a.png', 'b-unfinished.png']
-    monkeypatch.setattr(job.Job, '_follow', follow)
+    monkeypatch.setattr(jobs.Job, 'follow', follow)
     assert run('--input=in', '--output=out', '--workdir=work', *[q for q in QUICK if q != '--quiet']) == 0
     assert 'going on from work/b.png' in capsys.readouterr().out
     assert sorted(path.name for path in Path('out').iterdir()) == ['a.png', 'b.png', 'c.png']
