@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-# Weights by layer, chosen by looking for `mini`; for the VGGs those of Gatys et al. 2016 and Johnson et al. 2016.
+# Weights by layer; 'input' is the picture itself, whose statistics are its colours. For `mini` chosen by looking: the
+# deepest gives the large shapes. For the VGGs those of Gatys et al. 2016.
 STYLE_LAYERS: Mapping[str, Mapping[str, float]] = {
     'mini': dict.fromkeys(
         (
-            *('block1_conv1', 'block1_conv2', 'block2_conv1', 'block2_conv2'),
-            *('block3_conv1', 'block3_conv2', 'block3_conv3', 'block4_conv1'),
+            *('input', 'block1_conv1', 'block1_conv2', 'block2_conv1', 'block2_conv2'),
+            *('block3_conv1', 'block3_conv3', 'block4_conv1', 'block5_conv1'),
         ),
         1.0,
     ),

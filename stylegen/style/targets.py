@@ -14,6 +14,7 @@ from stylegen.statistics import STYLE_LOSSES, SummedLoss
 from stylegen.style.published import PUBLISHED, VARIATIONS
 from stylegen.windows import Scene, Window, WindowedObjective
 
+PIXELS = 'input'  # as a layer: the picture itself, whose statistics are those of its colours
 LEAST_AWAY = 0.02  # a content that is as near as this to the style is taken to be this far from it
 TOP = 6.0  # standard deviations above its mean up to which a channel's histogram goes
 
@@ -43,10 +44,11 @@ class Targets:
     ):
         self.extractor, self.losses_by_name, self.places = extractor, loss.split('+'), places
         self.style_layers, self.content_layers = dict(style_layers), dict(content_layers)
-        stride = max(extractor.strides.values())
+        self.strides, self.channels = ({**of, PIXELS: n} for of, n in ((extractor.strides, 1), (extractor.channels, 3)))
+        stride = max(self.strides.values())
         self.halo = -(-receptive.radius(extractor) // stride) * stride
         self.wanted = {
-            (layer, place): self._variables(extractor.channels[layer])
+            (layer, place): self._variables(self.channels[layer])
             for layer in style_layers
             for place in range(max(1, places))
         }
@@ -63,8 +65,8 @@ class Targets:
             self.of_term.append(('content', layer, None))
         terms.append(Term('variation', 1.0, VARIATIONS[variation]()))
         self.of_term.append(('variation', None, None))
-        self.scene = Scene(extractor.channels, tuple(content_layers), len(terms), places)
-        seen = {'strides': extractor.strides, 'halo': self.halo, 'margin': margin}
+        self.scene = Scene(self.channels, tuple(content_layers), len(terms), places)
+        seen = {'strides': self.strides, 'halo': self.halo, 'margin': margin}
         self.objective = WindowedObjective(extractor, tuple(terms), scene=self.scene, **seen)
         self._cut = self.objective.cutting(True)
         self._surveys = self._survey_objective(seen)
@@ -92,7 +94,7 @@ class Targets:
     def _survey_objective(self, seen):
         """An objective whose totals are the moments, or histograms, of a style's picture."""
 
-        self._tops = {n: tf.Variable(tf.ones([self.extractor.channels[n]]), trainable=False) for n in self.style_layers}
+        self._tops = {n: tf.Variable(tf.ones([self.channels[n]]), trainable=False) for n in self.style_layers}
 
         def moments_of(layer):
             return SummedLoss(layer, lambda features: statistics.moments(features, layer), None)
@@ -104,7 +106,7 @@ class Targets:
         terms = [Term(f'moments {layer}', 1.0, moments_of(layer)) for layer in self.style_layers]
         if 'histogram' in self.losses_by_name:
             terms += [Term(f'histogram {layer}', 1.0, histogram_of(layer)) for layer in self.style_layers]
-        scene = Scene(self.extractor.channels, (), len(terms))
+        scene = Scene(self.channels, (), len(terms))
         return WindowedObjective(self.extractor, tuple(terms), scene=scene, **seen)
 
     def set_content(self, content: np.ndarray, places: Sequence[np.ndarray], core: int) -> None:
@@ -118,7 +120,7 @@ class Targets:
         margin = self.objective.margin
         masks = [np.pad(mask, margin, 'reflect') for mask in places]
         for layer, weights in self.scene.weights.items():
-            stacked = [_shrunk(mask, self.extractor.strides[layer], self.shapes[layer][1:3]) for mask in masks]
+            stacked = [_shrunk(mask, self.strides[layer], self.shapes[layer][1:3]) for mask in masks]
             weights.assign(np.stack(stacked, -1)[None])
         self.areas = [float(mask.mean()) for mask in places] or [1.0]
 
@@ -136,7 +138,7 @@ class Targets:
             window = Window.at(tf.constant(index), tf.constant(core), self.halo, size)
             features = self._traced('features', self.extractor.__call__)(window.cut(padded))
             for layer, whole in maps.items():
-                stride = self.extractor.strides[layer]
+                stride = self.strides[layer]
                 part = window.core_of(features[layer], stride, whole=False).numpy()
                 y, x = window.core.numpy() // stride
                 whole[:, y : y + part.shape[1], x : x + part.shape[2]] = part

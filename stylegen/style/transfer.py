@@ -43,7 +43,7 @@ def open_stylizer(**settings) -> tuple[Stylizer, str]:
         extractor, note = networks.open_network(
             network,
             FIRST_CHOICE,
-            lambda name: list(dict.fromkeys(layer for part in _layers(name, **chosen) for layer in part)),
+            lambda name: _deep(*_layers(name, **chosen)),
             weights=weights,
             precision=precision,
             pooling=pooling,
@@ -51,7 +51,7 @@ def open_stylizer(**settings) -> tuple[Stylizer, str]:
     else:
         extractor, note = network, network.network
     style_layers, content_layers = _layers(extractor.network, **chosen)
-    if missing := [name for name in (*style_layers, *content_layers) if name not in extractor.taps]:
+    if missing := [name for name in _deep(style_layers, content_layers) if name not in extractor.taps]:
         raise unknown('layer of the extractor', missing[0], extractor.taps)
     scale = settings.pop('content_scale')
     if scale is None:
@@ -87,6 +87,11 @@ def _layers(network: str, style_layers, content_layers) -> tuple[Mapping[str, fl
         STYLE_LAYERS[network] if style_layers is None else style_layers,
         CONTENT_LAYERS[network] if content_layers is None else content_layers,
     )
+
+
+def _deep(*parts: Mapping[str, float]) -> list[str]:
+    """The layers of a network among those named; 'input', the pixels, is none."""
+    return [layer for layer in dict.fromkeys(layer for part in parts for layer in part) if layer != 'input']
 
 
 @functools.cache
@@ -148,7 +153,8 @@ def transfer(
         network: 'auto', a name of `stylegen.networks.NETWORKS`, a .keras file, or a `FeatureExtractor`, which is then
             taken as it is.
         weights: File of weights for the network; otherwise they are looked for, see `stylegen.pretrained`.
-        style_layers, content_layers: Weights by layer. None: the network's own choice.
+        style_layers, content_layers: Weights by layer, of which 'input' is the picture itself and its style the colours.
+            None: the network's own choice.
         pooling: 'max', 'average' or 'l2', of the network.
         like: The settings and the formula of a published program, a key of `stylegen.style.published.PUBLISHED`; what
             is not as by default wins over them.
