@@ -149,7 +149,8 @@ def total_variation_loss(layer: str = 'input', power: float = 2.0, joint: bool =
     def mean(differences, power):
         if power == 2:
             return tf.reduce_mean(tf.square(differences))
-        return tf.reduce_mean(tf.abs(differences) if power == 1 else tf.pow(differences, power))
+        lengths = tf.abs(differences)
+        return tf.reduce_mean(lengths if power == 1 else tf.pow(lengths, power))
 
     def loss(features: Features) -> tf.Tensor:
         image = features[layer]
