@@ -109,7 +109,7 @@ class Flags:
             lines += ['', f'{title}:']
             for name in names:
                 flag = self.values[name]
-                text = re.sub(r'^<[^>]*>: ', '', flag.help)  # absl's own list of an enum's values
+                text = re.sub(r'^<[^>]*>: |;\s+repeat this option to .*', '', flag.help)  # what absl adds of its own
                 if isinstance(flag, flags.EnumFlag) or hasattr(flag.parser, 'enum_values'):
                     text += f' ({"|".join(flag.parser.enum_values)})'
                 if flag.default not in (None, []) and not (flag.boolean and not flag.default):

@@ -40,17 +40,21 @@ def result_names(pictures: list[Path], folder: Path) -> list[Path]:
     return names
 
 
-def prepare_folder(folder: Path, target: Path) -> None:
-    """Makes the folder that the results of another folder's pictures go to, where it is not there yet.
+def prepare_folder(source: Path, target: Path) -> None:
+    """Makes the folder that the results of many pictures go to, where it is not there yet.
+
+    Args:
+        source: A folder of pictures, or one of them.
+        target: The folder to make.
 
     Raises:
         UserError: The target is a file or has the name of one, or the folder of the pictures, or cannot be made.
     """
     if target.exists() and not target.is_dir():
-        raise UserError(f'{target} is a file; pictures of a folder go to a folder: give its name as --output')
+        raise UserError(f'{target} is a file; many results go to a folder: give its name as --output')
     if not target.exists() and target.suffix.lower() in SUFFIXES:
-        raise UserError(f'{target} is the name of a picture, but {folder} is a folder; give a folder as --output')
-    if target.exists() and target.samefile(folder):
+        raise UserError(f'{target} is the name of a picture, but there are many results; give a folder as --output')
+    if target.exists() and source.is_dir() and target.samefile(source):
         raise UserError(f'{target} is the folder of the inputs; give another --output')
     try:
         target.mkdir(parents=True, exist_ok=True)

@@ -11,14 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from stylegen import cli, images
+from stylegen import cli, images, pyramid
 from stylegen.console import Console, Progress
 from stylegen.errors import UserError
 from stylegen.inputs import refuse_inputs
-from stylegen.workdir import Workdir
+from stylegen.workdir import Workdir, kept_settings
 
 SAVE_SECONDS = 10  # between states that are kept
 SAVE_SHARE = 0.05  # of the time, at most, that keeping states may take
+
+
+def settled_memory(setting: str, workdir: str | Path | None) -> str:
+    """What --max_memory is as a number, to be recorded: 'auto' is what the state in the workdir was made with, if any.
+
+    A run that goes on must cut its pictures as before, whatever is free now.
+    """
+    kept = kept_settings(workdir) if workdir and setting == pyramid.AUTO else None
+    return kept['settings']['max_memory'] if kept else pyramid.settled_memory(setting)
 
 
 @dataclass(frozen=True)

@@ -68,9 +68,10 @@ def kept_settings(folder: str | os.PathLike) -> dict[str, Any] | None:
     for path in [Path(folder) / STATE, *sorted(Path(folder).glob(f'*/{STATE}'))]:
         try:
             with np.load(path, allow_pickle=False) as stored:
-                return json.loads(str(stored['settings']))
+                settings = json.loads(str(stored['settings']))
         except Exception:  # whatever zipfile, NumPy or json meet in a file that is no state, or is not there
             continue
+        return settings
     return None
 
 

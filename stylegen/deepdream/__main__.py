@@ -16,6 +16,7 @@ from stylegen.deepdream.noise import NOISE, dream_from_noise, noise_picture
 from stylegen.deepdream.options import DEFAULT_SIZE, read_input, recorded, refuse_idle, settings_of
 from stylegen.deepdream.presets import PRESETS
 from stylegen.deepdream.visualize import PARAMETERIZATIONS, visualize
+from stylegen.jobs import settled_memory
 
 DEFAULT_OUTPUT = 'deepdream.png'
 TILE_SIZE = 512  # of a tile that repeats and is made from noise
@@ -84,6 +85,7 @@ def work(flags) -> None:
     again, record = recorded(flags.replay) if flags.replay else (None, None)
     film = flags.zoom is not None or is_clip(flags.input)
     settings = settings_of(flags, again, FILM_MANNER if film else {})
+    settings['max_memory'] = settled_memory(settings['max_memory'], flags.workdir)
     if lines := listed(settings):
         return print('\n'.join(lines))
     mode = mode_of(settings)

@@ -1,0 +1,178 @@
+"""What a command line asks for: typed flags, a published program or a replayed record, and defaults, in one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stylegen import cli, records
+from stylegen.errors import UserError, unknown
+from stylegen.style.stylizer import INITS
+from stylegen.style.transfer import published_settings
+
+PROGRAM = 'stylegen.style'  # as results call it
+NONE = 'none'  # as a style: none
+PICTURES = Path(__file__).parents[1] / 'pictures'
+DEFAULT_CONTENT, DEFAULT_STYLE = PICTURES / 'raccoon.jpg', PICTURES / 'whirls.jpg'
+DEFAULT_SIZE = 1024  # a larger picture is worked on at this longest side unless --size says otherwise
+OF_THE_PICTURES = ('content', 'style', 'region', 'mask', 'size', 'init', 'seed')
+ARGUMENTS = {  # flag -> the argument of `transfer` that it is, in another form for some
+    **{name: name for name in ('network', 'weights', 'precision', 'pooling', 'style_layers', 'content_layers', 'like')},
+    **{name: name for name in ('loss', 'strength', 'content_weight', 'style_weight', 'optimizer', 'learning_rate')},
+    **{name: name for name in ('iterations', 'patience', 'scale', 'coarsest', 'style_scale', 'style_size')},
+    **{name: name for name in ('color', 'color_time', 'color_map', 'max_memory', 'jit')},
+    'tv_weight': 'variation',
+}
+SETTINGS = (*OF_THE_PICTURES, *ARGUMENTS)  # what a result carries
+WEIGHTS = ('content_weight', 'style_weight')
+
+
+def format_steps(iterations: int | Sequence[int]) -> str:
+    """What `parse_steps` reads."""
+    return ','.join(str(steps) for steps in ([iterations] if isinstance(iterations, int) else iterations))
+
+
+def parse_steps(text: str) -> tuple[int, ...]:
+    """Steps of each size, 150,120,100: the last number goes on."""
+    try:
+        steps = tuple(int(part) for part in text.split(','))
+    except ValueError:
+        steps = (-1,)
+    if min(steps) < 0:
+        raise UserError(f'expected --iterations=N or N,N,... with whole numbers from 0, got {text!r}')
+    return steps
+
+
+def parse_style(text: str) -> tuple[str, float]:
+    """The path and the share in PATH or PATH:SHARE. What follows a colon and is no number belongs to the path."""
+    path, colon, share = text.rpartition(':')
+    try:
+        value = float(share) if colon and not Path(text).exists() else None
+    except ValueError:
+        value = None
+    if value is None:
+        return text, 1.0
+    if not path or not 0 <= value < math.inf:
+        raise UserError(f'expected --style=PATH or PATH:SHARE with a share from 0, got {text!r}')
+    return path, value
+
+
+def parse_styles(texts: Sequence[str]) -> list[tuple[str, float]]:
+    """The styles that are blended with their shares; of 'none' none. Without a text, the one that comes along."""
+    if NONE in texts and len(texts) > 1:
+        raise UserError(f'{NONE} stands alone: the place has no style, or those that are named')
+    return [] if list(texts) == [NONE] else [parse_style(text) for text in texts or [str(DEFAULT_STYLE)]]
+
+
+def parse_regions(texts: Sequence[str]) -> dict[str, list[str]]:
+    """By mask, what `parse_styles` reads, of MASK=STYLE; a mask that comes again has several styles."""
+    regions: dict[str, list[str]] = {}
+    for text in texts:
+        mask, equals, style = text.partition('=')
+        if not (mask and equals and style):
+            raise UserError(f'expected --region=MASK=STYLE or MASK={NONE}, got {text!r}')
+        regions.setdefault(mask, []).append(style)
+    return regions
+
+
+def init_file(init: str) -> str | None:
+    """The path of the picture to begin with, or None where --init is a name."""
+    if init in INITS:
+        return None
+    if not Path(init).suffix and not Path(init).exists():
+        raise unknown('init', init, (*INITS, 'FILE'))
+    return init
+
+
+def _as_typed(name: str, value: Any) -> Any:
+    """The value of a flag that stands for an argument's."""
+    if name == 'iterations':
+        return format_steps(value)
+    return cli.format_weights(value) if isinstance(value, Mapping) else value
+
+
+def settings_of(flags, recorded: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Flag values by name: what was typed, else recorded, else the published program's, else the default.
+
+    Raises:
+        UserError: --strength was typed beside a weight, or --like beside --replay; there is no such program.
+    """
+    if recorded is not None and flags.like:
+        raise UserError('--replay has the settings of its result already; leave out --like')
+    typed = {name for name in SETTINGS if flags[name].present}
+    theirs = published_settings(flags.like)
+    given = {flag: _as_typed(flag, theirs[name]) for flag, name in ARGUMENTS.items() if name in theirs}
+    given = dict(recorded) if recorded is not None else given | ({'init': theirs['init']} if 'init' in theirs else {})
+    chosen = {name: flags[name].value if name in typed else given.get(name, flags[name].value) for name in SETTINGS}
+    weighed = typed.intersection(WEIGHTS)
+    if 'strength' in typed and weighed:
+        raise UserError(f'--strength balances content and style, --{min(weighed)} weighs them; give one of the two')
+    if 'strength' in typed:
+        chosen |= dict.fromkeys(WEIGHTS)
+    if 'network' in typed and chosen['network'] != given.get('network', chosen['network']):
+        chosen |= {name: None for name in ('weights', 'style_layers', 'content_layers') if name not in typed}
+    return chosen
+
+
+def manner(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `stylegen.style.open_stylizer` in the settings."""
+    values = {name: settings[flag] for flag, name in ARGUMENTS.items()}
+    for name in ('style_layers', 'content_layers'):
+        values[name] = None if values[name] is None else cli.parse_weights(values[name], name)
+    values['iterations'] = parse_steps(values['iterations'])
+    values['init'] = 'content' if init_file(settings['init']) else settings['init']
+    values['regions'] = len(parse_regions(settings['region']))
+    return values
+
+
+def refuse_idle(flags, settings: Mapping[str, Any], many: bool) -> None:
+    """Refuses flags that were typed and would do nothing.
+
+    Raises:
+        UserError: With the first of them, and why.
+    """
+    for name, why in _idle(settings, many).items():
+        if flags[name].present:
+            raise UserError(f'--{name} does nothing here: {why}; leave it out')
+
+
+def _idle(settings: Mapping[str, Any], many: bool) -> dict[str, str]:
+    """What each flag that does nothing is left out for."""
+    like, color, init = settings['like'], settings['color'], settings['init']
+    idle: dict[str, str] = {}
+    if like:
+        idle |= dict.fromkeys(('strength', *WEIGHTS, 'tv_weight'), f'--like={like} has its own weights')
+    if settings['optimizer'] == 'lbfgs':
+        idle['learning_rate'] = 'lbfgs finds the length of its steps'
+    if color == 'style':
+        idle |= dict.fromkeys(('color_time', 'color_map'), "the colours are the style's")
+    elif color != 'linear':
+        idle['color_map'] = f'--color={color} takes no linear map'
+    if init not in ('noise', 'style'):
+        idle['seed'] = f'nothing is drawn at random with --init={init}'
+    if many:
+        idle['film'] = 'there is more than one result'
+    else:
+        idle['overwrite'] = 'a single --output is replaced'
+    return idle
+
+
+def recorded(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings and the record of a result that is to be made again, with its paths found again.
+
+    Raises:
+        UserError: The file has no settings, or those of another program.
+    """
+    settings, record, moved = records.recorded_settings(path, PROGRAM, files=('mask', 'weights'), lists=('content',))
+
+    def again(style: str) -> str:
+        old, _ = parse_style(style)
+        return moved.get(old, old) + style[len(old) :]
+
+    settings['style'] = [again(style) for style in settings['style']]
+    regions = parse_regions(settings['region'])
+    settings['region'] = [f'{moved.get(mask, mask)}={again(s)}' for mask, styles in regions.items() for s in styles]
+    settings['init'] = moved.get(settings['init'], settings['init'])
+    return settings, record
