@@ -22,4 +22,4 @@ CONTENT_LAYERS: Mapping[str, Mapping[str, float]] = {
 }
 
 # How much of the content's loss weighs as much as all of the style's at --strength=0.5, chosen by looking.
-CONTENT_SCALE: Mapping[str, float] = {'mini': 0.3, 'vgg16': 0.3, 'vgg19': 0.3}
+CONTENT_SCALE: Mapping[str, float] = {'mini': 0.2, 'vgg16': 0.2, 'vgg19': 0.2}

@@ -124,7 +124,7 @@ def transfer(
     beta_2: float = 0.99,
     epsilon: float = 1e-8,
     average: float = 0.97,
-    iterations: int | Sequence[int] = (150, 120, 100, 80, 60, 40),
+    iterations: int | Sequence[int] = (120, 100, 80, 60, 40, 30),
     patience: int | None = None,
     scale: float = 2**0.5,
     coarsest: int = 96,
