@@ -23,20 +23,24 @@ class Stage:
 
 @dataclass(frozen=True)
 class Plan:
-    """The stages from the smallest size, pairs that L-BFGS keeps, and the bytes predicted at the last."""
+    """The stages from the smallest size, pairs that L-BFGS keeps, bytes predicted at the last, and bytes allowed."""
 
     stages: tuple[Stage, ...]
     history: int
     memory: float
+    allowed: float
 
 
 @dataclass(frozen=True)
 class Costs:
-    """What the features of a network cost: bytes for a pixel of a window and of targets; the halo and so on."""
+    """What the features of a network cost: bytes for a pixel of a window and of targets; the halo and so on.
+
+    A `halo` of None is that of a network that cannot work by windows.
+    """
 
     per_pixel: float
     per_target_pixel: float
-    halo: int
+    halo: int | None
     stride: int
     smallest: int
     margin: int
@@ -67,6 +71,8 @@ def plan(
     least = max(costs.smallest, 16, costs.margin + 1)
     if min(shape) < least:
         raise UserError(f'the picture is {shape[1]} x {shape[0]}; it needs at least {least} pixels a side: see --size')
+    if not scale > 1 or not coarsest >= 1:
+        raise UserError(f'expected a scale above 1 and sizes from 1 pixel on, got {scale} and {coarsest}')
     count = 1
     while max(shape) / scale**count >= coarsest:
         count += 1
@@ -74,9 +80,18 @@ def plan(
     steps = steps_by_size(iterations, len(sizes))
     while history > LEAST_HISTORY and _fixed(costs, shape, history) > memory / 2:
         history -= 1
-    stages = [Stage(size, n, _core(costs, size, memory, history)) for size, n in zip(sizes, steps, strict=True)]
-    last = stages[-1]
-    return Plan(tuple(stages), history, _fixed(costs, shape, history) + _work(costs, shape, last.core))
+    cores = [_core(costs, size, memory, history) for size in sizes]
+    if None in cores:
+        raise _too_large(costs, shape, memory, history)
+    stages = tuple(Stage(*of_size) for of_size in zip(sizes, steps, cores, strict=True))
+    return Plan(stages, history, _fixed(costs, shape, history) + _work(costs, shape, cores[-1]), memory)
+
+
+def survey_core(costs: Costs, size: tuple[int, int], memory: float) -> int:
+    """Side of the windows that the statistics of a style's picture of this size are gathered by; 0: uncut."""
+    if costs.halo is None or _work(costs, size, 0) <= memory:
+        return 0
+    return max(_widest(costs, memory), _least_core(costs))
 
 
 def _fixed(costs, size, history):
@@ -84,24 +99,43 @@ def _fixed(costs, size, history):
 
 
 def _work(costs, size, core):
-    sides = [min(side + 2 * costs.margin, core + 2 * costs.halo if core else side + 2 * costs.margin) for side in size]
+    sides = [side + 2 * costs.margin for side in size]
+    if core:
+        sides = [min(side, core + 2 * costs.halo) for side in sides]
     return sides[0] * sides[1] * costs.per_pixel
 
 
-def _core(costs: Costs, size: tuple[int, int], memory: float, history: int) -> int:
-    fixed = _fixed(costs, size, history)
-    if fixed + _work(costs, size, 0) <= memory:
+def _least_core(costs):
+    return max(2 * costs.stride, -(-costs.smallest // costs.stride) * costs.stride)
+
+
+def _widest(costs, memory):
+    """Side of the widest window's core that this much memory is enough for."""
+    side = (max(0, memory) / costs.per_pixel) ** 0.5
+    return min(LARGEST_CORE, int(side - 2 * costs.halo) // costs.stride * costs.stride)
+
+
+def _core(costs: Costs, size: tuple[int, int], memory: float, history: int) -> int | None:
+    """Side of a window's core, 0 where the whole fits, None where nothing does."""
+    room = memory - _fixed(costs, size, history)
+    if _work(costs, size, 0) <= room:
         return 0
-    most = ((memory - fixed) / costs.per_pixel) ** 0.5 if memory > fixed else 0
-    core = int(most - 2 * costs.halo) // costs.stride * costs.stride
-    least = max(2 * costs.stride, -(-costs.smallest // costs.stride) * costs.stride)
-    if core < least:
-        needed = fixed + (least + 2 * costs.halo) ** 2 * costs.per_pixel
-        raise UserError(
-            f'{size[1]} x {size[0]} takes at least {pyramid.format_memory(needed)} with this network and optimiser, '
-            f'{pyramid.format_memory(memory)} is allowed; raise --max_memory or give a smaller --size'
-        )
-    core = min(core, LARGEST_CORE)
+    if costs.halo is None or (core := _widest(costs, room)) < _least_core(costs):
+        return None
     longest = max(size) + 2 * costs.margin
     count = -(-longest // core)
     return -(-longest // count // costs.stride) * costs.stride  # near-equal windows
+
+
+def _too_large(costs: Costs, shape: tuple[int, int], memory: float, history: int) -> UserError:
+    """Says how much it would take, and how large a picture may be."""
+    work = _work(costs, shape, 0 if costs.halo is None else _least_core(costs))
+    needed = pyramid.format_memory(_fixed(costs, shape, history) + work)
+    sides = [(max(1, shape[0] * part // 100), max(1, shape[1] * part // 100)) for part in range(99, 0, -1)]
+    fitting = next((max(size) for size in sides if _core(costs, size, memory, history) is not None), 0)
+    smaller = f', give a --size of up to {fitting}' if fitting else ''
+    other = ' or another network: this one cannot work by windows' if costs.halo is None else ''
+    return UserError(
+        f'{shape[1]} x {shape[0]} takes at least {needed} with this network and optimiser, '
+        f'{pyramid.format_memory(memory)} is allowed; raise --max_memory{smaller}{other}'
+    )

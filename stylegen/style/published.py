@@ -1,13 +1,16 @@
 """The published programs by name: their settings, and what their formulas are in terms of our relative losses.
 
 With C channels, M positions, the Gram matrix per position G, the style's A, features F and the content's P, a program's
-style term is a number times |G - A|^2, which is |A|^2 times ours, and its content term a number times |F - P|^2, which
-is the spread |P - mean P|^2 times ours. They work on pixels from 0 to 255, we on 0 to 1.
+style term is a number times |G - A|^2, which is |A|^2 times ours (of Wasserstein distances, tr A times ours), and its
+content term a number times |F - P|^2, which is the spread |P - mean P|^2 times ours. They work on pixels from 0 to 255,
+we on 0 to 1.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from stylegen.losses import total_variation_loss
 
@@ -24,14 +27,16 @@ class Formula:
     """What each of our terms is multiplied by.
 
     Attributes:
-        style: Of (|A|^2, C, M, (height, width) of the picture).
+        style: Of (unit, C, M, (height, width) of the picture).
         content: Of (spread, C, M).
         variation: Of (height, width) of the picture.
+        unit: Of A: what the style's distance is divided by to be ours.
     """
 
     style: Callable[[float, int, int, tuple[int, int]], float]
     content: Callable[[float, int, int], float]
     variation: Callable[[tuple[int, int]], float] = lambda shape: 0.0
+    unit: Callable[[np.ndarray], float] = lambda gram: float(np.sum(np.square(gram, dtype=np.float64)))
 
 
 @dataclass(frozen=True)
@@ -42,8 +47,9 @@ class Published:
     formula: Formula
 
 
-def _values(shape):
-    return 3 * shape[0] * shape[1]
+def _differences(shape):
+    """How many differences of neighbours there are, in one direction."""
+    return 3 * (shape[0] - 1) * (shape[1] - 1)
 
 
 def _convolutions(number, *blocks):
@@ -54,6 +60,7 @@ _FIVE = _convolutions(1, 1, 2, 3, 4, 5)
 _SINGLE_SIZE = {'coarsest': 10**9, 'margin': 0}
 _GATYS = {
     'network': 'vgg19',
+    'loss': 'gram',
     'style_layers': _FIVE,
     'content_layers': _convolutions(2, 4),
     'optimizer': 'lbfgs',
@@ -74,12 +81,13 @@ PUBLISHED: Mapping[str, Published] = {
     # J. Johnson, neural-style (and neural-style-pt): the TV gradient is that of half the sum of squares
     'neural-style': Published(
         {**_GATYS, 'iterations': 1000, 'style_scale': 1.0, 'init': 'noise'},
-        Formula(lambda a, c, m, _: 100 * a / c**4, _mean(5.0), lambda shape: 0.5e-3 * 255**2 * _values(shape)),
+        Formula(lambda a, c, m, _: 100 * a / c**4, _mean(5.0), lambda shape: 0.5e-3 * 255**2 * _differences(shape)),
     ),
     # Johnson et al. 2016, fast-neural-style, whose criterion is optimised here on the picture itself
     'johnson': Published(
         {
             'network': 'vgg16',
+            'loss': 'gram',
             'style_layers': {'block1_conv2': 1.0, 'block2_conv2': 1.0, 'block3_conv3': 1.0, 'block4_conv3': 1.0},
             'content_layers': _convolutions(3, 3),
             'optimizer': 'lbfgs',
@@ -87,10 +95,10 @@ PUBLISHED: Mapping[str, Published] = {
             'style_scale': 1.0,
             **_SINGLE_SIZE,
         },
-        Formula(lambda a, c, m, _: 5 * a / c**4, _mean(1.0), lambda shape: 0.5e-6 * 255**2 * _values(shape)),
+        Formula(lambda a, c, m, _: 5 * a / c**4, _mean(1.0), lambda shape: 0.5e-6 * 255**2 * _differences(shape)),
     ),
     # K. Crowson, style-transfer-pytorch: Wasserstein-2 on features of torchvision's VGG-19, whose inputs are
-    # 255 * 0.226 times smaller than ours; the sizes and steps are hers
+    # 255 * 0.226 times smaller than ours; the sizes and steps are hers. Her variation looks at diagonals too.
     'crowsonkb': Published(
         {
             'network': 'vgg19',
@@ -98,17 +106,20 @@ PUBLISHED: Mapping[str, Published] = {
             'style_layers': {f'block{n}_conv1': 4.0 ** (5 - n) / 341 for n in range(1, 6)},
             'content_layers': _convolutions(2, 4),
             'optimizer': 'adam',
+            'learning_rate': 0.02,
             'average': 0.99,
             'iterations': (1000, 500),
             'coarsest': 128,
+            'margin': 0,
             'style_scale': 1.0,
         },
-        Formula(lambda a, c, m, _: a / c, _mean(0.015), lambda shape: 2.0 * (255 * 0.226) ** 2),
+        Formula(lambda a, c, m, _: a / c, _mean(0.015), lambda shape: 2.0 * (255 * 0.226) ** 2, np.trace),
     ),
     # TensorFlow's tutorial
     'tensorflow': Published(
         {
             'network': 'vgg19',
+            'loss': 'gram',
             'style_layers': _FIVE,
             'content_layers': _convolutions(2, 5),
             'optimizer': 'adam',
@@ -122,12 +133,13 @@ PUBLISHED: Mapping[str, Published] = {
             'variation_form': 'absolute',
             **_SINGLE_SIZE,
         },
-        Formula(lambda a, c, m, _: 2e-3 * a / c**2, _mean(1e4), lambda shape: 30.0 * _values(shape)),
+        Formula(lambda a, c, m, _: 2e-3 * a / c**2, _mean(1e4), lambda shape: 30.0 * _differences(shape)),
     ),
     # The Keras example: sums, divided by the picture's size where the others take the layer's
     'keras': Published(
         {
             'network': 'vgg19',
+            'loss': 'gram',
             'style_layers': _FIVE,
             'content_layers': _convolutions(2, 5),
             'optimizer': 'descent',
@@ -140,7 +152,7 @@ PUBLISHED: Mapping[str, Published] = {
         Formula(
             lambda a, c, m, shape: 2e-7 * a * m**2 / (36 * (shape[0] * shape[1]) ** 2),
             lambda spread, c, m: 2.5e-8 * spread,
-            lambda shape: 1e-6 * 255**2.5 * _values(shape),
+            lambda shape: 1e-6 * 255**2.5 * _differences(shape),
         ),
     ),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +14,7 @@ import numpy as np
 from stylegen import images, pixels, pyramid
 from stylegen.errors import UserError, unknown
 from stylegen.style.coloring import COLORS, MAPS, TIMES, Coloring
-from stylegen.style.plan import Costs, Plan, Stage, plan
+from stylegen.style.plan import Costs, Plan, Stage, plan, survey_core
 
 LOSSES = ('wasserstein', 'gram', 'covariance', 'gram+histogram')
 OPTIMIZERS = ('adam', 'lbfgs', 'descent')
@@ -36,9 +38,10 @@ class StyleStep:
         step, steps: Steps done of this size's.
         losses: Weighted losses by term, before the last step.
         raw: The same without their weights: relative distances, 0 where the style or the content is met.
-        image: The picture at this size, float32 (h, w, 3).
+        image: The picture at this size with its frame, float32 (h, w, 3).
         result: Gives the picture as it would be if the run ended here, at full size, colours and masks done.
-        state: What the optimiser remembers, arrays: with stage, step and image all that `Start` needs.
+        state: What the optimiser remembers, and the lowest loss and when it was, arrays: with stage, step and image all
+            that `Start` needs.
         work, all_work: Pixels times steps, for progress.
     """
 
@@ -119,9 +122,15 @@ class Stylizer:
                 raise unknown(what, getattr(self, what), names)
         if not 0 <= self.strength <= 1:
             raise UserError(f'expected a strength from 0 to 1, got {self.strength}')
-        for what in ('variation', 'content_weight', 'style_weight', 'learning_rate'):
-            if (getattr(self, what) or 0) < 0:
+        for what in ('variation', 'content_weight', 'style_weight', 'content_scale', 'learning_rate', 'margin'):
+            if not (getattr(self, what) or 0) >= 0:
                 raise UserError(f'expected {what} to be 0 or more, got {getattr(self, what)}')
+        for what in ('beta_1', 'beta_2', 'average'):
+            if not 0 <= getattr(self, what) < 1:
+                raise UserError(f'expected {what} from 0 to below 1, got {getattr(self, what)}')
+        for what in ('style_size', 'patience'):
+            if getattr(self, what) is not None and getattr(self, what) < 1:
+                raise UserError(f'expected {what} to be 1 or more, got {getattr(self, what)}')
         if self.style_scale <= 0:
             raise UserError(f'expected a style_scale above 0, got {self.style_scale}')
 
@@ -144,10 +153,11 @@ class Stylizer:
         """The rule that the picture is changed by; L-BFGS keeps `history` pairs."""
         return _update(self, history)
 
-    def plan(self, shape: tuple[int, int]) -> Plan:
-        """Sizes, steps, windows and memory for a content of this height and width."""
-        channels, strides = self.extractor.channels, self.extractor.strides
-        costs = Costs(
+    @cached_property
+    def costs(self) -> Costs:
+        """What the features cost."""
+        channels, strides = self.targets.channels, self.targets.strides
+        return Costs(
             per_pixel=self.extractor.bytes_per_pixel,
             per_target_pixel=sum(4 * channels[layer] / strides[layer] ** 2 for layer in self.content_layers)
             + (4 * (self.regions + 1) * sum(1 / s**2 for s in strides.values()) if self.regions else 0),
@@ -156,9 +166,12 @@ class Stylizer:
             smallest=self.extractor.min_size,
             margin=self.margin,
         )
+
+    def plan(self, shape: tuple[int, int]) -> Plan:
+        """Sizes, steps, windows and memory for a content of this height and width."""
         memory = pyramid.parse_memory(self.max_memory)
         history = HISTORY if self.optimizer == 'lbfgs' else 0
-        return plan(costs, shape, self.scale, self.iterations, memory, history, self.coarsest)
+        return plan(self.costs, shape, self.scale, self.iterations, memory, history, self.coarsest)
 
     def __call__(
         self,
@@ -183,13 +196,13 @@ class Stylizer:
             UserError: A picture, mask or number of regions that cannot be.
             stylegen.optimize.NonFiniteLoss: A loss overflowed; its `picture` is the last good one, at full size.
         """
-        check_pictures(content, styles, regions, mask, self.regions)
+        check_pictures(content, styles, regions, mask, self.regions, self.extractor.min_size)
         run = _Run(self, content, styles, regions, mask, seed, callback, steps_per_call)
         return run.go(init, start)
 
 
-def check_pictures(content, styles, regions, mask, count) -> None:
-    """Refuses what is no picture, masks of another shape, and styles that weigh nothing.
+def check_pictures(content, styles, regions, mask, count, smallest=1) -> None:
+    """Refuses what is no picture, styles too small for the network, masks of another shape, styles that weigh nothing.
 
     Raises:
         UserError: With what was expected and what came.
@@ -198,10 +211,12 @@ def check_pictures(content, styles, regions, mask, count) -> None:
     for what, picture in pictures:
         if picture.ndim != 3 or picture.shape[2] != 3 or not np.isfinite(picture).all():
             raise UserError(f'the {what} is no finite picture of shape (height, width, 3): {picture.shape}')
+        if what == 'style' and min(picture.shape[:2]) < smallest:
+            raise UserError(f'a style is {picture.shape[1]} x {picture.shape[0]}, it needs {smallest} pixels a side')
     for one in [*(one for one, _ in regions), *([] if mask is None else [mask])]:
         if one.shape != content.shape[:2]:
             raise UserError(f'a mask is {one.shape[::-1]}, the content {content.shape[1::-1]} (width, height)')
-        if one.min() < 0 or one.max() > 1:
+        if not (one.min() >= 0 and one.max() <= 1):
             raise UserError(f'expected masks in [0, 1], got {one.min():.3g} to {one.max():.3g}')
     if len(regions) != count:
         raise UserError(f'expected {count} regions, got {len(regions)}')
@@ -212,7 +227,9 @@ def check_pictures(content, styles, regions, mask, count) -> None:
         raise UserError('expected at least one style')
 
 
+@functools.lru_cache(16)
 def _update(stylizer: Stylizer, history: int):
+    """One rule for the same settings: the loop that is compiled goes with it."""
     from stylegen.updates import adam, gradient_descent, keeping_best, lbfgs
 
     if stylizer.optimizer == 'adam':
@@ -239,7 +256,7 @@ class _Run:
         ]
         self.plan = stylizer.plan(content.shape[:2])
         self.update = stylizer.update(self.plan.history)
-        self.stage = 0
+        self.stage, self.lowest = 0, (np.inf, 0)
         self.work = [stage.steps * stage.size[0] * stage.size[1] for stage in self.plan.stages]
 
     def go(self, init, start: Start | None) -> np.ndarray:
@@ -254,8 +271,11 @@ class _Run:
             begun = self._begin(stage.size, init) if image is None else images.resize(image, stage.size)
             batch = tf.constant(start.image[None] if start else self._framed(np.clip(begun, 0, 1))[None])
             self._aim(stage)
+            self.lowest = np.inf, 0
             if start:
-                state = tf.nest.pack_sequence_as(self.update.start(batch), [tf.constant(x) for x in start.state])
+                *arrays, loss, step = start.state
+                self.lowest = float(loss), int(step)
+                state = tf.nest.pack_sequence_as(self.update.start(batch), [tf.constant(x) for x in arrays])
             elif state is not None:
                 state = self.update.carried(state, batch, lambda x, size=stage.size: self._resized(x, size))
             try:
@@ -273,9 +293,8 @@ class _Run:
         image = self.coloring.finish(image, self.original)
         if self.mask is None:
             return image
-        return np.where(
-            self.mask[..., None] > 0, self.original + self.mask[..., None] * (image - self.original), self.original
-        )
+        share = self.mask[..., None].astype(np.float32)
+        return (1 - share) * self.original + share * image
 
     def _framed(self, image: np.ndarray) -> np.ndarray:
         """A picture with a frame around it, mirrored at first, that is painted too and cut off in the end.
@@ -312,7 +331,7 @@ class _Run:
         )
         for place, group in enumerate(self.styles):
             if group:
-                targets.set_styles(place, [(self._style_at(p, stage), share) for p, share in group], stage.core)
+                targets.set_styles(place, [(*self._style_at(p, stage), share) for p, share in group])
             else:
                 targets.areas[place] = 0.0
         if stylizer.like:
@@ -324,34 +343,41 @@ class _Run:
             scales = stylizer.content_scale, stylizer.variation
             self.factors = targets.set_strength(self.base, stage.core, stylizer.strength, *scales)
 
-    def _style_at(self, picture: np.ndarray, stage: Stage) -> np.ndarray:
-        """A style's picture beside a content of this size: in its own shape, never larger than it is."""
-        full = max(self.content.shape[:2])
+    def _style_at(self, picture: np.ndarray, stage: Stage) -> tuple[np.ndarray, int]:
+        """A style's picture beside a content of this size, and the windows' core to see it by.
+
+        In its own shape, never larger than it is, and never too small for the network.
+        """
+        full, smallest = max(self.content.shape[:2]), self.stylizer.extractor.min_size
         longest = (self.stylizer.style_size or full) * self.stylizer.style_scale * max(stage.size) / full
-        longest = max(round(longest), SMALLEST_STYLE)
-        if longest >= max(picture.shape[:2]):
-            return picture
-        return np.clip(images.resize(picture, pixels.fit(picture.shape, longest)), 0, 1)
+        slim = max(picture.shape[:2]) / min(picture.shape[:2])
+        longest = max(round(longest), SMALLEST_STYLE, math.ceil(smallest * slim))
+        if longest < max(picture.shape[:2]):
+            picture = np.clip(images.resize(picture, pixels.fit(picture.shape, longest)), 0, 1)
+        return picture, survey_core(self.stylizer.costs, picture.shape[:2], self.plan.allowed)
 
     def _optimize(self, batch, stage: Stage, state, first: int):
         from stylegen.optimize import optimize_image
 
         objective = self.stylizer.targets.objective_for(stage.core)
-        patience, latest, lowest = self.stylizer.patience, state, (np.inf, 0)
+        patience, latest = self.stylizer.patience, state
+
+        def flat(step):
+            return patience is not None and step - self.lowest[1] >= patience
 
         def follow(step):
-            nonlocal latest, lowest
+            nonlocal latest
             latest = step.state
+            if step.loss < self.lowest[0] * (1 - FLAT):
+                self.lowest = step.loss, step.step
             self._report(step)
-            if step.loss < lowest[0] * (1 - FLAT):
-                lowest = step.loss, step.step
-            return patience is not None and step.step - lowest[1] >= patience
+            return flat(step.step)
 
         image = optimize_image(
             batch,
             objective,
             self.update,
-            stage.steps,
+            first if flat(first) else stage.steps,
             follow,
             first=first,
             state=state,
@@ -381,7 +407,7 @@ class _Run:
                 raw,
                 image.numpy()[0],
                 lambda: self.finish(self._unframed(self.update.result(image, state).numpy()[0])),
-                tuple(x.numpy() for x in tf.nest.flatten(state)),
+                (*(x.numpy() for x in tf.nest.flatten(state)), *(np.float64(x) for x in self.lowest)),
                 sum(self.work[:stage]) + here,
                 sum(self.work),
             )

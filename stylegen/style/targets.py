@@ -9,6 +9,7 @@ import numpy as np
 
 from stylegen import receptive, statistics
 from stylegen.backend import tf
+from stylegen.errors import UserError
 from stylegen.optimize import Term
 from stylegen.statistics import STYLE_LOSSES, SummedLoss
 from stylegen.style.published import PUBLISHED, VARIATIONS
@@ -29,6 +30,9 @@ class Targets:
         places: How many places have styles of their own; 0: one style everywhere.
         variation: A key of `VARIATIONS`, the form of total variation.
         margin: Pixels mirrored beyond each border.
+
+    Attributes:
+        halo: Pixels around a window's core; None for a network that cannot work by windows.
     """
 
     def __init__(
@@ -45,8 +49,7 @@ class Targets:
         self.extractor, self.losses_by_name, self.places = extractor, loss.split('+'), places
         self.style_layers, self.content_layers = dict(style_layers), dict(content_layers)
         self.strides, self.channels = ({**of, PIXELS: n} for of, n in ((extractor.strides, 1), (extractor.channels, 3)))
-        stride = max(self.strides.values())
-        self.halo = -(-receptive.radius(extractor) // stride) * stride
+        self.halo = _halo(extractor, max(self.strides.values()))
         self.wanted = {
             (layer, place): self._variables(self.channels[layer])
             for layer in style_layers
@@ -66,7 +69,7 @@ class Targets:
         terms.append(Term('variation', 1.0, VARIATIONS[variation]()))
         self.of_term.append(('variation', None, None))
         self.scene = Scene(self.channels, tuple(content_layers), len(terms), places)
-        seen = {'strides': self.strides, 'halo': self.halo, 'margin': margin}
+        seen = {'strides': self.strides, 'halo': self.halo or 0, 'margin': margin}
         self.objective = WindowedObjective(extractor, tuple(terms), scene=self.scene, **seen)
         self._cut = self.objective.cutting(True)
         self._surveys = self._survey_objective(seen)
@@ -144,12 +147,14 @@ class Targets:
                 whole[:, y : y + part.shape[1], x : x + part.shape[2]] = part
         return maps
 
-    def set_styles(self, place: int, styles: Sequence[tuple[np.ndarray, float]], core: int) -> None:
-        """Takes the styles of a place: pictures (h, w, 3) with shares, as if they hung side by side in these."""
-        total = sum(share for _, share in styles)
-        self._surveys.scene.core.assign(core)
-        pictures = [(self._surveys.extended(tf.constant(picture[None])), share / total) for picture, share in styles]
-        sums = self._blended(pictures, core, 'moments')
+    def set_styles(self, place: int, styles: Sequence[tuple[np.ndarray, int, float]]) -> None:
+        """Takes the styles of a place: pictures (h, w, 3), each with the windows' core that it is seen by (0: whole).
+
+        The last of each three is its share: as if they hung side by side in these.
+        """
+        total = sum(share for *_, share in styles)
+        pictures = [(self._surveys.extended(tf.constant(x[None])), core, share / total) for x, core, share in styles]
+        sums = self._blended(pictures, 'moments')
         for layer in self.style_layers:
             found, wanted = sums[layer], self.wanted[layer, place]
             if 'root' in wanted:
@@ -161,15 +166,15 @@ class Targets:
             for name, value in found.items():
                 wanted[name].assign(value)
         if 'histogram' in self.losses_by_name:
-            for layer, found in self._blended(pictures, core, 'histogram').items():
+            for layer, found in self._blended(pictures, 'histogram').items():
                 self.wanted[layer, place]['histogram'].assign(found)
 
-    def _blended(self, pictures, core: int, what: str) -> dict[str, Any]:
+    def _blended(self, pictures, what: str) -> dict[str, Any]:
         """The sums of several pictures by layer, each for one place, weighted by their shares."""
         blended: dict[str, Any] = {}
-        for picture, share in pictures:
-            cut = bool(core) and max(picture.shape[1:3]) > core + 2 * self.halo
-            totals = self._traced(f'survey {cut}', self._surveys.cutting(cut).totals)(picture)
+        for picture, core, share in pictures:
+            self._surveys.scene.core.assign(core)
+            totals = self._traced(f'survey {core > 0}', self._surveys.cutting(core > 0).totals)(picture)
             places = {layer: totals[f'moments {layer}']['weight'] for layer in self.style_layers}
             for layer in self.style_layers:
                 weight = share / places[layer][0]
@@ -232,8 +237,9 @@ class Targets:
                 continue
             _, height, width, channels = self.shapes[layer]
             if kind == 'style':
-                target = float(tf.reduce_sum(tf.square(statistics.gram(self.wanted[layer, place]))))
-                factors.append(formula.style(target, channels, height * width, shape) * self.style_layers[layer])
+                unit = formula.unit(statistics.gram(self.wanted[layer, place])[0].numpy())
+                weight = self.style_layers[layer] * self.areas[place]
+                factors.append(formula.style(unit, channels, height * width, shape) * weight)
             else:
                 spread = float(self.scene.spread[layer])
                 factors.append(formula.content(spread, channels, height * width) * self.content_layers[layer])
@@ -242,6 +248,13 @@ class Targets:
     def _set(self, factors: np.ndarray) -> np.ndarray:
         self.scene.factors.assign(factors)
         return factors
+
+
+def _halo(extractor, stride: int) -> int | None:
+    try:
+        return -(-receptive.radius(extractor) // stride) * stride
+    except UserError:
+        return None
 
 
 def _shrunk(mask: np.ndarray, stride: int, shape: Sequence[int]) -> np.ndarray:
