@@ -89,7 +89,7 @@ class Flags:
     def machine(self) -> None:
         """The flags of every program that are about the machine, not the picture."""
         self.group('Machine')
-        share = f'auto is {FREE_SHARE:.0%} of what is free'
+        share = f'auto is up to {FREE_SHARE:.0%} of what is free'
         self.string('max_memory', f'memory to stay within, such as 4GB, by cutting larger pictures up; {share}')
         self.choice('jit', 'compile with XLA; auto: on a GPU', JIT)
         self.choice('precision', 'of the network; everything else is float32', PRECISIONS)

@@ -61,6 +61,8 @@ class Job:
         unfinished: Where the picture so far goes when the work stops, if not to the output.
     """
 
+    again = 'the same command'  # that goes on from the state
+
     def __init__(
         self,
         output: Path,
@@ -149,19 +151,23 @@ class Job:
         except UserError as error:
             self.console.warn(f'the state could not be kept: {error}')
         else:
-            if workdir:
-                self._keep(workdir)
+            if workdir and self._keep(workdir):
+                self.console.say(f'the state is in {workdir.folder}: {self.again} goes on from it')
         return self.picture(self.latest)
 
-    def _keep(self, workdir: Workdir) -> None:
+    def _keep(self, workdir: Workdir) -> bool:
+        """Keeps the state as it is; whether that could be done."""
         began = time.monotonic()
         try:
             with cli.uninterrupted():
                 workdir.save(**self.arrays(self.latest))
         except (OSError, UserError) as error:  # the work itself goes on
             self.console.warn(f'the state could not be kept: {error}')
-        now = time.monotonic()
-        self.keep_again = now + max(SAVE_SECONDS, (now - began) / SAVE_SHARE)
+            return False
+        finally:
+            now = time.monotonic()
+            self.keep_again = now + max(SAVE_SECONDS, (now - began) / SAVE_SHARE)
+        return True
 
     def _numbered(self, number: int) -> Path:
         """Where --save_every puts the picture as it is after so many steps."""

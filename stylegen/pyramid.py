@@ -1,5 +1,6 @@
 """The sizes to work through, and how large a tile may be: arithmetic only, nothing here computes a pixel."""
 
+import math
 import os
 import re
 from collections.abc import Iterable
@@ -7,7 +8,8 @@ from collections.abc import Iterable
 from stylegen.errors import UserError
 
 AUTO = 'auto'
-FREE_SHARE = 0.6  # of the free memory, which 'auto' takes
+FREE_SHARE = 0.6  # of the free memory, that 'auto' takes at most
+LEAST_MEMORY = 2**28  # that 'auto' gives, even where less is free
 MEMORY_UNITS = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30, 'T': 2**40}
 
 
@@ -46,12 +48,13 @@ def tile_side(bytes_per_pixel: float, memory: float, stride: int, smallest: int)
 def parse_memory(text: str | float) -> int:
     """Bytes in a text such as 4GB, 500M or 1.5 GiB; units are powers of 1024. A number is bytes already.
 
-    'auto' is `FREE_SHARE` of what is free now: see `settled_memory` for a run that can be made again.
+    'auto' is up to `FREE_SHARE` of what is free now: a power of two, so that the same command, given again, takes the
+    same although somewhat more or less is free. See `settled_memory` for a run that can be made again.
     """
     if not isinstance(text, str):
         return int(text)
     if text == AUTO:
-        return int(FREE_SHARE * available_memory())
+        return 2 ** int(math.log2(max(FREE_SHARE * available_memory(), LEAST_MEMORY)))
     match = re.fullmatch(r'\s*(\d+(?:\.\d+)?)\s*([KMGT]?)I?B?\s*', text.upper())
     if not match or float(match[1]) == 0:
         raise UserError(f'expected a size of memory such as 4GB or 500MB, got {text!r}')
@@ -59,7 +62,7 @@ def parse_memory(text: str | float) -> int:
 
 
 def settled_memory(text: str) -> str:
-    """The text itself, or for 'auto' the number that it stands for now, to be recorded: 9216MB."""
+    """The text itself, or for 'auto' the number that it stands for now, to be recorded: 8192MB."""
     return f'{parse_memory(text) >> 20}MB' if text == AUTO else text
 
 

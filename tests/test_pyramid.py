@@ -29,9 +29,10 @@ def test_other_texts_are_refused(text):
 
 
 def test_auto_is_a_share_of_what_is_free_and_is_settled_to_a_number(monkeypatch):
-    monkeypatch.setattr(pyramid, 'available_memory', lambda: 10 << 30)
-    assert parse_memory('auto') == 6 << 30 and settled_memory('auto') == '6144MB'
-    assert parse_memory(settled_memory('auto')) == 6 << 30 and settled_memory('4GB') == '4GB'
+    for free in (7 << 30, 13 << 30):
+        monkeypatch.setattr(pyramid, 'available_memory', lambda free=free: free)
+        assert parse_memory('auto') == 4 << 30 and settled_memory('auto') == '4096MB'
+    assert parse_memory(settled_memory('auto')) == 4 << 30 and settled_memory('5GB') == '5GB'
 
 
 def test_memory_is_written_as_people_read_it():

@@ -91,7 +91,7 @@ def style_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags,
             continue
         console.say(f'{number}/{len(pairs)}  {output.name}')
         if session is None:
-            session = Session.open(settings, record, flags.workdir)
+            session = Session.open(settings, record, flags.workdir or (target if flags.resume else None))
             console.say(*session.about())
         try:
             unfinished = _one(session, pair, flags, console)

@@ -87,7 +87,7 @@ class Session:
     record: dict[str, Any] | None
 
     @classmethod
-    def open(cls, settings: dict[str, Any], record: dict[str, Any] | None, workdir: str | None) -> Session:
+    def open(cls, settings: dict[str, Any], record: dict[str, Any] | None, workdir: str | Path | None) -> Session:
         """Opens the network, and settles how much memory there is: what a state in the workdir was made with."""
         settings = settings | {'max_memory': jobs.settled_memory(settings['max_memory'], workdir)}
         stylizer, note = open_stylizer(**manner(settings))
@@ -163,6 +163,8 @@ class Job(jobs.Job):
         places = {'workdir': workdir, 'refuge': state_folder(output), 'unfinished': unfinished}
         super().__init__(output, record, flags, console, alpha=pictures.content.alpha, **places)
         self.preview = output.with_stem(f'{output.stem}-preview') if flags.preview and len(self.stages) > 1 else None
+        if not workdir:
+            self.again = 'the same command with --resume' + ('' if flags.output else f' and --output={output}')
         self.film, self.result = None, None
         if flags.film:
             steps = sum(stage.steps for stage in self.stages)
@@ -203,11 +205,11 @@ class Job(jobs.Job):
     def follow(self, step: StyleStep) -> None:
         """Shows a step, saves and keeps what is due, the preview and the film among it."""
         before = self.latest
+        if self.film:  # first, so that the film has all frames up to the state that is kept
+            self.film.add(self._number(step.stage, step.step), step.result())
         super().follow(step)
         if self.preview:
             self._save_preview(before, step)
-        if self.film:
-            self.film.add(self._number(step.stage, step.step), step.result())
 
     def _save_preview(self, before: StyleStep | None, step: StyleStep) -> None:
         """Saves the result of the first size when that is done; a run that goes on after it has none."""

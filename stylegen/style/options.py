@@ -111,7 +111,7 @@ def settings_of(flags, recorded: Mapping[str, Any] | None = None) -> dict[str, A
         raise UserError(f'--strength balances content and style, --{min(weighed)} weighs them; give one of the two')
     if 'strength' in typed:
         chosen |= dict.fromkeys(WEIGHTS)
-    if 'network' in typed and chosen['network'] != given.get('network', chosen['network']):
+    if recorded is not None and 'network' in typed and chosen['network'] != recorded['network']:
         chosen |= {name: None for name in ('weights', 'style_layers', 'content_layers') if name not in typed}
     return chosen
 

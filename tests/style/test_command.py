@@ -1,0 +1,482 @@
+"""The command as a person types it: what it prints, writes and refuses, with the embedded network."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylegen import files, images, jobs, pyramid
+from stylegen.signatures import defaults_of
+from stylegen.style import film, options, transfer
+from stylegen.style.__main__ import define_flags
+from stylegen.style.folder import pairs_of
+from stylegen.style.job import Job, Session
+from tests.conftest import ROOT, photo, process, wait_for
+from tests.conftest import run as run_program
+
+LAYERS = {'style_layers': {'block1_conv1': 1.0}, 'content_layers': {'block2_conv1': 1.0}}  # which cost little
+FEW = ['--network=mini', '--style_layers=block1_conv1', '--content_layers=block2_conv1', '--coarsest=40', '--scale=2']
+FEW += ['--max_memory=1GB']  # auto may differ from one run to the next
+ITERATIONS = options.format_steps(defaults_of(transfer)['iterations'])
+QUICK = ['--iterations=2', '--quiet', *FEW]
+PAIR = ['--content=photo.png', '--style=paint.png']
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images.save_image('photo.png', photo(64, 80))
+    images.save_image('paint.png', photo(70, 60, 3))
+    images.save_image('other.png', 1 - photo(50, 60, 4))
+    return tmp_path
+
+
+def run(*args):
+    return run_program(*args, program='style')
+
+
+def same(one, other):
+    return Path(one).read_bytes() == Path(other).read_bytes()
+
+
+def count_frames(path):
+    with Image.open(path) as film:
+        return film.n_frames
+
+
+def names(folder='.'):
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def settings(*args, recorded=None):
+    return options.settings_of(define_flags().parse(['x', *args]), recorded)
+
+
+def test_without_arguments_it_paints_with_the_pictures_that_come_along(capsys):
+    ended = process('--size=64', '--iterations=3', '--network=mini', program='style')
+    out, err = ended.communicate(timeout=120)
+    assert ended.returncode == 0, err
+    picture = images.load_image('style.png')
+    assert (
+        picture.shape == (48, 64, 3) and np.abs(picture - images.load_image(options.DEFAULT_CONTENT, 64)).mean() > 0.02
+    )
+    for word in (
+        'network  mini',
+        'layers ',
+        'content  ',
+        'whirls.jpg',
+        'sizes ',
+        '64 x 48 (3)',
+        'memory ',
+        'result   style',
+    ):
+        assert word in out
+    for term in ('content block3_conv3', 'variation', 'raw', 'weighted'):
+        assert term in out
+    assert 'loss' in err and 'left' in err
+    for noise in ('oneDNN', 'cuda', 'CUDA', 'absl', 'Warning', 'cpu_feature', 'E0000'):
+        assert noise not in err, err
+    assert run('--size=64', *QUICK) == 0 and capsys.readouterr() == ('', '')
+    assert Path('style-2.png').exists() and np.array_equal(images.load_image('style.png'), picture)
+
+
+def test_help_and_import_do_without_tensorflow():
+    code = (
+        'import sys\n'
+        'from stylegen.style.__main__ import main\n'
+        'code = main(["stylegen-style", "--help"])\n'
+        'heavy = {"tensorflow", "keras", "matplotlib", "scipy"} & set(sys.modules)\n'
+        'print("HEAVY", heavy); sys.exit(code)'
+    )
+    ended = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0 and 'HEAVY set()' in ended.stdout
+    issue = 'content style iterations resume like strength output size network weights max_memory seed film preview'
+    for flag in issue.split():
+        assert f'  --{flag}' in ended.stdout
+    assert f'[{ITERATIONS}]' in ended.stdout and 'repeat this option' not in ended.stdout
+
+
+def test_the_library_gives_the_command_s_picture():
+    assert run(*PAIR, '--output=out.png', *QUICK) == 0
+    pictures = images.load_image('photo.png'), images.load_image('paint.png')
+    expected = transfer(*pictures, network='mini', iterations=2, coarsest=40, scale=2, **LAYERS)
+    assert np.array_equal(images.load_image('out.png'), images.from_uint8(images.to_uint8(expected)))
+
+
+def test_a_result_carries_what_made_it():
+    assert run(*PAIR, '--output=out.png', '--sidecar', '--strength=0.7', *QUICK) == 0
+    record = images.read_settings('out.png')
+    assert record == json.loads(Path('out.png.json').read_text())
+    made = record['settings']
+    assert record['program'] == 'stylegen.style' and made['strength'] == 0.7 and made['style'] == ['paint.png']
+    assert made['network'] == 'mini' and made['style_layers'] == 'block1_conv1:1' and made['iterations'] == '2'
+    assert set(record['inputs']) == {'photo.png', 'paint.png'} and len(record['weights']['sha256']) == 64
+    assert {'tensorflow', 'keras', 'numpy', 'pillow'} == set(record['packages'])
+
+
+def test_size_alpha_mask_and_colour():
+    rgba = np.dstack([images.to_uint8(photo(60, 90)), np.tile(np.arange(90, dtype=np.uint8), (60, 1))])
+    Image.fromarray(rgba, 'RGBA').save('alpha.png')
+    Image.fromarray(np.repeat(np.uint8([[0, 255]]), 45, 1).repeat(60, 0)).save('mask.png')
+    kept = ['--content=alpha.png', '--style=paint.png', '--mask=mask.png', '--color=luminance']
+    assert run(*kept, '--output=out.png', *QUICK) == 0
+    result = np.asarray(Image.open('out.png'))
+    assert np.array_equal(result[..., 3], rgba[..., 3])
+    assert np.array_equal(result[:, :40, :3], rgba[:, :40, :3])
+    assert not np.array_equal(result[:, 50:, :3], rgba[:, 50:, :3])
+    assert run(*PAIR, '--output=small.jpg', '--size=48', *QUICK) == 0
+    assert images.load_image('small.jpg').shape == (38, 48, 3)
+
+
+@pytest.mark.parametrize('kind', ['grey16', 'cmyk', 'palette', 'animated', 'upright'])
+def test_pictures_of_every_kind_are_content_and_style(kind):
+    pixels = images.to_uint8(photo(40, 48, 5))
+    if kind == 'grey16':
+        Image.fromarray(pixels[..., 0].astype(np.uint16) * 257).save(name := 'odd.png')
+    elif kind == 'cmyk':
+        Image.fromarray(pixels).convert('CMYK').save(name := 'odd.jpg')
+    elif kind == 'palette':
+        Image.fromarray(pixels).quantize(16).save(name := 'odd.png')
+    elif kind == 'animated':
+        frames = [Image.fromarray(pixels), Image.fromarray(255 - pixels)]
+        frames[0].save(name := 'odd.gif', save_all=True, append_images=frames[1:])
+    else:
+        exif = Image.Exif()
+        exif[274] = 6  # turned by a quarter
+        Image.fromarray(pixels).save(name := 'odd.jpg', exif=exif)
+    assert run(f'--content={name}', f'--style={name}', '--output=out.png', *QUICK) == 0
+    assert images.load_image('out.png').shape == ((48, 40, 3) if kind == 'upright' else (40, 48, 3))
+
+
+def test_typed_wins_over_recorded_over_published_over_default():
+    usual, gatys = settings(), settings('--like=gatys')
+    assert usual['optimizer'] == 'adam' and usual['iterations'] == ITERATIONS and usual['network'] == 'auto'
+    assert gatys['optimizer'] == 'lbfgs' and gatys['iterations'] == '500' and gatys['network'] == 'vgg19'
+    assert options.parse_steps(gatys['iterations']) == (500,) and gatys['content_layers'] == 'block4_conv2:1'
+    assert settings('--like=gatys', '--optimizer=adam')['optimizer'] == 'adam'  # the default, but typed
+    assert settings('--like=neural-style')['init'] == 'noise'
+    made = {**usual, 'strength': 0.2, 'network': 'vgg16', 'style_layers': 'block1_conv1:1'}
+    assert settings(recorded=made) == made
+    assert settings('--strength=0.3', recorded=made)['strength'] == 0.3
+    assert settings('--network=mini', recorded=made)['style_layers'] is None
+    assert settings('--strength=0.3', recorded=made | {'style_weight': 2.0})['style_weight'] is None
+
+
+def test_shares_regions_and_steps_are_read():
+    assert options.parse_style('a.jpg') == ('a.jpg', 1) and options.parse_style('a.jpg:0.7') == ('a.jpg', 0.7)
+    assert options.parse_style('C:\\a.jpg') == ('C:\\a.jpg', 1)
+    Path('x:2').touch()
+    assert options.parse_style('x:2') == ('x:2', 1) and options.parse_style('x:2:3') == ('x:2', 3)
+    assert options.parse_styles(['none']) == []
+    texts = ['m=a.jpg:2', 'n=none', 'm=b.jpg']
+    assert options.parse_regions(texts) == {'m': ['a.jpg:2', 'b.jpg'], 'n': ['none']}
+    assert options.parse_steps('3,2') == (3, 2) and options.format_steps((3, 2)) == '3,2'
+
+
+def test_lists(capsys):
+    assert run('--network=list') == 0 and run('--like=list') == 0
+    out = capsys.readouterr().out
+    assert all(word in out for word in ('mini', 'vgg16', '--like=crowsonkb', 'optimizer = lbfgs'))
+    assert run('--network=mini', '--layers=list') == 0
+    assert ['block4_conv2', '8', '256'] in [line.split() for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize(
+    'args, message',
+    [
+        (['--content=missing.jpg'], 'missing.jpg'),
+        (['--style=missing.jpg'], 'missing.jpg'),
+        (['--style=broken.jpg'], 'broken.jpg'),
+        (['--style=empty.png'], 'empty'),
+        (['--content=dot.png'], '1 x 1'),
+        (['--style=dot.png'], '1 x 1'),
+        (['--style=https://example.com/a.jpg'], 'download it first'),
+        (['--output=photo.png'], 'is an input'),
+        (['--output=paint.png'], 'is an input'),
+        (['--output=out.xyz'], "suffix '.xyz'"),
+        (['--output=/proc/out.png'], '/proc/out.png'),
+        (['--output=no/such/out.png'], 'does not exist'),
+        (['--film=out.png'], '.gif'),
+        (['--film=a.webp', '--output=a.webp'], 'another --film'),
+        (['--size=4'], '--size'),
+        (['--stile=paint.png'], "unknown flag 'stile'; did you mean style"),
+        (['--loss=grem'], 'gram'),
+        (['--like=gaty'], 'did you mean gatys'),
+        (['--init=nois'], 'did you mean noise'),
+        (['--init=missing.png'], 'missing.png'),
+        (['--network=min'], 'did you mean mini'),
+        (['--network=vgg19'], '--weights='),
+        (['--style_layers=block9'], 'block9'),
+        (['--layers=block1_conv1'], '--style_layers'),
+        (['--iterations=many'], '--iterations=N'),
+        (['--iterations=3,-1'], '--iterations=N'),
+        (['--scale=0.5'], 'scale'),
+        (['--style_scale=0'], 'style_scale'),
+        (['--strength=2'], 'strength'),
+        (['--strength=0.5', '--content_weight=1'], 'give one of the two'),
+        (['--style=paint.png:0'], 'one above 0'),
+        (['--style=none'], 'at least one style'),
+        (['--style=none', '--style=paint.png'], 'stands alone'),
+        (['--region=photo.png'], '--region=MASK=STYLE'),
+        (['--region=paint.png=other.png'], 'of another shape'),
+        (['--mask=paint.png'], 'of another shape'),
+        (['--max_memory=lots'], '4GB'),
+        (['--max_memory=1MB'], '--max_memory'),
+        (['--workdir=photo.png'], '--workdir'),
+        (['--replay=photo.png'], 'has no settings in it'),
+        (['--like=gatys', '--strength=0.4'], '--strength does nothing here'),
+        (['--optimizer=lbfgs', '--learning_rate=0.1'], '--learning_rate does nothing here'),
+        (['--color_map=pca'], '--color_map does nothing here'),
+        (['--color=luminance', '--color_map=pca'], '--color_map does nothing here'),
+        (['--seed=3'], '--seed does nothing here'),
+        (['--overwrite'], '--overwrite does nothing here'),
+        (['--resume'], '--resume needs'),
+        (['--content=.', '--film=a.gif'], '--film does nothing here'),
+        (['--content=.', '--output=photo.png'], 'is a file'),
+        (['--content=.', '--output=.'], 'the folder of the inputs'),
+        (['--content=.', '--output=x.png'], 'give a folder as --output'),
+        (['--style=.', '--style=paint.png'], 'leave out the other --style'),
+    ],
+)
+def test_a_mistake_is_one_line_exit_code_2_and_no_file(args, message, capsys):
+    Path('broken.jpg').write_bytes(b'\xff\xd8\xff\xe0 half a picture')
+    Path('empty.png').touch()
+    images.save_image('dot.png', photo(16, 16)[:1, :1])
+    before = names()
+    usual = [p for p in (*PAIR, '--network=mini') if not any(a.startswith(p.split('=')[0] + '=') for a in args)]
+    assert run('--quiet', *usual, *args) == 2
+    err = capsys.readouterr().err
+    assert message in err and err.count('\n') == 1 and 'Traceback' not in err
+    assert names() == before
+
+
+def test_an_overflow_keeps_the_last_good_picture(capsys):
+    assert run(*PAIR, '--output=out.png', '--tv_weight=1e39', *QUICK) == 1
+    err = capsys.readouterr().err
+    assert 'variation is not finite at step 0' in err and 'out.png' in err and err.count('\n') == 1
+    assert images.load_image('out.png').shape == (64, 80, 3)
+
+
+def test_a_full_disk_loses_neither_the_result_nor_the_earlier_file(capsys, folder, monkeypatch):
+    Path('out.png').write_bytes(b'earlier')
+    refuge = folder / 'refuge'
+    refuge.mkdir()
+    monkeypatch.setattr('tempfile.tempdir', str(refuge))
+    save = images.save_image
+
+    def full(path, *args, **kwargs):
+        if Path(path).parent != refuge:
+            raise files.DiskFull(28, 'the disk is full', str(path))
+        return save(path, *args, **kwargs)
+
+    monkeypatch.setattr(images, 'save_image', full)
+    assert run(*PAIR, '--output=out.png', *QUICK) == 1
+    assert 'the disk is full' in (err := capsys.readouterr().err) and str(refuge / 'out.png') in err
+    assert Path('out.png').read_bytes() == b'earlier' and images.load_image(refuge / 'out.png').shape == (64, 80, 3)
+
+
+LONG = [*PAIR, '--output=out.png', '--iterations=20,100', '--film=out.gif', *FEW]
+
+
+def test_ctrl_c_saves_the_picture_and_the_state_from_which_resume_ends_the_same():
+    running = process(*LONG, program='style')
+    seen = ''
+    while 'size 2/2' not in seen:
+        seen += running.stderr.read(1)
+        assert running.poll() is None, seen
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130 and 'the picture so far is in out.png' in out and 'Traceback' not in err
+    assert '--resume' in out and Path('out.png.state/state.npz').exists()
+    so_far = images.load_image('out.png')
+    assert so_far.shape == (64, 80, 3) and not np.array_equal(so_far, images.load_image('photo.png'))
+    assert run(*LONG, '--resume', '--quiet') == 0 and not Path('out.png.state').exists()
+    shutil.move('out.png', 'resumed.png')
+    shutil.move('out.gif', 'resumed.gif')
+    assert run(*LONG, '--quiet') == 0
+    assert same('out.png', 'resumed.png') and same('out.gif', 'resumed.gif')
+    assert 80 < count_frames('out.gif') <= 121
+
+
+def test_a_killed_run_goes_on_and_ends_as_if_never_killed(monkeypatch, capsys):
+    args = [*PAIR, '--iterations=60', '--optimizer=lbfgs', '--init=noise', *FEW[:-1]]
+    before = 'from stylegen import jobs; jobs.SAVE_SECONDS = 0'
+    killed = process(*args, '--output=out.png', '--workdir=run', program='style', before=before)
+    wait_for(Path('run/state.npz').exists)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL and not Path('out.png').exists()
+    assert run(*args, '--output=out.png', '--workdir=run', '--seed=1', '--quiet') == 2  # another seed is another run
+    assert 'another seed' in capsys.readouterr().err
+    free = pyramid.available_memory()
+    monkeypatch.setattr(pyramid, 'available_memory', lambda: free // 4)  # what was settled on stays
+    assert run(*args, '--output=out.png', '--workdir=run') == 0
+    assert 'going on from run' in capsys.readouterr().out and not Path('run/state.npz').exists()
+    memory = images.read_settings('out.png')['settings']['max_memory']
+    assert run(*args, '--output=whole.png', f'--max_memory={memory}', '--quiet') == 0
+    assert same('out.png', 'whole.png')
+
+
+def test_an_error_in_the_middle_saves_the_picture_so_far(capsys, monkeypatch):
+    def fail(self, step):
+        self.latest = step
+        raise RuntimeError('the machine caught fire')
+
+    monkeypatch.setattr(Job, 'follow', fail)
+    assert run(*PAIR, '--output=out.png', *(q for q in QUICK if q != '--quiet')) == 1
+    out, err = capsys.readouterr()
+    assert 'the machine caught fire' in err and 'the picture so far is in out.png' in out
+    assert images.load_image('out.png').shape == (64, 80, 3) and Path('out.png.state/state.npz').exists()
+
+
+def test_a_workdir_that_fills_up_does_not_stop_the_run(capsys, monkeypatch):
+    monkeypatch.setattr(jobs, 'SAVE_SECONDS', 0)
+
+    def full(self, **arrays):
+        raise files.DiskFull(28, 'the disk is full', 'state.npz')
+
+    monkeypatch.setattr(jobs.Workdir, 'save', full)
+    assert run(*PAIR, '--output=out.png', '--workdir=run', *QUICK) == 0
+    assert 'the state could not be kept' in capsys.readouterr().err and Path('out.png').exists()
+
+
+def test_preview_film_and_pictures_on_the_way(capsys):
+    args = [
+        *PAIR,
+        '--output=out.png',
+        '--preview',
+        '--film=out.webp',
+        '--save_every=3',
+        '--sidecar',
+        '--iterations=4,3',
+    ]
+    assert run(*args, *FEW) == 0
+    out, err = capsys.readouterr()
+    assert 'preview  out-preview.png' in err and 'film     out.webp' in out
+    made = ['-0003.png', '-0006.png', '-preview.png', '.png', '.png.json', '.webp', '.webp.json']
+    assert {name for name in names() if name.endswith('g') or 'webp' in name} >= {f'out{end}' for end in made[:4]}
+    pictures = [images.load_image(name) for name in ('out-preview.png', 'out-0006.png', 'out.png')]
+    assert all(picture.shape == (64, 80, 3) for picture in pictures)
+    assert not any(np.array_equal(pictures[i], pictures[i - 1]) for i in range(3))
+    assert count_frames('out.webp') >= 5  # equal ones are one
+    assert run(*PAIR, '--output=out.png', '--skip_existing', '--strength=0.1', *QUICK) == 0
+    assert np.array_equal(images.load_image('out.png'), pictures[2])
+
+
+def test_a_film_has_few_frames_small_ones_and_ends_with_the_result(monkeypatch, folder):
+    monkeypatch.setattr(film, 'FRAMES', 10)
+    monkeypatch.setattr(film, 'LONGEST', 20)
+    kept = film.Film(folder / 'f.webp', folder / 'frames', steps=95)
+    for number in range(1, 96):
+        kept.add(number, np.full((30, 40, 3), number / 100, np.float32))
+    assert names('frames') == [f'{number:08}.png' for number in range(10, 91, 10)]
+    kept.begin(50)
+    assert names('frames') == [f'{number:08}.png' for number in range(10, 51, 10)]
+    kept.save(np.ones((30, 40, 3), np.float32), None)
+    with Image.open('f.webp') as shown:
+        assert shown.n_frames == 6 and shown.size == (20, 15) and not Path('frames').exists()
+        shown.seek(5)
+        assert np.asarray(shown.convert('RGB')).min() > 250
+
+
+def test_a_replay_gives_the_same_bytes_also_elsewhere(folder, capsys):
+    mask = np.tile(np.linspace(0, 1, 80, dtype=np.float32)[None, :, None], (64, 1, 3))
+    images.save_image('mask.png', mask)
+    made = ['--style=paint.png:0.7', '--style=other.png:0.3', '--region=mask.png=other.png', '--init=paint.png']
+    made += ['--color=linear', '--color_time=before', '--loss=gram']
+    assert run('--content=photo.png', *made, '--output=one.png', *QUICK) == 0
+    assert run('--replay=one.png', '--output=two.png', '--quiet') == 0 and same('one.png', 'two.png')
+    assert run('--replay=one.png', '--output=other_strength.png', '--strength=0.9', '--quiet') == 0
+    assert not np.array_equal(images.load_image('one.png'), images.load_image('other_strength.png'))
+    (folder / 'moved').mkdir()
+    for name in ('photo.png', 'paint.png', 'other.png', 'mask.png', 'one.png'):
+        shutil.move(name, folder / 'moved' / name)
+    assert run('--replay=moved/one.png', '--output=three.png', '--quiet') == 0
+    assert np.array_equal(images.load_image('two.png'), images.load_image('three.png'))
+    images.save_image('moved/other.png', photo(40, 40, 4))
+    capsys.readouterr()
+    assert run('--replay=moved/one.png', '--output=four.png', '--quiet') == 2
+    assert 'other.png is not the file' in capsys.readouterr().err and not Path('four.png').exists()
+
+
+def test_several_styles_are_blended_and_a_region_has_its_own():
+    half = np.zeros((64, 80), np.float32)
+    half[:, 40:] = 1
+    images.save_image('half.png', half)
+    assert run(*PAIR, '--output=one.png', *QUICK) == 0
+    assert run(*PAIR, '--style=other.png:0', '--output=alone.png', *QUICK) == 0
+    assert run(*PAIR, '--style=other.png', '--output=both.png', *QUICK) == 0
+    assert run(*PAIR, '--region=half.png=none', '--tv_weight=0', '--output=left.png', *QUICK) == 0
+    one, alone, both, left = (images.load_image(f'{name}.png') for name in ('one', 'alone', 'both', 'left'))
+    assert np.array_equal(one, alone) and not np.array_equal(one, both)
+    change = np.abs(left - images.load_image('photo.png')).mean((0, 2))
+    assert change[:30].mean() > 1.5 * change[50:].mean()
+
+
+def test_folders_give_every_pair_once_and_a_bad_file_is_told(folder, capsys, monkeypatch):
+    (folder / 'in').mkdir()
+    images.save_image('in/a10.png', photo(48, 60))
+    images.save_image('in/a2.jpg', photo(52, 40))
+    Path('in/broken.png').write_bytes(b'\x89PNG nothing')
+    (folder / 'looks').mkdir()
+    for name in ('paint.png', 'other.png'):
+        shutil.copy(name, f'looks/{name}')
+    opened = []
+    open_session = Session.open
+    monkeypatch.setattr(Session, 'open', lambda *args: opened.append(open_session(*args)) or opened[-1])
+    every = ['--content=in', '--content=photo.png', '--style=looks', '--output=out']
+    assert run(*every, *QUICK) == 2
+    err = capsys.readouterr().err
+    assert 'broken__paint.png is skipped' in err and '2 of 8 results' in err and 'broken__other.png' in err
+    expected = [f'{a}__{b}.png' for a in ('a10', 'a2', 'photo') for b in ('other', 'paint')]
+    assert names('out') == expected and len(opened) == 1
+    loops = opened[0].stylizer.targets.objective.compiled
+    assert len(loops) == 1  # one trace for all sizes and pictures
+    assert run('--content=in/a10.png', '--style=paint.png', '--output=alone.png', *QUICK) == 0
+    assert np.array_equal(images.load_image('alone.png'), images.load_image('out/a10__paint.png'))
+    assert run('--replay=out/a10__paint.png', '--output=again.png', '--quiet') == 0
+    before = images.load_image('out/a10__paint.png')
+    assert np.array_equal(images.load_image('again.png'), before)
+    assert run(*every, '--strength=0.9', *QUICK) == 2
+    assert np.array_equal(images.load_image('out/a10__paint.png'), before)  # they were there
+    assert run('--content=in/a10.png', '--content=in/a2.jpg', '--style=paint.png', '--strength=0.9', '--output=out',
+               '--overwrite', *QUICK) == 0  # fmt: skip
+    assert not np.array_equal(images.load_image('out/a10__paint.png'), before)
+
+
+def test_a_folder_that_is_stopped_goes_on_with_the_result_it_was_at(folder, monkeypatch, capsys):
+    (folder / 'in').mkdir()
+    for name, seed in (('a', 1), ('b', 2)):
+        images.save_image(f'in/{name}.png', photo(64, 80, seed))
+    every = ['--content=in', '--style=paint.png', '--iterations=4', '--save_every=1000', *FEW]
+    assert run(*every, '--output=whole', '--quiet') == 0
+    follow = Job.follow
+
+    def stopping(self, step):
+        follow(self, step)
+        if self.output.name == 'b__paint.png' and step.stage == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Job, 'follow', stopping)
+    assert run(*every, '--output=out', '--quiet') == 130
+    assert names('out') == ['a__paint.png', 'b__paint-unfinished.png', 'b__paint.png.state']
+    monkeypatch.setattr(Job, 'follow', follow)
+    assert run(*every, '--output=out', '--resume') == 0
+    assert 'going on from out/b__paint.png.state' in capsys.readouterr().out
+    assert names('out') == ['a__paint.png', 'b__paint.png']
+    assert all(same(f'out/{name}', f'whole/{name}') for name in names('out'))
+
+
+def test_no_two_results_have_one_name():
+    pairs = pairs_of({'content': ['x/a.jpg', 'y/a.jpg', 'a.png'], 'style': ['b.jpg:0.5', 'c.jpg']}, Path('out'))
+    assert [str(pair.output) for pair in pairs] == [
+        'out/a_jpg__b+c.png', 'out/a_jpg-2__b+c.png', 'out/a_png__b+c.png'
+    ]  # fmt: skip
+    assert [pair.content for pair in pairs] == [['x/a.jpg'], ['y/a.jpg'], ['a.png']]
+    assert pairs_of({'content': [], 'style': []}, Path('out'))[0].output.name == 'raccoon__whirls.png'
