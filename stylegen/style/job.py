@@ -235,10 +235,11 @@ class Job(jobs.Job):
         return step.result()
 
     def terms(self) -> list[str]:
-        """The terms of the last step as a table; nothing where no step was made."""
+        """The terms of the last step that count as a table; nothing where no step was made."""
         if self.latest is None:
             return []
-        losses, raw = self.latest.losses, self.latest.raw
+        raw = self.latest.raw
+        losses = {name: loss for name, loss in self.latest.losses.items() if loss or raw[name]}
         rows = [f'{name:<32} {raw[name]:>12.5g} {loss:>12.5g}' for name, loss in losses.items()]
         return [f'{"term":<32} {"raw":>12} {"weighted":>12}', *rows, f'{"all":<45} {sum(losses.values()):>12.5g}']
 
