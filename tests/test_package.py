@@ -27,12 +27,14 @@ def test_public_names_are_there():
 def test_the_python_of_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     images.save_image('photo.jpg', photo(48, 64))
+    images.save_image('painting.jpg', photo(64, 64, seed=1))
     blocks = re.findall(r'```python\n(.*?)```', (ROOT / 'README.md').read_text(), re.S)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     names = {}
     for block in blocks:
         exec(block.replace('size=800', 'size=64').replace('steps=50', 'steps=2'), names)
     assert images.load_image('dream.png').shape == (48, 64, 3)
+    assert images.load_image('painted.png').shape == (48, 64, 3)
     assert set(names['features']) == {'block2_conv2', 'block4_conv2', 'input'}
     assert np.asarray(names['image']).shape == (1, 48, 64, 3)
 
