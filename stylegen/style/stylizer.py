@@ -151,7 +151,8 @@ class Stylizer:
 
     def update(self, history: int):
         """The rule that the picture is changed by; L-BFGS keeps `history` pairs."""
-        return _update(self, history)
+        betas = self.beta_1, self.beta_2
+        return _update(self.optimizer, self.learning_rate, betas, self.epsilon, self.average, history)
 
     @cached_property
     def costs(self) -> Costs:
@@ -228,15 +229,14 @@ def check_pictures(content, styles, regions, mask, count, smallest=1) -> None:
 
 
 @functools.lru_cache(16)
-def _update(stylizer: Stylizer, history: int):
+def _update(optimizer: str, learning_rate: float, betas: tuple, epsilon: float, average: float, history: int):
     """One rule for the same settings: the loop that is compiled goes with it."""
     from stylegen.updates import adam, gradient_descent, keeping_best, lbfgs
 
-    if stylizer.optimizer == 'adam':
-        betas = stylizer.beta_1, stylizer.beta_2
-        return adam(stylizer.learning_rate, *betas, stylizer.epsilon, stylizer.average)
-    if stylizer.optimizer == 'descent':
-        return gradient_descent(stylizer.learning_rate, decay=0.96**0.01)
+    if optimizer == 'adam':
+        return adam(learning_rate, *betas, epsilon, average)
+    if optimizer == 'descent':
+        return gradient_descent(learning_rate, decay=0.96**0.01)
     return keeping_best(lbfgs(history, backtracking=TRIALS))
 
 

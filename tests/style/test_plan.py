@@ -1,0 +1,100 @@
+"""Sizes, steps, windows and memory of a transfer, before it runs."""
+
+import dataclasses
+
+import pytest
+
+from stylegen.errors import UserError
+from stylegen.style.plan import LEAST_HISTORY, Costs, plan, steps_by_size, survey_core
+
+COSTS = Costs(per_pixel=4000, per_target_pixel=100, halo=48, stride=16, smallest=16, margin=8)
+PLENTY = 1e12
+
+
+def planned(shape=(600, 800), scale=2**0.5, iterations=10, memory=PLENTY, **options):
+    return plan(COSTS, shape, scale, iterations, memory, **options)
+
+
+def test_sizes_grow_by_the_scale_from_the_coarsest_to_the_picture():
+    sizes = [stage.size for stage in planned(coarsest=96).stages]
+    assert sizes == [(75, 100), (106, 141), (150, 200), (212, 283), (300, 400), (424, 566), (600, 800)]
+    assert [stage.size for stage in planned(coarsest=10**9).stages] == [(600, 800)]
+    assert [stage.size for stage in planned(scale=2, coarsest=200).stages] == [(150, 200), (300, 400), (600, 800)]
+    assert next(stage.size for stage in planned((40, 800)).stages) == (20, 400)  # none too thin for the network
+
+
+def test_steps_are_one_number_for_all_or_a_list_whose_last_goes_on():
+    assert steps_by_size(7, 3) == [7, 7, 7]
+    assert steps_by_size((9, 5), 4) == [9, 5, 5, 5]
+    assert steps_by_size([4, 3, 2, 1], 2) == [4, 3]
+    assert [stage.steps for stage in planned(scale=2, coarsest=200, iterations=(5, 0)).stages] == [5, 0, 0]
+    for wrong in ((), -1, (3, -2)):
+        with pytest.raises(UserError, match='expected numbers of steps'):
+            steps_by_size(wrong, 2)
+
+
+def test_windows_shrink_with_the_memory_and_fit_in_it():
+    cores = []
+    for memory in (3e9, 1.5e9, 8e8, 4e8, 3e8):
+        made = planned(memory=memory, coarsest=10**9)
+        (stage,) = made.stages
+        cores.append(stage.core)
+        assert made.memory <= memory == made.allowed and stage.core % COSTS.stride == 0
+    assert cores[0] == 0 and cores[1:] == sorted(cores[1:], reverse=True) and 0 < cores[-1] < cores[1]
+    small, *_, large = planned(memory=8e8).stages
+    assert small.core == 0 < large.core  # only what does not fit is cut
+
+
+def test_windows_are_nearly_equal():
+    (stage,) = planned((700, 816), memory=1.5e9, coarsest=10**9).stages
+    sides = [min(832 - begin, stage.core) for begin in range(0, 832, stage.core)]
+    assert len(sides) > 1 and sides[-1] > stage.core / 2
+
+
+def test_what_does_not_fit_is_refused_with_what_would():
+    with pytest.raises(
+        UserError, match=r'800 x 600 takes at least \d+ MB .* 95.4 MB is allowed; raise --max_memory'
+    ) as error:
+        planned(memory=1e8)
+    largest = int(str(error.value).rpartition(' ')[2])
+    assert 100 < largest < 800 and planned((largest * 3 // 4, largest), memory=1e8).memory <= 1e8
+    with pytest.raises(UserError, match=r'raise --max_memory$'):
+        planned(memory=1000)
+
+
+def test_a_network_that_cannot_be_cut_works_uncut_or_not_at_all():
+    costs = dataclasses.replace(COSTS, halo=None)
+    assert {stage.core for stage in plan(costs, (600, 800), 2, 5, PLENTY).stages} == {0}
+    with pytest.raises(UserError, match='another network: this one cannot work by windows'):
+        plan(costs, (600, 800), 2, 5, 1e9)
+    assert survey_core(costs, (9000, 9000), 1e8) == 0
+
+
+def test_lbfgs_keeps_fewer_pairs_where_memory_is_short():
+    kept = [planned(memory=memory, history=10).history for memory in (PLENTY, 4e8, 3.2e8)]
+    assert kept[0] == 10 and 10 > kept[1] > kept[2] >= LEAST_HISTORY
+    assert planned(memory=PLENTY, history=10).memory > planned(memory=PLENTY).memory
+    assert planned(history=0).history == 0
+
+
+def test_a_style_is_seen_whole_where_it_fits_and_else_by_windows_that_do():
+    assert survey_core(COSTS, (600, 800), 3e9) == 0
+    core = survey_core(COSTS, (600, 800), 5e8)
+    assert 0 < core < 600 and core % 16 == 0 and (core + 96) ** 2 * 4000 <= 5e8
+    assert survey_core(COSTS, (600, 800), 1e3) == 32  # the least; a content that fits leaves more
+
+
+@pytest.mark.parametrize(
+    'shape, options, message',
+    [
+        ((1, 1), {}, '1 x 1; it needs at least 16 pixels a side'),
+        ((15, 400), {}, '400 x 15; it needs at least 16'),
+        ((600, 800), {'scale': 1.0}, 'a scale above 1'),
+        ((600, 800), {'scale': 0.5}, 'a scale above 1'),
+        ((600, 800), {'scale': float('nan')}, 'a scale above 1'),
+        ((600, 800), {'coarsest': 0}, 'sizes from 1 pixel'),
+    ],
+)
+def test_what_cannot_be_is_refused(shape, options, message):
+    with pytest.raises(UserError, match=message):
+        planned(shape, **options)

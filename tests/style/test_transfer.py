@@ -1,0 +1,350 @@
+"""Style transfer as a function: what must be exact, what must agree, what must be better, what is refused."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from stylegen import images
+from stylegen.backend import keras, tf
+from stylegen.color import luminance
+from stylegen.errors import UserError
+from stylegen.extractor import FeatureExtractor
+from stylegen.graph import LayerInfo
+from stylegen.optimize import NonFiniteLoss
+from stylegen.style import Start, open_stylizer, transfer
+from tests.conftest import photo
+from tests.extractors import noise, small_vgg
+
+CONTENT = photo(40, 56)
+STYLE = noise(48, 44, seed=3) ** 2
+OTHER = noise(36, 60, seed=4, low=0.3)
+LAYERS = {'style_layers': {'block1_conv1': 1.0, 'block3_conv1': 1.0}, 'content_layers': {'block2_conv2': 1.0}}
+ONE_SIZE = {'coarsest': 10**6, 'margin': 0}
+PLAIN = {**ONE_SIZE, 'average': 0.0, 'variation': 0.0}  # nothing but Adam, style and content
+HALF = np.repeat(np.float32([[1, 0]]), 28, 1).repeat(40, 0)  # the left half
+
+
+@functools.cache
+def extractor():
+    return small_vgg(('block1_conv1', 'block2_conv2', 'block3_conv1'))
+
+
+@functools.cache
+def targets(loss, regions, optimizer):
+    """What is traced, for all tests together; `optimizer` because the last one's factors are looked at."""
+    return open_stylizer(network=extractor(), **LAYERS, loss=loss, regions=regions)[0].targets
+
+
+def stylizer(**settings):
+    """A stylizer of the small network that is not traced again where another of these was."""
+    made, _ = open_stylizer(network=extractor(), **LAYERS, **settings)
+    vars(made)['targets'] = targets(made.loss, made.regions, made.optimizer)
+    return made
+
+
+def stylized(content=CONTENT, styles=STYLE, **settings):
+    """A transfer with the small network, and the steps that were told."""
+    of_it = {name: settings.pop(name) for name in ('regions', 'mask', 'init', 'seed', 'start') if name in settings}
+    if isinstance(of_it.get('init'), str):
+        settings['init'] = of_it.pop('init')
+    settings['regions'] = len(of_it.get('regions', ()))
+    per_call, steps = settings.pop('steps_per_call', 1), []
+    styles = [(styles, 1.0)] if isinstance(styles, np.ndarray) else styles
+    run = stylizer(**settings)
+    return run(content, styles, callback=steps.append, steps_per_call=per_call, **of_it), steps
+
+
+def total_of(picture, **settings):
+    """The loss of a picture by what the last transfer with these settings aimed at."""
+    objective = stylizer(**settings).targets.objective
+    return float(tf.add_n(list(objective(tf.constant(picture[None])).values())))
+
+
+def first_losses(**settings):
+    """The relative losses that a transfer begins with."""
+    _, (step,) = stylized(iterations=1, **{**PLAIN, **settings})
+    return step.raw
+
+
+@pytest.mark.parametrize('optimizer', ['adam', 'lbfgs', 'descent'])
+def test_a_transfer_comes_nearer_to_the_style_and_tells_how(optimizer):
+    rate = 1.0 if optimizer == 'descent' else 0.03
+    picture, steps = stylized(optimizer=optimizer, learning_rate=rate, coarsest=20, iterations=(6, 5), margin=4)
+    assert picture.shape == CONTENT.shape and picture.dtype == np.float32
+    assert picture.min() >= 0 and picture.max() <= 1
+    assert [(step.stage, step.step) for step in steps] == [(0, n + 1) for n in range(6)] + [
+        (stage, n + 1) for stage in (1, 2) for n in range(5)
+    ]
+    style = [sum(loss for name, loss in step.raw.items() if 'style' in name) for step in steps]
+    assert style[5] < style[0] and style[-1] < style[-5]
+    assert np.array_equal(steps[-1].result(), picture)
+    work = [step.work / step.all_work for step in steps]
+    assert work == sorted(work) and work[-1] == 1 and steps[0].result().shape == CONTENT.shape
+
+
+def test_the_content_begins_at_a_content_loss_of_exactly_0_without_a_gradient():
+    raw = first_losses()
+    assert raw['content block2_conv2'] == 0 and raw['style block3_conv1'] > 0.01
+    for optimizer in ('adam', 'lbfgs'):  # nothing but the content's loss: it stays as it is, bit for bit
+        picture, _ = stylized(strength=0.0, optimizer=optimizer, iterations=3, **PLAIN)
+        assert np.array_equal(picture, CONTENT)
+
+
+@pytest.mark.parametrize('loss', ['wasserstein', 'gram', 'covariance', 'gram+histogram'])
+def test_a_picture_that_is_its_own_style_is_there_already(loss):
+    raw = first_losses(loss=loss, styles=CONTENT, style_scale=1.0)
+    assert all(abs(value) < (1e-6 if 'histogram' not in name else 1e-4) for name, value in raw.items())
+    assert max(first_losses(loss=loss, style_scale=1.0).values()) > 0.01
+
+
+def test_doubled_weights_double_the_loss_and_leave_the_way_of_lbfgs():
+    def run(factor):
+        weights = {'content_weight': 20 * factor, 'style_weight': 100 * factor, 'variation': 50 * factor}
+        return stylized(loss='gram', optimizer='lbfgs', iterations=8, **ONE_SIZE, **weights)
+
+    (one, steps), (two, others) = run(1.0), run(2.0)
+    ours, theirs = ([sum(step.losses.values()) for step in told] for told in (steps, others))
+    assert np.allclose(2 * np.array(ours), theirs, rtol=1e-3)
+    assert np.abs(one - two).max() < 1e-3 < np.abs(one - CONTENT).max()
+
+
+def test_a_blend_with_a_share_of_0_is_the_single_style():
+    single, _ = stylized(iterations=3, coarsest=30)
+    blend, _ = stylized(styles=[(STYLE, 0.7), (OTHER, 0.0)], iterations=3, coarsest=30)
+    assert np.array_equal(single, blend)
+    other, _ = stylized(styles=OTHER, iterations=3, coarsest=30)
+    both, _ = stylized(styles=[(STYLE, 2.0), (OTHER, 2.0)], iterations=3, coarsest=30)
+    assert np.array_equal(both, stylized(styles=[(STYLE, 0.5), (OTHER, 0.5)], iterations=3, coarsest=30)[0])
+    assert min(np.abs(both - single).max(), np.abs(both - other).max()) > 0.01
+
+
+@pytest.mark.parametrize('loss', ['wasserstein', 'gram+histogram'])
+def test_a_picture_too_large_for_the_memory_comes_out_the_same(loss):
+    content = photo(63, 89)
+    options = {'loss': loss, 'iterations': 3, 'coarsest': 60}
+    whole, _ = stylized(content, **options)
+    plans = [stylizer(**options, max_memory=memory).plan(content.shape[:2]) for memory in (3.2e6, 2.6e6)]
+    cores = [plan.stages[-1].core for plan in plans]
+    assert cores[0] > cores[1] > 0
+    for plan in plans:
+        picture, _ = stylized(content, **options, max_memory=plan.allowed)
+        assert np.abs(picture - whole).max() < 1e-3
+    assert np.abs(whole - content).max() > 0.05
+
+
+def test_more_steps_of_lbfgs_are_never_worse_and_twenty_beat_as_many_of_adam():
+    options = {'loss': 'gram', 'content_weight': 0.3, 'style_weight': 1.0, **ONE_SIZE, 'variation': 0.5}
+
+    def reached(**settings):
+        return total_of(stylized(**settings, **options)[0], **settings, **options)
+
+    losses = [reached(optimizer='lbfgs', iterations=iterations) for iterations in (1, 3, 8, 20)]
+    assert losses == sorted(losses, reverse=True) and losses[-1] < 0.5 * losses[0]
+    for rate in (0.01, 0.03):
+        assert losses[-1] < reached(optimizer='adam', iterations=20, average=0.0, learning_rate=rate)
+
+
+def chroma(picture):
+    return picture - luminance(picture)
+
+
+@pytest.mark.parametrize('time', ['before', 'after'])
+def test_luminance_keeps_the_chroma_of_every_pixel(time):
+    picture, _ = stylized(color='luminance', color_time=time, iterations=4, **ONE_SIZE)
+    fits = np.abs(luminance(picture) - 0.5) < 0.2
+    assert fits.mean() > 0.5 and np.abs((chroma(picture) - chroma(CONTENT)) * fits).max() < 2e-6
+    assert np.abs(luminance(picture) - luminance(CONTENT)).max() > 0.02
+    assert np.abs(chroma(stylized(iterations=4, **ONE_SIZE)[0]) - chroma(CONTENT)).max() > 0.02  # the control
+
+
+@pytest.mark.parametrize('time', ['before', 'after'])
+@pytest.mark.parametrize('color', ['linear', 'histogram'])
+def test_the_content_keeps_its_colours_as_a_whole(color, time):
+    def colours(picture):
+        return picture.reshape(-1, 3).mean(0), np.cov(picture.reshape(-1, 3), rowvar=False)
+
+    style = np.float32([0.9, 0.5, 0.2]) * noise(48, 44, seed=3)  # an orange one
+    with_it, _ = stylized(styles=style, color=color, color_time=time, iterations=8, **ONE_SIZE)
+    without, _ = stylized(styles=style, iterations=8, **ONE_SIZE)
+    (mean, spread), (wanted, wanted_spread) = colours(with_it), colours(CONTENT)
+    assert np.abs(mean - wanted).max() < (0.005 if time == 'after' else 0.04)
+    assert np.abs(colours(without)[0] - wanted).max() > 0.05
+    if time == 'after':
+        assert np.abs(spread - wanted_spread).max() < 0.1 * np.abs(wanted_spread).max()
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_another_picture():
+    pictures = [stylized(init='noise', seed=seed, iterations=3, coarsest=30)[0] for seed in (1, 1, 2)]
+    assert np.array_equal(pictures[0], pictures[1]) and np.abs(pictures[0] - pictures[2]).max() > 0.05
+    fresh = transfer(CONTENT, STYLE, network=extractor(), **LAYERS, init='noise', seed=1, iterations=3, coarsest=30)
+    assert np.array_equal(fresh, pictures[0])
+
+
+def test_every_beginning_begins_where_it_says():
+    begun = {init: stylized(init=init, iterations=1, strength=1.0, **PLAIN)[1][0].image for init in ('noise', 'style')}
+    assert np.abs(begun['noise'].mean() - 0.5) < 0.02 and np.abs(begun['noise'].std() - 0.1) < 0.03
+    assert np.abs(begun['style'].mean((0, 1)) - STYLE.mean((0, 1))).max() < 0.06
+    given, _ = stylized(init=photo(80, 112, 9), iterations=0, **PLAIN)
+    assert np.array_equal(given, images.resize(photo(80, 112, 9), (40, 56)))
+    assert np.array_equal(stylized(iterations=0, **PLAIN)[0], CONTENT)
+
+
+@pytest.mark.parametrize('optimizer', ['adam', 'lbfgs', 'descent'])
+def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(optimizer):
+    options = {'optimizer': optimizer, 'iterations': (5, 4), 'coarsest': 30, 'scale': 1.6, 'margin': 4}
+    whole, steps = stylized(**options, steps_per_call=2)
+    assert {(step.stage, step.step) for step in steps} == {(0, 2), (0, 4), (0, 5), (1, 2), (1, 4)}
+    for step in steps:
+        start = Start(step.stage, step.step, step.image.copy(), [np.asarray(x) for x in step.state])
+        rest, later = stylized(**options, start=start)
+        assert np.array_equal(rest, whole)
+        assert len(later) == 9 - step.step - 5 * step.stage
+
+
+def test_a_resumed_run_remembers_its_patience():
+    options = {'iterations': 120, 'patience': 10, 'strength': 0.1, 'learning_rate': 0.1, 'coarsest': 30, 'scale': 1.6}
+    whole, steps = stylized(**options)
+    stopped = [max(step.step for step in steps if step.stage == stage) for stage in (0, 1)]
+    assert max(stopped) < 120
+    for step in steps[-3:] + [step for step in steps if step.stage == 0][-2:]:
+        start = Start(step.stage, step.step, step.image, step.state)
+        assert np.array_equal(stylized(**options, start=start)[0], whole)
+
+
+def test_a_mask_shows_the_result_where_it_is_1_and_the_content_where_it_is_0():
+    mask = np.linspace(-0.5, 1.5, 56, dtype=np.float32).clip(0, 1)[None].repeat(40, 0)
+    free, _ = stylized(iterations=2, coarsest=30)
+    masked, _ = stylized(iterations=2, coarsest=30, mask=mask)
+    assert np.array_equal(masked[mask == 0], CONTENT[mask == 0]) and np.array_equal(masked[mask == 1], free[mask == 1])
+    assert np.allclose(masked, CONTENT + mask[..., None] * (free - CONTENT), atol=1e-6)
+    assert np.array_equal(stylized(iterations=2, coarsest=30, mask=np.ones_like(mask))[0], free)
+
+
+def test_each_region_takes_its_own_style():
+    red, blue = (np.float32(colour) * noise(40, 40, seed=6) for colour in ([1, 0.1, 0.1], [0.1, 0.1, 1]))
+    options = {'iterations': 15, 'strength': 1.0, 'learning_rate': 0.1, **PLAIN}
+    picture, _ = stylized(styles=red, regions=[(HALF, [(blue, 1.0)])], **options)
+    change = picture - CONTENT
+    warmer = change[..., 0] - change[..., 2]
+    assert warmer[:, :24].mean() < -0.05 and warmer[:, 32:].mean() > 0.05
+
+
+def test_a_region_without_a_style_stays_as_it_is():
+    for styles, regions, far in ((STYLE, [(HALF, [])], np.s_[:, :8]), ([], [(HALF, [(STYLE, 1.0)])], np.s_[:, -8:])):
+        picture, (step,) = stylized(styles=styles, regions=regions, iterations=1, **PLAIN)
+        assert np.array_equal(picture[far], CONTENT[far]) and np.abs(picture - CONTENT).max() > 0.01
+        assert sorted(loss == 0 for name, loss in step.losses.items() if 'style' in name) == [False] * 2 + [True] * 2
+
+
+def test_one_style_everywhere_is_the_same_style_in_every_region():
+    whole, _ = stylized(loss='gram', iterations=2, **PLAIN)
+    picture, _ = stylized(loss='gram', regions=[(np.zeros_like(HALF), [(OTHER, 1.0)])], iterations=2, **PLAIN)
+    assert np.abs(picture - whole).max() < 1e-3  # a region of no area asks for nothing
+
+
+def test_a_stronger_style_is_nearer_to_the_style_and_farther_from_the_content():
+    ends = [stylized(strength=strength, iterations=10, **PLAIN)[1][-1].raw for strength in (0.2, 0.5, 0.9)]
+    style = [sum(raw[f'style {name}'] for name in LAYERS['style_layers']) for raw in ends]
+    content = [raw['content block2_conv2'] for raw in ends]
+    assert style == sorted(style, reverse=True) and content == sorted(content) and style[0] > 1.2 * style[2]
+
+
+def test_other_pictures_and_sizes_are_not_traced_again(monkeypatch):
+    calls = []
+    original = FeatureExtractor.call
+    monkeypatch.setattr(FeatureExtractor, 'call', lambda self, *a, **k: calls.append(1) or original(self, *a, **k))
+    options = {'iterations': 2, 'coarsest': 30, 'learning_rate': 0.0123}
+    stylized(**options)
+    traced = len(calls)
+    picture, _ = stylized(photo(52, 33, 8), OTHER, **options)
+    assert 0 < traced == len(calls) and picture.shape == (52, 33, 3)
+
+
+def test_a_style_is_never_enlarged_nor_too_small_for_the_network():
+    def seen(picture, **settings):
+        made = []
+        run = stylizer(iterations=0, **PLAIN, **settings)
+        original = run.targets.set_styles
+        run.targets.set_styles = lambda place, styles: made.append(styles[0][0].shape[:2]) or original(place, styles)
+        run(CONTENT, [(picture, 1.0)])
+        run.targets.set_styles = original
+        return made[-1]
+
+    assert seen(noise(30, 40)) == (30, 40)
+    assert seen(noise(300, 200)) == (73, 49)  # 1.3 times the content's longest side
+    assert seen(noise(300, 200), style_scale=0.1) == (32, 21)  # at least 32
+    assert seen(noise(300, 200), style_size=100) == (130, 87)
+    assert seen(noise(8, 400), style_scale=0.5) == (4, 200)  # the network takes 4 pixels and more
+
+
+def squeezing():
+    """A network with a layer that looks at the whole picture."""
+    image = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(6, 3, padding='same', activation='relu', name='early')(image)
+    gate = keras.layers.Conv2D(6, 1, activation='sigmoid')(keras.layers.GlobalAveragePooling2D(keepdims=True)(x))
+    x = keras.layers.Multiply(name='late')([x, gate])
+    infos = [LayerInfo('late', 1, 6)]
+    return FeatureExtractor(image, {'late': x, 'input': image}, network='squeezing', infos=infos, source=None)
+
+
+def test_a_network_that_looks_at_the_whole_picture_works_uncut_only():
+    settings = {'network': squeezing(), 'style_layers': {'late': 1.0}, 'content_layers': {'late': 1.0}, **ONE_SIZE}
+    assert transfer(CONTENT, STYLE, iterations=1, **settings).shape == CONTENT.shape
+    with pytest.raises(UserError, match='cannot work by windows'):
+        transfer(CONTENT, STYLE, iterations=1, max_memory=1e6, **settings)
+
+
+def test_a_loss_that_overflows_is_an_error_with_the_last_good_picture():
+    with pytest.raises(NonFiniteLoss, match='is not finite at step 0') as error:
+        stylized(style_weight=3e38, iterations=3, **ONE_SIZE)
+    assert np.array_equal(error.value.picture, CONTENT)
+
+
+def test_numbers_and_layers_that_cannot_be_are_refused():
+    for settings, message in (
+        ({'loss': 'gramm'}, "did you mean 'gram'|gram"),
+        ({'optimizer': 'sgd'}, 'adam'),
+        ({'color': 'chroma'}, 'luminance'),
+        ({'like': 'gatis'}, 'gatys'),
+        ({'strength': 2.0}, 'strength from 0 to 1'),
+        ({'strength': float('nan')}, 'strength from 0 to 1'),
+        ({'variation': -1.0}, 'variation to be 0 or more'),
+        ({'learning_rate': float('nan')}, 'learning_rate to be 0 or more'),
+        ({'average': 1.0}, 'average from 0 to below 1'),
+        ({'margin': -2}, 'margin to be 0 or more'),
+        ({'patience': 0}, 'patience to be 1 or more'),
+        ({'style_scale': 0.0}, 'style_scale above 0'),
+        ({'style_layers': {'block9_conv1': 1.0}}, 'block3_conv1'),
+        ({'content_layers': {'block1_conv2': 1.0}}, 'block1_conv1'),
+        ({'style_layers': None}, 'no layers chosen for small'),
+        ({'scale': 1.0}, 'scale above 1'),
+        ({'iterations': (5, -1)}, 'numbers of steps from 0'),
+        ({'max_memory': 'much'}, 'size of memory'),
+        ({'max_memory': 1e5}, 'raise --max_memory'),
+    ):
+        with pytest.raises(UserError, match=message):
+            transfer(CONTENT, STYLE, network=extractor(), **{**LAYERS, **settings})
+    with pytest.raises(TypeError, match='has no argument strenght'):
+        open_stylizer(strenght=1)
+
+
+def test_pictures_and_masks_that_cannot_be_are_refused():
+    half = HALF / 2
+    for content, styles, options, message in (
+        (photo(8, 8)[:1, :1], STYLE, {}, '1 x 1; it needs at least'),
+        (CONTENT, STYLE[:3], {}, 'a style is 44 x 3, it needs 4 pixels'),
+        (CONTENT[..., 0], STYLE, {}, 'the content is no finite picture'),
+        (CONTENT * np.nan, STYLE, {}, 'the content is no finite picture'),
+        (CONTENT, np.concatenate([STYLE, STYLE], -1), {}, 'the style is no finite picture'),
+        (CONTENT, [], {}, 'at least one style'),
+        (CONTENT, [(STYLE, 0.0)], {}, 'shares of styles'),
+        (CONTENT, [(STYLE, 2.0), (OTHER, -1.0)], {}, 'shares of styles'),
+        (CONTENT, STYLE, {'mask': 3 * half}, r'masks in \[0, 1\], got 0 to 1.5'),
+        (CONTENT, STYLE, {'mask': half - 1}, r'masks in \[0, 1\], got -1'),
+        (CONTENT, STYLE, {'mask': half * np.nan}, r'masks in \[0, 1\]'),
+        (CONTENT, STYLE, {'mask': half[:9]}, r'a mask is \(56, 9\), the content \(56, 40\)'),
+        (CONTENT, STYLE, {'regions': [(half[:, :5], [(OTHER, 1.0)])]}, 'a mask is'),
+    ):
+        with pytest.raises(UserError, match=message):
+            stylized(content, styles, iterations=1, **ONE_SIZE, **options)
