@@ -194,3 +194,139 @@ def test_backtracking_walks_away_from_nan():
 def test_bounds_hold():
     image = optimize_image(np.full(SHAPE, 0.5, np.float32), bowl(), updates.adam(0.2), 30).numpy()
     assert image.min() >= 0 and image.max() <= 1 and (image == 0).any()
+
+
+def scipys(value_and_gradient, start, steps):
+    """Where SciPy's L-BFGS-B comes in so many steps, and the value there."""
+    options = {'maxcor': 10, 'maxiter': steps, 'ftol': 0, 'gtol': 0}
+    found = scipy.optimize.minimize(value_and_gradient, start, jac=True, method='L-BFGS-B', options=options)
+    return found.x, found.fun
+
+
+def objective_of(value, shape):
+    """An objective on the pixels alone, and the same as a function of a float64 vector."""
+    objective = Objective(lambda image: {'input': image}, (Term('value', 1.0, lambda f: value(f['input'])),))
+
+    def value_and_gradient(x):
+        losses, gradient = objective.value_and_gradient(tf.constant(x.reshape(shape), tf.float64))
+        return float(losses['value']), gradient.numpy().ravel()
+
+    return objective, value_and_gradient
+
+
+def test_lbfgs_meets_scipy_on_a_quadratic_of_sixty_unknowns():
+    rng = np.random.default_rng(2)
+    turn, centre = np.linalg.qr(rng.normal(size=(60, 60)))[0], rng.normal(size=60)
+    matrix = turn * np.geomspace(1, 100, 60) @ turn.T
+
+    def value(image):
+        gap = tf.reshape(image, [-1]) - tf.cast(centre, image.dtype)
+        return 0.5 * tf.tensordot(gap, tf.linalg.matvec(tf.cast(matrix, image.dtype), gap), 1)
+
+    shape, start = (1, 4, 5, 3), np.zeros(60)
+    objective, value_and_gradient = objective_of(value, shape)
+    for steps in (20, 60):
+        ours = run(updates.lbfgs(10, backtracking=10), steps, objective, np.zeros(shape, np.float32)).ravel()
+        theirs, lowest = scipys(value_and_gradient, start, steps)
+        assert value_and_gradient(ours)[0] < 3 * lowest + 1e-5
+    assert np.allclose(ours, centre, atol=2e-3) and np.allclose(theirs, centre, atol=2e-3)
+
+
+def test_lbfgs_finds_the_end_of_rosenbrocks_valley_as_scipy_does():
+    def value(image):
+        x = tf.reshape(image, [-1])
+        return tf.reduce_sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+    shape, start = (1, 1, 2, 3), np.float32([-1.2, 1, -1.2, 1, -1.2, 1])
+    objective, value_and_gradient = objective_of(value, shape)
+    ours = run(updates.lbfgs(10, backtracking=20), 90, objective, start.reshape(shape))
+    theirs, _ = scipys(value_and_gradient, start.astype(np.float64), 90)
+    assert np.allclose(theirs, 1, atol=1e-3) and np.allclose(ours.ravel(), theirs, atol=1e-2)
+
+
+def test_the_unit_of_the_loss_does_not_change_the_way_of_lbfgs():
+    """Where the first step is 1 / |g|_1 for both."""
+    ways = []
+    for factor in (1.0, 2.0):
+        scaled = Objective(lambda image: {'input': image}, (Term('bowl', factor, bowl().terms[0].loss),))
+        ways.append(run(updates.lbfgs(5), 10, scaled, np.full(SHAPE, 3.0, np.float32)))
+    assert np.allclose(*ways, atol=1e-4)
+
+
+def test_gradient_descent_takes_plain_steps_that_shrink():
+    x, rate = np.zeros(SHAPE), 0.02
+    for t in range(6):
+        x = x - rate * 0.9**t * SCALES * (x - CENTRE)
+    assert np.allclose(run(updates.gradient_descent(rate, decay=0.9), 6), x, atol=1e-6)
+
+
+def states(update, steps, start=None):
+    """The image before each step, and the image and state after the last."""
+    seen, start = [], np.zeros(SHAPE, np.float32) if start is None else start
+    run(
+        update,
+        steps,
+        start=start,
+        callback=lambda step: seen.append((step.image.numpy(), step.state)),
+        steps_per_call=1,
+    )
+    return [start, *(image for image, _ in seen)][:-1], *seen[-1]
+
+
+@pytest.mark.parametrize('steps', [1, 2, 9])
+def test_the_average_of_adam_is_without_bias_to_its_beginning(steps):
+    update = updates.adam(0.05, average=0.8)
+    before, image, state = states(update, steps)
+    weights = 0.8 ** np.arange(steps)[::-1]
+    expected = np.tensordot(weights / weights.sum(), before, 1)
+    assert np.allclose(update.result(tf.constant(image), state), expected, atol=1e-6)
+    assert np.array_equal(image, run(updates.adam(0.05), steps))  # the way itself is the same
+    assert np.array_equal(updates.adam(0.05).result(image, state), image)
+
+
+def test_adam_carries_its_moments_to_another_size_and_begins_its_average_anew():
+    update = updates.adam(0.05, average=0.8)
+    _, image, (mean, square, count, *_) = states(update, 4)
+    larger = lambda x: tf.repeat(tf.repeat(x, 2, 1), 2, 2) - 0.01
+    picture = larger(tf.constant(image))
+    mean2, square2, count2, averaged, weight = update.carried(states(update, 4)[2], picture, larger)
+    assert np.array_equal(mean2, larger(mean)) and count2 == count == 4
+    assert np.array_equal(square2, np.maximum(larger(square), 0)) and (square2.numpy() == 0).any()
+    assert averaged.shape == picture.shape and not averaged.numpy().any() and weight == 0
+    assert np.array_equal(update.result(picture, (mean2, square2, count2, averaged, weight)), picture)
+    assert updates.lbfgs(3).carried((), picture, larger) is None
+
+
+def test_the_best_image_is_kept_whatever_comes_after_it():
+    loss_of = lambda x: float(bowl()(tf.constant(x))['bowl'])
+    wild = updates.gradient_descent(0.11)  # too long for the steepest sides: it falls at first and then rises
+    update = updates.keeping_best(wild)
+    before, image, state = states(update, 14, np.full(SHAPE, 2.0, np.float32))
+    values = [loss_of(x) for x in before]
+    lowest = int(np.argmin(values))
+    assert 0 < lowest < 13
+    assert np.array_equal(update.result(tf.constant(image), state), before[lowest])
+    assert np.isclose(state[2], values[lowest], rtol=1e-6)
+    assert np.array_equal(image, states(wild, 14, np.full(SHAPE, 2.0, np.float32))[1])
+    fresh = update.start(tf.constant(image))
+    assert np.array_equal(update.result(tf.constant(image), fresh), image)
+
+
+def test_a_callback_that_answers_true_ends_the_run():
+    told = []
+    result = run(updates.adam(0.02), 50, callback=lambda s: told.append(s.step) or s.step >= 6, steps_per_call=3)
+    assert told == [3, 6] and np.array_equal(result, run(updates.adam(0.02), 6))
+    told.clear()
+    run(updates.adam(0.02), 9, callback=lambda s: told.append(s.step), steps_per_call=3)  # None goes on
+    assert told == [3, 6, 9]
+
+
+@pytest.mark.parametrize('update', [updates.adam(0.02, average=0.9), updates.keeping_best(updates.lbfgs(4))])
+def test_a_run_goes_on_from_its_state_bit_for_bit(update):
+    _, image, state = states(update, 5)
+    whole_images, whole, whole_state = states(update, 9)
+    told = []
+    rest = run(update, 9, start=image, first=5, state=state, callback=told.append)
+    assert np.array_equal(rest, whole) and len(whole_images) == 9
+    last = told[-1].state
+    assert np.array_equal(update.result(tf.constant(rest), last), update.result(tf.constant(whole), whole_state))
