@@ -282,6 +282,14 @@ def test_the_wasserstein_loss_is_good_to_a_thousandth_in_float32_with_few_places
     assert abs(loss(seen(style, np.ones([1, 4, 5, 1])))) < 1e-3
 
 
+def test_a_gpu_takes_roots_in_float64_and_comes_to_the_same(monkeypatch):
+    style, picture = STYLE.astype(np.float32), PICTURE.astype(np.float32)
+    on_a_cpu = loss_of('wasserstein', style)(seen(picture))
+    monkeypatch.setattr(statistics, 'has_gpu', lambda: True)
+    on_a_gpu = loss_of('wasserstein', style)(seen(picture))
+    assert on_a_gpu.dtype == tf.float32 and np.isclose(on_a_gpu, on_a_cpu, rtol=1e-4)
+
+
 def test_a_histogram_counts_each_value_once_and_puts_what_is_beyond_at_the_ends():
     values = np.array([[0.0, 0.001, 0.5, 0.999, 1.0, 7.0, 0.25, 0.25], [0.0, 3.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0]]).T
     counts = statistics.histogram(
