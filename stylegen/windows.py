@@ -81,14 +81,12 @@ class WindowedObjective(Objective):
         strides: {layer: pixels to a position} of the extractor, each a divisor of the largest.
         scene: What the picture is compared with. Terms count as much as their weight times their factor in it.
         halo: Pixels around a window's core, a multiple of the largest stride, see `receptive.radius`.
-        margin: Pixels mirrored beyond each border before the network looks, fewer than the picture has.
         cut: Go by windows.
     """
 
     strides: Mapping[str, int] = field(default_factory=dict)
     scene: Scene | None = None
     halo: int = 0
-    margin: int = 0
     cut: bool = False
 
     def cutting(self, cut: bool) -> 'WindowedObjective':
@@ -101,23 +99,15 @@ class WindowedObjective(Objective):
         numbered = [(i, term) for i, term in enumerate(self.terms) if term.weight]
         return [(i, t) for i, t in numbered if isinstance(t.loss, SummedLoss) and t.loss.layer in self.strides]
 
-    def extended(self, image: tf.Tensor) -> tf.Tensor:
-        """The picture with its margin."""
-        if not self.margin:
-            return image
-        edges = [[0, 0], [self.margin] * 2, [self.margin] * 2, [0, 0]]
-        return tf.ensure_shape(tf.pad(image, edges, 'REFLECT'), [*image.shape[:1], None, None, image.shape[3]])
-
     def __call__(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """The weighted loss of every term, by name."""
-        padded = self.extended(image)
         if self.cut:
-            totals = self.totals(padded)
+            totals = self.totals(image)
             losses = {t.name: t.loss.value(totals[t.name]) for _, t in self._deep if not t.loss.survey}
             if len(losses) < len(self._deep):
-                losses |= self._passed_back(padded, totals)[0]
+                losses |= self._passed_back(image, totals)[0]
         else:
-            features = self._seen(padded)
+            features = self._seen(image)
             losses = {t.name: t.loss(features) for _, t in self._deep}
         return {t.name: self._factor(i) * losses[t.name] for i, t in self._deep} | self._of_pixels(image)
 
@@ -125,16 +115,14 @@ class WindowedObjective(Objective):
         """Weighted losses and the gradient of their sum, shaped as `image`."""
         if not self.cut:
             return super().value_and_gradient(image, key)
+        losses, gradient = self._passed_back(image, self.totals(image))
+        losses = {t.name: self._factor(i) * losses[t.name] for i, t in self._deep}
         with tf.GradientTape() as tape:
             tape.watch(image)
-            padded = self.extended(image)
             on_pixels = self._of_pixels(image)
-            plain = tf.add_n([tf.constant(0.0), *on_pixels.values()])
-            totals = self.totals(tf.stop_gradient(padded))
-            losses, gradient = self._passed_back(tf.stop_gradient(padded), totals)
-            whole = plain + tf.reduce_sum(padded * gradient)  # whose gradient at `padded` is the windows'
-        losses = {t.name: self._factor(i) * losses[t.name] for i, t in self._deep}
-        return losses | on_pixels, tape.gradient(whole, image)
+            total = tf.add_n([tf.constant(0.0), *on_pixels.values()])
+        zero = tf.UnconnectedGradients.ZERO
+        return losses | on_pixels, gradient + tape.gradient(total, image, unconnected_gradients=zero)
 
     def _factor(self, number: int) -> tf.Tensor:
         return self.terms[number].weight * self.scene.factors[number]
@@ -157,36 +145,36 @@ class WindowedObjective(Objective):
         seen |= {('spread', layer): tf.convert_to_tensor(spread) for layer, spread in self.scene.spread.items()}
         return seen | {('weights', layer): part(layer, maps, True) for layer, maps in self.scene.weights.items()}
 
-    def _windows(self, padded):
-        size = tf.shape(padded)[1:3]
+    def _windows(self, image):
+        size = tf.shape(image)[1:3]
         return tf.reduce_prod(-(-size // self.scene.core)), lambda i: Window.at(i, self.scene.core, self.halo, size)
 
-    def totals(self, padded):
+    def totals(self, image):
         """By term, the sums over the whole picture: what the loss is a function of, or the survey it needs first."""
         if not self.cut:
-            features = self._seen(padded)
+            features = self._seen(image)
             return {t.name: (t.loss.survey or t.loss.sums)(features) for _, t in self._deep}
-        count, window_at = self._windows(padded)
+        count, window_at = self._windows(image)
 
         def gather(index, picture):
             window = window_at(index)
             features = self._seen(window.cut(picture), window)
             return {t.name: (t.loss.survey or t.loss.sums)(features) for _, t in self._deep}
 
-        traced = tf.function(gather, autograph=False).get_concrete_function(tf.constant(0), padded)
+        traced = tf.function(gather, autograph=False).get_concrete_function(tf.constant(0), image)
         nothing = tf.nest.map_structure(lambda x: tf.zeros(x.shape, x.dtype), traced.structured_outputs)
 
         def step(index, totals):
-            return index + 1, tf.nest.map_structure(tf.add, totals, traced(index, padded))
+            return index + 1, tf.nest.map_structure(tf.add, totals, traced(index, image))
 
         _, totals = tf.while_loop(
             lambda index, _: index < count, step, (tf.constant(0), nothing), parallel_iterations=1
         )
         return totals
 
-    def _passed_back(self, padded, totals):
+    def _passed_back(self, image, totals):
         """By term the loss without its weight, and the gradient of their weighted sum with respect to the picture."""
-        count, window_at = self._windows(padded)
+        count, window_at = self._windows(image)
         losses, coefficients, summed = {}, {}, {}
         for i, term in self._deep:
             if term.loss.survey:
@@ -197,7 +185,7 @@ class WindowedObjective(Objective):
                 losses[term.name] = term.loss.value(totals[term.name])
             zero = tf.UnconnectedGradients.ZERO
             coefficients[i] = tape.gradient(losses[term.name], totals[term.name], unconnected_gradients=zero)
-        lift = lift_for(padded)
+        lift = lift_for(image)
 
         def share(features):
             """What a window's sums add to the weighted losses, and, of those that a survey came first for, to each."""
@@ -214,7 +202,7 @@ class WindowedObjective(Objective):
 
         def step(index, surveyed):
             window = window_at(index)
-            pixels = window.cut(padded)
+            pixels = window.cut(image)
             with tf.GradientTape() as tape:
                 tape.watch(pixels)
                 total, new = share(self._seen(pixels, window))
@@ -223,11 +211,11 @@ class WindowedObjective(Objective):
             self.scene.gradient[place].assign(added)
             return index + 1, tf.nest.map_structure(tf.add, surveyed, new)
 
-        self.scene.gradient.assign(tf.zeros_like(padded))
+        self.scene.gradient.assign(tf.zeros_like(image))
         nothing = {term.name: tf.constant(0.0) for term in summed.values()}
         last, surveyed = tf.while_loop(
             lambda index, _: index < count, step, (tf.constant(0), nothing), parallel_iterations=1
         )
         with tf.control_dependencies([last]):
-            gradient = tf.ensure_shape(self.scene.gradient.read_value(), padded.shape)
+            gradient = tf.ensure_shape(self.scene.gradient.read_value(), image.shape)
         return losses | surveyed, gradient

@@ -12,9 +12,9 @@ from tests.extractors import noise, small_vgg
 SMALL = {'style_layers': {'input': 1.0, 'block3_conv1': 0.5}, 'content_layers': {'block2_conv2': 1.0}}
 
 
-def targets_for(extractor, style_layers, content_layers, loss='gram', places=0, margin=0, variation='square'):
+def targets_for(extractor, style_layers, content_layers, loss='gram', places=0, variation='square'):
     """What a transfer aims at, without a content yet."""
-    settings = {'loss': loss, 'places': places, 'variation': variation, 'margin': margin}
+    settings = {'loss': loss, 'places': places, 'variation': variation}
     return Targets(extractor, style_layers, content_layers, **settings)
 
 
@@ -60,8 +60,8 @@ def test_windows_agree_with_the_whole_whatever_their_size(small, loss):
     assert all(agree(whole, judged(targets, picture, core)) for core in (12, 52, 256))
 
 
-def test_windows_agree_with_the_whole_beyond_mirrored_borders(small):
-    targets = targets_for(small, **SMALL, margin=4, variation='absolute')
+def test_windows_agree_with_the_whole_where_edges_are_kept(small):
+    targets = targets_for(small, **SMALL, variation='absolute')
     picture = aim(targets, (61, 90), 28)
     assert agree(judged(targets, picture, 0), judged(targets, picture, 28))
 

@@ -23,7 +23,8 @@ from stylegen.style.options import (
     parse_regions,
     parse_styles,
 )
-from stylegen.style.stylizer import Start, Styles, StyleStep, Stylizer
+from stylegen.style.steps import Start, StyleStep
+from stylegen.style.stylizer import Styles, Stylizer
 from stylegen.style.transfer import open_stylizer
 
 

@@ -29,7 +29,6 @@ class Targets:
         loss: A key of `STYLE_LOSSES`, or 'gram+histogram'.
         places: How many places have styles of their own; 0: one style everywhere.
         variation: A key of `VARIATIONS`, the form of total variation.
-        margin: Pixels mirrored beyond each border.
 
     Attributes:
         halo: Pixels around a window's core; None for a network that cannot work by windows.
@@ -44,7 +43,6 @@ class Targets:
         loss: str,
         places: int,
         variation: str,
-        margin: int,
     ):
         self.extractor, self.losses_by_name, self.places = extractor, loss.split('+'), places
         self.style_layers, self.content_layers = dict(style_layers), dict(content_layers)
@@ -69,7 +67,7 @@ class Targets:
         terms.append(Term('variation', 1.0, VARIATIONS[variation]()))
         self.of_term.append(('variation', None, None))
         self.scene = Scene(self.channels, tuple(content_layers), len(terms), places)
-        seen = {'strides': self.strides, 'halo': self.halo or 0, 'margin': margin}
+        seen = {'strides': self.strides, 'halo': self.halo or 0}
         self.objective = WindowedObjective(extractor, tuple(terms), scene=self.scene, **seen)
         self._cut = self.objective.cutting(True)
         self._surveys = self._survey_objective(seen)
@@ -115,31 +113,29 @@ class Targets:
     def set_content(self, content: np.ndarray, places: Sequence[np.ndarray], core: int) -> None:
         """Takes the maps of a content, (H, W, 3), and a mask (H, W) for each place, by windows of `core` or whole."""
         self.scene.core.assign(core)
-        padded = self.objective.extended(tf.constant(content[None]))
-        for layer, maps in self._maps(padded, core).items():
+        image = tf.constant(content[None])
+        for layer, maps in self._maps(image, core).items():
             self.scene.content[layer].assign(maps)
             self.scene.spread[layer].assign(maps[0].var((0, 1), dtype=np.float64).sum() * maps[0, ..., 0].size)
-        self.shapes = self.extractor.compute_output_shape(tuple(padded.shape))
-        margin = self.objective.margin
-        masks = [np.pad(mask, margin, 'reflect') for mask in places]
+        self.shapes = self.extractor.compute_output_shape(tuple(image.shape))
         for layer, weights in self.scene.weights.items():
-            stacked = [_shrunk(mask, self.strides[layer], self.shapes[layer][1:3]) for mask in masks]
+            stacked = [_shrunk(mask, self.strides[layer], self.shapes[layer][1:3]) for mask in places]
             weights.assign(np.stack(stacked, -1)[None])
         self.areas = [float(mask.mean()) for mask in places] or [1.0]
 
-    def _maps(self, padded, core) -> dict[str, np.ndarray]:
+    def _maps(self, image, core) -> dict[str, np.ndarray]:
         """The maps of the content's layers, put together from windows."""
         if not self.content_layers:
             return {}
         if not core:
-            features = self._traced('features', self.extractor.__call__)(padded)
+            features = self._traced('features', self.extractor.__call__)(image)
             return {layer: features[layer].numpy() for layer in self.content_layers}
-        size = tf.shape(padded)[1:3]
-        shapes = self.extractor.compute_output_shape(tuple(padded.shape))
+        size = tf.shape(image)[1:3]
+        shapes = self.extractor.compute_output_shape(tuple(image.shape))
         maps = {layer: np.empty(shapes[layer], np.float32) for layer in self.content_layers}
         for index in range(int(np.prod(-(-size.numpy() // core)))):
             window = Window.at(tf.constant(index), tf.constant(core), self.halo, size)
-            features = self._traced('features', self.extractor.__call__)(window.cut(padded))
+            features = self._traced('features', self.extractor.__call__)(window.cut(image))
             for layer, whole in maps.items():
                 stride = self.strides[layer]
                 part = window.core_of(features[layer], stride, whole=False).numpy()
@@ -153,7 +149,7 @@ class Targets:
         The last of each three is its share: as if they hung side by side in these.
         """
         total = sum(share for *_, share in styles)
-        pictures = [(self._surveys.extended(tf.constant(x[None])), core, share / total) for x, core, share in styles]
+        pictures = [(tf.constant(x[None]), core, share / total) for x, core, share in styles]
         sums = self._blended(pictures, 'moments')
         for layer in self.style_layers:
             found, wanted = sums[layer], self.wanted[layer, place]

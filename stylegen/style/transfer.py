@@ -16,7 +16,8 @@ import numpy as np
 from stylegen import networks
 from stylegen.errors import UserError, unknown
 from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS
-from stylegen.style.stylizer import Start, Styles, StyleStep, Stylizer
+from stylegen.style.steps import Start, StyleStep
+from stylegen.style.stylizer import Styles, Stylizer
 
 FIRST_CHOICE = 'vgg19'  # of the networks, where its weights can be had
 OF_A_PICTURE = ('content', 'style', 'mask', 'seed', 'start', 'callback')  # arguments of `transfer`
@@ -153,7 +154,7 @@ def transfer(
         network: 'auto', a name of `stylegen.networks.NETWORKS`, a .keras file, or a `FeatureExtractor`, which is then
             taken as it is.
         weights: File of weights for the network; otherwise they are looked for, see `stylegen.pretrained`.
-        style_layers, content_layers: Weights by layer, of which 'input' is the picture itself and its style the colours.
+        style_layers, content_layers: Weights by layer, of which 'input' is the picture itself, its colours.
             None: the network's own choice.
         pooling: 'max', 'average' or 'l2', of the network.
         like: The settings and the formula of a published program, a key of `stylegen.style.published.PUBLISHED`; what

@@ -1,0 +1,199 @@
+"""One picture on its way through the sizes: aimed, optimised, reported, carried to the next size, finished."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stylegen import images, pixels
+from stylegen.style.coloring import Coloring
+from stylegen.style.plan import Stage, survey_core
+from stylegen.style.steps import Start, StyleStep
+
+if TYPE_CHECKING:
+    from stylegen.style.stylizer import Stylizer
+
+SMALLEST_STYLE = 32  # pixels, of a style's picture at a small size
+PATIENCE_STEPS = 10  # steps between looks at whether the loss still falls
+FLAT = 0.01  # a loss that falls by less than this share has flattened
+
+
+class Run:
+    """One picture on its way through the sizes."""
+
+    def __init__(self, stylizer: Stylizer, content, styles, regions, mask, seed, callback, steps_per_call):
+        self.stylizer, self.seed, self.callback, self.steps_per_call = stylizer, seed, callback, steps_per_call
+        self.original, self.mask = np.ascontiguousarray(content, np.float32), mask
+        self.coloring = Coloring(stylizer.color, stylizer.color_time, stylizer.color_map)
+        self.content = self.coloring.content(self.original)
+        rest = np.clip(1 - sum(one for one, _ in regions), 0, 1).astype(np.float32) if regions else None
+        self.places = [rest, *(one for one, _ in regions)] if regions else []
+        self.styles = [
+            [(self.coloring.style(picture, self.original), share) for picture, share in group if share]
+            for group in (styles, *(group for _, group in regions))
+        ]
+        self.plan = stylizer.plan(content.shape[:2])
+        self.update = stylizer.update(self.plan.history)
+        self.stage, self.lowest = 0, (np.inf, 0)
+        self.work = [stage.steps * stage.size[0] * stage.size[1] for stage in self.plan.stages]
+
+    def go(self, init, start: Start | None) -> np.ndarray:
+        from stylegen.backend import tf
+        from stylegen.optimize import NonFiniteLoss
+
+        image, state = (None, None) if start is None else (start.image, None)
+        for number in range(start.stage if start else 0, len(self.plan.stages)):
+            self.stage, stage = number, self.plan.stages[number]
+            self.base = images.resize(self.content, stage.size).clip(0, 1)
+            self.base = self._framed(self.base)
+            begun = self._begin(stage.size, init) if image is None else images.resize(image, stage.size)
+            batch = tf.constant(start.image[None] if start else self._framed(np.clip(begun, 0, 1))[None])
+            self._aim(stage)
+            self.lowest = np.inf, 0
+            if start:
+                *arrays, loss, step = start.state
+                self.lowest = float(loss), int(step)
+                state = tf.nest.pack_sequence_as(self.update.start(batch), [tf.constant(x) for x in arrays])
+            elif state is not None:
+                state = self.update.carried(state, batch, lambda x, size=stage.size: self._resized(x, size))
+            try:
+                image, state = self._optimize(batch, stage, state, start.step if start else 0)
+                image = self._unframed(image)
+            except NonFiniteLoss as error:
+                error.picture = self.finish(self._unframed(error.image.numpy()[0]))
+                raise
+            start = None
+        return self.finish(image)
+
+    def finish(self, image: np.ndarray) -> np.ndarray:
+        """The whole picture when this is the one at the size of now: at full size, with its colours, in its mask."""
+        image = np.clip(images.resize(image, self.content.shape[:2]), 0, 1)
+        image = self.coloring.finish(image, self.original)
+        if self.mask is None:
+            return image
+        share = self.mask[..., None].astype(np.float32)
+        return (1 - share) * self.original + share * image
+
+    def _framed(self, image: np.ndarray) -> np.ndarray:
+        """A picture with a frame around it, mirrored at first, that is painted too and cut off in the end.
+
+        Where a picture ends, the network sees zeros, and what is painted there looks it.
+        """
+        margin = self.stylizer.margin
+        edges = [(margin, margin)] * 2 + [(0, 0)] * (image.ndim - 2)
+        return np.pad(image, edges, 'reflect') if margin else image
+
+    def _unframed(self, image: np.ndarray) -> np.ndarray:
+        margin = self.stylizer.margin
+        return image[margin : image.shape[0] - margin, margin : image.shape[1] - margin]
+
+    def _begin(self, size, init) -> np.ndarray:
+        """The picture to begin with."""
+        if init is not None:
+            return images.resize(init, size)
+        if self.stylizer.init == 'content':
+            return self._unframed(self.base)
+        noise = np.random.default_rng(self.seed).normal(size=(*size, 3)).astype(np.float32)
+        if self.stylizer.init == 'noise':
+            return 0.5 + 0.1 * noise
+        pictures = next(group for group in self.styles if group)
+        values = np.concatenate([picture.reshape(-1, 3) for picture, _ in pictures])
+        spread = np.linalg.cholesky(np.cov(values, rowvar=False) + 1e-6 * np.eye(3))
+        return (values.mean(0) + noise @ spread.T).astype(np.float32)
+
+    def _aim(self, stage: Stage) -> None:
+        """Sets what the picture is compared with at this size, and how much each term counts."""
+        stylizer, targets = self.stylizer, self.stylizer.targets
+        targets.set_content(
+            self.base, [self._framed(images.resize(p, stage.size).clip(0, 1)) for p in self.places], stage.core
+        )
+        for place, group in enumerate(self.styles):
+            if group:
+                targets.set_styles(place, [(*self._style_at(p, stage), share) for p, share in group])
+            else:
+                targets.areas[place] = 0.0
+        if stylizer.like:
+            self.factors = targets.set_published(stylizer.like, stage.size)
+        elif stylizer.content_weight is not None or stylizer.style_weight is not None:
+            weights = [1.0 if w is None else w for w in (stylizer.content_weight, stylizer.style_weight)]
+            self.factors = targets.set_weights(*weights, stylizer.variation)
+        else:
+            scales = stylizer.content_scale, stylizer.variation
+            self.factors = targets.set_strength(self.base, stage.core, stylizer.strength, *scales)
+
+    def _style_at(self, picture: np.ndarray, stage: Stage) -> tuple[np.ndarray, int]:
+        """A style's picture beside a content of this size, and the windows' core to see it by.
+
+        In its own shape, never larger than it is, and never too small for the network.
+        """
+        full, smallest = max(self.content.shape[:2]), self.stylizer.extractor.min_size
+        longest = (self.stylizer.style_size or full) * self.stylizer.style_scale * max(stage.size) / full
+        slim = max(picture.shape[:2]) / min(picture.shape[:2])
+        longest = max(round(longest), SMALLEST_STYLE, math.ceil(smallest * slim))
+        if longest < max(picture.shape[:2]):
+            picture = np.clip(images.resize(picture, pixels.fit(picture.shape, longest)), 0, 1)
+        return picture, survey_core(self.stylizer.costs, picture.shape[:2], self.plan.allowed)
+
+    def _optimize(self, batch, stage: Stage, state, first: int):
+        from stylegen.optimize import optimize_image
+
+        objective = self.stylizer.targets.objective_for(stage.core)
+        patience, latest = self.stylizer.patience, state
+
+        def flat(step):
+            return patience is not None and step - self.lowest[1] >= patience
+
+        def follow(step):
+            nonlocal latest
+            latest = step.state
+            if step.loss < self.lowest[0] * (1 - FLAT):
+                self.lowest = step.loss, step.step
+            self._report(step)
+            return flat(step.step)
+
+        image = optimize_image(
+            batch,
+            objective,
+            self.update,
+            first if flat(first) else stage.steps,
+            follow,
+            first=first,
+            state=state,
+            seed=self.seed,
+            bounds=None if self.stylizer.optimizer in ('lbfgs', 'descent') else (0.0, 1.0),
+            steps_per_call=PATIENCE_STEPS if patience else self.steps_per_call,
+            jit='off' if stage.core else self.stylizer.jit,
+        )
+        return (image if latest is None else self.update.result(image, latest)).numpy()[0], latest
+
+    def _report(self, step) -> None:
+        from stylegen.backend import tf
+
+        if self.callback is None:
+            return
+        state, image, stage = step.state, step.image, self.stage
+        factors = dict(zip((t.name for t in self.stylizer.targets.objective.terms), self.factors, strict=True))
+        raw = {name: loss / factors[name] if factors[name] else 0.0 for name, loss in step.losses.items()}
+        here = self.work[stage] * step.step / step.steps
+        self.callback(
+            StyleStep(
+                stage,
+                len(self.plan.stages),
+                step.step,
+                step.steps,
+                dict(step.losses),
+                raw,
+                image.numpy()[0],
+                lambda: self.finish(self._unframed(self.update.result(image, state).numpy()[0])),
+                (*(x.numpy() for x in tf.nest.flatten(state)), *(np.float64(x) for x in self.lowest)),
+                sum(self.work[:stage]) + here,
+                sum(self.work),
+            )
+        )
+
+    def _resized(self, tensor, size):
+        from stylegen.backend import tf
+
+        return tf.constant(self._framed(images.resize(self._unframed(tensor.numpy()[0]), size))[None])
