@@ -3,6 +3,15 @@
 from stylegen.backend import tf
 
 
+def seen_at(index: tf.Tensor, size: tf.Tensor, border: str = 'mirror') -> tf.Tensor:
+    """Which row of a picture of `size` rows is seen at rows that may lie beyond its borders, see `extend`."""
+    if border == 'wrap':
+        return index % size
+    period = tf.maximum(2 * size - 2, 1)
+    index %= period
+    return tf.minimum(index, period - index)
+
+
 def extend(image: tf.Tensor, margin: tf.Tensor | int, border: str = 'mirror') -> tf.Tensor:
     """A picture with `margin` more pixels at each border.
 
@@ -16,13 +25,7 @@ def extend(image: tf.Tensor, margin: tf.Tensor | int, border: str = 'mirror') ->
     """
     for axis in (1, 2):
         size = tf.shape(image)[axis]
-        index = tf.range(-margin, size + margin)
-        if border == 'wrap':
-            index %= size
-        else:
-            period = tf.maximum(2 * size - 2, 1)
-            index %= period
-            index = tf.minimum(index, period - index)
+        index = seen_at(tf.range(-margin, size + margin), size, border)
         shape = image.shape.as_list()
         shape[axis] = None
         image = tf.ensure_shape(tf.gather(image, index, axis=axis), shape)

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from stylegen.backend import tf
-from stylegen.borders import extend
+from stylegen.borders import seen_at
 from stylegen.draws import draw
 from stylegen.optimize import Objective, losses_and_gradient
 
@@ -15,26 +16,37 @@ def _ceil_div(a, b):
     return (a + b - 1) // b
 
 
+class _Layout(NamedTuple):
+    """How a picture is cut; all are pairs, down and across."""
+
+    counts: tf.Tensor  # of tiles
+    sides: tf.Tensor  # of a tile
+    shown: tuple[tf.Tensor, tf.Tensor]  # for each row of the tiles together, which of the picture's it shows
+    found: tuple[tf.Tensor, tf.Tensor]  # for each row of the picture, which of the tiles' it is
+
+
 @dataclass(frozen=True, eq=False)
 class TiledObjective(Objective):
-    """An objective whose picture is rolled at random and cut into tiles before the network sees it.
+    """An objective whose picture is moved at random and cut into tiles before the network sees it.
 
-    The tiles of a picture are near-equal and cover it exactly, so that every pixel gets one gradient a step; what a
-    tile needs beyond the edge wraps around. A tile's losses are means, and so are the picture's: the mean over its
-    tiles. Tile origins lie on the network's stride. A picture that fits in one tile is not cut.
+    The tiles of a picture are near-equal and cover it exactly, so that every pixel gets one gradient a step. A tile's
+    losses are means, and so are the picture's: the mean over its tiles. Tile origins lie on the network's stride.
 
-    With a margin the picture is extended first, and what comes of the margin is thrown away. Mirrored, its edges show
-    much less where rolling brings them together. Wrapped, and by more than the network sees, it has no edges.
+    With a margin the picture is extended first, and what comes of the margin is thrown away. A picture that fits in one
+    tile is not cut, and is moved about within its margins: rolled, it would have its opposite edges side by side, an
+    edge that networks dream on (experiments/margins.py). One of several tiles is rolled, by up to a tile, so that the
+    seams are everywhere. Wrapped, and by more than the network sees, a picture has no edges.
 
     Args:
-        tile: Longest side of a tile, a multiple of `stride`; 0: the picture is never cut. It may be changed later, by
-            assigning to `longest`, without another trace.
+        tile: Longest side of a tile, margins included, a multiple of `stride`; 0: the picture is never cut. It may be
+            changed later, by assigning to `longest`, without another trace.
         stride: The network's total stride at the deepest layer of the terms.
-        jitter: A picture, or an axis, of one tile is rolled by -jitter..jitter pixels; one of several by up to a tile.
-        margin: Pixels beyond each border. Mirrored, no more than the picture has.
+        jitter: How far a picture of one tile is moved, in pixels: from -jitter to jitter - 1, within its margins.
+        margin: Pixels beyond each border. With half the stride and as much jitter all phases of the network's grid
+            have their turn.
         border: 'mirror' or 'wrap': what is seen there.
         places: How many masks the terms refer to.
-        fixed: Every tile is `tile` pixels square, whatever the picture's size, which is repeated to fill the last ones.
+        fixed: Every tile is `tile` pixels square, whatever the picture's size; what it has not is seen as in a margin.
         xla: XLA compiles the gradient of a tile; with `fixed`, once for pictures of all sizes. The loop around it is
             then not to be compiled, for its sizes are not known (`optimize_image(..., jit='off')`).
     """
@@ -60,21 +72,18 @@ class TiledObjective(Objective):
         object.__setattr__(self, 'masks', tf.Variable(none, shape=open_shape, trainable=False))
 
     def value_and_gradient(self, image, key=None):
-        """Weighted losses and gradient; `key`, a pair of int32, draws the roll (None: the picture is not rolled)."""
+        """Weighted losses and gradient; `key`, a pair of int32, draws the move (None: the picture is not moved)."""
 
         def one(tile, losses):
             new, gradient = self._of_tile(tile)
             return {name: losses[name] + value for name, value in new.items()}, gradient
 
-        inner = tf.shape(image)
-        extended = self._extended(image)
-        rolled, shift, counts, sides = self._rolled(extended, key)
+        layout = self._layout(tf.shape(image)[1:3], key)
         nothing = {term.name: tf.constant(0.0) for term in self.terms if term.weight}
-        losses, gradient = self._each_tile(rolled, counts, sides, one, nothing)
-        gradient = tf.roll(gradient, -shift, [1, 2])
-        begin = (tf.shape(gradient) - inner) // 2
-        gradient = tf.slice(gradient, begin * [0, 1, 1, 0], inner)
-        share = 1.0 / tf.cast(tf.reduce_prod(counts), tf.float32)
+        losses, gradient = self._each_tile(image, layout, one, nothing)
+        for axis in (1, 2):
+            gradient = tf.gather(gradient, layout.found[axis - 1], axis=axis)
+        share = 1.0 / tf.cast(tf.reduce_prod(layout.counts), tf.float32)
         return {name: loss * share for name, loss in losses.items()}, tf.ensure_shape(gradient * share, image.shape)
 
     def loudness(self, image, where: str = 'signal'):
@@ -101,55 +110,57 @@ class TiledObjective(Objective):
             found = [tf.add_n([tf.reduce_sum(tf.square(g)) for g in parts]) for parts in gradients]
             return squares + tf.stack(found), tf.zeros_like(pixels)
 
-        rolled, _, counts, sides = self._rolled(self._extended(image), None)
-        squares, _ = self._each_tile(rolled, counts, sides, one, tf.zeros([len(terms)]))
-        return tf.sqrt(squares) / tf.cast(tf.reduce_prod(counts), tf.float32)
+        layout = self._layout(tf.shape(image)[1:3], None)
+        squares, _ = self._each_tile(image, layout, one, tf.zeros([len(terms)]))
+        return tf.sqrt(squares) / tf.cast(tf.reduce_prod(layout.counts), tf.float32)
 
     @cached_property
     def _of_tile(self):
         def of(tile):
             return losses_and_gradient(lambda pixels: self._losses(pixels, tile[..., 3:]), tile[..., :3])
 
-        return tf.function(of, jit_compile=True, autograph=False) if self.xla else of
+        if self.xla:
+            return tf.function(of, jit_compile=True, autograph=False)
+        # Inlined into the loops, some gradients of max poolings are not done by oneDNN (TensorFlow 2.21 goes through
+        # the operations in an order that a loop upsets): 9% more for a step of inception_v3.
+        return tf.function(of, autograph=False, experimental_attributes={'_noinline': True})
 
     def _losses(self, pixels, places):
         features = {**self.extractor(pixels), 'places': places}
         terms = [term for term in self.terms if term.weight]
         return {term.name: self.balance[i] * term.weight * term.loss(features) for i, term in enumerate(terms)}
 
-    def _extended(self, image):
-        """The picture with its masks as further channels, and with its margin."""
-        if self.places:
-            masks = tf.repeat(self.masks, tf.shape(image)[0], axis=0)
-            image = tf.concat([image, masks], -1)
-        if not self.margin:
-            return image
-        if self.border == 'wrap':
-            return extend(image, self.margin, 'wrap')
-        margins = tf.concat([[0], tf.minimum(self.margin, tf.shape(image)[1:3] - 1), [0]], 0)
-        mirrored = tf.pad(image, tf.stack([margins, margins], 1), 'REFLECT')
-        return tf.ensure_shape(mirrored, [image.shape[0], None, None, image.shape[3]])
-
-    def _rolled(self, image, key):
-        size = tf.shape(image)[1:3]
-        longest = tf.where(self.longest > 0, self.longest, tf.reduce_max(size))
-        counts = _ceil_div(size, longest)
+    def _layout(self, size, key) -> _Layout:
+        wanted = size + 2 * self.margin
+        counts = _ceil_div(wanted, tf.where(self.longest > 0, self.longest, tf.reduce_max(wanted)))
+        single = counts == 1
         if self.fixed:
             sides = tf.constant([self.tile, self.tile])
         else:
-            sides = tf.where(counts > 1, _ceil_div(_ceil_div(size, counts), self.stride) * self.stride, size)
-        shift = tf.zeros([2], tf.int32)
+            sides = tf.where(single, wanted, _ceil_div(_ceil_div(wanted, counts), self.stride) * self.stride)
+        spare = (sides - wanted) // 2 // self.stride * self.stride  # so that the grid lies as it does without
+        before = tf.where(single, self.margin + spare, 0)
         if key is not None:
-            reach = tf.where(counts > 1, sides - 1, tf.minimum(self.jitter, size // 2))
-            low = tf.where(counts > 1, 0, -reach)
-            shift = low + tf.cast(draw(key) % tf.cast(reach - low + 1, tf.uint32), tf.int32)
-        return tf.roll(image, shift, [1, 2]), shift, counts, sides
+            low = tf.where(single, -tf.minimum(self.jitter, before), 0)
+            span = tf.where(single, tf.maximum(-2 * low, 1), sides)
+            before += low + tf.cast(draw(key) % tf.cast(span, tf.uint32), tf.int32)
+        shown, found = [], []
+        for axis in (0, 1):  # one tile is moved, several are rolled
+            index = tf.range(counts[axis] * sides[axis]) - before[axis]
+            index = tf.where(single[axis], index, index % wanted[axis] - self.margin)
+            shown.append(seen_at(index, size[axis], self.border))
+            index = tf.range(size[axis]) + before[axis]
+            found.append(tf.where(single[axis], index, (index + self.margin) % wanted[axis]))
+        return _Layout(counts, sides, tuple(shown), tuple(found))
 
-    def _each_tile(self, image, counts, sides, one, carried):
-        """Folds `one(tile, carried) -> (carried, gradient)` over the tiles; the gradients are joined to a picture's."""
-        size, covered = tf.shape(image)[1:3], counts * sides
-        padded = tf.gather(image, tf.range(covered[0]) % size[0], axis=1)
-        padded = tf.gather(padded, tf.range(covered[1]) % size[1], axis=2)
+    def _each_tile(self, image, layout, one, carried):
+        """Folds `one(tile, carried) -> (carried, gradient)` over the tiles; the gradients are joined."""
+        if self.places:
+            image = tf.concat([image, tf.repeat(self.masks, tf.shape(image)[0], axis=0)], -1)
+        counts, sides, covered = layout.counts, layout.sides, layout.counts * layout.sides
+        padded = image
+        for axis in (1, 2):
+            padded = tf.gather(padded, layout.shown[axis - 1], axis=axis)
         total = tf.reduce_prod(counts)
         batch, channels = image.shape[0], image.shape[3]
         height, width = (self.tile, self.tile) if self.fixed else (None, None)
@@ -166,5 +177,4 @@ class TiledObjective(Objective):
             lambda index, *_: index < total, step, (tf.constant(0), carried, gradients), parallel_iterations=1
         )
         rows = tf.reshape(gradients.stack(), [counts[0], counts[1], batch, sides[0], sides[1], 3])
-        gradient = tf.reshape(tf.transpose(rows, [2, 0, 3, 1, 4, 5]), [batch, covered[0], covered[1], 3])
-        return carried, gradient[:, : size[0], : size[1]]
+        return carried, tf.reshape(tf.transpose(rows, [2, 0, 3, 1, 4, 5]), [batch, covered[0], covered[1], 3])

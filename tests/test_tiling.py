@@ -225,3 +225,36 @@ def test_seeds_name_the_rolls(tiny):
     )
     assert np.array_equal(one, again)
     assert not np.allclose(one, other, atol=1e-4)
+
+
+def moved_by(objective, size, count=200):
+    """Where the first row and column of a picture lie among the tiles', for many keys."""
+    draws = (objective._layout(tf.constant(size), key(step)).found for step in range(count))
+    return {(int(rows[0]), int(columns[0])) for rows, columns in draws}
+
+
+def test_half_the_stride_as_margin_gives_every_phase_of_the_grid():
+    places = moved_by(per_pixel(stride=4, margin=2, jitter=32), (20, 30))
+    assert places == {(y, x) for y in range(4) for x in range(4)}
+    assert moved_by(per_pixel(stride=4, margin=8, jitter=1), (20, 30)) == {(y, x) for y in (7, 8) for x in (7, 8)}
+    assert moved_by(per_pixel(stride=4, margin=8), (20, 30)) == {(8, 8)}
+
+
+@pytest.mark.parametrize('fixed', [False, True])
+def test_opposite_edges_of_one_tile_do_not_see_each_other(tiny, fixed):
+    """Rolled they do: that is what several tiles are for, and the control."""
+    image = photo(40, 40)
+    other = image.copy()
+    other[-2:] = 1 - other[-2:]
+    terms = (Term('b', 1.0, dream_loss('b')),)
+
+    def difference(tile):
+        objective = TiledObjective(tiny, terms, tile=tile, stride=2, jitter=8, margin=2, fixed=fixed)
+        gradients = [
+            np.mean([objective.value_and_gradient(tf.constant(x[None]), key(k))[1].numpy()[0] for k in range(8)], 0)
+            for x in (image, other)
+        ]
+        return np.abs(gradients[0] - gradients[1])[:8].max() / np.abs(gradients[0]).max()
+
+    assert difference(64) < 1e-5
+    assert difference(24) > 0.02

@@ -6,7 +6,7 @@ from stylegen import pyramid
 from stylegen.errors import UserError
 
 LONGEST_TILE = 1024  # beyond this a longer tile saves nothing
-MARGIN = 16  # pixels mirrored around each octave, so that its border dreams like the rest
+MARGINS = (4, 16)  # pixels mirrored around each octave, at least and at most: half a stride, see experiments/margins.py
 WRAP_STRIDES = 12  # strides wrapped around each octave of a seamless tile: as far as the gradient of a VGG reaches
 COPIES = 12  # pictures of the whole size that are in memory at once: octaves, gradient, detail, sums
 
@@ -21,8 +21,12 @@ class Plan:
 
 
 def margin_of(extractor, wrap: bool) -> int:
-    """How many pixels are added at each border before the network looks."""
-    return WRAP_STRIDES * max(extractor.strides.values()) if wrap else MARGIN
+    """How many pixels are added at each border before the network looks: so that it dreams like the rest."""
+    stride = max(extractor.strides.values())
+    if wrap:
+        return WRAP_STRIDES * stride
+    least, most = MARGINS
+    return min(max(stride // 2, least), most)
 
 
 def plan(
