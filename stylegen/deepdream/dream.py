@@ -116,8 +116,8 @@ def dream(
         norm: 'mean_abs' or 'std' of the gradient.
         smoothing: Of the gradient: 'none', 'gaussian' or 'laplacian', see `stylegen.smoothing`.
         variation: How strongly each step smooths the picture (total variation), as a share of its length.
-        jitter: The picture is moved by up to so many pixels before each step; without `wrap` half a stride of the network
-            is the most. One that is cut into tiles is rolled by up to a tile.
+        jitter: The picture is moved by up to so many pixels before each step; without `wrap`, half a stride of the
+            network is the most. One that is cut into tiles is rolled by up to a tile.
         color: 'free'; 'luminance': only lightness changes; 'match': mean and covariance of the colours stay.
         mask: float32 (H, W) in [0, 1]: how much of the dream shows; where it is 0 the picture stays, bit for bit.
         wrap: The picture is a tile that repeats, and stays one. Its sides are best multiples of the network's stride.
