@@ -73,3 +73,25 @@ def use_xla(jit: str) -> bool:
     if jit not in choices:
         raise unknown('jit', jit, choices)
     return choices[jit]()
+
+
+def fast_precision() -> str:
+    """'mixed_bfloat16' where its convolutions are about twice as fast as those of float32, and 'float32' elsewhere.
+
+    That is on a GPU of compute capability 8 or more, and without a GPU on a processor with AVX512_BF16 (measured: a
+    gradient through mini 2.0 times, through inception_v3 1.9 times as fast) or AMX. Known on Linux only.
+    """
+    if gpus := tf.config.list_physical_devices('GPU'):
+        capabilities = [
+            tf.config.experimental.get_device_details(gpu).get('compute_capability', (0, 0)) for gpu in gpus
+        ]
+        return 'mixed_bfloat16' if min(capabilities) >= (8, 0) else 'float32'
+    return 'mixed_bfloat16' if _processor_flags() & {'avx512_bf16', 'amx_bf16'} else 'float32'
+
+
+def _processor_flags() -> set[str]:
+    try:
+        with open('/proc/cpuinfo') as lines:
+            return next((set(line.split(':')[1].split()) for line in lines if line.startswith('flags')), set())
+    except OSError:
+        return set()

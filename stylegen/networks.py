@@ -45,7 +45,7 @@ __all__ = [
 POOLINGS = ('max', 'average', 'l2')
 PADDINGS = ('same', 'reflect')
 TAPS = ('after', 'before')
-PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16')
+PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16', AUTO)
 _LATER = {
     'FeatureExtractor': 'stylegen.extractor',
     'LayerInfo': 'stylegen.graph',
@@ -86,7 +86,8 @@ def feature_extractor(
         tap: 'after'; 'before' gives what went into the activation of a layer, be it fused or a layer of its own,
             under the same name. Layers without an activation (pooling, sums, ...) give what they always give.
         precision: 'float32', or what the network's layers compute in; weights, preprocessing and what is returned
-            are float32 always.
+            are float32 always. 'auto' is mixed_bfloat16 where that is fast, see `backend.fast_precision`; what is
+            computed then depends on the machine in the third digit, not in the seventh.
 
     Raises:
         UserError: an unknown network, layer or option; an option that would change nothing in this network; no
@@ -106,8 +107,10 @@ def feature_extractor(
     row = network_row(network)
 
     from stylegen import graph
+    from stylegen.backend import fast_precision
     from stylegen.extractor import FeatureExtractor
 
+    precision = fast_precision() if precision == AUTO else precision
     classifier = CLASSES in layers
     opened = _open(row, classifier)
     for name in layers:  # before anything is downloaded

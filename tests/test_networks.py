@@ -331,6 +331,27 @@ def test_lower_precision(vgg16, precision, tolerance):
         assert 0 < error < tolerance
 
 
+@pytest.mark.parametrize(
+    ('flags', 'capability', 'expected'),
+    [
+        ('fpu avx2 avx512f', None, 'float32'),
+        ('fpu avx512_bf16 avx2', None, 'mixed_bfloat16'),
+        ('fpu amx_bf16', None, 'mixed_bfloat16'),
+        ('avx512_bf16', (7, 5), 'float32'),
+        ('avx2', (9, 0), 'mixed_bfloat16'),
+    ],
+)
+def test_automatic_precision_goes_by_the_machine(flags, capability, expected, vgg16, monkeypatch):
+    from stylegen import backend
+
+    gpus = ['gpu'] if capability else []
+    monkeypatch.setattr(backend, '_processor_flags', lambda: set(flags.split()))
+    monkeypatch.setattr(tf.config, 'list_physical_devices', lambda kind: gpus)
+    monkeypatch.setattr(tf.config.experimental, 'get_device_details', lambda gpu: {'compute_capability': capability})
+    extractor = networks.feature_extractor('vgg16', ('block1_conv1',), weights=vgg16.path, precision='auto')
+    assert extractor.get_layer('block1_conv1').compute_dtype == expected.removeprefix('mixed_')
+
+
 def test_layer_tables():
     vgg16 = {info.name: info for info in networks.layer_table('vgg16')}
     assert list(vgg16)[:3] == ['block1_conv1', 'block1_conv2', 'block1_pool'] and len(vgg16) == 19

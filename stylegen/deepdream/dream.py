@@ -124,7 +124,8 @@ def dream(
         seed: Of the rolls. The same seed gives the same picture on the same machine.
         max_memory: Bytes, or a text such as '4GB', to stay within: larger pictures are cut into tiles.
         jit: 'auto', 'on' or 'off': XLA.
-        precision: 'float32', 'mixed_bfloat16' or 'mixed_float16', of the network alone.
+        precision: 'float32', 'mixed_bfloat16', 'mixed_float16' or 'auto', of the network alone, see
+            `networks.feature_extractor`.
         start: Where an interrupted dream goes on; it then ends as if it had not been interrupted.
         callback: Called with a `DreamStep` about twice a second.
 
