@@ -20,6 +20,7 @@ from typing import Any
 
 from absl import flags
 
+from stylegen import interrupts
 from stylegen.errors import UserError, unknown
 from stylegen.networks import PRECISIONS
 from stylegen.pyramid import FREE_SHARE
@@ -148,7 +149,7 @@ def run(
             print(command.help(program))
             return 0
         debug = values.debug
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), interrupts.remembered():
             if debug:
                 os.environ['STYLEGEN_DEBUG'] = '1'
             else:

@@ -3,6 +3,8 @@
 import sys
 from dataclasses import dataclass
 
+from stylegen import interrupts
+
 
 @dataclass(frozen=True)
 class Console:
@@ -40,7 +42,12 @@ class Progress:
         )
 
     def to(self, done: float, where: str, **values: float) -> None:
-        """Work done so far, where that is, and numbers to show."""
+        """Work done so far, where that is, and numbers to show.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C came before, and was lost on its way.
+        """
+        interrupts.check()
         self._bar.set_description_str(where, refresh=False)
         shown = ', '.join(f'{name} {value:.4g}' for name, value in values.items())
         self._bar.set_postfix_str(shown, refresh=False)
