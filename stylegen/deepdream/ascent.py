@@ -62,14 +62,15 @@ def dream_step(
                 tape.watch(image)
                 roughness = _variation({'input': image})
             direction += variation * normalize(tape.gradient(roughness, image), norm)
-        steered = strength > 0
-        length = strength / (tf.sqrt(octaves) * steps)
-        raw = image - size * direction
-        towards = image - length * tf.math.divide_no_nan(direction, rms(direction))
-        grown = towards - base
-        factor = tf.math.divide_no_nan(radius(octave, octaves, done, steps, strength), rms(grown))
-        factor = tf.clip_by_value(factor, 0.5, 2.0)  # clipping at black and white may leave too little to scale up
-        moved = tf.where(steered, base + factor * grown, raw)
+
+        def steered():
+            length = strength / (tf.sqrt(octaves) * steps)
+            grown = image - length * tf.math.divide_no_nan(direction, rms(direction)) - base
+            factor = tf.math.divide_no_nan(radius(octave, octaves, done, steps, strength), rms(grown))
+            factor = tf.clip_by_value(factor, 0.5, 2.0)  # clipping at black and white may leave too little to scale up
+            return base + factor * grown
+
+        moved = tf.cond(strength > 0, steered, lambda: image - size * direction)
         return moved, (base, (octave, octaves, done, steps, size, strength))
 
     return Update(lambda image: step_state(image, 0, 1, 0, 1, 0.005, 0.0), step)
