@@ -1,0 +1,70 @@
+"""Style transfers by us beside those of another program, and how near each is to the style for a network not optimised.
+
+Command:   python experiments/compare_style.py --data=DATA --neutral=neutral.npz --output=style_sheet.png
+Time:      about a minute and a half for each pair on two cores
+Expected:  a sheet (content, style, ours, theirs), and for each pair the relative Wasserstein and Gram distances to the
+           style, means over the layers, of the content, of ours and of theirs. Lower is nearer
+
+DATA holds content/, style/ and peers/ (CONTENT_STYLE__PROGRAM.png). The judge is a `mini` trained from another seed, by
+`python experiments/train_mini.py --seed=7 --output=neutral.npz`: no picture was optimised for it. Both programs' pictures
+are brought to one size before they are judged, and the style to the size that ours took it at.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from absl import app, flags
+
+from stylegen import images, pixels, sheets, statistics
+from stylegen.networks import feature_extractor
+from stylegen.style import open_stylizer
+
+PAIRS = ('golden_gate_starry', 'golden_gate_scream', 'tubingen_starry', 'tubingen_scream', 'tubingen_seated_nude')
+STYLES = {'starry': 'starry_night', 'scream': 'the_scream'}
+LAYERS = ('block1_conv2', 'block2_conv2', 'block3_conv2', 'block4_conv2')
+
+_DATA = flags.DEFINE_string('data', None, 'Folder with content/, style/ and peers/.', required=True)
+_NEUTRAL = flags.DEFINE_string('neutral', None, 'Weights of mini from another seed.', required=True)
+_PAIRS = flags.DEFINE_list('pairs', list(PAIRS), 'CONTENT_STYLE, as the peers are named.')
+_SIZE = flags.DEFINE_integer('size', 512, 'Longest side.')
+_OUTPUT = flags.DEFINE_string('output', 'style_sheet.png', 'The sheet.')
+
+
+def judge(extractor, picture, style):
+    """Relative Wasserstein and Gram distances of a picture to a style, means over the layers."""
+    of_picture, of_style = extractor(picture[None]), extractor(style[None])
+    found = {'wasserstein': [], 'gram': []}
+    for layer in LAYERS:
+        target = statistics.moments(of_style, layer)
+        target['root'] = statistics.matrix_root(statistics.covariance(target))
+        for name, values in found.items():
+            values.append(float(statistics.STYLE_LOSSES[name](layer, target)(of_picture)))
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def main(argv):
+    del argv
+    extractor = feature_extractor('mini', LAYERS, weights=_NEUTRAL.value)
+    stylizer, _ = open_stylizer(network='mini')
+    shown, labels = [], []
+    for pair in _PAIRS.value:
+        content_name = next(n for n in ('golden_gate', 'tubingen', 'chicago') if pair.startswith(n))
+        style_name = pair.removeprefix(f'{content_name}_')
+        folder = Path(_DATA.value)
+        content = images.load_image(folder / 'content' / f'{content_name}.jpg', _SIZE.value)
+        style = images.load_image(folder / 'style' / f'{STYLES.get(style_name, style_name)}.jpg')
+        theirs = images.load_image(next((folder / 'peers').glob(f'{pair}__*')))
+        ours = stylizer(content, [(style, 1.0)])
+        theirs = np.clip(images.resize(theirs, content.shape[:2]), 0, 1)
+        small = pixels.fit(style.shape, min(round(_SIZE.value * stylizer.style_scale), max(style.shape)))
+        style = np.clip(images.resize(style, small), 0, 1)
+        for name, picture in (('content', content), ('ours', ours), ('theirs', theirs)):
+            values = ', '.join(f'{key} {value:.4f}' for key, value in judge(extractor, picture, style).items())
+            print(f'{pair:<24}{name:<9}{values}', flush=True)
+        shown += [content, np.clip(images.resize(style, content.shape[:2]), 0, 1), ours, theirs]
+        labels += [content_name, style_name, 'stylegen', 'neural-style (VGG-19)']
+    images.save_image(_OUTPUT.value, sheets.contact_sheet(shown, labels, columns=4))
+
+
+if __name__ == '__main__':
+    app.run(main)
