@@ -98,7 +98,7 @@ def test_the_classifier_reads_folded_maps(tmp_path):
     model = with_statistics(APPLICATIONS.MobileNetV2(weights=None, classifier_activation=None))
     path = tmp_path / 'm.weights.h5'
     model.save_weights(path)
-    image = RNG.random((1, 224, 224, 3), np.float32)
+    image = np.random.default_rng(5).random((1, 224, 224, 3), np.float32)
     extractor = networks.feature_extractor('mobilenet_v2', ('classes',), weights=path)
     assert normalisations(extractor) == 0
     close(np.mean(extractor(image)['classes'], (1, 2)), model(2 * image - 1, training=False))

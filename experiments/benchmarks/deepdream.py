@@ -6,19 +6,26 @@ Expected:  a table. Measured on two cores (AVX-512): ours takes 1.2 to 1.3 times
            the mirrored margin dreamt beyond each border; it holds 1.04 GB at 1024 pixels, the Keras example 1.50
 
 The work: InceptionV3 to mixed3 and mixed5, random weights, a picture of random noise, three octaves (1, 1/1.4, 1/1.96),
-the same number of steps each. Every run is a process of its own. The two others are reimplemented here in their
-essentials: the tutorial (tensorflow.org/tutorials/generative/deepdream, "Taking it up an octave" with tiles of 512)
-leaves out the last tile of a side longer than one, so that times are per pixel that got a gradient; the Keras example
+the same number of steps each. Every run is a process of its own. Ours is what a dream runs: the network from
+`networks.feature_extractor`, in float32 and in mixed_bfloat16, those above 512 pixels in tiles of 352. The two others take
+Keras's own model with the same weights and are reimplemented here in their essentials: the tutorial
+(tensorflow.org/tutorials/generative/deepdream, "Taking it up an octave" with tiles of 512) leaves out the last tile of
+a side longer than one, so that times are per pixel that got a gradient; the Keras example
 (keras.io/examples/generative/deep_dream) takes the picture whole and traces anew for every size.
 
-The peak of this machine is that of one 3 x 3 convolution of 256 channels, measured in the same process.
+Beside the time on the clock stands the processor's, of all threads together, which is less disturbed by what else the
+machine does. The peak of this machine is that of one 3 x 3 convolution of 256 channels in the same precision and
+process; the share of it that a program reaches counts the operations of the network's convolutions for the pixels
+covered, by processor time.
 """
 
+import contextlib
 import json
 import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -26,24 +33,33 @@ from absl import app, flags
 
 LAYERS = ('mixed3', 'mixed5')
 SCALE, OCTAVES = 1.4, 3
-PROGRAMS = ('ours', 'tutorial', 'keras')
+PROGRAMS = ('ours', 'ours_bfloat16', 'tutorial', 'keras')
+TILE = 352  # three of them are 1024 pixels and the margins
 
 _SIZES = flags.DEFINE_list('sizes', ['512', '1024'], 'Sides of the square picture.')
 _ROUNDS = flags.DEFINE_integer('rounds', 3, 'Times that each program has its turn.')
 _STEPS = flags.DEFINE_integer('steps', 5, 'Steps at each octave.')
-_CHILD = flags.DEFINE_enum('child', None, PROGRAMS, 'One program, which prints its figures as JSON.')
+_CHILD = flags.DEFINE_enum('child', None, (*PROGRAMS, 'weights'), 'One program, which prints its figures as JSON.')
+_WEIGHTS = flags.DEFINE_string('weights', None, 'Their file, for a child.')
 
 
 def sides(size):
     return [round(size / SCALE**k) for k in reversed(range(OCTAVES))]
 
 
-def inception():
+def inception(weights=None):
+    """Keras's network to the layers."""
+    from stylegen.backend import keras
+
+    base = keras.applications.InceptionV3(weights=weights, include_top=False)
+    return keras.Model(base.input, [base.get_layer(name).output for name in LAYERS])
+
+
+def write_weights(path):
     from stylegen.backend import keras
 
     keras.utils.set_random_seed(0)
-    base = keras.applications.InceptionV3(weights=None, include_top=False)
-    return keras.Model(base.input, [base.get_layer(name).output for name in LAYERS])
+    keras.applications.InceptionV3(weights=None, include_top=False).save_weights(path)
 
 
 def convolution_flops(model, side):
@@ -60,38 +76,50 @@ def convolution_flops(model, side):
     return 2 * total
 
 
-def ours(image, model, steps, note):
-    """(seconds of the steps, covered pixels) by octave, by `stylegen.optimize` as a dream uses it."""
+def ours(image, weights, steps, note, precision='float32'):
+    """By `stylegen.optimize`, as a dream uses it."""
+    from stylegen import networks
     from stylegen.deepdream.ascent import dream_step, step_state
-    from stylegen.deepdream.plan import MARGIN
+    from stylegen.deepdream.plan import margin_of
     from stylegen.images import resize
     from stylegen.losses import dream_loss
     from stylegen.optimize import Term, optimize_image
     from stylegen.tiling import TiledObjective
 
-    def extractor(pixels):
-        return dict(zip(LAYERS, model(pixels * 2 - 1, training=False), strict=True)) | {'input': pixels}
-
+    extractor = networks.feature_extractor('inception_v3', LAYERS, weights=weights, precision=precision)
     terms = tuple(Term(name, 1.0, dream_loss(name, 'mean')) for name in LAYERS)
-    objective = TiledObjective(extractor, terms, tile=512, stride=16, jitter=32, margin=MARGIN)
+    margin = margin_of(extractor, wrap=False)
+    objective = TiledObjective(
+        extractor, terms, tile=TILE if len(image) > 512 else 0, stride=16, jitter=32, margin=margin
+    )
     update = dream_step('std')
     detail = np.zeros((1, 1, 3), np.float32)
     for number, side in enumerate(sides(len(image))):
         base = resize(image, (side, side))
         current = (base + resize(detail, (side, side)))[None]
-        ends = []
         state = step_state(base[None], number, OCTAVES, 0, steps, 0.005, 0.0)
-        began = time.perf_counter()
-        optimize_image(
-            current, objective, update, steps, lambda step, ends=ends: ends.append(time.perf_counter()), state=state,
-            steps_per_call=1, jit='off',
-        )  # fmt: skip
-        note(began, ends, side * side)
-    return objective
+        with note(side * side) as clock:
+            current = optimize_image(
+                current,
+                objective,
+                update,
+                steps,
+                lambda _, tick=clock: tick(),
+                state=state,
+                steps_per_call=1,
+                jit='off',
+            ).numpy()
+        detail = current[0] - base
 
 
-def tutorial(image, model, steps, note):
+def ours_bfloat16(image, weights, steps, note):
+    ours(image, weights, steps, note, 'mixed_bfloat16')
+
+
+def tutorial(image, weights, steps, note):
     from stylegen.backend import tf
+
+    model = inception(weights)
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, 3]), tf.TensorSpec([2], tf.int32)])
     def gradient(picture, size):
@@ -115,18 +143,19 @@ def tutorial(image, model, steps, note):
     picture = tf.constant(image * 2 - 1)
     for side in sides(len(image)):
         picture = tf.image.resize(picture, [side, side])
-        began, ends = time.perf_counter(), []
-        for _ in range(steps):
-            step = gradient(picture, tf.constant([side, side]))
-            picture = tf.clip_by_value(picture + 0.01 * step, -1, 1)
-            picture.numpy()
-            ends.append(time.perf_counter())
         reached = 512 * max(1, len(range(0, side, 512)) - 1)
-        note(began, ends, min(reached, side) ** 2)
+        with note(min(reached, side) ** 2) as tick:
+            for _ in range(steps):
+                step = gradient(picture, tf.constant([side, side]))
+                picture = tf.clip_by_value(picture + 0.01 * step, -1, 1)
+                picture.numpy()
+                tick()
 
 
-def keras(image, model, steps, note):
+def keras(image, weights, steps, note):
     from stylegen.backend import tf
+
+    model = inception(weights)
 
     @tf.function
     def step(picture):
@@ -141,82 +170,104 @@ def keras(image, model, steps, note):
     picture = tf.image.resize(original, [sides(len(image))[0]] * 2)
     for side in sides(len(image)):
         picture = tf.image.resize(picture, [side, side])
-        began, ends = time.perf_counter(), []
-        for _ in range(steps):
-            picture = step(picture)
-            picture.numpy()
-            ends.append(time.perf_counter())
-        note(began, ends, side * side)
+        with note(side * side) as tick:
+            for _ in range(steps):
+                picture = step(picture)
+                picture.numpy()
+                tick()
 
 
-def peak_flops():
-    """The best of a 3 x 3 convolution's operations a second."""
+class Clock:
+    """Seconds of the steps at each octave, on the clock and of the processor; the first step of each is kept apart."""
+
+    def __init__(self):
+        self.first, self.wall, self.processor, self.covered = 0.0, 0.0, 0.0, []
+        self._times = []
+
+    def tick(self):
+        self._times.append((time.perf_counter(), time.process_time()))
+
+    @contextlib.contextmanager
+    def __call__(self, covered):
+        self._times.clear()
+        self.tick()
+        yield self.tick
+        first, *later = np.diff(self._times, axis=0)
+        wall, processor = np.median(later, axis=0)
+        self.first += first[0] - wall
+        self.wall += wall
+        self.processor += processor
+        self.covered.append(covered)
+
+
+def peak_flops(precision):
+    """The best of a 3 x 3 convolution's operations in a second of the processor."""
     from stylegen.backend import tf
 
-    x, kernel = tf.random.normal([4, 64, 64, 256]), tf.random.normal([3, 3, 256, 256])
+    x = tf.cast(tf.random.normal([4, 64, 64, 256]), precision)
+    kernel = tf.cast(tf.random.normal([3, 3, 256, 256]), precision)
     convolve = tf.function(lambda: tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, 'SAME')))
     convolve()
     times = []
-    for _ in range(7):
-        began = time.perf_counter()
+    for _ in range(10):
+        began = time.process_time()
         convolve().numpy()
-        times.append(time.perf_counter() - began)
+        times.append(time.process_time() - began)
     return 2 * 4 * 64 * 64 * 256 * 9 * 256 / min(times)
 
 
-def child(name, size, steps):
-    """Runs one program and prints seconds by covered pixel, first calls, peak memory and the share of the peak."""
-    peak = peak_flops()
-    model = inception()
+def child(name, size, steps, weights):
+    """Runs one program and prints its figures."""
+    if name == 'weights':
+        return write_weights(weights)
+    peak = peak_flops('bfloat16' if 'bfloat16' in name else 'float32')
     image = np.random.default_rng(0).random((size, size, 3), np.float32)
-    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    first, later, covered, sizes = [], [], [], []
-
-    def note(began, ends, pixels):
-        first.append(ends[0] - began)
-        later.append(statistics.median(np.diff(ends)))
-        covered.append(pixels)
-        sizes.append(pixels)
-
+    clock = Clock()
     began = time.perf_counter()
-    globals()[name](image, model, steps, note)
+    globals()[name](image, weights, steps, clock)
     total = time.perf_counter() - began
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    per_pixel = sum(later) / sum(covered)
-    flops = sum(convolution_flops(model, round(pixels**0.5)) for pixels in covered)
+    model = inception()
+    flops = sum(convolution_flops(model, round(pixels**0.5)) for pixels in clock.covered)
     result = {
-        'microseconds_per_pixel': per_pixel * 1e6,
-        'first_calls': sum(a - b for a, b in zip(first, later, strict=True)),
-        'gigabytes': memory,
-        'gigabytes_before': base,
-        'share_of_peak': flops / sum(later) / peak,
-        'peak_gflops': peak / 1e9,
+        'clock': clock.wall / sum(clock.covered) * 1e6,
+        'processor': clock.processor / sum(clock.covered) * 1e6,
+        'covered': sum(clock.covered) / sum(side * side for side in sides(size)),
+        'first': clock.first,
+        'memory': memory,
+        'share': flops / clock.processor / peak,
         'seconds': total,
-        'covered': sum(covered) / sum(side * side for side in sides(size)),
     }
     print(json.dumps(result))
+    return None
+
+
+def measured(name, size, weights):
+    command = [sys.executable, __file__, f'--child={name}', f'--sizes={size}', f'--steps={_STEPS.value}']
+    done = subprocess.run([*command, f'--weights={weights}'], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1]) if done.stdout else None
 
 
 def main(argv):
     del argv
     if _CHILD.value:
-        return child(_CHILD.value, int(_SIZES.value[0]), _STEPS.value)
-    for size in _SIZES.value:
-        results = {name: [] for name in PROGRAMS}
-        for _ in range(_ROUNDS.value):
+        return child(_CHILD.value, int(_SIZES.value[0]), _STEPS.value, _WEIGHTS.value)
+    with tempfile.TemporaryDirectory() as folder:
+        weights = f'{folder}/inception.weights.h5'
+        measured('weights', 0, weights)
+        for size in _SIZES.value:
+            rounds = [{name: measured(name, size, weights) for name in PROGRAMS} for _ in range(_ROUNDS.value)]
+            print(f'{size} x {size}, {OCTAVES} octaves, {_STEPS.value} steps; medians of {_ROUNDS.value} rounds')
+            print(' ' * 14, 'us/pixel  (CPU)   speed  (CPU)  covered  tracing s   peak GB  of conv peak  total s')
             for name in PROGRAMS:
-                command = [sys.executable, __file__, f'--child={name}', f'--sizes={size}', f'--steps={_STEPS.value}']
-                done = subprocess.run(command, capture_output=True, text=True, check=True)
-                results[name].append(json.loads(done.stdout.splitlines()[-1]))
-        median = {n: {key: statistics.median(r[key] for r in rs) for key in rs[0]} for n, rs in results.items()}
-        print(f'{size} x {size}, {OCTAVES} octaves, {_STEPS.value} steps; medians of {_ROUNDS.value} rounds')
-        print(f'{"":<10}us/pixel  against ours   covered  tracing s   peak GB  of conv peak   total s')
-        for name, m in median.items():
-            ratio = m['microseconds_per_pixel'] / median['ours']['microseconds_per_pixel']
-            print(
-                f'{name:<10}{m["microseconds_per_pixel"]:8.3f}  {ratio:10.2f} x  {m["covered"]:8.0%}  '
-                f'{m["first_calls"]:9.1f}  {m["gigabytes"]:8.2f}  {m["share_of_peak"]:12.0%}  {m["seconds"]:8.1f}'
-            )
+                m = {key: statistics.median(r[name][key] for r in rounds) for key in rounds[0][name]}
+                times = statistics.median(r['tutorial']['clock'] / r[name]['clock'] for r in rounds)
+                times_cpu = statistics.median(r['tutorial']['processor'] / r[name]['processor'] for r in rounds)
+                print(
+                    f'{name:<14} {m["clock"]:8.2f} {m["processor"]:6.2f}  {times:5.2f}x {times_cpu:5.2f}x '
+                    f'{m["covered"]:8.0%} {m["first"]:10.1f} {m["memory"]:9.2f} {m["share"]:13.0%} {m["seconds"]:8.1f}',
+                    flush=True,
+                )
     return None
 
 
