@@ -6,8 +6,8 @@ Expected:  a sheet (content, style, ours, theirs), and for each pair the relativ
            style, means over the layers, of the content, of ours and of theirs. Lower is nearer
 
 DATA holds content/, style/ and peers/ (CONTENT_STYLE__PROGRAM.png). The judge is a `mini` trained from another seed, by
-`python experiments/train_mini.py --seed=7 --output=neutral.npz`: no picture was optimised for it. Both programs' pictures
-are brought to one size before they are judged, and the style to the size that ours took it at.
+`python experiments/train_mini.py --seed=7 --output=neutral.npz`: no picture was optimised for it. Both programs'
+pictures are brought to one size before they are judged, and the style to the size that ours took it at.
 """
 
 from pathlib import Path
