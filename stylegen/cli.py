@@ -171,6 +171,15 @@ def run(
         return 1
 
 
+def leave(code: int) -> None:
+    """Ends the process. After Ctrl-C at once: TensorFlow may still be at work, and can crash where it is taken down."""
+    if code == 130:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 def _describe(error: Exception) -> str:
     text = ' '.join(str(error).split()) or type(error).__name__
     if isinstance(error, MemoryError) or type(error).__name__ == 'ResourceExhaustedError':

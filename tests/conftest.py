@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 os.environ['STYLEGEN_OFFLINE'] = '1'
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background it is ignored
 ROOT = Path(__file__).parents[1]
 
 
@@ -68,7 +69,6 @@ def process(*args, program='deepdream', before=''):
     return subprocess.Popen(
         [sys.executable, *start, *args],
         env=os.environ | {'PYTHONPATH': str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background would ignore Ctrl-C
     )  # fmt: skip
 
 

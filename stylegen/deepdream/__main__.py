@@ -1,6 +1,5 @@
 """The command line of DeepDream: `python -m stylegen.deepdream`, or `stylegen-deepdream`."""
 
-import sys
 from pathlib import Path
 
 from stylegen import cli, images, listings
@@ -143,4 +142,4 @@ def main(argv=None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    cli.leave(main())

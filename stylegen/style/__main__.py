@@ -1,6 +1,5 @@
 """The command line of style transfer: `python -m stylegen.style`, or `stylegen-style`."""
 
-import sys
 from pathlib import Path
 
 from stylegen import cli, images, listings
@@ -142,4 +141,4 @@ def main(argv=None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    cli.leave(main())
