@@ -1,0 +1,157 @@
+"""The picture files in a folder, a .zip or a .tar, whatever lies between: their names, and the bytes of each."""
+
+import os
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from stylegen.errors import UserError
+from stylegen.files import reading, shown
+from stylegen.folders import SUFFIXES
+from stylegen.pyramid import available_memory, format_memory
+
+Read = Callable[[str], bytes]
+LARGEST = 1 << 30  # bytes of one picture file
+HELD_SHARE = 0.25  # of the free memory, that the files of a compressed .tar may take while they are read
+
+
+def listing(path: Path) -> tuple[list[str], Read]:
+    """The picture files below `path`, by their suffix, sorted; hidden ones are left out. Threads may read at once.
+
+    Returns:
+        Names relative to `path`, with '/' between folders; and what gives the bytes of a name.
+
+    Raises:
+        UserError: There is no such path, it is of another kind or broken, or there are no pictures in it.
+    """
+    if path.is_dir():
+        names, read = _folder(path)
+    else:
+        with reading(path):
+            pass
+        opener = next((ARCHIVES[suffix] for suffix in ARCHIVES if path.name.lower().endswith(suffix)), None)
+        if opener is None:
+            kinds = ', '.join(ARCHIVES)
+            raise UserError(f'{shown(path)} is neither a folder nor a set of pictures ({kinds}, .npz); give one')
+        names, read = opener(path)
+    names = sorted(name for name in names if _is_picture(name))
+    if not names:
+        raise UserError(f'there are no pictures in {shown(path)} ({", ".join(SUFFIXES)}); give another place')
+    return names, read
+
+
+def _is_picture(name: str) -> bool:
+    path = PurePosixPath(name)
+    hidden = any(part.startswith('.') or part == '__MACOSX' for part in path.parts)
+    return path.suffix.lower() in SUFFIXES and not hidden
+
+
+def _folder(path: Path) -> tuple[list[str], Read]:
+    names, seen = [], set()
+
+    def refuse(error: OSError):
+        raise UserError(f'{shown(error.filename or path)} cannot be listed ({error.strerror}); check its permissions')
+
+    for folder, inner, files in os.walk(path, onerror=refuse, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link to a folder above
+            inner.clear()
+            continue
+        seen.add(real)
+        names += [Path(folder, file).relative_to(path).as_posix() for file in files]
+
+    def whole(name: str) -> bytes:
+        with open(path / name, 'rb') as file:
+            return _bounded(name, os.fstat(file.fileno()).st_size, file.read)
+
+    return names, lambda name: _from_disk(name, lambda: whole(name))
+
+
+def _from_disk(name: str, read: Callable[[], bytes]) -> bytes:
+    try:
+        return read()
+    except OSError as error:
+        raise UserError(f'{shown(name)} cannot be read ({error.strerror or error}); is its disk still there?') from None
+
+
+def _bounded(name: str, size: int, read: Callable[[], bytes]) -> bytes:
+    if size > LARGEST:
+        raise UserError(f'{shown(name)} is larger than {LARGEST >> 30} GiB; make it smaller first')
+    return read()
+
+
+def _broken(path: Path, error: Exception | str) -> UserError:
+    return UserError(f'{shown(path)} is damaged or cut short ({error}); copy or download it again')
+
+
+def _zip(path: Path) -> tuple[list[str], Read]:
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise _broken(path, error) from None
+
+    def read(name: str) -> bytes:
+        try:
+            return _bounded(name, archive.getinfo(name).file_size, lambda: archive.read(name))
+        except UserError:
+            raise
+        except Exception as error:  # whatever zipfile and its decompressors meet
+            raise UserError(f'{shown(name)} cannot be unpacked ({error}); copy or download it again') from None
+
+    return [info.filename for info in archive.infolist() if not info.is_dir()], read
+
+
+def _tar(path: Path) -> tuple[list[str], Read]:
+    try:
+        with tarfile.open(path, 'r:') as archive, open(path, 'rb') as file:
+            places = {m.name: (m.offset_data, m.size) for m in archive if m.isfile() and not m.issparse()}
+            file.seek(archive.offset)
+            ended = not any(file.read(tarfile.BLOCKSIZE) or b'cut')  # of one that is cut short tarfile says nothing
+    except tarfile.ReadError:
+        return _compressed_tar(path)
+    except (tarfile.TarError, OSError, ValueError) as error:
+        raise _broken(path, error) from None
+    if not ended:
+        raise _broken(path, 'it has no end')
+
+    def read(name: str) -> bytes:
+        start, size = places[name]
+
+        def part() -> bytes:
+            with open(path, 'rb') as file:
+                file.seek(start)
+                return file.read(size)
+
+        return _from_disk(name, lambda: _bounded(name, size, part))
+
+    return list(places), read
+
+
+def _compressed_tar(path: Path) -> tuple[list[str], Read]:
+    """Its files cannot be reached one by one, so they are held, as they are."""
+    allowed, held, total = HELD_SHARE * available_memory(), {}, 0
+    try:
+        with tarfile.open(path, 'r|*') as archive:
+            for member in archive:
+                if not member.isfile() or not _is_picture(member.name):
+                    continue
+                total += member.size
+                if total > allowed:
+                    raise UserError(f'{shown(path)} holds more than {format_memory(allowed)}; unpack it to a folder')
+                held[member.name] = archive.extractfile(member).read()
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # whatever tarfile and its decompressors meet
+        raise _broken(path, error) from None
+    return list(held), held.__getitem__
+
+
+ARCHIVES = {
+    '.zip': _zip,
+    '.tar': _tar,
+    '.tar.gz': _compressed_tar,
+    '.tgz': _compressed_tar,
+    '.tar.bz2': _compressed_tar,
+    '.tar.xz': _compressed_tar,
+}

@@ -1,0 +1,139 @@
+"""From a picture file of any kind and size to bytes of one size: decoded, cut, resized."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from stylegen.decoding import arrays, opened
+from stylegen.errors import UserError, unknown
+from stylegen.files import shown
+from stylegen.pixels import to_uint8
+
+_ORIENTATION = 0x0112  # the EXIF tag
+_PADDING = 255  # white, as under transparency
+_GAP = 3.0  # times the size wanted, down to which Pillow may halve by plain averages before it resamples
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A picture as it is: uint8 HxW (grey) or HxWx3 in sRGB, upright; `alpha` tells that it was transparent."""
+
+    pixels: np.ndarray
+    alpha: bool = False
+
+
+def decode(data: bytes, name: str | os.PathLike[str], least: tuple[int, int] | None = None) -> Decoded:
+    """The picture in the bytes of a file; what is transparent is laid on white; an animation gives its first frame.
+
+    Args:
+        data: JPEG, PNG, WebP, TIFF, GIF, BMP, PPM, JPEG 2000 or AVIF, in any colour mode.
+        name: For messages.
+        least: (height, width) that the use needs: a large JPEG may be decoded at a half, quarter or eighth of its size,
+            but no smaller than this.
+
+    Raises:
+        UserError: There are no bytes, or no picture in them, or it is damaged.
+    """
+    if not data:
+        raise UserError(f'{shown(name)} is empty (0 bytes); copy or download it again')
+    with opened(data, name) as image:
+        if _is_plain(image):
+            if least:
+                image.draft(None, (least[1], least[0]))
+            return Decoded(np.asarray(image))
+        pixels, alpha = arrays(image)
+    return Decoded(to_uint8(pixels if alpha is None else on_white(pixels, alpha)), alpha is not None)
+
+
+def on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Floats HxWxC in [0, 1] where `alpha`, HxW in [0, 1], covers, and white elsewhere."""
+    return pixels * alpha[..., None] + (1 - alpha[..., None])
+
+
+def _is_plain(image: Image.Image) -> bool:
+    """Whether the bytes that Pillow gives are what is wanted; then there is no need to go through floats."""
+    if image.mode not in ('L', 'RGB') or image.has_transparency_data or image.info.get('icc_profile'):
+        return False
+    with contextlib.suppress(Exception):  # a broken EXIF block does not spoil the picture
+        return image.getexif().get(_ORIENTATION, 1) == 1
+    return True
+
+
+def _crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The largest part in the middle that has the aspect of `size`, resized."""
+    scale = min(image.height / size[0], image.width / size[1])
+    height, width = size[0] * scale, size[1] * scale
+    left, top = (image.width - width) / 2, (image.height - height) / 2
+    return _resized(image, size, (left, top, left + width, top + height))
+
+
+def _pad(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The whole picture in the middle of white."""
+    scale = min(size[0] / image.height, size[1] / image.width)
+    inner = max(1, round(image.height * scale)), max(1, round(image.width * scale))
+    canvas = Image.new(image.mode, size[::-1], (_PADDING,) * len(image.getbands()))
+    canvas.paste(_resized(image, inner), ((size[1] - inner[1]) // 2, (size[0] - inner[0]) // 2))
+    return canvas
+
+
+def _resized(image: Image.Image, size: tuple[int, int], box: tuple[float, ...] | None = None) -> Image.Image:
+    """Antialiased Lanczos where a side shrinks, bicubic where none does, as in `pixels.resize`."""
+    left, top, right, bottom = box or (0, 0, image.width, image.height)
+    shrinks = size[0] < bottom - top or size[1] < right - left
+    method = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
+    return image.resize(size[::-1], method, box, reducing_gap=_GAP if shrinks else None)
+
+
+FITS: dict[str, Callable[[Image.Image, tuple[int, int]], Image.Image]] = {
+    'crop': _crop,
+    'pad': _pad,
+    'stretch': _resized,
+}
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How pictures are brought to one form.
+
+    Args:
+        size: (height, width).
+        channels: 1 (grey, by Rec. 601) or 3.
+        fit: A name in FITS: 'crop' to the aspect, 'pad' with white, or 'stretch'.
+
+    Raises:
+        UserError: A side below 1, other channels, or no such fit.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    fit: str = 'crop'
+
+    def __post_init__(self):
+        if min(self.size) < 1:
+            raise UserError(f'sides are at least 1 pixel; got {self.size[0]} x {self.size[1]}')
+        if self.channels not in (1, 3):
+            raise UserError(f'pictures have 1 channel (grey) or 3 (colour); got {self.channels}')
+        if self.fit not in FITS:
+            raise unknown('way to fit a picture', self.fit, FITS)
+
+    @property
+    def least(self) -> tuple[int, int]:
+        """The (height, width) that a picture should be decoded at, see `decode`."""
+        return 2 * self.size[0], 2 * self.size[1]
+
+    @property
+    def rule(self) -> str:
+        """The same in words, for a record."""
+        return f'{self.fit}; antialiased Lanczos to shrink, bicubic to enlarge; transparency on white'
+
+    def __call__(self, decoded: Decoded) -> np.ndarray:
+        """uint8 (height, width, channels)."""
+        image = Image.fromarray(decoded.pixels)
+        image = image if len(image.getbands()) == self.channels else image.convert('L' if self.channels == 1 else 'RGB')
+        if (image.height, image.width) != self.size:
+            image = FITS[self.fit](image, self.size)
+        return np.asarray(image).reshape(*self.size, self.channels)

@@ -1,0 +1,131 @@
+"""What gives the pixels of pictures by their numbers: an array in memory, files on the disk, or a drawing."""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from stylegen import shapes
+from stylegen.datasets.framing import Framing
+from stylegen.datasets.sources import Array, Files
+from stylegen.errors import UserError
+from stylegen.files import shown
+
+Progress = Callable[[int, int], None]  # how many of how many
+Fetched = tuple[np.ndarray, list[int]]  # uint8 (n, height, width, channels), and the rows that could not be read
+Reader = Callable[[np.ndarray], Fetched]
+_CHUNK = 64  # pictures for a thread at a time
+
+
+def in_parallel(work: Callable[[int], None], count: int, progress: Progress | None = None) -> None:
+    """Calls `work` for 0 to count - 1, on all processors; the first error stops the rest and is raised."""
+
+    def several(start: int) -> None:
+        for index in range(start, min(start + _CHUNK, count)):
+            work(index)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            jobs = [(pool.submit(several, start), start) for start in range(0, count, _CHUNK)]
+            for job, start in jobs:
+                job.result()
+                if progress:
+                    progress(min(start + _CHUNK, count), count)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def reason(error: UserError, name: str) -> str:
+    """Why a picture cannot be read, without its name."""
+    return str(error).removeprefix(shown(name)).lstrip(': ')
+
+
+def read_all(
+    source: Files | Array, framing: Framing, pixels: np.ndarray | None, progress: Progress | None = None
+) -> tuple[list[bytes | None], tuple[tuple[str, str], ...]]:
+    """Reads every picture of a source once.
+
+    Args:
+        source: Whose pictures.
+        framing: What they are brought to.
+        pixels: uint8 (count, height, width, channels), to be filled, but for those that cannot be read; or None.
+        progress: Is told now and then.
+
+    Returns:
+        The SHA-256 of each, or None where it cannot be read; and (name, reason) of those.
+    """
+    digests: list[bytes | None] = [None] * len(source.names)
+    failed: dict[int, str] = {}
+
+    def read(index: int) -> None:
+        try:
+            decoded, digest = source.load(index, framing.least)
+            if pixels is not None:
+                pixels[index] = framing(decoded)
+            digests[index] = digest
+        except UserError as error:
+            failed[index] = reason(error, source.names[index])
+
+    in_parallel(read, len(source.names), progress)
+    return digests, tuple((source.names[index], failed[index]) for index in sorted(failed))
+
+
+def compact(array: np.ndarray, kept: Sequence[int]) -> np.ndarray:
+    """The rows of an array in `kept`, which rise; the array itself is used up, so that no second one is needed."""
+    if len(kept) < len(array):
+        for row, index in enumerate(kept):
+            array[row] = array[index]
+    return array[: len(kept)]
+
+
+def from_memory(pixels: np.ndarray) -> Reader:
+    """Rows of an array."""
+    return lambda indices: (np.take(pixels, indices, axis=0), [])
+
+
+def from_shapes(framing: Framing, start: int) -> Reader:
+    """Pictures of `stylegen.shapes`, beginning with number `start`."""
+    return lambda indices: (shapes.draw_shapes(indices + start, framing.size, framing.channels), [])
+
+
+class FromDisk:
+    """Files, decoded when they are asked for; each that has become unreadable is told once.
+
+    Args:
+        source: Whose pictures.
+        kept: Numbers within the source, of the pictures that there are.
+        framing: What they are brought to.
+        warn: Is told a line.
+    """
+
+    def __init__(self, source: Files | Array, kept: Sequence[int], framing: Framing, warn: Callable[[str], None]):
+        self.source, self.kept, self.framing, self.warn = source, np.asarray(kept), framing, warn
+        self.told: set[str] = set()
+        self.alone = threading.Lock()
+        self.pool = ThreadPoolExecutor(os.cpu_count(), 'stylegen-decode')
+
+    def __call__(self, indices: np.ndarray) -> Fetched:
+        """The pixels, and the rows that could not be read."""
+        pixels = np.zeros((len(indices), *self.framing.size, self.framing.channels), np.uint8)
+
+        def read(row: int) -> bool:
+            index = self.kept[indices[row]]
+            try:
+                pixels[row] = self.framing(self.source.load(index, self.framing.least)[0])
+            except UserError as error:
+                self._tell(self.source.names[index], error)
+                return False
+            return True
+
+        done = list(self.pool.map(read, range(len(indices))))
+        return pixels, [row for row, read in enumerate(done) if not read]
+
+    def _tell(self, name: str, error: UserError) -> None:
+        with self.alone:
+            first = name not in self.told
+            self.told.add(name)
+        if first:
+            self.warn(f'{shown(name)} {reason(error, name)}; another picture takes its place')

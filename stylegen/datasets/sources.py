@@ -1,0 +1,116 @@
+"""Where pictures come from: files with the parts (train, test) and classes that their folders tell, or one array."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from stylegen.datasets.archives import Read, listing
+from stylegen.datasets.framing import Decoded, decode, on_white
+from stylegen.errors import UserError
+from stylegen.pixels import from_uint8, to_uint8
+
+ALL = 'all'
+DRAWN = 'shapes'  # the set that comes from no source, see `stylegen.shapes`
+SPLITS = {'train': ('train', 'training'), 'val': ('val', 'valid', 'validation'), 'test': ('test', 'testing')}
+_SPLIT_OF = {folder: split for split, folders in SPLITS.items() for folder in folders}
+
+
+@dataclass(frozen=True)
+class Files:
+    """Pictures in files.
+
+    Attributes:
+        names: Sorted, relative to the source.
+        labels: int32, one for each, or None.
+        classes: The names that labels stand for.
+        split: The part that was taken: a name in SPLITS, or ALL.
+        read: Gives the bytes of a name.
+    """
+
+    names: Sequence[str]
+    labels: np.ndarray | None
+    classes: tuple[str, ...]
+    split: str
+    read: Read
+
+    def load(self, index: int, least: tuple[int, int] | None = None) -> tuple[Decoded, bytes]:
+        """A picture, see `decode`, and the SHA-256 of its file; UserError where it cannot be read."""
+        data = self.read(self.names[index])
+        return decode(data, self.names[index], least), hashlib.sha256(data).digest()
+
+
+@dataclass(frozen=True)
+class Array:
+    """Pictures in one array, uint8 (count, height, width, 1, 3 or 4 channels); the rest is as in `Files`."""
+
+    names: Sequence[str]
+    labels: np.ndarray | None
+    classes: tuple[str, ...]
+    split: str
+    pixels: np.ndarray
+
+    def load(self, index: int, least: tuple[int, int] | None = None) -> tuple[Decoded, bytes]:
+        """A picture, and the SHA-256 of its bytes and shape."""
+        pixels = np.ascontiguousarray(self.pixels[index])
+        digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()
+        if pixels.shape[2] == 4:
+            scaled = from_uint8(pixels)
+            return Decoded(to_uint8(on_white(scaled[..., :3], scaled[..., 3])), True), digest
+        return Decoded(pixels[..., 0] if pixels.shape[2] == 1 else pixels), digest
+
+
+def open_files(path: Path, split: str | None = None) -> Files:
+    """The pictures in a folder or an archive, with what its folders tell.
+
+    Where every folder at the top (or below one single folder there) has a name in SPLITS, these are parts. Where every
+    picture of what is taken lies in a folder, below the part if there are parts, the folder that it lies in is its
+    class; classes are numbered alike in all parts.
+
+    Args:
+        path: See `archives.listing`.
+        split: The part to take, or ALL; by default 'train' where there is one, or else ALL.
+
+    Raises:
+        UserError: No pictures, or no such part.
+    """
+    names, read = listing(path)
+    parts = _parts(names)
+    everything = {name: inner for part in parts.values() for name, inner in part.items()} or {n: n for n in names}
+    split = choose_split(split, parts, path)
+    taken = everything if split == ALL else parts[split]
+    labels, classes = None, ()
+    if all('/' in inner for inner in taken.values()):
+        classes = tuple(sorted({PurePosixPath(name).parent.name for name, inner in everything.items() if '/' in inner}))
+        numbers = {name: number for number, name in enumerate(classes)}
+        labels = np.array([numbers[PurePosixPath(name).parent.name] for name in sorted(taken)], np.int32)
+    return Files(sorted(taken), labels, classes, split, read)
+
+
+def choose_split(split: str | None, parts: Collection[str], source: object) -> str:
+    """The part to take: the one asked for; or where None is, 'train' if there is one, or else ALL.
+
+    Raises:
+        UserError: There is no such part.
+    """
+    if split is None:
+        return 'train' if 'train' in parts else ALL
+    if split != ALL and split not in parts:
+        there = ', '.join([*parts, ALL]) if parts else f'no parts, only {ALL!r}'
+        raise UserError(f'{source} has no part {split!r}; it has {there}')
+    return split
+
+
+def _parts(names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """For each part, its pictures and their names within it; nothing where the folders are no parts."""
+    paths = {name: PurePosixPath(name).parts for name in names}
+    single = len({path[0] for path in paths.values()}) == 1
+    for depth in (0, 1) if single else (0,):
+        if all(len(path) > depth + 1 and path[depth].lower() in _SPLIT_OF for path in paths.values()):
+            parts: dict[str, dict[str, str]] = {}
+            for name, path in paths.items():
+                parts.setdefault(_SPLIT_OF[path[depth].lower()], {})[name] = '/'.join(path[depth + 1 :])
+            return parts
+    return {}

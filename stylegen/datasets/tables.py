@@ -1,0 +1,182 @@
+"""Sets of pictures in one array: an .npz file, and the sets that Keras can fetch."""
+
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from stylegen.datasets.sources import ALL, DRAWN, SPLITS, Array, Files, choose_split, open_files
+from stylegen.download import TIMEOUT
+from stylegen.errors import UserError
+from stylegen.files import reading, shown
+from stylegen.pretrained import offline_mode
+
+_IMAGES = 'images'
+_LABELS = 'labels'
+
+_CIFAR10 = 'airplane automobile bird cat deer dog frog horse ship truck'
+_CIFAR100 = (
+    'apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle '
+    'caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant '
+    'flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man '
+    'maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree '
+    'plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper '
+    'snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train '
+    'trout tulip turtle wardrobe whale willow_tree wolf woman worm'
+)
+_FASHION = 't-shirt trouser pullover dress coat sandal shirt sneaker bag ankle_boot'
+NAMED: dict[str, tuple[str, tuple[str, ...]]] = {  # its classes, and where Keras keeps it, by version
+    'cifar10': (_CIFAR10, ('cifar-10-batches-py', 'cifar-10-batches-py-target')),
+    'cifar100': (_CIFAR100, ('cifar-100-python', 'cifar-100-python-target')),
+    'mnist': ('0 1 2 3 4 5 6 7 8 9', ('mnist.npz',)),
+    'fashion_mnist': (_FASHION, ('fashion-mnist',)),
+}
+
+
+class Unfetched(UserError):
+    """A set that is not on this machine and could not be fetched."""
+
+
+def open_source(source: str | os.PathLike[str], split: str | None = None) -> Files | Array:
+    """A set by its name in NAMED, or the path of an .npz file, a folder or an archive.
+
+    Raises:
+        Unfetched: See `open_named`.
+        UserError: There is no such source or part, or there are no pictures in it.
+    """
+    if source in NAMED:
+        return open_named(str(source), split)
+    path = Path(source).expanduser()
+    try:
+        return open_npz(path, split) if path.suffix.lower() == '.npz' and not path.is_dir() else open_files(path, split)
+    except UserError as error:
+        if path.exists() or len(path.parts) > 1 or path.suffix:
+            raise
+        names = ', '.join([*NAMED, DRAWN])
+        raise UserError(f'{shown(source)} is neither the name of a set ({names}) nor a folder or file here') from error
+
+
+def open_named(name: str, split: str | None = None) -> Array:
+    """A set of NAMED, from Keras's cache (`$KERAS_HOME/datasets`, `~/.keras/datasets`) or fetched to it.
+
+    Raises:
+        Unfetched: It is not there, and there is no internet, or STYLEGEN_OFFLINE is set.
+        UserError: No such part.
+    """
+    classes, kept = NAMED[name]
+    split = choose_split(split, ('train', 'test'), name)
+    cache = Path(os.environ.get('KERAS_HOME') or '~/.keras').expanduser() / 'datasets'
+    if offline_mode() and not any((cache / place).exists() for place in kept):
+        raise _unfetched(name, cache, 'STYLEGEN_OFFLINE is set, so it was not fetched')
+    from stylegen.backend import keras
+
+    timeout = socket.getdefaulttimeout()
+    try:
+        socket.setdefaulttimeout(TIMEOUT)
+        with contextlib.redirect_stdout(sys.stderr):
+            train, test = getattr(keras.datasets, name).load_data()
+    except Exception as error:  # whatever urllib, tarfile and NumPy meet
+        raise _unfetched(name, cache, ' '.join(str(error).split())[:200]) from error
+    finally:
+        socket.setdefaulttimeout(timeout)
+    chosen = {'train': [train], 'test': [test], ALL: [train, test]}[split]
+    pixels = np.concatenate([images for images, _ in chosen])
+    labels = np.concatenate([np.ravel(labels) for _, labels in chosen]).astype(np.int32)
+    return _array(pixels, labels, tuple(classes.split()), split, name)
+
+
+def _unfetched(name: str, cache: Path, reason: str) -> Unfetched:
+    return Unfetched(
+        f'{name} is not in {cache} ({reason}); give a folder, .zip, .tar or .npz of pictures, or the set that is '
+        f'drawn here: {DRAWN!r}'
+    )
+
+
+def open_npz(path: Path, split: str | None = None) -> Array:
+    """The pictures of an .npz file.
+
+    They are the array `images` (or `x_train` and `x_test`, which are parts), or else the first array that can be
+    pictures: (count, height, width[, channels]) or (count, channels, height, width), with 1, 3 or 4 channels, of uint8,
+    or of floats in [0, 1], [-1, 1] or [0, 255], whichever holds all of them. Classes are the numbers or texts in
+    `labels` (or `y_train` and `y_test`), named by `classes` where that is there.
+
+    Raises:
+        UserError: It cannot be read, has no such array or no such part, or labels of another length.
+    """
+    with reading(path) as file:
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        except UserError:
+            raise
+        except Exception as error:  # whatever zipfile and NumPy meet in a file that is none
+            raise UserError(f'{shown(path)} is no .npz file of plain arrays, or damaged ({error})') from None
+    parts = {part: (f'x_{part}', f'y_{part}') for part in SPLITS if f'x_{part}' in arrays}
+    split = choose_split(split, parts, shown(path))
+    if parts:
+        keys = list(parts.values()) if split == ALL else [parts[split]]
+    else:
+        keys = [(_images_key(arrays, path), _LABELS)]
+    pixels = np.concatenate([_bytes(arrays[images], f'{shown(path)}: {images}') for images, _ in keys])
+    labels, classes = None, ()
+    if all(key in arrays for _, key in keys):
+        labels, classes = _classes(np.concatenate([np.ravel(arrays[key]) for _, key in keys]), arrays.get('classes'))
+        if len(labels) != len(pixels):
+            raise UserError(f'{shown(path)} has {len(pixels)} pictures, but {len(labels)} labels; mend the file')
+    return _array(pixels, labels, classes, split, shown(path))
+
+
+def _images_key(arrays: Mapping[str, np.ndarray], path: Path) -> str:
+    if _IMAGES in arrays:
+        return _IMAGES
+    fitting = [name for name, array in arrays.items() if array.ndim == 4 and array.dtype.kind in 'uf']
+    if not fitting:
+        there = ', '.join(f'{name} {array.shape} {array.dtype}' for name, array in arrays.items()) or 'nothing'
+        raise UserError(
+            f'{shown(path)} has no pictures; expected an array {_IMAGES!r} (count, height, width, channels) of uint8 '
+            f'or floats, found {there}'
+        )
+    return fitting[0]
+
+
+def _bytes(array: np.ndarray, name: str) -> np.ndarray:
+    """uint8 (count, height, width, channels), see `open_npz`."""
+    array = array[..., None] if array.ndim == 3 else array
+    if array.ndim == 4 and array.shape[3] not in (1, 3, 4) and array.shape[1] in (1, 3, 4):
+        array = array.transpose(0, 2, 3, 1)
+    if array.ndim != 4 or array.shape[3] not in (1, 3, 4) or 0 in array.shape:
+        raise UserError(f'{name} has the shape {array.shape}; expected (count, height, width, 1, 3 or 4 channels)')
+    if array.dtype == np.uint8:
+        return array
+    low, high = float(array.min()), float(array.max())
+    if array.dtype.kind == 'f':
+        ranges = [(least, top) for least, top in ((0, 1), (-1, 1), (0, 255)) if least <= low and high <= top]
+        if ranges:  # NaN is in none
+            least, top = ranges[0]
+            return np.rint((array - least) * (255 / (top - least))).astype(np.uint8)
+    elif array.dtype.kind in 'iub' and low >= 0 and high <= 255:
+        return (array * (255 if array.dtype.kind == 'b' else 1)).astype(np.uint8)
+    raise UserError(f'{name} is {array.dtype} from {low:g} to {high:g}; expected uint8, or floats in [0, 1] or [-1, 1]')
+
+
+def _classes(values: np.ndarray, names: np.ndarray | None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels from 0, and what they stand for."""
+    if values.dtype.kind in 'iu' and values.size and values.min() >= 0:
+        count = int(values.max()) + 1
+        if names is not None and len(names) >= count:
+            return values.astype(np.int32), tuple(str(name) for name in names)
+        if count <= values.size:
+            return values.astype(np.int32), tuple(str(number) for number in range(count))
+    there, labels = np.unique(values, return_inverse=True)
+    return labels.astype(np.int32), tuple(str(value) for value in there)
+
+
+def _array(pixels: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...], split: str, name: str) -> Array:
+    pixels = pixels[..., None] if pixels.ndim == 3 else pixels
+    if not len(pixels):
+        raise UserError(f'there are no pictures in {name}')
+    return Array([f'{index:08d}' for index in range(len(pixels))], labels, classes, split, pixels)
