@@ -46,11 +46,7 @@ class Workdir:
             settings = json.loads(str(arrays.pop('settings')))
         except Exception:
             raise UserError(f'{self.path} is not a state of ours; remove it or give another --workdir') from None
-        if settings != self.settings:
-            old, new = _flat(settings), _flat(self.settings)
-            names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
-            told = ', '.join(f'{name} ({old.get(name)} then, {new.get(name)} now)' for name in names)
-            raise UserError(f'{self.folder} keeps a run with another {told}; give the same, or another --workdir')
+        refuse_other(self.folder, settings, self.settings)
         return arrays
 
     def save(self, **arrays: np.ndarray) -> None:
@@ -61,6 +57,19 @@ class Workdir:
     def clear(self) -> None:
         """Forgets the state of a run that has ended."""
         self.path.unlink(missing_ok=True)
+
+
+def refuse_other(folder: Path, kept: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuses to go on with a run of other settings.
+
+    Raises:
+        UserError: The settings differ; those that do are named.
+    """
+    if kept != given:
+        old, new = _flat(kept), _flat(given)
+        names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+        told = ', '.join(f'{name} ({old.get(name)} then, {new.get(name)} now)' for name in names)
+        raise UserError(f'{folder} keeps a run with another {told}; give the same, or another --workdir')
 
 
 def kept_settings(folder: str | os.PathLike) -> dict[str, Any] | None:

@@ -1,0 +1,147 @@
+"""States of a training run in a folder: the last few and the best, each written whole or not at all."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stylegen.cli import uninterrupted
+from stylegen.errors import UserError
+from stylegen.files import plain, replacing
+from stylegen.workdir import refuse_other
+
+LAST, BEST = 'last', 'best'
+FOLDER = 'checkpoints'
+
+
+class Checkpoints:
+    """The checkpoints of one run, `checkpoints/step-00001000.npz` and `checkpoints/best.npz` in its workdir.
+
+    Args:
+        workdir: Folder of the run; made if missing.
+        keep: How many of the last to keep.
+    """
+
+    def __init__(self, workdir: str | os.PathLike, keep: int = 3):
+        self.workdir, self.keep = Path(workdir), keep
+        self.folder = self.workdir / FOLDER
+
+    def steps(self) -> list[int]:
+        """The steps that there are checkpoints of, the last at the end."""
+        return sorted(int(path.stem.removeprefix('step-')) for path in self.folder.glob('step-*.npz'))
+
+    def path(self, which: str | int = LAST) -> Path:
+        """The file of the last, of the best, or of a step.
+
+        Raises:
+            UserError: There is none.
+        """
+        steps = self.steps()
+        if which == LAST and not steps:
+            raise UserError(f'{self.workdir} keeps no checkpoint; train there first, or give another --workdir')
+        path = self.folder / ('best.npz' if which == BEST else self._name(steps[-1] if which == LAST else int(which)))
+        if not path.exists():
+            there = ', '.join(map(str, steps)) or 'none'
+            raise UserError(f'{self.workdir} keeps no checkpoint {which}; there are the steps {there}')
+        return path
+
+    def save(self, step: int, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
+        """Keeps a state, and of the earlier ones the last few; Ctrl-C waits until it is safe.
+
+        Raises:
+            DiskFull: The earlier checkpoints are whole still.
+        """
+        self._make()
+        path = self.folder / self._name(step)
+        with uninterrupted():
+            _write(path, settings, arrays)
+            for old in self.steps()[: -self.keep]:
+                (self.folder / self._name(old)).unlink(missing_ok=True)
+        return path
+
+    def save_best(self, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
+        """Keeps a state as the best."""
+        self._make()
+        with uninterrupted():
+            _write(self.folder / 'best.npz', settings, arrays)
+        return self.folder / 'best.npz'
+
+    def load(self, which: str | int = LAST) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Settings and arrays of a checkpoint.
+
+        Raises:
+            UserError: There is none, or it cannot be read.
+        """
+        path = self.path(which)
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            return json.loads(str(arrays.pop('settings'))), arrays
+        except Exception:  # whatever zipfile, NumPy or json meet in a damaged file
+            raise UserError(
+                f'{path} is no checkpoint of ours, or damaged; remove it to go on from the one before'
+            ) from None
+
+    def resume(self, settings: Mapping[str, Any]) -> dict[str, np.ndarray] | None:
+        """The arrays of the last checkpoint, or None where there is none; what a killed save left is removed.
+
+        Raises:
+            UserError: It is of other settings, which are named.
+        """
+        for rest in self.folder.glob('.*.npz.*.tmp'):
+            with contextlib.suppress(OSError):
+                rest.unlink()
+        if not self.steps():
+            return None
+        kept, arrays = self.load(LAST)
+        refuse_other(self.workdir, kept, plain(settings))
+        return arrays
+
+    def discard_after(self, step: int) -> None:
+        """Removes the checkpoints of later steps."""
+        for later in filter(lambda s: s > step, self.steps()):
+            (self.folder / self._name(later)).unlink(missing_ok=True)
+
+    def _make(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f'cannot make the folder {self.folder} ({error.strerror}); give another --workdir'
+            ) from None
+
+    @staticmethod
+    def _name(step: int) -> str:
+        return f'step-{step:08d}.npz'
+
+
+def _write(path: Path, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    with replacing(path) as beside, open(beside, 'wb') as file:
+        np.savez(file, settings=np.array(json.dumps(plain(settings))), **arrays)
+
+
+def arrays_of(parts: Mapping[str, Iterable]) -> dict[str, np.ndarray]:
+    """The values of Keras variables, by part, place and path."""
+    return {name: variable.value.numpy() for name, variable in _named(parts)}
+
+
+def assign(parts: Mapping[str, Iterable], arrays: Mapping[str, np.ndarray]) -> None:
+    """Gives Keras variables the values that `arrays_of` took.
+
+    Raises:
+        UserError: A value is missing, or of another shape.
+    """
+    for name, variable in _named(parts):
+        if name not in arrays or arrays[name].shape != tuple(variable.shape):
+            raise UserError(f'the checkpoint has no {name} of shape {tuple(variable.shape)}; it is of another network')
+        variable.assign(arrays[name])
+
+
+def _named(parts):
+    for part, variables in parts.items():
+        for place, variable in enumerate(variables):
+            yield f'{part}/{place:03d}/{variable.path}', variable

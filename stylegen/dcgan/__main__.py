@@ -1,0 +1,39 @@
+"""The command line of DCGAN: `python -m stylegen.dcgan COMMAND`, or `stylegen-dcgan COMMAND`."""
+
+import importlib
+import sys
+
+from stylegen import cli
+from stylegen.errors import UserError, unknown
+
+COMMANDS = {  # command -> the module that has its `define_flags` and `work`, and what it does
+    'train': ('training_command', 'train a DCGAN, or go on with a run'),
+}
+
+
+def usage(program: str) -> str:
+    """What there is."""
+    lines = [f'usage: {program} COMMAND [--flag=value ...]', '', 'Deep convolutional generative adversarial networks.']
+    lines += ['', 'Commands:', *(f'  {name:<18}{text}' for name, (_, text) in COMMANDS.items())]
+    return '\n'.join([*lines, '', f'{program} COMMAND --help shows the flags of a command.'])
+
+
+def main(argv=None) -> int:
+    """The console script."""
+    argv = list(sys.argv if argv is None else argv)
+    program, command, rest = 'stylegen-dcgan', ''.join(argv[1:2]), argv[2:]
+    if command in ('', '--help', '-h', '-help', 'help'):
+        print(usage(program))
+        return 0 if command else 2
+    if command not in COMMANDS:
+        mistake = unknown('command', command, COMMANDS)
+        if command.startswith('-'):
+            mistake = UserError(f'the command comes first: {program} {next(iter(COMMANDS))} {command}; see --help')
+        print(f'{program}: {mistake}', file=sys.stderr)
+        return 2
+    module = importlib.import_module(f'stylegen.dcgan.{COMMANDS[command][0]}')
+    return cli.run(f'{program} {command}', module.define_flags, module.work, [program, *rest])
+
+
+if __name__ == '__main__':
+    cli.leave(main())

@@ -1,0 +1,9 @@
+"""The names that options choose from, for modules that must not import TensorFlow; a test compares the tables."""
+
+LOSSES = ('non_saturating', 'hinge', 'least_squares', 'wasserstein_gp')
+NORMS = ('batch', 'spectral', 'none')
+UPSAMPLINGS = ('transposed', 'resize')
+UPDATES = ('alternating', 'simultaneous')
+DECAYS = ('none', 'linear')
+AUGMENTATIONS = ('color', 'translation', 'cutout')
+PRECISIONS = ('float32', 'mixed_bfloat16')

@@ -1,0 +1,204 @@
+"""The pictures of a generator measured against those it learned from."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stylegen.data import ALL, ImageSet, open_images
+from stylegen.dcgan.latents import latents
+from stylegen.embeddings import Embedding
+from stylegen.errors import UserError
+from stylegen.evaluation import Evaluator, Progress
+from stylegen.pixels import to_uint8
+
+if TYPE_CHECKING:
+    from stylegen.dcgan.load import Generator
+
+SETTINGS = 'settings.json'
+OTHERS = ('test', 'val')  # parts that a generator has not learned from, by preference
+_COLUMNS = ('value', 'floor', 'ceiling')
+
+
+def held_out(data: ImageSet, fit: str = 'crop') -> ImageSet | None:
+    """The part of the same source that is for measuring, at the same size; None where there is none.
+
+    Args:
+        data: The part that was trained on; of a source that was taken whole nothing is left to measure with.
+        fit: As `data` was opened with.
+    """
+    if data.split == ALL:
+        return None
+    for split in OTHERS:
+        if split != data.split:
+            try:
+                return open_images(
+                    data.manifest['source'], data.size, data.channels, split=split, fit=fit, labels=False
+                )
+            except UserError:  # no such part
+                continue
+    return None
+
+
+def evaluator_of(
+    data: ImageSet,
+    other: ImageSet | None = None,
+    *,
+    count: int = 10_000,
+    features: Sequence[str | Embedding] = ('mini',),
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Evaluator:
+    """Holds generated pictures against `count` of the data, or all of it where it has less.
+
+    The floor comes from as many of `other`; without it, from pictures of the data that are not among the reference; and
+    where the data has too few for both, from its two halves.
+
+    Args:
+        data: What the generator learned from.
+        other: What it did not, see `held_out`.
+        count: Pictures of each kind.
+        features: Keys of `embeddings.EMBEDDINGS`, or embeddings that are open.
+        seed: Of every draw.
+        progress: Is told what is embedded and how many pictures of it are done.
+    """
+    told = {'split': data.split, 'seed': seed, 'progress': progress}
+    if other is not None:
+        told |= {'other': other.take(min(count, other.count), seed), 'other_split': other.split}
+    elif data.count >= 2 * count:
+        both = data.take(2 * count, seed)
+        told |= {'other': both[count:], 'other_split': f'others of {data.split}'}
+        return Evaluator(both[:count], features, **told)
+    return Evaluator(data.take(min(count, data.count), seed), features, **told)
+
+
+def drawn(
+    generator: 'Generator', count: int, first_seed: int = 0, labels: np.ndarray | None = None, batch_size: int = 64
+) -> Iterator[np.ndarray]:
+    """Generated pictures as uint8 batches, one for each of the seeds from `first_seed` on; the last may be smaller.
+
+    Args:
+        generator: From `load_generator`.
+        count: Pictures in all.
+        first_seed: See `latents`.
+        labels: int32 (count,), their classes, where the generator has some.
+        batch_size: Of the batches, which changes the pictures by rounding errors only.
+    """
+    for start in range(0, count, batch_size):
+        stop = min(start + batch_size, count)
+        given = latents(range(first_seed + start, first_seed + stop), generator.latent_dim)
+        yield to_uint8(generator(given, None if labels is None else labels[start:stop]))
+
+
+def labels_like(data: ImageSet, classes: Sequence[str], count: int, seed: int = 0) -> np.ndarray | None:
+    """Classes for generated pictures, int32 (count,), drawn as often as the data has them; None for no classes.
+
+    Raises:
+        UserError: The data has other classes.
+    """
+    if not classes:
+        return None
+    if tuple(classes) != data.classes:
+        told = ', '.join(data.classes[:5]) or 'none'
+        raise UserError(
+            f'the generator knows the classes {", ".join(classes[:5])} ..., the data has {told}; give the data that it '
+            'was trained on'
+        )
+    return np.random.default_rng([seed, 4]).choice(data.labels, count)
+
+
+def evaluate(
+    generator: 'Generator',
+    evaluator: Evaluator,
+    *,
+    count: int = 10_000,
+    labels: np.ndarray | None = None,
+    first_seed: int = 0,
+    repeats: int = 1,
+    batch_size: int = 64,
+) -> dict[str, dict[str, Any]]:
+    """The figures of a generator, see `Evaluator.__call__`; each says which generator it is of.
+
+    Args:
+        generator: From `load_generator`.
+        evaluator: Of what it was trained on, see `evaluator_of`; one will do for any number of generators.
+        count: Generated pictures in a set.
+        labels: As for `drawn`, or None.
+        first_seed: Of the first set.
+        repeats: Sets, each with seeds of its own; of several the value is the mean, 'error' its standard error over
+            sets, and 'values' has each one. What another training would give differs by more than that.
+        batch_size: As for `drawn`.
+
+    Raises:
+        UserError: Too few pictures, or those of the generator are of another size.
+    """
+    if repeats < 1:
+        raise UserError('--repeats is 1 at least')
+    firsts = range(first_seed, first_seed + repeats * count, count)
+    sets = [evaluator(drawn(generator, count, first, labels, batch_size)) for first in firsts]
+    about = {
+        'checkpoint': generator.path.name,
+        'step': generator.step,
+        'weights': generator.which,
+        'batch_norm': 'moving',
+        'first_seed': first_seed,
+    }
+    records = {}
+    for name, record in sets[0].items():
+        values = [each[name]['value'] for each in sets]
+        if repeats > 1:
+            error = float(np.std(values, ddof=1) / repeats**0.5)
+            record = record | {'value': float(np.mean(values)), 'error': error, 'values': values}
+        records[name] = record | {'generator': about}
+    return records
+
+
+def training_data(workdir: str | os.PathLike, source: str | None = None, **options: Any) -> ImageSet:
+    """The data of a run, opened again.
+
+    Args:
+        workdir: Of the run.
+        source: Where it lies now, or other data; None: where the run had it from.
+        options: Of `open_images`.
+
+    Raises:
+        UserError: The folder has no run, or there is no such data.
+    """
+    path = Path(workdir) / SETTINGS
+    try:
+        manifest = json.loads(path.read_text(encoding='utf-8'))['data']
+        size, channels, split = manifest['size'], manifest['channels'], manifest['split']
+        source, split = (source, None) if source else (manifest['source'], split)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f'{path} cannot be read; give the --workdir of a run') from None
+    return open_images(source, tuple(size), channels, split=split, **options)
+
+
+def table(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The records of an `Evaluator` as lines: each figure between its floor and ceiling, and what they were made of."""
+    rows = [('', *_COLUMNS, 'better')]
+    for name, record in records.items():
+        value, floor, ceiling = (f'{record[column]:.4g}' for column in _COLUMNS)
+        error = '' if record['error'] is None else f' ± {record["error"]:.1g}'
+        rows.append((name, value + error, floor, ceiling, record['better']))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    first = next(iter(records.values()))
+    sizes = {name: (record['generated'], record['reference']) for name, record in records.items()}
+    usual = first['generated'], first['reference']
+    if of := first.get('generator'):
+        sets = f', means of {len(first["values"])} sets of pictures' if 'values' in first else ''
+        lines += ['', f'{of["weights"]} generator of step {of["step"]}{sets}']
+    lines += ['', f'{usual[0]} generated pictures against {usual[1]} of {first["split"]}, seed {first["seed"]}']
+    lines += [f'{name} on {ours} against {theirs}' for name, (ours, theirs) in sizes.items() if (ours, theirs) != usual]
+    lines += [f'floor: {first["floor_of"]}', f'ceiling: {first["ceiling_of"]}']
+    for facts, resize in dict.fromkeys(
+        ((r['features']['name'], r['features']['layer'], r['features']['dimensions']), r['resize'])
+        for r in records.values()
+    ):
+        lines.append('{}: {}, {} dimensions; '.format(*facts) + resize)
+    lines += [f'{name}: {record["note"]}' for name, record in records.items() if record['note']]
+    return [*lines, 'these figures compare with each other only, not with published ones on other features']

@@ -1,0 +1,121 @@
+"""`python -m stylegen.dcgan evaluate`: its flags, and what it does with them."""
+
+import json
+from pathlib import Path
+
+from stylegen import cli
+from stylegen.checkpoints import LAST, Checkpoints
+from stylegen.console import Console
+from stylegen.dcgan.evaluate import evaluate, evaluator_of, held_out, labels_like, table, training_data
+from stylegen.dcgan.load import WHICH, load_generator
+from stylegen.dcgan.train import PROGRAM
+from stylegen.dcgan.training_command import DEFAULT_WORKDIR
+from stylegen.embeddings import EMBEDDINGS, embeddings_here, open_embedding
+from stylegen.errors import UserError
+from stylegen.files import replacing
+from stylegen.records import versions
+
+DEFAULT_OUTPUT = 'evaluation.json'
+ALL = 'all'
+INCEPTION = 'inception_keras'
+
+
+def define_flags() -> cli.Flags:
+    """All flags of the command, in groups."""
+    flags = cli.Flags('Measures the pictures of a run against those it learned from.', evaluate, evaluator_of)
+    flags.group('What')
+    flags.string('workdir', 'of the run', default=DEFAULT_WORKDIR)
+    flags.string('checkpoint', f"last, best, a step, several with commas, or '{ALL}' that are kept", default=LAST)
+    flags.choice('which', 'averaged or live weights; by default averaged where there are any', WHICH, default=None)
+    flags.string('data', 'where the images of the run are now; by default where they were', default=None)
+    flags.integer('count', 'pictures of each kind, real and generated; figures depend on it', lower_bound=4)
+    flags.group('How')
+    flags.string('features', f'some of {",".join(EMBEDDINGS)}; by default those whose weights are here', default=None)
+    flags.string('inception', f'weights for {INCEPTION}: .h5, .weights.h5 or .keras', default=None)
+    flags.integer('first_seed', 'of the generated pictures', lower_bound=0)
+    flags.integer('repeats', 'sets of generated pictures, for an error of every figure', lower_bound=1)
+    flags.integer('seed', 'of the choice of real pictures, of noise and of subsets', lower_bound=0)
+    flags.integer('batch_size', 'pictures that are generated together', lower_bound=1)
+    flags.string('max_memory', 'memory for the images, such as 4GB; more are read anew for each batch', default='auto')
+    flags.string('output', f'JSON with all figures, by default {DEFAULT_OUTPUT} in the workdir', default=None)
+    flags.talk()
+    return flags
+
+
+def checkpoints_of(workdir: str, text: str) -> list[str]:
+    """The checkpoints that a flag names, in its order.
+
+    Raises:
+        UserError: There is none of them.
+    """
+    kept = Checkpoints(workdir)
+    names = [str(step) for step in kept.steps()] if text == ALL else [name.strip() for name in text.split(',')]
+    for name in names or [LAST]:
+        if name not in (LAST, 'best') and not name.isdecimal():
+            raise UserError(f'--checkpoint takes last, best, {ALL} or steps, not {name!r}')
+        kept.path(name)
+    return names
+
+
+def open_features(text: str | None, inception: str | None) -> list:
+    """The embeddings that the flags name."""
+    names = [name.strip() for name in text.split(',')] if text else list(embeddings_here())
+    if inception and INCEPTION not in names:
+        if text:
+            raise UserError(f'--inception is for --features={INCEPTION}; name it there, or leave --features out')
+        names.append(INCEPTION)
+    return [open_embedding(name, inception if name == INCEPTION else None) for name in dict.fromkeys(names)]
+
+
+def work(flags) -> None:
+    """Does what the flags say."""
+    console = Console(flags.quiet)
+    chosen = checkpoints_of(flags.workdir, flags.checkpoint)
+    features = open_features(flags.features, flags.inception)
+    data = training_data(flags.workdir, flags.data, memory_budget=flags.max_memory, warn=console.warn)
+    generators = (load_generator(flags.workdir, flags.which, name) for name in chosen)
+    bars = _Bars(console, {'generated': flags.count}, min(flags.count, data.count))
+    evaluator, results = None, []
+    for generator in generators:
+        if generator.settings.get('data') != data.manifest['sha256']:
+            console.warn(f'{data.manifest["source"]} has other pictures than the generator was trained on')
+        evaluator = evaluator or evaluator_of(
+            data, held_out(data), count=flags.count, features=features, seed=flags.seed, progress=bars
+        )
+        figures = evaluate(
+            generator,
+            evaluator,
+            count=flags.count,
+            labels=labels_like(data, generator.plan.classes, flags.count, flags.seed),
+            first_seed=flags.first_seed,
+            repeats=flags.repeats,
+            batch_size=flags.batch_size,
+        )
+        bars.close()
+        results.append({'step': generator.step, 'checkpoint': generator.path.name, 'figures': figures})
+        console.say(*table(figures), '')
+    output = Path(flags.output or Path(flags.workdir) / DEFAULT_OUTPUT)
+    with replacing(output) as beside:
+        told = {'program': PROGRAM, 'packages': versions(), 'data': data.manifest, 'results': results}
+        beside.write_text(json.dumps(told, indent=2) + '\n', encoding='utf-8')
+    console.say(f'all figures are in {output}')
+
+
+class _Bars:
+    """A bar for each set of pictures that is embedded."""
+
+    def __init__(self, console: Console, totals: dict[str, int], usual: int):
+        self.console, self.totals, self.usual = console, totals, usual
+        self.bar, self.what, self.done = None, None, 0
+
+    def __call__(self, what: str, done: int) -> None:
+        if what != self.what or done < self.done:
+            self.close()
+            self.bar = self.console.progress(self.totals.get(what, self.usual))
+        self.what, self.done = what, done
+        self.bar.to(done, what)
+
+    def close(self) -> None:
+        if self.bar:
+            self.bar.close()
+        self.bar = self.what = None

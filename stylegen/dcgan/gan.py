@@ -1,0 +1,252 @@
+"""The two networks trained against each other: one step, for Keras's `fit`."""
+
+from stylegen.backend import keras, tf
+from stylegen.dcgan.augment import DRAWS, augment, parse_policy
+from stylegen.dcgan.choices import UPDATES
+from stylegen.dcgan.draws import Draws
+from stylegen.dcgan.losses import adversarial, gradient_penalty, r1_penalty
+from stylegen.errors import UserError, unknown
+from stylegen.normalization import frozen_statistics
+from stylegen.spectral import power_iteration
+
+DECAYS = {  # share of the learning rate, of the share of steps that is done
+    'none': lambda done: tf.ones_like(done),
+    'linear': lambda done: tf.maximum(1 - done, 0.0),
+}
+METRICS = ('d_loss', 'g_loss', 'd_real', 'd_fake', 'd_gradient', 'g_gradient')
+
+
+class DCGAN(keras.Model):
+    """A generator and a discriminator, their optimisers, and the average of the generator.
+
+    All that a step depends on is in variables (`parts`) and the arguments; its random numbers are named by `seed`
+    and the step.
+
+    Args:
+        generator, discriminator: Built models, see `stylegen.dcgan.models`.
+        loss: One of `stylegen.dcgan.losses.ADVERSARIAL`.
+        label_smoothing: By how much the target for real images is below 1.
+        r1: Weight of half the R1 penalty on the discriminator (gamma of Mescheder et al. 2018); 0: none.
+        gradient_penalty: Weight of the penalty of wasserstein_gp.
+        penalty_every: Steps from one penalty to the next, which weighs as much more (Karras et al. 2020, appendix B).
+        augment: What both kinds of images go through before the discriminator, see `stylegen.dcgan.augment`.
+        flip: Mirror half of the real images.
+        ema: Share of the averaged generator that stays at each step; less at the first ones, (1 + t) / (10 + t) at
+            step t. Its statistics are averaged as its weights are. 0: no average.
+        updates: 'alternating' shows the generator the discriminator as its step has left it, as the paper's authors
+            do; 'simultaneous' takes both gradients of one pass, which is cheaper, as TensorFlow's tutorial does.
+        d_steps: Steps of the discriminator for one of the generator; a batch has as many times the images.
+        learning_rate, d_learning_rate: Of the two Adams; None: the discriminator has the generator's.
+        beta_1, beta_2: Of both.
+        decay: How the learning rate falls, one of `DECAYS`, over `decay_steps`.
+        seed: Of everything random.
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        loss: str = 'non_saturating',
+        label_smoothing: float = 0.0,
+        r1: float = 0.0,
+        gradient_penalty: float = 10.0,
+        penalty_every: int = 1,
+        augment: str = '',
+        flip: bool = False,
+        ema: float = 0.999,
+        updates: str = 'alternating',
+        d_steps: int = 1,
+        learning_rate: float = 2e-4,
+        d_learning_rate: float | None = None,
+        beta_1: float = 0.5,
+        beta_2: float = 0.999,
+        decay: str = 'none',
+        decay_steps: int = 0,
+        seed: int = 0,
+    ):
+        super().__init__(name='dcgan')
+        for what, name, choices in (('updates', updates, UPDATES), ('decay', decay, DECAYS)):
+            if name not in choices:
+                raise unknown(what, name, choices)
+        if updates == 'simultaneous' and d_steps > 1:
+            raise UserError('several --d_steps are one after the other; leave out --updates=simultaneous')
+        self.losses_of = adversarial(loss, label_smoothing)
+        self.policy = ','.join(parse_policy(augment))
+        self.target, self.r1, self.flip, self.ema = 1 - label_smoothing, r1, flip, ema
+        self.penalty_weight, self.penalty_every = gradient_penalty, penalty_every
+        self.updates, self.d_steps, self.seed = updates, d_steps, seed
+        self.rates = (learning_rate, learning_rate if d_learning_rate is None else d_learning_rate)
+        self.decay, self.decay_steps = decay, max(decay_steps, 1)
+        self.generator, self.discriminator = generator, discriminator
+        self.latent_dim = generator.inputs[0].shape[-1]
+        self.average = _copied(generator) if ema else None
+        self.g_optimizer, self.d_optimizer = (  # named: Keras numbers them by how many a process has made
+            keras.optimizers.Adam(rate, beta_1, beta_2, name=f'{part}_adam')
+            for rate, part in zip(self.rates, 'gd', strict=True)
+        )
+        self.g_optimizer.build(generator.trainable_variables)
+        self.d_optimizer.build(discriminator.trainable_variables)
+        count = {'shape': (), 'trainable': False, 'aggregation': 'only_first_replica'}
+        self.steps = self.add_weight(name='steps', dtype='int64', initializer='zeros', **count)
+        self.rate_scale = self.add_weight(name='rate_scale', dtype='float32', initializer='ones', **count)
+        minus = keras.initializers.Constant(-1)
+        # the first step at which something was not finite, and what it was, as an index into `checked`
+        self.bad = self.add_weight(name='bad', dtype='int64', initializer=minus, **(count | {'shape': (2,)}))
+        self.checked: list[str] = []
+        self.means = {name: keras.metrics.Mean(name) for name in METRICS}
+        self.built = True
+
+    @property
+    def sampler(self) -> keras.Model:
+        """The generator to sample from: the averaged one, if there is one."""
+        return self.average or self.generator
+
+    def parts(self) -> dict[str, list]:
+        """All variables that a run goes on from, by part."""
+        parts = {
+            'generator': self.generator.variables,
+            'discriminator': self.discriminator.variables,
+            'average': self.average.variables if self.average else [],
+            'g_optimizer': self.g_optimizer.variables,
+            'd_optimizer': self.d_optimizer.variables,
+            'run': [self.steps, self.rate_scale, self.bad],
+        }
+        return {name: list(variables) for name, variables in parts.items() if variables}
+
+    def call(self, inputs):
+        """Images in [-1, 1] of latents, or of [latents, labels]."""
+        return self.sampler(inputs, training=False)
+
+    def train_step(self, data) -> dict[str, tf.Tensor]:
+        """One step on uint8 images (d_steps * N, H, W, C) and labels; means of `METRICS` since they were reset."""
+        self._set_rates()
+        pairs = [tf.split(part, self.d_steps) for part in data]
+        replicas = tf.distribute.get_replica_context()
+        shard, shards = replicas.replica_id_in_sync_group, replicas.num_replicas_in_sync
+        for turn, (images, labels) in enumerate(zip(*pairs, strict=True)):
+            step = self.steps * self.d_steps + turn
+            draws = Draws(self.seed, step, images.shape[0] or tf.shape(images)[0], shard, shards)
+            if turn < self.d_steps - 1:
+                with frozen_statistics():
+                    fake = self._generated(labels, draws)
+                self._discriminator_step(self._prepared(images, draws), fake, labels, draws)
+        with tf.GradientTape() as tape:  # the one pass through the generator that both networks' steps use
+            fake = self._generated(labels, draws)
+        values, checks, upstream = self._discriminator_step(self._prepared(images, draws), fake, labels, draws)
+        if upstream is None:
+            values['g_loss'], upstream = self._judged(fake, labels, draws)
+        variables = self.generator.trainable_variables
+        gradients = tape.gradient(fake, variables, output_gradients=upstream)
+        values['g_gradient'] = self._apply(self.g_optimizer, gradients, variables, checks, 'generator')
+        checks |= {'generator loss': values['g_loss'], 'generated images': tf.reduce_sum(tf.abs(fake))}
+        self._check(checks)
+        if self.average:
+            self._move_average()
+        self.steps.assign_add(1)
+        for name, mean in self.means.items():
+            mean.update_state(values[name])
+        return {name: mean.result() for name, mean in self.means.items()}
+
+    def _prepared(self, images, draws):
+        """Real images in [-1, 1], some of them mirrored."""
+        if self.flip:
+            mirrored = draws.uniform('flip') < 0.5
+            images = tf.where(mirrored[:, None, None, None], tf.reverse(images, [2]), images)
+        return tf.cast(images, tf.float32) / 127.5 - 1
+
+    def _generated(self, labels, draws):
+        latents = draws.normal('latents', (self.latent_dim,))
+        given = [latents, labels] if len(self.generator.inputs) > 1 else latents
+        return self.generator(given, training=True)
+
+    def _logits(self, images, labels, draws, purpose):
+        if self.policy:
+            images = augment(images, draws.uniform(purpose, (DRAWS,)), self.policy)
+        given = [images, labels] if len(self.discriminator.inputs) > 1 else images
+        return self.discriminator(given, training=True)
+
+    def _discriminator_step(self, real, fake, labels, draws):
+        """Moves the discriminator; what to show, what to check, and for simultaneous updates the gradient at `fake`."""
+        both = self.updates == 'simultaneous'
+        power_iteration(self.discriminator)
+        with tf.GradientTape(persistent=both) as tape:
+            if both:
+                tape.watch(fake)
+            real_logits = self._logits(real, labels, draws, 'augment_real')
+            fake_logits = self._logits(fake, labels, draws, 'augment_fake')
+            loss = self.losses_of.discriminator(real_logits, fake_logits, self.target)
+            total = loss + self._penalty(real, fake, labels, draws)
+            g_loss = self.losses_of.generator(fake_logits)
+        upstream = tape.gradient(g_loss, fake) if both else None
+        variables = self.discriminator.trainable_variables
+        gradients = tape.gradient(total, variables)
+        checks = {'real logits': tf.reduce_sum(tf.abs(real_logits)), 'discriminator loss': total}
+        norm = self._apply(self.d_optimizer, gradients, variables, checks, 'discriminator')
+        real_share, fake_share = (tf.reduce_mean(tf.sigmoid(logits)) for logits in (real_logits, fake_logits))
+        values = {'d_loss': loss, 'd_real': real_share, 'd_fake': fake_share, 'd_gradient': norm, 'g_loss': g_loss}
+        return values, checks, upstream
+
+    def _judged(self, fake, labels, draws):
+        """The generator's loss by the discriminator as it is now, and its gradient at the images."""
+        with frozen_statistics(), tf.GradientTape() as tape:
+            tape.watch(fake)
+            loss = self.losses_of.generator(self._logits(fake, labels, draws, 'augment_generator'))
+        return loss, tape.gradient(loss, fake)
+
+    def _penalty(self, real, fake, labels, draws):
+        """What the discriminator's gradients cost, at every `penalty_every`-th step as much more."""
+        if not (self.r1 or self.losses_of.penalty):
+            return 0.0
+
+        def logits(images):
+            return self._logits(images, labels, draws, 'augment_real')
+
+        def cost():
+            with frozen_statistics():
+                penalty = 0.5 * self.r1 * r1_penalty(logits, real) if self.r1 else 0.0
+                if self.losses_of.penalty:
+                    share = draws.uniform('penalty')[:, None, None, None]
+                    penalty += self.penalty_weight * gradient_penalty(logits, real, tf.stop_gradient(fake), share)
+            return self.penalty_every * penalty
+
+        if self.penalty_every == 1:
+            return cost()
+        return tf.cond(draws.step % self.penalty_every == 0, cost, lambda: 0.0)
+
+    def _apply(self, optimizer, gradients, variables, checks, part):
+        """One step of an optimiser, for the mean over all replicas; the gradients' norms are added to `checks`."""
+        shards = tf.distribute.get_replica_context().num_replicas_in_sync  # Keras adds up what they give
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]  # an embedding's is sparse
+        optimizer.apply_gradients([(g / shards, v) for g, v in zip(gradients, variables, strict=True)])
+        norms = [tf.norm(tf.cast(gradient, tf.float32)) for gradient in gradients]
+        names = [f'{part} gradient of {variable.path}' for variable in variables]
+        checks |= dict(zip(names, norms, strict=True))
+        return tf.norm(tf.stack(norms))
+
+    def _check(self, checks):
+        """Notes the first step and the first value that is not finite."""
+        self.checked = list(checks)
+        wrong = tf.logical_not(tf.math.is_finite(tf.stack([tf.cast(value, tf.float32) for value in checks.values()])))
+        found = tf.stack([self.steps + 0, tf.argmax(wrong, output_type=tf.int64)])
+        first = tf.logical_and(tf.reduce_any(wrong), self.bad[0] < 0)
+        self.bad.assign(tf.where(first, found, self.bad + 0))
+
+    def _set_rates(self):
+        done = tf.cast(self.steps, tf.float32) / self.decay_steps
+        share = DECAYS[self.decay](done) * self.rate_scale
+        for optimizer, rate in zip((self.g_optimizer, self.d_optimizer), self.rates, strict=True):
+            optimizer.learning_rate.assign(rate * share)
+
+    def _move_average(self):
+        step = tf.cast(self.steps, tf.float32)
+        stays = tf.minimum(self.ema, (1 + step) / (10 + step))
+        for mean, live in zip(self.average.variables, self.generator.variables, strict=True):
+            mean.assign(mean + (1 - stays) * (live - mean))
+
+
+def _copied(generator: keras.Model) -> keras.Model:
+    copy = keras.models.clone_model(generator)
+    copy.set_weights(generator.get_weights())
+    copy.trainable = False
+    return copy

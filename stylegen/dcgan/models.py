@@ -1,0 +1,242 @@
+"""The two networks of DCGAN (Radford, Metz, Chintala 2016), for any size that can be halved down to 4..7 pixels.
+
+Both are functional Keras models on images in [-1, 1]. Kernels of 4 with stride 2 (Odena et al. 2016: a kernel that the
+stride divides leaves no checkerboard).
+"""
+
+import itertools
+
+import numpy as np
+
+from stylegen.backend import keras, tf
+from stylegen.dcgan.choices import NORMS
+from stylegen.dcgan.sizes import levels
+from stylegen.errors import unknown
+from stylegen.normalization import BatchNorm
+from stylegen.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
+
+WIDEST = 8  # a level has at most so many times the width of the finest
+INITS = {  # kernels, gains of batch normalisation
+    'normal': lambda seed: keras.initializers.RandomNormal(0, 0.02, seed),
+    'glorot': lambda seed: keras.initializers.GlorotUniform(seed),
+}
+GAINS = {
+    'normal': lambda seed: keras.initializers.RandomNormal(1, 0.02, seed),
+    'glorot': lambda seed: keras.initializers.Ones(),
+}
+
+
+@keras.saving.register_keras_serializable('stylegen')
+class Double(keras.layers.Layer):
+    """Every pixel becomes four: nearest-neighbour enlargement by broadcasting, which XLA can differentiate."""
+
+    def call(self, x):
+        """Maps (N, H, W, C) to (N, 2H, 2W, C)."""
+        _, height, width, channels = x.shape
+        tiled = tf.broadcast_to(x[:, :, None, :, None], [tf.shape(x)[0], height, 2, width, 2, channels])
+        return tf.reshape(tiled, [-1, 2 * height, 2 * width, channels])
+
+    def compute_output_shape(self, input_shape):
+        """Twice the sides."""
+        count, height, width, channels = input_shape
+        return count, 2 * height, 2 * width, channels
+
+
+class _Layers:
+    """Layers with names and seeds of their own, so that a model depends on its arguments only."""
+
+    def __init__(self, seed: int, init: str, spectral: bool = False):
+        if init not in INITS:
+            raise unknown('init', init, INITS)
+        self.seeds = (_word(seed, part) for part in itertools.count())
+        self.init, self.spectral = init, spectral
+
+    def kernel(self):
+        """The next initialiser of a kernel."""
+        return INITS[self.init](next(self.seeds))
+
+    def conv(self, x, channels, kernel, name, strides=1, bias=False):
+        """A convolution."""
+        layer = SpectralConv2D if self.spectral else keras.layers.Conv2D
+        return layer(
+            channels, kernel, strides, 'same', use_bias=bias, kernel_initializer=self.kernel(), name=name
+        )(x)  # fmt: skip
+
+    def transposed(self, x, channels, kernel, name, strides=2, bias=False):
+        """A transposed convolution."""
+        return keras.layers.Conv2DTranspose(
+            channels, kernel, strides, 'same', use_bias=bias, kernel_initializer=self.kernel(), name=name
+        )(x)
+
+    def dense(self, x, units, name, bias=False, dtype=None):
+        """A dense layer."""
+        layer = SpectralDense if self.spectral else keras.layers.Dense
+        return layer(units, use_bias=bias, kernel_initializer=self.kernel(), name=name, dtype=dtype)(x)
+
+    def norm(self, x, name, **options):
+        """Batch normalisation."""
+        return BatchNorm(gamma_initializer=GAINS[self.init](next(self.seeds)), name=name, **options)(x)
+
+
+def _word(seed: int, part: int) -> int:
+    return int(np.random.SeedSequence([seed, part]).generate_state(1)[0] >> 1)
+
+
+def generator(
+    size: tuple[int, int],
+    channels: int = 3,
+    latent_dim: int = 100,
+    *,
+    width: int = 64,
+    kernel: int = 4,
+    upsampling: str = 'transposed',
+    stem: bool = False,
+    last: int = 0,
+    slope: float = 0.0,
+    momentum: float = 0.9,
+    epsilon: float = 1e-5,
+    synchronized: bool = False,
+    init: str = 'normal',
+    classes: int = 0,
+    label_dim: int = 50,
+    seed: int = 0,
+) -> keras.Model:
+    """From latent vectors to images.
+
+    A dense layer makes the coarsest maps, each level doubles the sides and halves the channels, with batch
+    normalisation and ReLU between; tanh at the end. With the defaults and 64 x 64 x 3 it is that of the paper's authors
+    in Torch, 3,576,704 parameters.
+
+    Args:
+        size: Height and width, see `stylegen.dcgan.sizes.levels`.
+        channels: 1 or 3.
+        latent_dim: Length of a latent vector.
+        width: Channels of the last level but the image; each coarser one has twice as many, up to 8 times.
+        kernel: Side of the kernels.
+        upsampling: 'transposed' convolutions, or 'resize': nearest neighbour and a 3 x 3 convolution.
+        stem: Begin with a layer of stride 1, as the TensorFlow tutorial does.
+        last: Side of the kernel of a convolution to the image after all levels (3 in Miyato et al. 2018); 0: the last
+            level gives the image.
+        slope: Of the leaky ReLU for negative values; 0 is ReLU.
+        momentum, epsilon, synchronized: Of batch normalisation, see `BatchNorm`.
+        init: One of `INITS`.
+        classes: Number of classes; with any, the model takes (latents, labels), and a learned vector of length
+            `label_dim` for the label is put beside the latents (Mirza and Osindero 2014).
+        seed: Of the initial weights.
+
+    Returns:
+        Latents float32 (N, latent_dim), or [latents, int32 labels (N,)], to float32 (N, H, W, channels) in [-1, 1].
+    """
+    if upsampling not in UPSAMPLINGS:
+        raise unknown('upsampling', upsampling, UPSAMPLINGS)
+    make, depth = _Layers(seed, init), levels(size)
+    norms = {'momentum': momentum, 'epsilon': epsilon, 'synchronized': synchronized}
+
+    def active(x, name):
+        x = make.norm(x, f'{name}_norm', **norms)
+        return keras.layers.LeakyReLU(slope, name=f'{name}_relu')(x)
+
+    latents = x = keras.Input((latent_dim,), name='latents')
+    inputs = latents
+    if classes:
+        labels = keras.Input((), dtype='int32', name='labels')
+        inputs = [latents, labels]
+        vectors = keras.layers.Embedding(classes, label_dim, embeddings_initializer=make.kernel(), name='label')
+        x = keras.layers.Concatenate(name='given')([latents, vectors(labels)])
+    count = depth + stem + bool(last)
+    wide = [width * min(2**level, WIDEST) for level in reversed(range(count))]  # of the dense layer, then of each level
+    base = [side >> depth for side in size]
+    x = make.dense(x, base[0] * base[1] * wide[0], 'dense')
+    if stem:  # the tutorial normalises each unit of the dense layer, not each channel
+        x = active(x, 'dense')
+        x = keras.layers.Reshape((*base, wide.pop(0)), name='maps')(x)
+        x = active(make.transposed(x, wide[0], kernel, 'stem', strides=1), 'stem')
+    else:
+        x = active(keras.layers.Reshape((*base, wide[0]), name='maps')(x), 'dense')
+    for level in range(1, len(wide)):
+        x = active(UPSAMPLINGS[upsampling](make, x, wide[level], kernel, f'up{level}'), f'up{level}')
+    if last:
+        x = make.conv(x, channels, last, 'image', bias=True)
+    else:
+        x = UPSAMPLINGS[upsampling](make, x, channels, kernel, 'image')
+    images = keras.layers.Activation('tanh', dtype='float32', name='tanh')(x)
+    return keras.Model(inputs, images, name='generator')
+
+
+def _resized(make: _Layers, x, channels: int, kernel: int, name: str):
+    del kernel  # an even one would shift the picture by half a pixel
+    return make.conv(Double(name=f'{name}_double')(x), channels, 3, name)
+
+
+UPSAMPLINGS = {'transposed': _Layers.transposed, 'resize': _resized}
+
+
+def discriminator(
+    size: tuple[int, int],
+    channels: int = 3,
+    *,
+    width: int = 64,
+    kernel: int = 4,
+    norm: str = 'batch',
+    between: bool = False,
+    bias: bool = False,
+    slope: float = 0.2,
+    dropout: float = 0.0,
+    momentum: float = 0.9,
+    epsilon: float = 1e-5,
+    synchronized: bool = False,
+    init: str = 'normal',
+    classes: int = 0,
+    seed: int = 1,
+) -> keras.Model:
+    """From images to one logit each: the higher, the more real.
+
+    Each level halves the sides and doubles the channels. With the defaults and 64 x 64 x 3 it is that of the paper's
+    authors in Torch, 2,765,568 parameters.
+
+    Args:
+        size, channels, kernel, momentum, epsilon, synchronized, init, seed: As for `generator`.
+        width: Channels of the first level; each coarser one has twice as many, up to 8 times.
+        norm: 'batch' on all levels but the first, 'spectral' on all layers, or 'none'.
+        between: A 3 x 3 convolution before each level and after the last, as in the SN-DCGAN of Miyato et al. (2018).
+        bias: Whether layers have shifts where no batch normalisation follows.
+        slope: Of the leaky ReLU for negative values.
+        dropout: Share that is dropped behind each level.
+        classes: Number of classes; with any, the model takes (images, labels) and adds the product of the label's
+            vector with the summed last maps (projection: Miyato and Koyama 2018, equation 4).
+
+    Returns:
+        Images float32 (N, H, W, channels) in [-1, 1], or [images, int32 labels (N,)], to logits float32 (N, 1).
+    """
+    if norm not in NORMS:
+        raise unknown('norm', norm, NORMS)
+    make, depth = _Layers(seed, init, norm == 'spectral'), levels(size)
+
+    def level(x, channels, kernel, name, strides=2, first=False):
+        normed = norm == 'batch' and not first
+        x = make.conv(x, channels, kernel, name, strides, bias=bias and not normed)
+        if normed:
+            x = make.norm(x, f'{name}_norm', momentum=momentum, epsilon=epsilon, synchronized=synchronized)
+        x = keras.layers.LeakyReLU(slope, name=f'{name}_relu')(x)
+        return keras.layers.Dropout(dropout, seed=next(make.seeds), name=f'{name}_drop')(x) if dropout else x
+
+    images = x = keras.Input((*size, channels), name='images')
+    wide = [width * min(2**i, WIDEST) for i in range(depth + 1)]
+    for i in range(depth):
+        if between:
+            x = level(x, wide[i], 3, f'same{i + 1}', strides=1, first=i == 0)
+        x = level(x, wide[i + between], kernel, f'down{i + 1}', first=i == 0 and not between)
+    if between:
+        x = level(x, wide[depth], 3, f'same{depth + 1}', strides=1)
+    logits = make.dense(keras.layers.Flatten(name='flat')(x), 1, 'logit', bias=bias, dtype='float32')
+    if not classes:
+        return keras.Model(images, logits, name='discriminator')
+    labels = keras.Input((), dtype='int32', name='labels')
+    table = SpectralEmbedding if norm == 'spectral' else keras.layers.Embedding
+    vectors = table(classes, x.shape[-1], embeddings_initializer=make.kernel(), name='label', dtype='float32')
+    summed = keras.layers.GlobalAveragePooling2D(name='mean', dtype='float32')(x)
+    area = x.shape[1] * x.shape[2]
+    summed = keras.layers.Rescaling(area, name='sum', dtype='float32')(summed)
+    product = keras.layers.Dot(1, name='projection', dtype='float32')([vectors(labels), summed])
+    logits = keras.layers.Add(name='logits', dtype='float32')([logits, product])
+    return keras.Model([images, labels], logits, name='discriminator')

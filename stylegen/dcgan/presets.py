@@ -1,0 +1,62 @@
+"""Published networks and the settings they were trained with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stylegen.errors import unknown
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a source says; whatever it leaves out is a default of the functions.
+
+    Args:
+        source: Whose settings they are.
+        size, channels: Of its images.
+        generator, discriminator: Arguments of the functions in `stylegen.dcgan.models`.
+        training: Arguments of `stylegen.dcgan.train.train`.
+    """
+
+    source: str
+    size: tuple[int, int]
+    channels: int = 3
+    generator: Mapping[str, Any] = field(default_factory=dict)
+    discriminator: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+_STRONG = {'slope': 0.1, 'norm': 'spectral', 'between': True, 'bias': True}
+_TUTORIAL = {'kernel': 5, 'slope': 0.3, 'init': 'glorot'}
+PRESETS = {
+    'paper64': Preset('the Torch program of the authors of Radford et al. (2016), as in pytorch/examples', (64, 64)),
+    'cifar32': Preset('paper64 with its finest level left out', (32, 32)),
+    'cifar32_strong': Preset(
+        'SN-DCGAN (Miyato et al. 2018, tables 3 and 4), with averaged weights and augmentation (Zhao et al. 2020)',
+        (32, 32),
+        generator={'latent_dim': 128, 'last': 3},
+        discriminator=_STRONG,
+        training={
+            'loss': 'hinge', 'flip': True, 'ema': 0.999, 'augment': 'translation,cutout', 'decay': 'linear'
+        },
+    ),
+    'mnist28': Preset(
+        'the DCGAN tutorial of TensorFlow',
+        (28, 28),
+        1,
+        generator={**_TUTORIAL, 'stem': True, 'momentum': 0.99, 'epsilon': 1e-3},
+        discriminator={**_TUTORIAL, 'norm': 'none', 'bias': True, 'dropout': 0.3},
+        training={'batch_size': 256, 'learning_rate': 1e-4, 'beta_1': 0.9, 'updates': 'simultaneous'},
+    ),
+}  # fmt: skip
+
+
+def preset(name: str) -> Preset:
+    """The preset of a name.
+
+    Raises:
+        UserError: There is no such preset.
+    """
+    if name not in PRESETS:
+        raise unknown('preset', name, PRESETS)
+    return PRESETS[name]

@@ -1,0 +1,174 @@
+"""What Keras's `fit` lacks for long runs: work at every so many steps, a log that a resumed run goes on with, events.
+
+The model counts its steps in the variable `steps`. None of this knows what is trained.
+"""
+
+import csv
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stylegen import interrupts
+from stylegen.backend import keras, tf
+from stylegen.errors import UserError
+from stylegen.files import replacing
+
+LOG, EVENTS = 'log.csv', 'events.jsonl'
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a callback is told: steps done of all, means of the metrics since the last report, and the speed."""
+
+    step: int
+    steps: int
+    values: Mapping[str, float]
+    images_per_second: float
+
+
+class Periodic(keras.callbacks.Callback):
+    """Calls `work(step)` when a multiple of `every` steps has been reached or passed, and at the end of the run.
+
+    Args:
+        every: Steps from one call to the next; 0: never.
+        work: What to do.
+        last: The step that ends the run, where it is called too; None: not there.
+    """
+
+    def __init__(self, every: int, work: Callable[[int], None], last: int | None = None):
+        super().__init__()
+        self.every, self.work, self.last = every, work, last
+        self.before = 0
+
+    def on_train_begin(self, logs=None):
+        """Notes where the run begins."""
+        self.before = int(self.model.steps)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Calls, when it is time."""
+        step = int(self.model.steps)
+        due = self.every and (step // self.every > self.before // self.every or step == self.last)
+        self.before = step
+        if due and not self.model.stop_training:
+            self.work(step)
+
+
+class Interrupts(keras.callbacks.Callback):
+    """Raises KeyboardInterrupt between steps where Ctrl-C was lost on its way."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Looks."""
+        interrupts.check()
+
+
+class Log:
+    """A table of metrics in `log.csv`, a row for each report; of a resumed run no row comes twice.
+
+    Args:
+        workdir: Folder of the run.
+        columns: Names of the metrics.
+        step: Where the run goes on: later rows are removed.
+        tensorboard: Whether to write the same for TensorBoard, into `tensorboard`.
+    """
+
+    def __init__(self, workdir: str | os.PathLike, columns, step: int = 0, tensorboard: bool = False):
+        self.path = Path(workdir) / LOG
+        self.columns = ('step', *columns)
+        self.writer = tf.summary.create_file_writer(str(Path(workdir) / 'tensorboard')) if tensorboard else None
+        self.back_to(step)
+
+    def rows(self) -> list[dict[str, str]]:
+        """The rows so far."""
+        return read_log(self.path)
+
+    def back_to(self, step: int) -> None:
+        """Removes the rows of later steps."""
+        kept = [row for row in self.rows() if int(row['step']) <= step]
+        with replacing(self.path) as beside, open(beside, 'w', newline='') as file:
+            table = csv.DictWriter(file, self.columns, extrasaction='ignore')
+            table.writeheader()
+            table.writerows(kept)
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Adds a row."""
+        with open(self.path, 'a', newline='') as file:
+            csv.DictWriter(file, self.columns, restval='').writerow(
+                {'step': step, **{name: f'{value:.6g}' for name, value in values.items()}}
+            )
+        if self.writer:
+            with self.writer.as_default(step):
+                for name, value in values.items():
+                    tf.summary.scalar(name, value)
+            self.writer.flush()
+
+
+def read_log(path: str | os.PathLike) -> list[dict[str, str]]:
+    """The rows of a log, as text by column; none where there is no log. A row that was cut off is left out."""
+    try:
+        with open(path, newline='') as file:
+            rows = list(csv.DictReader(file))
+    except FileNotFoundError:
+        return []
+    return [row for row in rows if (row.get('step') or '').isdigit() and None not in row.values()]
+
+
+class Events:
+    """What happened, in `events.jsonl`: one JSON object in a line, with the step, the kind and the time."""
+
+    def __init__(self, workdir: str | os.PathLike):
+        self.path = Path(workdir) / EVENTS
+
+    def add(self, kind: str, step: int, **details: Any) -> None:
+        """Adds a line, and sees it onto the disk."""
+        line = {'step': step, 'event': kind, 'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), **details}
+        with open(self.path, 'a') as file:
+            file.write(json.dumps(line) + '\n')
+            file.flush()
+            os.fsync(file.fileno())
+
+    def read(self) -> list[dict[str, Any]]:
+        """All lines so far."""
+        if not self.path.exists():
+            return []
+        return [json.loads(line) for line in self.path.read_text().splitlines() if line]
+
+
+class Speed:
+    """Images a second since the last look.
+
+    Args:
+        batch_size: Images of a step.
+        clock: Seconds.
+    """
+
+    def __init__(self, batch_size: int, clock: Callable[[], float] = time.monotonic):
+        self.batch_size, self.clock = batch_size, clock
+        self.step, self.time = 0, clock()
+
+    def start(self, step: int) -> None:
+        """Measures from here."""
+        self.step, self.time = step, self.clock()
+
+    def __call__(self, step: int) -> float:
+        """Images a second since `start` or the last call."""
+        now = self.clock()
+        rate = (step - self.step) * self.batch_size / max(now - self.time, 1e-9)
+        self.step, self.time = step, now
+        return rate
+
+
+def make_folder(path: str | os.PathLike) -> Path:
+    """The folder, made if missing.
+
+    Raises:
+        UserError: It cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f'cannot make the folder {path} ({error.strerror}); give another --workdir') from None
+    return Path(path)

@@ -1,0 +1,170 @@
+"""A run comes to the same bits however often it is stopped, and keeps what it has."""
+
+import errno
+import json
+import signal
+
+import numpy as np
+import pytest
+
+from stylegen.checkpoints import Checkpoints
+from stylegen.dcgan.latents import latents
+from stylegen.dcgan.load import load_generator
+from stylegen.dcgan.train import train
+from stylegen.errors import UserError
+from stylegen.files import DiskFull
+from stylegen.training import read_log
+from tests.conftest import process
+from tests.dcgan.sets import TINY, folder, small_set, state
+
+FLAGS = ['--image_size=16', '--g_width=4', '--d_width=4', '--latent_dim=8', '--batch_size=4', '--seed=3',
+         '--checkpoint_every=4', '--sample_every=4', '--samples=4', '--log_every=4', '--deterministic']  # fmt: skip
+
+
+def command(data, workdir, fault=''):
+    """Twelve steps in a process of their own; its exit code and what it said."""
+    before = f'from tests.dcgan import faults; faults.{fault}' if fault else ''
+    child = process(
+        'train', f'--data={data}', f'--workdir={workdir}', '--steps=12', *FLAGS, program='dcgan', before=before
+    )
+    output, errors = child.communicate(timeout=200)
+    return child.returncode, output + errors
+
+
+@pytest.fixture(scope='module')
+def whole(tmp_path_factory):
+    """The data, and all that a run of 12 steps came to that nothing disturbed."""
+    place = tmp_path_factory.mktemp('whole')
+    data = folder(place / 'data')
+    code, said = command(data, place / 'run')
+    assert code == 0, said
+    return data, place / 'run'
+
+
+@pytest.mark.parametrize(
+    ('fault', 'code', 'left'),
+    [
+        ('die_after(6)', -signal.SIGKILL, 4),
+        ('die_saving(8)', -signal.SIGKILL, 4),
+        ('interrupt_after(6)', 130, 6),
+    ],
+)
+def test_stopped_and_resumed_is_bit_for_bit_the_same(whole, tmp_path, fault, code, left):
+    data, expected = whole
+    assert command(data, tmp_path, fault)[0] == code
+    assert Checkpoints(tmp_path).steps()[-1] == left
+    code, said = command(data, tmp_path)
+    assert code == 0, said
+    assert state(Checkpoints(tmp_path).path()) == state(Checkpoints(expected).path())
+    assert not list(tmp_path.glob('checkpoints/.*')), 'what the killed save left is cleared away'
+    assert [row['step'] for row in read_log(tmp_path / 'log.csv')] == ['4', '8', '12']
+
+
+def small(tmp_path, **options):
+    """Arguments of a tiny run."""
+    return {'workdir': tmp_path / 'run', **TINY, 'samples': 4, 'steps': 4, **options}
+
+
+def test_what_a_run_leaves(whole):
+    _, run = whole
+    assert (run / 'training.gif').exists()
+    assert sorted(path.name for path in (run / 'samples').iterdir()) == [
+        f'step-{step:08d}.png' for step in (0, 4, 8, 12)
+    ]
+    settings = json.loads((run / 'settings.json').read_text())
+    assert len(settings['data']['sha256']) == 64 and settings['settings']['batch_size'] == 4
+    assert 'tensorflow' in settings['packages']
+
+
+def test_another_seed_gives_other_weights_and_is_refused_in_the_same_place(tmp_path):
+    data = small_set(tmp_path / 'data')
+    train(data, **small(tmp_path))
+    with pytest.raises(UserError, match=r'another .*seed \(0 then, 1 now\).*give the same'):
+        train(data, **small(tmp_path, seed=1))
+    other = train(data, **small(tmp_path, seed=1, workdir=tmp_path / 'other'))
+    assert state(other.checkpoints.path()) != state(Checkpoints(tmp_path / 'run').path())
+
+
+def test_other_pictures_are_refused(tmp_path):
+    train(small_set(tmp_path / 'a'), **small(tmp_path))
+    with pytest.raises(UserError, match='another data'):
+        train(small_set(tmp_path / 'b', count=9), **small(tmp_path))
+
+
+def test_several_steps_a_call_come_to_the_same(tmp_path):
+    data = small_set(tmp_path / 'data')
+    states = []
+    for each in (1, 5):  # 12 is no multiple of 5
+        run = train(data, **small(tmp_path, steps=12, steps_per_execution=each, workdir=tmp_path / str(each)))
+        assert run.step == 12
+        states.append(state(run.checkpoints.path()))
+    assert states[0] == states[1]
+
+
+def test_a_full_disk_leaves_the_earlier_checkpoint(tmp_path, monkeypatch):
+    data = small_set(tmp_path / 'data')
+    train(data, **small(tmp_path))
+    before = state(Checkpoints(tmp_path / 'run').path())
+    monkeypatch.setattr(np, 'savez', lambda *_, **__: (_ for _ in ()).throw(OSError(errno.ENOSPC, 'no space')))
+    with pytest.raises(DiskFull, match='the disk is full'):
+        train(data, **small(tmp_path, steps=8))
+    monkeypatch.undo()
+    assert Checkpoints(tmp_path / 'run').steps()[-1] == 4 and state(Checkpoints(tmp_path / 'run').path()) == before
+
+
+def test_only_the_last_checkpoints_are_kept(tmp_path):
+    run = train(small_set(tmp_path / 'data'), **small(tmp_path, steps=5, checkpoint_every=1, keep=2))
+    assert run.checkpoints.steps() == [4, 5]
+
+
+@pytest.mark.parametrize('conditional', [False, True])
+def test_a_sample_depends_on_its_seed_alone(tmp_path, conditional):
+    run = train(small_set(tmp_path / 'data'), **small(tmp_path, conditional=conditional, ema=0.5, learning_rate=0.02))
+    generator = load_generator(run.workdir)
+    assert generator.which == 'ema' and generator.step == 4
+    seeds, labels = range(9), np.arange(9) % 2 if conditional else None
+    z = latents(seeds, generator.latent_dim)
+    together = generator(z, labels)
+    for size in (1, 4):
+        assert np.allclose(generator(z, labels, batch_size=size), together, atol=1e-6)
+    assert np.array_equal(latents([7], 8)[0], latents(range(9), 8)[7])
+    live = load_generator(run.workdir, 'live')(z, labels)
+    assert not np.allclose(live, together, atol=1e-3)
+
+
+def test_not_a_number_is_named_and_the_run_goes_back_with_half_the_rate(tmp_path):
+    data, said = small_set(tmp_path / 'data'), []
+    train(data, **small(tmp_path))
+
+    def poison(report):
+        if report.step == 6 and not said:
+            gan.generator.trainable_variables[0].assign(np.nan * gan.generator.trainable_variables[0])
+
+    from stylegen.dcgan import run as module
+
+    made = module.Training.__init__
+
+    def noted(self, *args, **kwargs):
+        nonlocal gan
+        made(self, *args, **kwargs)
+        gan = self.gan
+
+    gan = None
+    module.Training.__init__ = noted
+    try:
+        again = train(data, **small(tmp_path, steps=8, log_every=1, callback=poison, warn=said.append))
+    finally:
+        module.Training.__init__ = made
+    assert again.step == 8 and float(again.gan.rate_scale) == 0.5
+    assert 'is not finite at step 7; back to step 4 with 0.5 of the learning rate' in said[0]
+    assert [event['event'] for event in again.events.read()] == ['resumed', 'rollback']
+    assert [row['step'] for row in again.log.rows()][-4:] == ['5', '6', '7', '8']
+
+
+def test_a_run_that_cannot_be_saved_is_given_up(tmp_path):
+    said = []
+    with pytest.raises(ArithmeticError, match=r'after the learning rate was halved 3 times'):
+        train(small_set(tmp_path / 'data'), **small(tmp_path, learning_rate=1e38, warn=said.append))
+    assert len(said) == 3
+    kept = Checkpoints(tmp_path / 'run').load()[1]
+    assert all(np.isfinite(array).all() for array in kept.values())
