@@ -8,6 +8,7 @@ from stylegen.errors import UserError, unknown
 
 COMMANDS = {  # command -> the module that has its `define_flags` and `work`, and what it does
     'train': ('training_command', 'train a DCGAN, or go on with a run'),
+    'evaluate': ('evaluate_command', 'measure the pictures of a run against its data'),
 }
 
 

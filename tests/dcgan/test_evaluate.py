@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylegen import cli
 from stylegen.data import open_images
 from stylegen.dcgan.evaluate import drawn, evaluate, evaluator_of, held_out, labels_like, table
-from stylegen.dcgan.evaluate_command import define_flags, work
 from stylegen.dcgan.latents import latents
 from stylegen.embeddings import Embedding
 from stylegen.errors import UserError
 from stylegen.images import save_image
 from stylegen.pretrained import WeightsSource
+from tests.conftest import run
 
 
 def mean_and_spread():
@@ -160,7 +159,7 @@ def trained(folder, tmp_path_factory):
 
 
 def command(*args):
-    return cli.run('stylegen-dcgan evaluate', define_flags, work, ['stylegen-dcgan', *args])
+    return run('evaluate', *args, program='dcgan')
 
 
 def test_the_command_measures_the_checkpoints_of_a_run(trained, monkeypatch, capsys):
