@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import subprocess
+import sys
 import tarfile
 import zipfile
 
@@ -14,6 +16,7 @@ from stylegen.data import ImageSet, Unfetched, inspect_images, open_images
 from stylegen.datasets.order import Order, aside
 from stylegen.errors import UserError
 from stylegen.shapes import draw_shapes
+from tests.conftest import ROOT
 
 RNG = np.random.default_rng(5)
 PIXELS = RNG.integers(0, 256, (12, 8, 8, 3), np.uint8)
@@ -571,3 +574,12 @@ def test_inspection_of_parts_of_nothing_readable_and_of_the_drawn_set(tmp_path):
     assert inspect_images(write(tmp_path / 'bad', bad_files())).smallest is None
     with pytest.raises(UserError, match="'shapes' is drawn"):
         inspect_images('shapes')
+
+
+def test_a_process_ends_although_batches_are_being_prepared():
+    code = (
+        'from stylegen.data import open_images\n'
+        "batches = iter(open_images('shapes', 64).batches(64, seed=1))\n"
+        'for _ in range(5): next(batches)'
+    )
+    subprocess.run([sys.executable, '-c', code], env=os.environ | {'PYTHONPATH': str(ROOT)}, timeout=60, check=True)

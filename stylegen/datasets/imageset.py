@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stylegen.datasets.leaving import answering
 from stylegen.datasets.order import Order, aside
 from stylegen.datasets.readers import Reader
 from stylegen.errors import UserError
@@ -74,7 +75,10 @@ class ImageSet:
         order = Order(self.count, seed, self._fresh)
 
         def load(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            return self._at(order, int(step) * batch_size + index * share + np.arange(share))
+            with answering() as used:
+                if not used:
+                    return np.zeros((share, *self.size, self.channels), np.uint8), np.zeros(share, np.int32)
+                return self._at(order, int(step) * batch_size + index * share + np.arange(share))
 
         def batch(step):
             pixels, labels = tf.numpy_function(load, [step], [tf.uint8, tf.int32], stateful=False)
