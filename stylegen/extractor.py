@@ -1,8 +1,10 @@
 """The model class that feature extraction returns. Importing this imports Keras."""
 
+from functools import cached_property
+
 from stylegen.backend import keras
 from stylegen.errors import UserError
-from stylegen.graph import LayerInfo, bytes_per_pixel, smallest_side
+from stylegen.graph import LayerInfo, bytes_per_pixel, ends, smallest_side
 from stylegen.pretrained import WeightsSource
 
 
@@ -56,6 +58,22 @@ class FeatureExtractor(keras.Model):
     @property
     def bytes_per_pixel(self) -> float:
         return self._bytes_per_pixel
+
+    @cached_property
+    def links(self) -> tuple[tuple[str, keras.Model], ...] | None:
+        """The network as a chain: (tap, model from the tap before it, or the image, to it), from the image on.
+
+        None where it is none: where something passes a tap by, or a tap is cast to float32 on its way out alone.
+        """
+        depth = {id(ends(operation)[1]): number for number, operation in enumerate(self.operations)}
+        outputs = dict(zip(self.taps, map(self.output.get, self.taps), strict=True))
+        order = sorted(self.taps, key=lambda tap: depth[id(outputs[tap])])
+        ends_of = [outputs[tap] for tap in order]
+        begins = [self.inputs[0], *ends_of[:-1]]
+        try:
+            return tuple((tap, keras.Model(a, b)) for tap, a, b in zip(order, begins, ends_of, strict=True))
+        except ValueError:  # Keras: the output is not reached from the input alone
+            return None
 
     def call(self, inputs, training=None, mask=None):
         """The features, whatever `training` is.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from stylegen.backend import tf
+from stylegen.backend import keras, tf
 from stylegen.optimize import Objective, lift_for
 from stylegen.statistics import SummedLoss
 
@@ -113,10 +113,13 @@ class WindowedObjective(Objective):
 
     def value_and_gradient(self, image: tf.Tensor, key: tf.Tensor | None = None) -> tuple[dict, tf.Tensor]:
         """Weighted losses and the gradient of their sum, shaped as `image`."""
-        if not self.cut:
+        if self.cut:
+            losses, gradient = self._passed_back(image, self.totals(image))
+            losses = {t.name: self._factor(i) * losses[t.name] for i, t in self._deep}
+        elif getattr(self.extractor, 'links', None):
+            losses, gradient = self._link_by_link(image)
+        else:
             return super().value_and_gradient(image, key)
-        losses, gradient = self._passed_back(image, self.totals(image))
-        losses = {t.name: self._factor(i) * losses[t.name] for i, t in self._deep}
         with tf.GradientTape() as tape:
             tape.watch(image)
             on_pixels = self._of_pixels(image)
@@ -141,9 +144,7 @@ class WindowedObjective(Objective):
 
         features = self.extractor(pixels)
         seen = {layer: part(layer, features[layer]) for layer in self.strides}
-        seen |= {('content', layer): part(layer, content, True) for layer, content in self.scene.content.items()}
-        seen |= {('spread', layer): tf.convert_to_tensor(spread) for layer, spread in self.scene.spread.items()}
-        return seen | {('weights', layer): part(layer, maps, True) for layer, maps in self.scene.weights.items()}
+        return seen | self._compared(lambda layer, maps: part(layer, maps, True))
 
     def _windows(self, image):
         size = tf.shape(image)[1:3]
@@ -171,6 +172,61 @@ class WindowedObjective(Objective):
             lambda index, _: index < count, step, (tf.constant(0), nothing), parallel_iterations=1
         )
         return totals
+
+    def _link_by_link(self, image):
+        """Weighted losses of the terms on the network, and the gradient of their sum.
+
+        What a tap's own losses pass back waits until that of the deeper ones has come, so that it need not be kept
+        meanwhile; and the first tap, which is the widest, is had anew on the way back if one convolution gives it.
+        Together that takes a third less memory than one tape over all.
+        """
+        lift, before = lift_for(image), image
+        losses, way_back = {}, []
+
+        def link(model, before, layer):
+            """A tap, its losses, and what passes a gradient of the tap, with that of the losses, back through it."""
+            with tf.GradientTape() as tape:
+                tape.watch(before)
+                features = model(before, training=False) if model else tf.identity(before)
+            with tf.GradientTape() as own:
+                own.watch(features)
+                of_layer = self._on_layer(layer, features)
+                total = lift * tf.add_n([tf.constant(0.0), *of_layer.values()])
+
+            def back(deeper):
+                with tf.control_dependencies(deeper):
+                    passed = own.gradient(total, features, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+                return tape.gradient(features, before, tf.add_n([passed, *deeper]))
+
+            return features, of_layer, back
+
+        for number, (layer, model) in enumerate([('input', None), *self.extractor.links]):
+            features, of_layer, back = link(model, before, layer)
+            if number == 1 and _convolutions(model) == 1:
+
+                def back(deeper, again=(model, before, layer)):
+                    with tf.control_dependencies(deeper):
+                        return link(*again)[2](deeper)
+
+            way_back.append(back)
+            losses |= of_layer
+            before = features
+        gradient = []
+        for back in reversed(way_back):
+            gradient = [back(gradient)]
+        return losses, gradient[0] / lift
+
+    def _on_layer(self, layer, features):
+        """The weighted losses of the terms on one layer of a whole picture."""
+        terms = [(i, term) for i, term in self._deep if term.loss.layer == layer]
+        seen = {layer: features} | self._compared(lambda layer, maps: tf.convert_to_tensor(maps))
+        return {term.name: self._factor(i) * term.loss(seen) for i, term in terms}
+
+    def _compared(self, part):
+        """What features are compared with, the maps among it as `part` gives them."""
+        found = {('content', layer): part(layer, content) for layer, content in self.scene.content.items()}
+        found |= {('spread', layer): tf.convert_to_tensor(spread) for layer, spread in self.scene.spread.items()}
+        return found | {('weights', layer): part(layer, maps) for layer, maps in self.scene.weights.items()}
 
     def _passed_back(self, image, totals):
         """By term the loss without its weight, and the gradient of their weighted sum with respect to the picture."""
@@ -219,3 +275,7 @@ class WindowedObjective(Objective):
         with tf.control_dependencies([last]):
             gradient = tf.ensure_shape(self.scene.gradient.read_value(), image.shape)
         return losses | surveyed, gradient
+
+
+def _convolutions(model) -> int:
+    return sum(isinstance(layer, keras.layers.Conv2D) for layer in model.layers)

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from stylegen import receptive
-from stylegen.backend import tf
+from stylegen.backend import keras, tf
+from stylegen.extractor import FeatureExtractor
+from stylegen.graph import LayerInfo
 from stylegen.networks import feature_extractor
+from stylegen.optimize import Objective
 from stylegen.style.targets import Targets
 from tests.extractors import noise, small_vgg
 
@@ -73,6 +76,44 @@ def test_windows_agree_with_the_whole_in_regions(small):
     whole = judged(targets, picture, 0)
     assert sum('place 1' in name for name in whole[0]) == 4
     assert agree(whole, judged(targets, picture, 24), 1e-4, 1e-4)
+
+
+@pytest.mark.parametrize('loss', ['gram', 'gram+histogram', 'wasserstein'])
+def test_link_by_link_the_gradient_is_that_of_one_tape(small, loss):
+    targets = targets_for(small, **SMALL, loss=loss)
+    picture = aim(targets, (70, 53), 0)
+    assert [tap for tap, _ in small.links] == ['block2_conv2', 'block3_conv1']
+    losses, gradient = Objective.value_and_gradient(targets.objective, picture)
+    one_tape = {name: float(value) for name, value in losses.items()}, gradient.numpy()
+    assert agree(one_tape, judged(targets, picture, 0))
+
+
+def test_a_first_tap_that_is_had_anew_gives_the_same_gradient():
+    """Its own losses and those behind it, both."""
+    shallow = small_vgg(('block2_conv1', 'block1_conv1'))
+    assert [tap for tap, _ in shallow.links] == ['block1_conv1', 'block2_conv1']
+    targets = targets_for(shallow, {'block1_conv1': 1.0, 'block2_conv1': 1.0}, {'block2_conv1': 1.0})
+    picture = aim(targets, (40, 53), 0)
+    losses, gradient = Objective.value_and_gradient(targets.objective, picture)
+    one_tape = {name: float(value) for name, value in losses.items()}, gradient.numpy()
+    assert agree(one_tape, judged(targets, picture, 0))
+    targets.scene.factors.assign(targets.scene.factors * [1.0, 0.0, 0.0, 1.0])
+    assert not agree(one_tape, judged(targets, picture, 0))
+
+
+def test_a_network_that_passes_a_tap_by_is_no_chain():
+    image = keras.Input((None, None, 3))
+    tapped = keras.layers.Conv2D(4, 3, padding='same', name='tapped')(image)
+    joined = keras.layers.Concatenate(name='joined')([tapped, image])
+    infos = [LayerInfo('tapped', 1, 4), LayerInfo('joined', 1, 7)]
+    outputs = {'tapped': tapped, 'joined': joined, 'input': image}
+    extractor = FeatureExtractor(image, outputs, network='x', infos=infos, source=None)
+    assert extractor.links is None
+    targets = targets_for(extractor, {'tapped': 1.0, 'joined': 1.0}, {})
+    picture = aim(targets, (30, 25), 0)
+    losses, gradient = Objective.value_and_gradient(targets.objective, picture)
+    one_tape = {name: float(value) for name, value in losses.items()}, gradient.numpy()
+    assert agree(one_tape, judged(targets, picture, 0))
 
 
 def test_without_a_halo_windows_are_seen(small):
