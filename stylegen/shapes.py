@@ -89,32 +89,31 @@ def draw_shapes(indices: np.ndarray, size: tuple[int, int], channels: int = 3) -
     u = _uniform(indices)[..., None, None]
     height, width = size
     shorter = min(size) / 2  # pixels for a unit
-    y = ((np.arange(height) + 0.5 - height / 2) / shorter)[:, None]
-    x = ((np.arange(width) + 0.5 - width / 2) / shorter)[None, :]
+    y = np.float32((np.arange(height) + 0.5 - height / 2) / shorter)[:, None]
+    x = np.float32((np.arange(width) + 0.5 - width / 2) / shorter)[None, :]
     radius = 0.3 + 0.4 * u[0]
     left = (2 * u[1] - 1) * (width / min(size) - radius)
     top = (2 * u[2] - 1) * (height / min(size) - radius)
     cos, sin = np.cos(2 * np.pi * u[3]), np.sin(2 * np.pi * u[3])
     across, down = ((x - left) * cos + (y - top) * sin) / radius, ((y - top) * cos - (x - left) * sin) / radius
-    distance, labels = np.empty((len(indices), *size)), shape_labels(indices)
+    distance, labels = np.empty((len(indices), *size), np.float32), shape_labels(indices)
     for number, field in enumerate(SHAPES.values()):
         here = labels == number
         distance[here] = field(across[here], down[here])
     cover = np.clip(0.5 - distance * radius * shorter / (2 * _EDGE), 0, 1)
     slope = np.clip(0.5 + (x * np.cos(2 * np.pi * u[4]) + y * np.sin(2 * np.pi * u[4])) / 2.5, 0, 1)
-    light = u[5] < 0.5  # the shape is lighter than the ground
-    dull, base = np.where(light, 0.7, 0.4), np.where(light, 0.1, 0.75)
-    first = _color(u[6], dull * u[7], base + 0.25 * u[8])
-    second = _color(u[9], dull * u[10], base + 0.25 * u[11])
-    shape = _color(u[12], np.where(light, 0.5, 0.9) * np.sqrt(u[13]), np.where(light, 0.75, 0.1) + 0.25 * u[14])
+    lighter = lambda yes, no: np.where(u[5] < 0.5, np.float32(yes), np.float32(no))  # than its ground, the shape is
+    first = _color(u[6], lighter(0.7, 0.4) * u[7], lighter(0.1, 0.75) + 0.25 * u[8])
+    second = _color(u[9], lighter(0.7, 0.4) * u[10], lighter(0.1, 0.75) + 0.25 * u[11])
+    shape = _color(u[12], lighter(0.5, 0.9) * np.sqrt(u[13]), lighter(0.75, 0.1) + 0.25 * u[14])
     planes = [(a + (b - a) * slope) * (1 - cover) + c * cover for a, b, c in zip(first, second, shape, strict=True)]
-    pixels = np.stack(planes, -1).astype(np.float32)
+    pixels = np.stack(planes, -1)
     pixels = pixels if channels == 3 else (pixels @ _LUMA)[..., None]
     return np.rint(pixels * 255).astype(np.uint8)
 
 
 def _uniform(indices: np.ndarray) -> np.ndarray:
-    """Random numbers in [0, 1) for each index, float64 (_NUMBERS, n).
+    """Random numbers in [0, 1) for each index, multiples of 2^-24, float32 (_NUMBERS, n).
 
     SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators", figure 17).
     """
@@ -122,7 +121,7 @@ def _uniform(indices: np.ndarray) -> np.ndarray:
     z = (indices.astype(np.uint64) * np.uint64(_NUMBERS) + lanes) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((z ^ (z >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
+    return ((z ^ (z >> np.uint64(31))) >> np.uint64(40)).astype(np.float32) * np.float32(2**-24)
 
 
 def _color(hue: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -132,6 +132,8 @@ class Framing:
 
     def __call__(self, decoded: Decoded) -> np.ndarray:
         """uint8 (height, width, channels)."""
+        if decoded.pixels.shape == (*self.size, 3)[: 3 if self.channels == 3 else 2]:
+            return decoded.pixels.reshape(*self.size, self.channels)
         image = Image.fromarray(decoded.pixels)
         image = image if len(image.getbands()) == self.channels else image.convert('L' if self.channels == 1 else 'RGB')
         if (image.height, image.width) != self.size:
