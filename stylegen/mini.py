@@ -1,7 +1,5 @@
 """`mini`, the feature network that ships with the package: its shape and its weights file."""
 
-import hashlib
-import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylegen.errors import UserError
+from stylegen.npz import save_arrays, verify
 
 if TYPE_CHECKING:
     import keras
@@ -89,15 +88,7 @@ def save_mini(path: str | Path, arrays: Mapping[str, np.ndarray], classes: Seque
             halves[name] = np.ascontiguousarray(array, np.float16)
         if not np.isfinite(halves[name]).all():
             raise ValueError(f'{name} does not fit float16: its values must be finite and within 65504')
-    path = Path(path)
-    with zipfile.ZipFile(path, 'w') as archive:
-        for name, array in {**halves, 'classes': np.array(classes, np.str_)}.items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, array, allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f'{name}.npy', (1980, 1, 1, 0, 0, 0)), buffer.getvalue())
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    path.with_suffix('.sha256').write_text(digest + '\n')
-    return digest
+    return save_arrays(path, halves | {'classes': np.array(classes, np.str_)})
 
 
 def load_mini(model: 'keras.Model', path: str | Path) -> None:
@@ -126,19 +117,7 @@ def verify_mini() -> str:
     Raises:
         UserError: one of the two files is missing, or they disagree.
     """
-    try:
-        digest = hashlib.sha256(MINI_WEIGHTS.read_bytes()).hexdigest()
-        expected = MINI_WEIGHTS.with_suffix('.sha256').read_text().split()
-    except OSError as error:
-        raise UserError(
-            f'this installation of stylegen is damaged: {error.filename} cannot be read; reinstall stylegen'
-        ) from error
-    if expected[:1] != [digest]:
-        raise UserError(
-            f'this installation of stylegen is damaged: {MINI_WEIGHTS} has SHA-256 {digest}, '
-            f'expected {" ".join(expected) or "a digest"}; reinstall stylegen'
-        )
-    return digest
+    return verify(MINI_WEIGHTS)
 
 
 def _read(path: str | Path) -> dict[str, np.ndarray]:

@@ -9,6 +9,13 @@ from stylegen.errors import UserError, unknown
 COMMANDS = {  # command -> the module that has its `define_flags` and `work`, and what it does
     'train': ('training_command', 'train a DCGAN, or go on with a run'),
     'evaluate': ('evaluate_command', 'measure the pictures of a run against its data'),
+    'sample': ('sample_command', 'draw pictures by seed'),
+    'interpolate': ('interpolate_command', 'draw the way from picture to picture'),
+    'arithmetic': ('arithmetic_command', 'add and subtract the vectors of pictures'),
+    'project': ('project_command', 'find the vector of a picture, or complete one'),
+    'inspect-data': ('inspect_command', 'tell what is in a set of pictures'),
+    'export': ('export_command', 'write a generator in a format that other programs open'),
+    'report': ('report_command', 'write all about a run into one page'),
 }
 
 

@@ -85,7 +85,7 @@ def drawn(
         count: Pictures in all.
         first_seed: See `latents`.
         labels: int32 (count,), their classes, where the generator has some.
-        batch_size: Of the batches, which changes the pictures by rounding errors only.
+        batch_size: Of the batches; it changes nothing in the pictures.
     """
     for start in range(0, count, batch_size):
         stop = min(start + batch_size, count)

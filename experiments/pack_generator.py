@@ -1,0 +1,55 @@
+"""Packs the generator of a run into the file that ships with the package, and says how far its pictures moved.
+
+Command:   python experiments/pack_generator.py --workdir=RUN --output=stylegen/weights/dcgan_cifar10.npz
+Time:      some seconds
+Expected:  the .npz, its .sha256 beside it, and a line: bytes, greatest and mean difference of 64 pictures in 255ths
+
+The card (dcgan_cifar10.md) is written by hand: what it was trained on, with which command, how long, how good it is.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from absl import app, flags
+
+from stylegen.checkpoints import LAST
+from stylegen.dcgan.latents import latents
+from stylegen.dcgan.load import WHICH
+from stylegen.dcgan.opening import labels_of, open_generator
+from stylegen.dcgan.shipped import load_packed, pack_generator
+from stylegen.errors import UserError
+from stylegen.pixels import to_uint8
+from stylegen.records import versions
+
+MOST_BYTES = 5_000_000
+
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Of the run.', required=True)
+_CHECKPOINT = flags.DEFINE_string('checkpoint', LAST, 'last, best or a step.')
+_WHICH = flags.DEFINE_enum(
+    'which', None, list(WHICH), 'Averaged or live weights; by default averaged if there are any.'
+)
+_OUTPUT = flags.DEFINE_string('output', None, 'The .npz to write.', required=True)
+
+
+def main(argv) -> None:
+    """Packs, opens what was packed, and compares."""
+    del argv
+    seeds = range(64)
+    try:
+        generator = open_generator(_WORKDIR.value, _CHECKPOINT.value, _WHICH.value)
+    except UserError as error:
+        sys.exit(f'pack_generator: {error}')
+    digest = pack_generator(generator, _OUTPUT.value, packages=versions())
+    size = Path(_OUTPUT.value).stat().st_size
+    given = latents(seeds, generator.latent_dim), labels_of(generator, seeds)
+    before, after = (to_uint8(one(*given)).astype(int) for one in (generator, load_packed(_OUTPUT.value)))
+    moved = np.abs(before - after)
+    print(f'{_OUTPUT.value}: {size:,} bytes, sha256 {digest}')
+    print(f'64 pictures moved by {moved.max()} at most, {moved.mean():.4f} on average, of 255')
+    if size > MOST_BYTES:
+        sys.exit(f'pack_generator: above {MOST_BYTES:,} bytes; it is too large to ship')
+
+
+if __name__ == '__main__':
+    app.run(main)

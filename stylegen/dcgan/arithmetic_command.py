@@ -1,0 +1,60 @@
+"""`python -m stylegen.dcgan arithmetic`: its flags, and what it does with them."""
+
+from pathlib import Path
+
+from stylegen import cli, images
+from stylegen.console import Console
+from stylegen.dcgan.arithmetic import Term, arithmetic, parse_expression, sheet
+from stylegen.dcgan.opening import generator_flags, open_generator, parse_seeds, record_of
+from stylegen.errors import UserError
+
+DEFAULT_OUTPUT = 'arithmetic.png'
+SIGNS = {'a': 1.0, 'b': -1.0, 'c': 1.0}
+SETTINGS = ('labels', 'around', 'noise', 'seed')
+
+
+def define_flags() -> cli.Flags:
+    """All flags of the command, in groups."""
+    flags = cli.Flags('Adds and subtracts the vectors of pictures, and draws the sum.', arithmetic)
+    generator_flags(flags)
+    flags.group('Sum')
+    flags.string('expression', "such as 'mean(1,4,7) - mean(2,3) + mean(9)'", default=None)
+    for name, text in zip(SIGNS, ('these', 'minus these', 'plus these'), strict=True):
+        flags.string(name, f'instead: the mean of {text} seeds, such as 1,4-6', default=None)
+    flags.integer('around', 'pictures near the sum to show', lower_bound=0, upper_bound=1000)
+    flags.number('noise', 'how far from it they are, at most', lower_bound=0)
+    flags.integer('seed', 'of that noise', lower_bound=0)
+    flags.group('Output')
+    flags.string('output', f'a picture, by default {DEFAULT_OUTPUT} or a free name like it', default=None)
+    flags.talk()
+    return flags
+
+
+def terms_of(flags) -> tuple[Term, ...]:
+    """What the flags say is to be added up.
+
+    Raises:
+        UserError: Nothing, or both an expression and lists.
+    """
+    lists = {name: flags[name].value for name in SIGNS if flags[name].value is not None}
+    if bool(lists) == (flags.expression is not None) or (lists and 'a' not in lists):
+        raise UserError("give --expression='mean(1,4,7) - mean(2,3) + mean(9)', or --a=1,4,7 --b=2,3 --c=9")
+    if flags.expression is not None:
+        return parse_expression(flags.expression)
+    return tuple(Term(SIGNS[name], tuple(parse_seeds(text, name))) for name, text in lists.items())
+
+
+def work(flags) -> None:
+    """Does what the flags say."""
+    console = Console(flags.quiet)
+    terms = terms_of(flags)
+    output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT)
+    images.check_writable(output)
+    generator = open_generator(flags.workdir, flags.checkpoint, flags.which)
+    found = arithmetic(
+        generator, terms, flags.labels, around=flags.around, noise=flags.noise, seed=flags.seed
+    )  # fmt: skip
+    expression = ' '.join(map(str, terms))
+    settings = {'expression': expression} | {name: flags[name].value for name in SETTINGS}
+    images.save_image(output, sheet(found), settings=record_of('arithmetic', settings, generator))
+    console.say(f'{expression.removeprefix("+ ")}: {output}')

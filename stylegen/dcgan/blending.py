@@ -1,0 +1,57 @@
+"""Put a part of one picture into another so that no seam shows."""
+
+import numpy as np
+
+
+def weights_near(hole: np.ndarray, window: int = 7) -> np.ndarray:
+    """How much each known pixel counts, float32 (H, W): the share of the hole among its neighbours; 0 in the hole.
+
+    Yeh et al. 2017, "Semantic Image Inpainting with Deep Generative Models", equation 4.
+
+    Args:
+        hole: bool (H, W).
+        window: Odd side of the square of neighbours.
+    """
+    reach = window // 2
+    padded = np.pad(hole.astype(np.float32), reach)
+    inside = np.pad(np.ones(hole.shape, np.float32), reach)
+    sums = (np.lib.stride_tricks.sliding_window_view(a, (window, window)).sum((2, 3)) for a in (padded, inside))
+    count, area = sums
+    return np.where(hole, 0, count / area).astype(np.float32)
+
+
+def blended(target: np.ndarray, found: np.ndarray, hole: np.ndarray, tolerance: float = 1e-4) -> np.ndarray:
+    """The target with its hole filled from another picture, whose gradients stay and whose borders give way.
+
+    Pérez et al. 2003, "Poisson Image Editing", equation 3, as Yeh et al. 2017 have it in section 3.3: what is added to
+    `found` within the hole is harmonic there, and makes up its difference from the target at the border. Solved by
+    over-relaxation over the two colours of a chequerboard.
+
+    Args:
+        target: float32 (H, W, C) in [0, 1]; it stays to the last bit where there is no hole.
+        found: The same.
+        hole: bool (H, W), not all of it.
+        tolerance: Greatest change of a last round; the number of rounds grows with the side of the hole.
+
+    Returns:
+        float32 (H, W, C) in [0, 1].
+    """
+    difference = np.where(hole[..., None], 0, target - found).astype(np.float64)
+    neighbours = np.pad(np.ones(hole.shape), 1)
+    count = _around(neighbours[..., None])
+    colour = np.indices(hole.shape).sum(0) % 2
+    for _ in range(20 * max(hole.shape)):
+        before = difference.copy()
+        for parity in (0, 1):
+            cells = hole & (colour == parity)
+            mean = _around(np.pad(difference, ((1, 1), (1, 1), (0, 0)))) / count
+            difference[cells] += 1.7 * (mean - difference)[cells]
+        if np.abs(difference - before).max(initial=0) < tolerance:
+            break
+    filled = np.clip(found + difference, 0, 1).astype(np.float32)
+    return np.where(hole[..., None], filled, target)
+
+
+def _around(padded: np.ndarray) -> np.ndarray:
+    """The sum of the four neighbours of each pixel, of an array with a border of one."""
+    return padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]

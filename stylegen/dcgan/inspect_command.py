@@ -1,0 +1,87 @@
+"""`python -m stylegen.dcgan inspect-data`: its flags, and what it does with them."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from stylegen import cli
+from stylegen.console import Console
+from stylegen.data import inspect_images
+from stylegen.datasets.inspection import Inspection
+from stylegen.errors import UserError
+from stylegen.files import check_target, replacing
+
+JSON = '.json'
+
+
+def define_flags() -> cli.Flags:
+    """All flags of the command, in groups."""
+    flags = cli.Flags('Tells what is in a set of pictures, before anything is trained on it.', inspect_images)
+    flags.group('Images')
+    flags.string('data', 'a folder, .zip, .tar or .npz; cifar10, cifar100, mnist or fashion_mnist', default=None)
+    flags.string('split', 'train, val, test, or all')
+    flags.integer('most', 'of a long list, such as that of corrupt files, that are shown; the JSON has all', default=10,
+                  lower_bound=0)  # fmt: skip
+    flags.string('output', f'{JSON[1:]}: print as JSON; NAME{JSON}: write that file', default=None)
+    flags.talk()
+    return flags
+
+
+def described(found: Inspection, most: int = 10) -> list[str]:
+    """What was found, in lines; of long lists the first few."""
+    lines = [f'{found.source}, {found.split}: {found.files} files, {found.files - len(found.corrupt)} of them pictures']
+    sizes = [f'{width}x{height}: {count}' for (height, width), count in found.sizes[:most]]
+    if found.sizes:
+        ends = ' to '.join(f'{width}x{height}' for height, width in (found.smallest, found.largest))
+        kinds = f'{len(found.sizes)} sizes, {ends}' if len(found.sizes) > 1 else 'one size'
+        lines += ['', f'sizes (width x height): {kinds}', *_first(sizes, len(found.sizes), most)]
+    if found.classes:
+        lines += [
+            '',
+            f'classes: {len(found.classes)}',
+            *(f'  {name}: {count}' for name, count in found.classes.items()),
+        ]
+    for what, names in (
+        ('cannot be read', [f'{name}: {reason}' for name, reason in found.corrupt]),
+        ('grey', found.grey),
+        ('with transparency', found.alpha),
+        ('of one colour', found.flat),
+        ('equal, groups', [', '.join(group[:5]) + (', ...' if len(group) > 5 else '') for group in found.duplicates]),
+    ):
+        lines += ['', f'{what}: {len(names)}', *_first(names[:most], len(names), most)]
+    return lines
+
+
+def _first(lines, count: int, most: int) -> list[str]:
+    rest = [f'  ... and {count - most} more'] if count > most else []
+    return [*(f'  {line}' for line in lines), *rest]
+
+
+def work(flags) -> None:
+    """Does what the flags say."""
+    if flags.data is None:
+        raise UserError('give the pictures to look at: --data=FOLDER')
+    to_screen = flags.output in (JSON[1:], JSON)
+    if flags.output and not to_screen:
+        check_target(flags.output, [JSON])
+    console, bar = Console(flags.quiet), None
+
+    def report(done: int, total: int) -> None:
+        nonlocal bar
+        bar = bar or console.progress(total)
+        bar.to(done, f'{done} of {total}')
+
+    try:
+        found = inspect_images(flags.data, split=flags.split, progress=report)
+    finally:
+        if bar:
+            bar.close()
+    text = json.dumps(dataclasses.asdict(found), indent=2)
+    if to_screen:
+        print(text)
+        return
+    console.say(*described(found, flags.most))
+    if flags.output:
+        with replacing(flags.output) as beside:
+            Path(beside).write_text(text + '\n', encoding='utf-8')
+        console.say('', f'all of it is in {flags.output}')

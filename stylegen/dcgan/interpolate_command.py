@@ -1,0 +1,61 @@
+"""`python -m stylegen.dcgan interpolate`: its flags, and what it does with them."""
+
+from pathlib import Path
+
+from stylegen import cli, images
+from stylegen.animation import ANIMATIONS
+from stylegen.console import Console
+from stylegen.dcgan.interpolate import PATHS, interpolate, rows
+from stylegen.dcgan.opening import generator_flags, labels_of, open_generator, parse_seeds, record_of
+from stylegen.dcgan.sample import enlarged
+from stylegen.errors import UserError
+from stylegen.files import check_target
+
+DEFAULT_OUTPUT = 'interpolation.png'
+SETTINGS = ('seeds', 'labels', 'steps', 'path', 'loop', 'scale')
+
+
+def define_flags() -> cli.Flags:
+    """All flags of the command, in groups."""
+    flags = cli.Flags('Draws the way from picture to picture, as a sheet or an animation.', interpolate)
+    generator_flags(flags)
+    flags.group('Path')
+    flags.string('seeds', 'two or more, such as 3,17,42 or 0-5', default='0-3')
+    flags.integer('steps', 'from one seed to the next', lower_bound=1)
+    flags.choice('path', 'along great circles (White 2016) or straight lines', PATHS)
+    flags.switch('loop', 'go back to the first seed')
+    flags.group('Output')
+    flags.string(
+        'output',
+        f'GIF, WebP or MP4 to see it move, a picture for a sheet; by default {DEFAULT_OUTPUT} or a free name like it',
+        default=None,
+    )
+    flags.number('fps', 'frames a second of an animation', default=12.0, lower_bound=0.1, upper_bound=100)
+    flags.integer('scale', 'pixels a side that a pixel is drawn with', default=4, lower_bound=1, upper_bound=64)
+    flags.talk()
+    return flags
+
+
+def work(flags) -> None:
+    """Does what the flags say."""
+    console = Console(flags.quiet)
+    seeds = parse_seeds(flags.seeds)
+    if len(seeds) < 2:
+        raise UserError(f'--seeds takes two seeds or more, such as 3,17,42; got {flags.seeds!r}')
+    output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT)
+    moving = output.suffix.lower() in ANIMATIONS
+    if flags['fps'].present and not moving:
+        raise UserError(f'--fps is for {", ".join(ANIMATIONS)}; leave it out, or give such an --output')
+    check_target(output, dict.fromkeys([*ANIMATIONS, *images.FORMATS]))
+    if moving:
+        images.check_animation(output)
+    generator = open_generator(flags.workdir, flags.checkpoint, flags.which)
+    labels = labels_of(generator, seeds, flags.labels)
+    frames = interpolate(generator, seeds, labels, steps=flags.steps, path=flags.path, loop=flags.loop)
+    record = record_of('interpolate', {name: flags[name].value for name in SETTINGS}, generator)
+    if moving:
+        images.save_animation(output, enlarged(frames, flags.scale), flags.fps, settings=record)
+    else:
+        shown = enlarged(rows(frames, flags.steps, flags.loop), flags.scale)
+        images.save_image(output, images.grid(shown, flags.steps + 1, 2 * flags.scale), settings=record)
+    console.say(f'{len(frames)} pictures through {len(seeds)} seeds: {output}')

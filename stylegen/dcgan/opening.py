@@ -1,0 +1,109 @@
+"""What the commands that show a generator's pictures share: which generator, which seeds and classes, the record."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stylegen import cli, records
+from stylegen.checkpoints import BEST, LAST
+from stylegen.dcgan import shipped
+from stylegen.dcgan.load import WHICH, Generator, load_generator
+from stylegen.dcgan.train import PROGRAM
+from stylegen.errors import UserError, unknown
+from stylegen.files import digest_of
+from stylegen.pretrained import WeightsSource
+
+MOST_SEEDS = 10_000_000
+
+
+def generator_flags(flags: cli.Flags, labels: bool = True) -> None:
+    """The flags that say whose pictures they are; `open_generator` and `labels_of` read them."""
+    flags.group('Generator')
+    flags.string('workdir', 'of a run; by default the generator that comes along', default=None)
+    flags.string('checkpoint', 'last, best or a step', default=LAST)
+    flags.choice('which', 'averaged or live weights; by default averaged where there are any', WHICH, default=None)
+    if labels:
+        flags.string('labels', 'classes by name or number: one, or one for each seed, in turn; by default '
+                     "the seed modulo the classes' number", default=None)  # fmt: skip
+
+
+def open_generator(workdir: str | None = None, checkpoint: str = LAST, which: str | None = None) -> Generator:
+    """The generator of a run, see `load_generator`; without a workdir the one that ships.
+
+    Raises:
+        UserError: There is no such checkpoint, or a checkpoint of the one that ships is asked for.
+    """
+    if checkpoint not in (LAST, BEST) and not re.fullmatch('[0-9]{1,15}', checkpoint):
+        raise UserError(f'--checkpoint takes {LAST}, {BEST} or a step, not {checkpoint!r}')
+    if workdir is not None:
+        if not Path(workdir).is_dir():
+            raise UserError(f'there is no folder {workdir}; give the --workdir of a run')
+        return load_generator(workdir, which, checkpoint)
+    if checkpoint != LAST or which is not None:
+        raise UserError('--checkpoint and --which are of a run; give its --workdir, or leave them out')
+    return shipped.load_packed()
+
+
+def parse_seeds(text: str, flag: str = 'seeds') -> list[int]:
+    """The seeds of 0-99,105, in their order.
+
+    Raises:
+        UserError: These are no ranges, or too many.
+    """
+    seeds: list[int] = []
+    for part in text.split(','):
+        match = re.fullmatch(r'\s*([0-9]{1,18})(?:-([0-9]{1,18}))?\s*', part)
+        first, last = (int(end or match[1]) for end in match.groups()) if match else (1, 0)
+        if first > last:
+            raise UserError(f'expected --{flag}=0-99,105 with whole numbers from 0, got {text!r}')
+        if last - first + 1 + len(seeds) > MOST_SEEDS:
+            raise UserError(f'--{flag}={text} are more than {MOST_SEEDS:,} pictures; give less at a time')
+        seeds += range(first, last + 1)
+    return seeds
+
+
+def labels_of(generator: Generator, seeds: Sequence[int], text: str | None = None) -> np.ndarray | None:
+    """The classes of seeds, int32 (len(seeds),), or None for a generator that knows none.
+
+    Args:
+        generator: Whose classes.
+        seeds: One for each picture.
+        text: Names or numbers with commas, taken in turn; None: a seed's class is the seed modulo their number, so
+            that a seed is one picture.
+
+    Raises:
+        UserError: There are no classes, or not these.
+    """
+    classes = generator.plan.classes
+    if not classes:
+        if text is not None:
+            raise UserError('this generator was trained without classes; leave out --labels')
+        return None
+    if text is None:
+        return np.array([seed % len(classes) for seed in seeds], np.int32)
+    numbers = []
+    for name in (part.strip() for part in text.split(',')):
+        if name not in classes and not (name.isdecimal() and int(name) < len(classes)):
+            raise unknown('class', name, classes)
+        numbers.append(classes.index(name) if name in classes else int(name))
+    return np.resize(np.array(numbers, np.int32), len(seeds))
+
+
+def record_of(
+    command: str, settings: Mapping[str, Any], generator: Generator, inputs: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The record that a result carries.
+
+    Args:
+        command: That made it.
+        settings: What the command was told.
+        generator: From `open_generator`.
+        inputs: sha256 by path.
+    """
+    origin = 'embedded' if generator.path == shipped.SHIPPED else 'file'
+    weights = WeightsSource(generator.path, digest_of(generator.path), origin)
+    facts = {'step': generator.step, 'which': generator.which, 'batch_norm': 'moving'}
+    return records.record(PROGRAM, {'command': command, **settings}, inputs or {}, weights) | {'generator': facts}

@@ -1,0 +1,79 @@
+"""`python -m stylegen.dcgan project`: its flags, and what it does with them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from stylegen import cli, images
+from stylegen.console import Console
+from stylegen.dcgan.opening import generator_flags, open_generator, record_of
+from stylegen.dcgan.project import framed, framed_hole, project
+from stylegen.dcgan.sample import save_arrays
+from stylegen.errors import UserError
+from stylegen.files import check_target
+from stylegen.inputs import Inputs, read_mask, refuse_inputs
+
+DEFAULT_OUTPUT = 'projection.png'
+OPTIONS = ('steps', 'restarts', 'learning_rate', 'perceptual', 'prior', 'seed')
+
+
+def define_flags() -> cli.Flags:
+    """All flags of the command, in groups."""
+    flags = cli.Flags('Finds the vector of a picture, or completes a picture.', project)
+    generator_flags(flags, labels=False)
+    flags.group('Picture')
+    flags.string('image', "to look for; cut and resized to the generator's size", default=None)
+    flags.string('mask', 'a picture that is white where --image is to be filled', default=None)
+    flags.string('labels', 'classes by name or number that are tried, in turn; by default all', default=None)
+    flags.group('Search')
+    flags.integer('steps', 'of Adam', lower_bound=1)
+    flags.integer('restarts', 'vectors to begin with; the best counts', lower_bound=1, upper_bound=4096)
+    flags.number('learning_rate', 'of Adam', lower_bound=0)
+    flags.number('perceptual', 'weight of the features of mini, beside the pixels', lower_bound=0)
+    flags.number('prior', 'weight of the length of the vector', lower_bound=0)
+    flags.integer('seed', 'of the vectors to begin with', lower_bound=0)
+    flags.group('Output')
+    flags.string('output', f'a picture, by default {DEFAULT_OUTPUT} or a free name like it; the vector goes to an .npz '
+                 'of its name', default=None)  # fmt: skip
+    flags.talk()
+    return flags
+
+
+def work(flags) -> None:
+    """Does what the flags say."""
+    console = Console(flags.quiet)
+    if flags.image is None:
+        raise UserError('give the picture to look for: --image=photo.png')
+    output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT)
+    images.check_writable(output)
+    arrays = output.with_suffix('.npz')
+    check_target(arrays, ['.npz'])
+    inputs = Inputs()
+    refuse_inputs(output, [path for path in (flags.image, flags.mask) if path])
+    picture = inputs.load(flags.image)
+    mask = read_mask(inputs, flags.mask, picture.pixels.shape[:2]) if flags.mask else None
+    generator = open_generator(flags.workdir, flags.checkpoint, flags.which)
+    target = framed(picture, generator)
+    hole = None if mask is None else framed_hole(mask, generator)
+    options = {name: flags[name].value for name in OPTIONS}
+    bar = console.progress(flags.steps)
+    try:
+        found = project(
+            generator, target, hole, flags.labels, callback=lambda now: bar.to(
+                now.step, f'step {now.step}', loss=float(now.losses.min())
+            ), **options,
+        )  # fmt: skip
+    finally:
+        bar.close()
+    settings = {'image': flags.image, 'mask': flags.mask, 'labels': flags.labels, **options}
+    record = record_of('project', settings, generator, inputs.hashes)
+    kept = {'latents': found.latents, 'losses': found.losses, 'images': images.to_uint8(found.found)}
+    save_arrays(arrays, kept if found.label is None else {**kept, 'label': np.array(found.label)}, record)
+    cells, said = [target, found.found], ['target', 'found']
+    if hole is not None:
+        cells = [target, np.where(hole[..., None], 1, target), found.found, found.completed]
+        said = ['whole', 'given', 'found', 'completed']
+    images.save_image(output, images.contact_sheet(cells, said, len(cells)), settings=record)
+    console.say(
+        f'loss {found.losses.min():.4g} (restarts up to {found.losses.max():.4g}): {output}, vector in {arrays}'
+    )

@@ -1,0 +1,146 @@
+"""Pictures by seed: as a grid, a file each, or an array."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stylegen import images
+from stylegen.dcgan.latents import latents
+from stylegen.dcgan.load import Generator
+from stylegen.errors import UserError, unknown
+from stylegen.files import check_target, plain, replacing
+
+NPZ = '.npz'
+Progress = Callable[[int], None]  # is told how many pictures are done
+
+
+def sample(
+    generator: Generator,
+    seeds: Sequence[int],
+    labels: np.ndarray | None = None,
+    *,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> Iterator[np.ndarray]:
+    """The pictures of seeds, in batches float32 (up to batch_size, H, W, C) in [0, 1].
+
+    A picture depends on the generator, its seed and its class; not on the other seeds, nor on the batches.
+
+    Args:
+        generator: From `open_generator` or `load_generator`.
+        seeds: See `latents`.
+        labels: int32 (len(seeds),), their classes, where the generator has some, see `labels_of`.
+        batch_size: Pictures that are held at a time.
+        progress: Is told how many are done.
+
+    Raises:
+        UserError: Labels were given or are missing where there are none or some.
+    """
+    for start in range(0, len(seeds), batch_size):
+        part = seeds[start : start + batch_size]
+        yield generator(latents(part, generator.latent_dim), None if labels is None else labels[start:][: len(part)])
+        if progress:
+            progress(start + len(part))
+
+
+def enlarged(pictures: np.ndarray, scale: int) -> np.ndarray:
+    """Pictures (N, H, W, C) with each pixel as a square of `scale` pixels."""
+    return pictures.repeat(scale, 1).repeat(scale, 2) if scale > 1 else pictures
+
+
+def form_of(output: str | Path, form: str | None = None) -> str:
+    """What an output is by its name: one of `FORMS`.
+
+    Args:
+        output: A picture (grid), .npz, or a folder (files).
+        form: One that must fit, or None.
+
+    Raises:
+        UserError: The name is of another form than was asked for, or of none.
+    """
+    if form is not None and form not in FORMS:
+        raise unknown('format', form, FORMS)
+    path = Path(output)
+    suffix = path.suffix.lower()
+    found = {NPZ: 'npz', '': 'files'} | dict.fromkeys(images.FORMATS, 'grid')
+    named = 'files' if path.is_dir() else found.get(suffix, 'files' if form == 'files' else None)
+    if named is None:
+        kinds = ', '.join([NPZ, *images.FORMATS])
+        raise UserError(f'{path} is neither a folder nor of a format that can be written: {kinds}')
+    if form not in (None, named):
+        raise UserError(f'{path} is the name for --format={named}; give another --output, or leave out --format')
+    return named
+
+
+def file_of(folder: Path, seed: int) -> Path:
+    """Where the picture of a seed goes."""
+    return folder / f'seed{seed:04d}.png'
+
+
+def check_output(output: str | Path, form: str, seeds: Sequence[int], overwrite: bool = False) -> None:
+    """Refuses, before any work is done, an output that could not be written.
+
+    Raises:
+        UserError: It cannot be written; or the folder has pictures of these seeds, and `overwrite` is off.
+    """
+    output = Path(output)
+    if form != 'files':
+        check_target(output, [NPZ] if form == 'npz' else images.FORMATS)
+        return
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f'cannot make the folder {output} ({error.strerror}); give another --output') from None
+    images.check_writable(file_of(output, seeds[0]))
+    there = next((path for path in (file_of(output, seed) for seed in seeds) if path.exists()), None)
+    if there and not overwrite:
+        raise UserError(f'{there} is there already; give another --output, or --overwrite')
+
+
+def save_grid(
+    output: Path, batches: Iterator[np.ndarray], seeds: Sequence[int], record: Mapping[str, Any],
+    labels: np.ndarray | None = None, *, columns: int | None = None, scale: int = 1, gap: int = 2,
+) -> None:  # fmt: skip
+    """Writes all pictures on one, row by row; a format that cannot carry the record gets it in a file beside it."""
+    pictures = [picture for batch in batches for picture in enlarged(batch, scale)]
+    beside = output.suffix.lower() in ('.gif', '.bmp')
+    images.save_image(output, images.grid(pictures, columns, gap * scale), settings=record, sidecar=beside)
+
+
+def save_files(
+    output: Path, batches: Iterator[np.ndarray], seeds: Sequence[int], record: Mapping[str, Any],
+    labels: np.ndarray | None = None, *, scale: int = 1, **_: Any,
+) -> None:  # fmt: skip
+    """Writes a PNG for each seed into a folder, see `file_of`; each carries its own seed and class."""
+    number = 0
+    for batch in batches:
+        for picture in enlarged(batch, scale):
+            own = {'seeds': str(seeds[number])}
+            if labels is not None:
+                own['labels'] = str(labels[number])
+            told = dict(record) | {'settings': record['settings'] | own}
+            images.save_image(file_of(output, seeds[number]), picture, settings=told)
+            number += 1
+
+
+def save_npz(
+    output: Path, batches: Iterator[np.ndarray], seeds: Sequence[int], record: Mapping[str, Any],
+    labels: np.ndarray | None = None, **_: Any,
+) -> None:  # fmt: skip
+    """Writes `images`, uint8 (N, H, W, C), `seeds`, int64 (N,), `labels` where there are any, and `settings`."""
+    arrays = {'images': np.concatenate([images.to_uint8(batch) for batch in batches]), 'seeds': np.array(seeds)}
+    if labels is not None:
+        arrays['labels'] = labels
+    save_arrays(output, arrays, record)
+
+
+def save_arrays(output: Path, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> None:
+    """Writes arrays, and the record as a text named `settings`, in one step."""
+    with replacing(output) as beside, open(beside, 'wb') as file:
+        np.savez_compressed(file, settings=np.array(json.dumps(plain(record))), **arrays)
+
+
+FORMS = {'grid': save_grid, 'files': save_files, 'npz': save_npz}

@@ -1,0 +1,91 @@
+"""`python -m stylegen.dcgan sample`: its flags, and what it does with them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from stylegen import cli, images
+from stylegen.console import Console
+from stylegen.data import open_images
+from stylegen.dcgan.load import Generator
+from stylegen.dcgan.neighbours import nearest, sheet
+from stylegen.dcgan.opening import generator_flags, labels_of, open_generator, parse_seeds, record_of
+from stylegen.dcgan.sample import FORMS, check_output, form_of, sample, save_grid
+from stylegen.errors import UserError
+
+DEFAULT_OUTPUT = {'grid': 'samples.png', 'files': 'samples', 'npz': 'samples.npz'}
+DEFAULT_SEEDS = '0-63'
+MOST_ROWS = 200  # of a sheet of neighbours
+IDLE = {'columns': ('grid',), 'scale': ('grid', 'files'), 'overwrite': ('files',)}  # flag -> forms that it is for
+
+
+def define_flags() -> cli.Flags:
+    """All flags of the command, in groups."""
+    flags = cli.Flags('Draws pictures: each depends on the generator and its seed alone.', sample, save_grid)
+    generator_flags(flags)
+    flags.group('Pictures')
+    flags.string('seeds', 'numbers and ranges with commas, such as 0-99,105', default=DEFAULT_SEEDS)
+    flags.integer('batch_size', 'pictures that are held at a time; changes none of them', lower_bound=1)
+    default = DEFAULT_OUTPUT['grid']
+    text = f'a picture for a grid, a folder for a PNG each, or .npz; by default {default} or a free name like it'
+    flags.string('output', text, default=None)
+    flags.choice('format', 'of the output; by default what its name says', FORMS, default=None)
+    flags.integer('columns', 'of the grid; by default as square as can be', lower_bound=1)
+    flags.integer('scale', 'pixels a side that a pixel is drawn with', lower_bound=1, upper_bound=64)
+    flags.string(
+        'neighbours', 'images, as for --data of train: draw beside each picture the nearest of these', default=None
+    )
+    flags.switch('overwrite', 'of a folder: replace pictures that are there')
+    flags.talk()
+    return flags
+
+
+def work(flags) -> None:
+    """Does what the flags say."""
+    console = Console(flags.quiet)
+    seeds = parse_seeds(flags.seeds)
+    output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT[flags.format or 'grid'])
+    form = form_of(output, flags.format)
+    for name, forms in IDLE.items():
+        if flags[name].present and form not in forms:
+            raise UserError(f'--{name} does nothing for --format={form}; leave it out')
+    if flags.neighbours and (form != 'grid' or len(seeds) > MOST_ROWS):
+        raise UserError(f'--neighbours makes a sheet of up to {MOST_ROWS} --seeds; give a picture as --output')
+    generator = open_generator(flags.workdir, flags.checkpoint, flags.which)
+    labels = labels_of(generator, seeds, flags.labels)
+    check_output(output, form, seeds, flags.overwrite)
+    settings = {name: flags[name].value for name in ('seeds', 'labels', 'columns', 'scale')}
+    if flags.neighbours:
+        drawn = np.concatenate(list(sample(generator, seeds, labels)))
+        draw_neighbours(output, drawn, seeds, generator, flags.neighbours, settings, console)
+        return
+    bar = console.progress(len(seeds))
+    try:
+        batches = sample(
+            generator,
+            seeds,
+            labels,
+            batch_size=flags.batch_size,
+            progress=lambda done: bar.to(done, f'{done} pictures'),
+        )
+        record = record_of('sample', settings, generator)
+        FORMS[form](output, batches, seeds, record, labels, columns=flags.columns, scale=flags.scale)
+    finally:
+        bar.close()
+    console.say(f'{len(seeds)} pictures of the {generator.which} generator of step {generator.step}: {output}')
+
+
+def draw_neighbours(
+    output: Path, pictures, seeds, generator: Generator, source: str, settings, console: Console
+) -> None:
+    """Writes the sheet of pictures and what is nearest to them in a set."""
+    data = open_images(source, generator.plan.size, generator.plan.channels, labels=False, warn=console.warn)
+    bar = console.progress(data.count)
+    try:
+        found = nearest(images.to_uint8(pictures), data, progress=lambda done: bar.to(done, f'{done} looked at'))
+    finally:
+        bar.close()
+    record = record_of('sample', settings | {'neighbours': source}, generator) | {'data': data.manifest}
+    names = [f'seed {seed}' for seed in seeds]
+    images.save_image(output, sheet(pictures, names, found), settings=record)
+    console.say(f'{len(seeds)} pictures and the nearest of {data.count} from {source}: {output}')

@@ -1,0 +1,78 @@
+"""The generator that ships with the package: its file, and how one is made of a run."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stylegen import weights
+from stylegen.dcgan.load import Generator
+from stylegen.dcgan.plan import Plan
+from stylegen.errors import UserError
+from stylegen.files import digest_of, plain
+from stylegen.npz import save_arrays, verify
+
+SHIPPED = Path(weights.__file__).parent / 'dcgan_cifar10.npz'
+FACTS = 'facts'  # the JSON text among the arrays
+
+
+def pack_generator(generator: Generator, path: str | Path, **facts: Any) -> str:
+    """Writes a generator to one file: kernels as float16, all that is one number a channel as float32.
+
+    Args:
+        generator: From `load_generator`.
+        path: The `.npz`; its digest goes to the same name with `.sha256`.
+        facts: What else is to be known of it, JSON-serialisable.
+
+    Returns:
+        The SHA-256 of the file.
+
+    Raises:
+        ValueError: A kernel has what float16 cannot hold.
+    """
+    arrays = {}
+    for place, variable in enumerate(generator.model.variables):
+        value = np.asarray(variable, np.float32)
+        with np.errstate(over='ignore'):
+            kept = value.astype(np.float16) if value.ndim > 1 else value
+        if not np.isfinite(kept).all():
+            raise ValueError(f'{variable.path} does not fit float16: its values must be finite and within 65504')
+        arrays[f'{place:03d}/{variable.path}'] = kept
+    told = {
+        'plan': generator.plan.as_settings(),
+        'step': generator.step,
+        'which': generator.which,
+        'checkpoint': digest_of(generator.path),
+        'settings': generator.settings,
+        **facts,
+    }
+    return save_arrays(path, {FACTS: np.array(json.dumps(plain(told))), **arrays}, compressed=True)
+
+
+def load_packed(path: str | Path | None = None) -> Generator:
+    """The generator of a file of `pack_generator`; by default the one that ships.
+
+    Raises:
+        UserError: It is not there, or no such file; that of the package has been changed.
+    """
+    path = Path(path or SHIPPED)
+    if path == SHIPPED:
+        if not path.exists():
+            raise UserError(
+                f'no generator came along with this installation ({path.name}); give the --workdir of a run'
+            )
+        verify(path)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = dict(archive)
+        facts = json.loads(str(arrays.pop(FACTS)))
+        plan = Plan.of(facts['plan'])
+        model, _ = plan.networks()
+        values = [array.astype(np.float32) for _, array in sorted(arrays.items())]
+        for variable, value in zip(model.variables, values, strict=True):
+            variable.assign(value)
+        return Generator(model, plan, facts['step'], facts['which'], path, facts['settings'])
+    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise UserError(f'{path} is no packed generator (.npz), or damaged') from error
