@@ -1,0 +1,145 @@
+"""What a workdir tells of its run, read without TensorFlow and while the run may go on."""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from stylegen.checkpoints import BEST, FOLDER
+from stylegen.errors import UserError
+from stylegen.logs import EVENTS, LOG, read_events, read_log
+
+SETTINGS, QUALITY, SAMPLES, FILM = 'settings.json', 'quality.csv', 'samples', 'training.gif'
+EVALUATIONS = 'evaluation*.json'
+CALM = ('resumed', 'stopped')  # events that are no trouble
+
+Curve = list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class History:
+    """One run.
+
+    Args:
+        workdir: Its folder.
+        record: `settings.json`; {} where it cannot be read.
+        log, quality: Rows of `log.csv` and `quality.csv`.
+        events: Lines of `events.jsonl`.
+        sheets: Sheets of samples by step.
+        results: Of all evaluations: 'step' and 'figures', see `stylegen.evaluation`.
+    """
+
+    workdir: Path
+    record: Mapping[str, Any]
+    log: list[dict[str, str]]
+    quality: list[dict[str, str]]
+    events: list[dict[str, Any]]
+    sheets: dict[int, Path]
+    results: list[dict[str, Any]]
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the run was told."""
+        return self.part('settings')
+
+    @property
+    def training(self) -> Mapping[str, Any]:
+        """What the two networks are trained with."""
+        return dict(self.settings.get('training') or {})
+
+    def part(self, name: str) -> dict[str, Any]:
+        """A part of the record; {} where there is none."""
+        found = self.record.get(name)
+        return dict(found) if isinstance(found, Mapping) else {}
+
+    @cached_property
+    def checkpoints(self) -> list[Path]:
+        """The checkpoints that are kept, the best at the end."""
+        folder = self.workdir / FOLDER
+        return [*sorted(folder.glob('step-*.npz')), *folder.glob(f'{BEST}.npz')]
+
+    @property
+    def step(self) -> int:
+        """The last that anything is known of."""
+        kept = [int(path.stem.removeprefix('step-')) for path in self.checkpoints if path.stem != BEST]
+        return max([0, *self.sheets, *kept, *(int(row['step']) for row in self.log)])
+
+    @property
+    def images_per_step(self) -> int:
+        """Pictures that a step takes in."""
+        return int(self.settings.get('batch_size', 0)) * int(self.training.get('d_steps', 1))
+
+    @property
+    def seconds(self) -> float:
+        """Time that the logged steps took, by their speeds; what lies between them is not counted."""
+        total, before = 0.0, 0
+        for step, speed in self.curve('images_per_second'):
+            total += (step - before) * self.images_per_step / speed if speed > 0 else 0
+            before = step
+        return total
+
+    def curve(self, column: str, rows: list[dict[str, str]] | None = None) -> Curve:
+        """A column of the log, or of other rows, by step; what is no number is NaN."""
+        rows = self.log if rows is None else rows
+        return [(float(row['step']), as_number(row[column])) for row in rows if column in row]
+
+    @property
+    def troubles(self) -> list[dict[str, Any]]:
+        """The events that something was wrong at."""
+        return [event for event in self.events if event.get('event') not in CALM]
+
+    def figures(self) -> dict[str, dict[str, dict[int, Mapping[str, Any]]]]:
+        """What evaluations found: records by the figure's name, the generator's weights and the step."""
+        found: dict[str, dict[str, dict[int, Mapping[str, Any]]]] = {}
+        for result in self.results:
+            for name, record in result['figures'].items():
+                if isinstance(record, Mapping) and math.isfinite(as_number(record.get('value'))):
+                    generator = record.get('generator')
+                    weights = generator.get('weights', '') if isinstance(generator, Mapping) else ''
+                    found.setdefault(name, {}).setdefault(str(weights), {})[result['step']] = record
+        return found
+
+
+def read_history(workdir: str | os.PathLike) -> History:
+    """All that a workdir tells.
+
+    Raises:
+        UserError: It has no run.
+    """
+    folder = Path(workdir)
+    record, log = read_json(folder / SETTINGS), read_log(folder / LOG)
+    if not record and not log:
+        raise UserError(f'{folder} has neither {SETTINGS} nor {LOG}; give the --workdir of a run')
+    sheets = {
+        int(path.stem.removeprefix('step-')): path
+        for path in sorted((folder / SAMPLES).glob('step-*.png'))
+        if path.stem.removeprefix('step-').isdecimal()
+    }
+    results = []
+    for path in sorted(folder.glob(EVALUATIONS)):
+        for result in read_json(path).get('results') or []:
+            if isinstance(result, dict) and isinstance(result.get('figures'), dict) and 'step' in result:
+                results.append(result)
+    quality = read_log(folder / QUALITY)
+    return History(folder, record, log, quality, read_events(folder / EVENTS), sheets, results)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object of a JSON file; {} where there is none to read."""
+    try:
+        found = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def as_number(text: Any) -> float:
+    """A number; NaN for what is none."""
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return math.nan
