@@ -18,7 +18,7 @@ os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
 
 
 @contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Holds back what C++ writes to file descriptor 2; shows it after all if the body fails."""
     sys.stderr.flush()
     kept = os.dup(2)
@@ -54,7 +54,7 @@ if os.environ.get('STYLEGEN_DEBUG'):
     keras, tf = _import()
 else:
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-    with _silent_stderr():
+    with silent_stderr():
         keras, tf = _import()
 
 

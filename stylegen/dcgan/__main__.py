@@ -9,7 +9,6 @@ from stylegen.errors import UserError, unknown
 COMMANDS = {  # command -> the module that has its `define_flags` and `work`, and what it does
     'train': ('training_command', 'train a DCGAN, or go on with a run'),
     'evaluate': ('evaluate_command', 'measure the pictures of a run against its data'),
-    'report': ('report_command', 'write all about a run into one page'),
     'sample': ('sample_command', 'draw pictures by seed'),
     'interpolate': ('interpolate_command', 'draw the way from picture to picture'),
     'arithmetic': ('arithmetic_command', 'add and subtract the vectors of pictures'),

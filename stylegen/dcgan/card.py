@@ -1,0 +1,192 @@
+"""What an exported generator is, for people and programs: where it comes from, how it is called, how good it is."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import stylegen
+from stylegen.files import digest_of
+from stylegen.records import versions
+
+if TYPE_CHECKING:
+    from stylegen.dcgan.load import Generator
+
+PROGRAM = 'stylegen.dcgan export'
+PIXELS = {  # what `pixels` means: type, range
+    'unit': ('float32', 'from 0 to 1'),
+    'signed': ('float32', 'from -1 to 1'),
+    'uint8': ('uint8', 'from 0 to 255'),
+}
+_START = 'import numpy as np\n'
+_LATENTS = '\nlatents = np.random.default_rng(0).standard_normal((16, {dim}), np.float32)\n'
+_LABELS = 'labels = np.arange(16, dtype=np.int32) % {classes}\n'
+USE = {  # format -> lines before the latents, and the call with labels or without
+    'keras': (
+        'import keras\n\nmodel = keras.models.load_model({name!r}, compile=False)',
+        'images = model.predict([latents, labels])',
+        'images = model.predict(latents)',
+    ),
+    'saved_model': (
+        'import tensorflow as tf\n\nmodel = tf.saved_model.load({name!r})',
+        "images = model.serve(latents, labels)['images'].numpy()",
+        "images = model.serve(latents)['images'].numpy()",
+    ),
+    'tflite': (
+        'import tensorflow as tf\n\nrun = tf.lite.Interpreter({name!r}).get_signature_runner()',
+        "images = run(latents=latents, labels=labels)['images']",
+        "images = run(latents=latents)['images']",
+    ),
+}
+
+
+def card(
+    generator: 'Generator',
+    path: Path,
+    *,
+    format: str,
+    pixels: str,
+    quantize: str,
+    seeds: int,
+    difference: float,
+    tolerance: float,
+    parameters: int,
+) -> dict[str, Any]:
+    """The facts about what was written to `path`, ready for JSON; the arguments are as in `stylegen.dcgan.export`."""
+    plan, workdir = generator.plan, generator.path.parents[1]
+    kind, values = PIXELS[pixels]
+    inputs = {'latents': {'shape': ['N', generator.latent_dim], 'type': 'float32', 'values': 'standard normal'}}
+    if plan.classes:
+        inputs['labels'] = {'shape': ['N'], 'type': 'int32', 'values': f'from 0 to {len(plan.classes) - 1}'}
+    return {
+        'program': PROGRAM,
+        'version': stylegen.__version__,
+        'packages': versions(),
+        'name': path.name,
+        'format': format,
+        'quantize': quantize,
+        'files': {name: {'bytes': file.stat().st_size, 'sha256': digest_of(file)} for name, file in _files(path)},
+        'parameters': parameters,
+        'inputs': inputs,
+        'images': {'shape': ['N', *plan.size, plan.channels], 'type': kind, 'values': values},
+        'classes': list(plan.classes),
+        'checkpoint': {
+            'file': generator.path.name,
+            'sha256': digest_of(generator.path),
+            'step': generator.step,
+            'weights': generator.which,
+        },
+        'parity': {'seeds': seeds, 'difference': difference, 'tolerance': tolerance},
+        'training': generator.settings,
+        'data': _data(workdir, generator.settings.get('data')),
+        'figures': _figures(workdir, generator),
+    }
+
+
+def _files(path: Path) -> list[tuple[str, Path]]:
+    if path.is_file():
+        return [(path.name, path)]
+    return [(str(file.relative_to(path)), file) for file in sorted(path.rglob('*')) if file.is_file()]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON file of the workdir; {} where there is none to read."""
+    try:
+        found = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _data(workdir: Path, digest: str | None) -> dict[str, Any]:
+    """The manifest of the pictures that it learned from."""
+    manifest = _read(workdir / 'settings.json').get('data') or {}
+    return manifest if manifest.get('sha256') == digest else {'sha256': digest}
+
+
+def _figures(workdir: Path, generator: 'Generator') -> dict[str, Any]:
+    """What `evaluate` found for this generator: by name the value, floor, ceiling and what they were made of."""
+    for result in _read(workdir / 'evaluation.json').get('results', []):
+        figures = result.get('figures', {})
+        ours = {'step': generator.step, 'weights': generator.which}
+        if figures and all(ours.items() <= record.get('generator', {}).items() for record in figures.values()):
+            return figures
+    return {}
+
+
+def use(facts: Mapping[str, Any]) -> str:
+    """Python that opens what the card is about and draws 16 images."""
+    before, labelled, plain = USE[facts['format']]
+    dim, classes = facts['inputs']['latents']['shape'][1], len(facts['classes'])
+    labels = _LABELS.format(classes=classes) if classes else ''
+    return (
+        _START
+        + before.format(name=facts['name'])
+        + _LATENTS.format(dim=dim)
+        + labels
+        + (labelled if classes else plain)
+    )
+
+
+def markdown(facts: Mapping[str, Any]) -> str:
+    """The card in words."""
+    images, made = facts['images'], facts['checkpoint']
+    source = facts['data'].get('source', 'pictures')
+    count = facts['data'].get('count')
+    size = sum(file['bytes'] for file in facts['files'].values())
+    parity = facts['parity']
+    lines = [
+        f'# {_code(facts["name"])}',
+        '',
+        f'The generator of a DCGAN: latent vectors to pictures of {"x".join(map(str, images["shape"][1:]))}. It '
+        f'learned from {f"{count} pictures of " if count else ""}{_code(source)}; other kinds of picture it has none.',
+        '',
+        '```python',
+        use(facts),
+        '```',
+        '',
+        '| | |',
+        '|---|---|',
+    ]
+    inputs = [f'{name} {given["type"]} ({_shape(given)}), {given["values"]}' for name, given in facts['inputs'].items()]
+    rows = {
+        'Format': facts['format'] + ('' if facts['quantize'] == 'none' else f', weights in {facts["quantize"]}'),
+        'In': '; '.join(inputs),
+        'Out': f'images {images["type"]} ({_shape(images)}), {images["values"]}',
+        'Classes': ', '.join(map(_code, facts['classes'])),
+        'Size': f'{facts["parameters"]:,} numbers, {size:,} bytes',
+        'Made of': f'{_code(made["file"])}, {made["weights"]} weights of step {made["step"]}, sha256 {made["sha256"]}',
+        'Parity': f'at most {parity["difference"]:.2g} of the range of pixels off the checkpoint in float32, on '
+        f'{parity["seeds"]} seeds; {parity["tolerance"]:.2g} is allowed',
+        'Trained in': facts['training'].get('precision', ''),
+        'Data': f'{_code(source)}, sha256 {facts["data"].get("sha256")}',
+        'Packages': ', '.join(f'{name} {version}' for name, version in facts['packages'].items()),
+    }
+    lines += [f'| {name} | {value} |' for name, value in rows.items() if value]
+    lines += ['', 'The latent vector of seed 7, as `stylegen-dcgan sample --seeds=7` draws it:', '', '```python']
+    dim = facts['inputs']['latents']['shape'][1]
+    lines += [f'np.random.Generator(np.random.Philox(key=7)).standard_normal({dim}, np.float32)', '```', '']
+    if facts['figures']:
+        lines += ['| figure | value | floor | ceiling | better |', '|---|---|---|---|---|']
+        columns = ('value', 'floor', 'ceiling')
+        for name, record in facts['figures'].items():
+            numbers = ' | '.join(f'{record[column]:.4g}' for column in columns)
+            lines.append(f'| {_code(name)} | {numbers} | {record["better"]} |')
+        first = next(iter(facts['figures'].values()))
+        lines += [
+            '',
+            f'{first["generated"]} generated pictures against {first["reference"]} of {_code(first["split"])}. ',
+        ]
+        lines[-1] += 'They compare with each other only, not with published figures on other features.'
+    else:
+        lines += ['It has not been measured (`stylegen-dcgan evaluate`).']
+    return '\n'.join(lines) + '\n'
+
+
+def _shape(given: Mapping[str, Any]) -> str:
+    return ', '.join(map(str, given['shape']))
+
+
+def _code(text: str) -> str:
+    """A name as Markdown shows it letter by letter, in a table too."""
+    return '`' + ' '.join(str(text).replace('`', "'").replace('|', '/').split()) + '`'

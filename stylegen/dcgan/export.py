@@ -1,0 +1,148 @@
+"""A trained generator for other programs: in a format of theirs, checked against the checkpoint, with a card."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stylegen.dcgan.card import PIXELS, card, markdown
+from stylegen.dcgan.latents import latents
+from stylegen.errors import UserError, unknown
+from stylegen.files import check_target, replacing, settings_beside, shown
+
+if TYPE_CHECKING:
+    from stylegen.dcgan.load import Generator
+
+FORMATS = {'keras': '.keras', 'saved_model': '', 'tflite': '.tflite'}  # format -> suffix of its files
+TOLERANCES = {'none': 1e-4, 'float16': 2e-2}  # quantisation -> greatest difference, as a share of the range of pixels
+LEVEL = 1 / 255  # what rounding to bytes may differ by besides
+SEEDS = 16
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written: its path and its card, and how far its images are from the checkpoint's.
+
+    Args:
+        path: The file or, of a SavedModel, the folder.
+        card: See `stylegen.dcgan.card.card`; it is beside it as `PATH.json`, and in words as `PATH.md`.
+        difference, tolerance: The greatest difference of a value, and the greatest that is allowed; 1 is the width of
+            the range of pixels.
+    """
+
+    path: Path
+    card: dict[str, Any]
+    difference: float
+    tolerance: float
+
+
+def format_of(output: str | os.PathLike) -> str:
+    """The format that a name says: by its suffix, and a SavedModel, which is a folder, where that says nothing."""
+    suffix = Path(output).suffix.lower()
+    return next((name for name, other in FORMATS.items() if other and other == suffix), 'saved_model')
+
+
+def check_output(output: str | os.PathLike, format: str, pixels: str = 'unit', quantize: str = 'none') -> None:
+    """Refuses, before any work is done, what `export` would refuse.
+
+    Raises:
+        UserError: The name is of another format, or there something is or cannot be; `quantize` is not for the format.
+    """
+    if format not in FORMATS:
+        raise unknown('format', format, FORMATS)
+    if pixels not in PIXELS:
+        raise unknown('pixels', pixels, PIXELS)
+    if quantize not in TOLERANCES:
+        raise unknown('quantisation', quantize, TOLERANCES)
+    if quantize != 'none' and format != 'tflite':
+        raise UserError(f'--quantize={quantize} is for --format=tflite; leave it out')
+    if FORMATS[format]:
+        check_target(output, [FORMATS[format]])
+        return
+    if format_of(output) != format:
+        raise UserError(f'{shown(output)} is no name for a SavedModel, which is a folder; give another')
+    path = Path(os.path.realpath(output))
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise UserError(f'{shown(output)} is there already; remove it, or give another --output')
+    check_target(path.parent / f'{path.name}.json', ['.json'])  # whether files can be made there
+
+
+def export(
+    generator: 'Generator',
+    output: str | os.PathLike,
+    *,
+    format: str | None = None,
+    pixels: str = 'unit',
+    quantize: str = 'none',
+) -> Exported:
+    """Writes a generator, opens what was written, and compares it with the checkpoint on 16 seeds.
+
+    What is written computes in float32, takes any number of latents, has batch normalisation by the moving statistics,
+    and is opened without this package: .keras files have layers of Keras only, TFLite built-in operations only.
+
+    Args:
+        generator: From `load_generator`.
+        output: The file, or for a SavedModel the folder, which must not be there yet.
+        format: A key of `FORMATS`; None: as the name says.
+        pixels: Of the images: 'unit', float32 in [0, 1], as this package and most others take them; 'signed', float32
+            in [-1, 1], as the network was trained; 'uint8', whole numbers from 0 to 255.
+        quantize: 'float16' keeps the weights of TFLite in half precision, in half the space.
+
+    Raises:
+        UserError: What `check_output` refuses.
+        ArithmeticError: The images differ by more than `TOLERANCES`; nothing is written.
+    """
+    format = format or format_of(output)
+    check_output(output, format, pixels, quantize)
+    from stylegen.dcgan import formats
+
+    path, kind = Path(output), formats.FORMATS[format]
+    network = formats.in_float32(generator)
+    exported = formats.portable(network, pixels)
+    given = formats.given(network, latents(range(SEEDS), generator.latent_dim), len(generator.plan.classes))
+    expected = formats.PIXELS[pixels].values(formats.images_of(network)(given))
+    tolerance = TOLERANCES[quantize] + LEVEL * (pixels == 'uint8')
+    with _made_beside(path) as beside:
+        kind.write(exported, beside, quantize)
+        found = kind.open(beside)(given)
+        difference = greatest_difference(found, expected, formats.PIXELS[pixels].width)
+        if not difference <= tolerance:
+            raise ArithmeticError(
+                f'the {format} differs from the checkpoint by {difference:.2g} of the range of pixels, more than '
+                f'{tolerance:.2g}: not written'
+            )
+        about = card(
+            generator, beside, format=format, pixels=pixels, quantize=quantize, seeds=SEEDS, difference=difference,
+            tolerance=tolerance, parameters=exported.count_params(),
+        )  # fmt: skip
+    with settings_beside(path, about), replacing(f'{path}.md') as text:
+        text.write_text(markdown(about), encoding='utf-8')
+    return Exported(path, about, difference, tolerance)
+
+
+def greatest_difference(found: np.ndarray, expected: np.ndarray, width: float) -> float:
+    """Of two values at the same place, as a share of `width`; infinite for other shapes, NaN where there is one."""
+    if found.shape != expected.shape:
+        return float('inf')
+    return float(np.max(np.abs(found.astype(np.float64) - expected.astype(np.float64)))) / width
+
+
+@contextlib.contextmanager
+def _made_beside(path: Path) -> Iterator[Path]:
+    """Gives a path of the same name in a hidden folder beside; what is made there is moved to `path` in one step."""
+    real = Path(os.path.realpath(path))
+    folder = real.with_name(f'.{real.name[:50]}.{os.getpid()}.tmp')
+    folder.mkdir()
+    try:
+        yield folder / real.name
+        for file in filter(Path.is_file, folder.rglob('*')):
+            with open(file, 'rb+') as made:
+                os.fsync(made.fileno())
+        os.replace(folder / real.name, real)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
