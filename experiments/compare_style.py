@@ -19,7 +19,10 @@ from stylegen import images, pixels, sheets, statistics
 from stylegen.networks import feature_extractor
 from stylegen.style import open_stylizer
 
-PAIRS = ('golden_gate_starry', 'golden_gate_scream', 'tubingen_starry', 'tubingen_scream', 'tubingen_seated_nude')
+PAIRS = (
+    *('golden_gate_starry', 'golden_gate_scream', 'tubingen_starry', 'tubingen_scream'),
+    *('tubingen_seated_nude', 'tubingen_shipwreck'),
+)
 STYLES = {'starry': 'starry_night', 'scream': 'the_scream'}
 LAYERS = ('block1_conv2', 'block2_conv2', 'block3_conv2', 'block4_conv2')
 
@@ -36,7 +39,7 @@ def judge(extractor, picture, style):
     found = {'wasserstein': [], 'gram': []}
     for layer in LAYERS:
         target = statistics.moments(of_style, layer)
-        target['root'] = statistics.matrix_root(statistics.covariance(target))
+        target |= statistics.for_wasserstein(target)
         for name, values in found.items():
             values.append(float(statistics.STYLE_LOSSES[name](layer, target)(of_picture)))
     return {name: float(np.mean(values)) for name, values in found.items()}

@@ -63,12 +63,16 @@ class FeatureExtractor(keras.Model):
     def links(self) -> tuple[tuple[str, keras.Model], ...] | None:
         """The network as a chain: (tap, model from the tap before it, or the image, to it), from the image on.
 
-        None where it is none: where something passes a tap by, or a tap is cast to float32 on its way out alone.
+        In the network's own precision: a tap of a network in bfloat16 is bfloat16 here. None where it is no chain, for
+        something passes a tap by.
         """
-        depth = {id(ends(operation)[1]): number for number, operation in enumerate(self.operations)}
-        outputs = dict(zip(self.taps, map(self.output.get, self.taps), strict=True))
-        order = sorted(self.taps, key=lambda tap: depth[id(outputs[tap])])
-        ends_of = [outputs[tap] for tap in order]
+        operations = {id(ends(operation)[1]): (n, operation) for n, operation in enumerate(self.operations)}
+        taps = {}  # by their place in the network
+        for tap in self.taps:
+            number, operation = operations[id(self.output[tap])]
+            cast = isinstance(operation, keras.layers.Identity)  # to float32, on the way out
+            taps[number] = tap, operation.input if cast else operation.output
+        order, ends_of = zip(*(taps[number] for number in sorted(taps)), strict=True)
         begins = [self.inputs[0], *ends_of[:-1]]
         try:
             return tuple((tap, keras.Model(a, b)) for tap, a, b in zip(order, begins, ends_of, strict=True))

@@ -190,7 +190,7 @@ class WindowedObjective(Objective):
                 features = model(before, training=False) if model else tf.identity(before)
             with tf.GradientTape() as own:
                 own.watch(features)
-                of_layer = self._on_layer(layer, features)
+                of_layer = self._on_layer(layer, tf.cast(features, image.dtype))
                 total = lift * tf.add_n([tf.constant(0.0), *of_layer.values()])
 
             def back(deeper):

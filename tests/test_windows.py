@@ -101,6 +101,18 @@ def test_a_first_tap_that_is_had_anew_gives_the_same_gradient():
     assert not agree(one_tape, judged(targets, picture, 0))
 
 
+def test_a_network_in_bfloat16_is_a_chain_of_bfloat16(random_mini):
+    layers = ('block1_conv1', 'block2_conv1', 'block3_conv3')
+    mini = feature_extractor('mini', layers, precision='mixed_bfloat16')
+    assert [(tap, model.output.dtype) for tap, model in mini.links] == [(layer, 'bfloat16') for layer in layers]
+    targets = targets_for(mini, dict.fromkeys(layers, 1.0), {'block3_conv3': 1.0})
+    picture = aim(targets, (70, 53), 0)
+    losses, gradient = Objective.value_and_gradient(targets.objective, picture)
+    others, other = judged(targets, picture, 0)
+    assert all(abs(others[name] - float(loss)) <= 0.02 * float(loss) for name, loss in losses.items())
+    assert np.corrcoef(gradient.numpy().ravel(), other.ravel())[0, 1] > 0.99
+
+
 def test_a_network_that_passes_a_tap_by_is_no_chain():
     image = keras.Input((None, None, 3))
     tapped = keras.layers.Conv2D(4, 3, padding='same', name='tapped')(image)

@@ -129,7 +129,7 @@ class Run:
         In its own shape, never larger than it is, and never too small for the network.
         """
         full, smallest = max(self.content.shape[:2]), self.stylizer.extractor.min_size
-        longest = (self.stylizer.style_size or full) * self.stylizer.style_scale * max(stage.size) / full
+        longest = (self.stylizer.style_size or full * self.stylizer.style_scale) * max(stage.size) / full
         slim = max(picture.shape[:2]) / min(picture.shape[:2])
         longest = max(round(longest), SMALLEST_STYLE, math.ceil(smallest * slim))
         if longest < max(picture.shape[:2]):

@@ -179,7 +179,7 @@ def transfer(
         init: What to begin with: 'content', 'noise', 'style' (noise in the style's colours), or a picture.
         style_scale: Longest side of the style beside the content's: above 1 its strokes come out smaller. A style is
             never enlarged.
-        style_size: Longest side of the style at the last size, instead of the content's.
+        style_size: The same in pixels, at the last size; wins over `style_scale`.
         color: Whose colours: 'style'; 'luminance', every pixel keeps the content's chroma; 'linear' or 'histogram', the
             content's as a whole.
         color_time: Whether the content's colours are given 'before', to the style, or 'after', to the result.

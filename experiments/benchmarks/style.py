@@ -1,0 +1,451 @@
+"""Time and memory of style transfer by us, TensorFlow's tutorial, the Keras example and PyTorch, taking turns.
+
+Command:   python experiments/benchmarks/style.py [--parts=gradient,reach] [--sizes=256,512,1024] [--rounds=3]
+Needs:     for PyTorch the extra `bench`: pip install -e ".[bench]"; without it that row is left out
+Time:      about 40 minutes on two cores
+Expected:  tables. Measured on two cores (AVX512_BF16), by the clock: a step of ours is 1.04 to 1.05 x as fast as the
+           tutorial's, 2.85 to 3.0 x the Keras example's, 1.1 x PyTorch's at 256 pixels, 1.2 x at 512, 1.35 x at 1024;
+           86 to 87 % of the convolution peak; at 1024 pixels 2.26 GB, the others 3.46, 7.33 and 4.00
+
+gradient: VGG-19 of random weights up to block5_conv2, style from block*_conv1 and content from block5_conv2, the loss
+and formula of TensorFlow's tutorial (ours: --like=tensorflow), square pictures. A step is a gradient and Adam's change
+of the picture. Every run is a process of its own; the first step, which traces, is kept apart. The share of the
+convolution peak counts the operations of the network's convolutions, there and back, for one picture, and is taken of
+the processor's time; the peak is that of one 3 x 3 convolution of 256 channels in the same process.
+
+reach: wall time until the loss that the tutorial's 1000 steps of Adam reach from the content, by the same loss
+function, VGG-19 of random weights and `mini`. Ours are the settings that are best for it, from coarse to fine, and
+begin with the same picture; it counts from the call, tracing and all, until the picture, clipped to [0, 1], has that
+loss by the tutorial's own function.
+
+The others are reimplemented here in their essentials: the tutorial (tensorflow.org/tutorials/generative/style_transfer)
+with its 30 x total variation, the Keras example (keras.io/examples/generative/neural_style_transfer), which passes
+content, style and picture through the network together in every step, and a plain loop in PyTorch, channels last.
+"""
+
+import contextlib
+import importlib.util
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from absl import app, flags
+
+import stylegen
+
+STYLE_LAYERS = tuple(f'block{n}_conv1' for n in range(1, 6))
+CONTENT_LAYER = 'block5_conv2'
+LAYERS = (*STYLE_LAYERS, CONTENT_LAYER)
+MINI_CONTENT = 'block4_conv1'  # mini has no block5_conv2
+PROGRAMS = ('ours', 'tutorial', 'keras', 'pytorch')
+TUTORIAL_STEPS = 1000
+
+_PARTS = flags.DEFINE_multi_enum('parts', ['gradient', 'reach'], ['gradient', 'reach'], 'What to measure.')
+_SIZES = flags.DEFINE_list('sizes', ['256', '512', '1024'], 'Sides of the square picture.')
+_ROUNDS = flags.DEFINE_integer('rounds', 3, 'Times that each program has its turn.')
+_STEPS = flags.DEFINE_integer('steps', 4, 'Steps of a turn, of which the first is not counted.')
+_REACH = flags.DEFINE_integer('reach_size', 192, 'Side of the picture that is to reach the loss.')
+_CHILD = flags.DEFINE_string('child', None, 'One program, which prints its figures as JSON.')
+_WEIGHTS = flags.DEFINE_string('weights', None, 'Their file, for a child.')
+_TARGET = flags.DEFINE_float('target', None, 'Loss to reach, for a child.')
+
+
+def write_weights(path):
+    """He-normal ones, that activations neither vanish nor grow."""
+    from stylegen.backend import keras
+
+    model = keras.applications.VGG19(weights=None, include_top=False)
+    rng = np.random.default_rng(0)
+    for layer in model.layers:
+        if layer.weights:
+            kernel, bias = layer.get_weights()
+            deviation = np.sqrt(2 / np.prod(kernel.shape[:3]))
+            layer.set_weights([rng.normal(0, deviation, kernel.shape), np.zeros_like(bias)])
+    model.save_weights(path)
+
+
+def vgg(weights):
+    """Keras's network to the layers, on pictures as it wants them."""
+    from stylegen.backend import keras
+
+    base = keras.applications.VGG19(weights=None, include_top=False)
+    base.load_weights(weights)
+    return keras.Model(base.input, [base.get_layer(name).output for name in LAYERS])
+
+
+def pictures(size):
+    """The content and the style that come with the package, squares of this side cut from their middle."""
+    from stylegen.images import load_image, resize
+
+    found = []
+    for name in ('raccoon', 'whirls'):
+        picture = load_image(Path(stylegen.__file__).parent / 'pictures' / f'{name}.jpg')
+        side = min(picture.shape[:2])
+        top, left = ((extent - side) // 2 for extent in picture.shape[:2])
+        found.append(resize(picture[top : top + side, left : left + side], (size, size)).clip(0, 1))
+    return found
+
+
+def ours(content, style, weights, steps, clock):
+    """By `stylegen.style`, as a transfer uses it."""
+    from stylegen.style import open_stylizer
+
+    stylizer, _ = open_stylizer(
+        network='vgg19', weights=weights, like='tensorflow', content_layers={CONTENT_LAYER: 1.0}, iterations=steps
+    )
+    clock.tick()
+    stylizer(content, [(style, 1.0)], callback=lambda step: clock.tick(), steps_per_call=1)
+
+
+def tutorial_loss(extract, content, style, layers, content_layer):
+    """The tutorial's loss as a function of a picture in [0, 1], whose network is seen through `extract`."""
+    from stylegen.backend import tf
+
+    def gram(x):
+        shape = tf.shape(x)
+        return tf.linalg.einsum('bijc,bijd->bcd', x, x) / tf.cast(shape[1] * shape[2], tf.float32)
+
+    wanted = [gram(extract(style[None])[name]) for name in layers]
+    kept = extract(content[None])[content_layer]
+
+    def loss(image):
+        features = extract(image)
+        total = tf.add_n([tf.reduce_mean((gram(features[n]) - w) ** 2) for n, w in zip(layers, wanted, strict=True)])
+        total *= 1e-2 / len(layers)
+        total += 1e4 * tf.reduce_mean((features[content_layer] - kept) ** 2)
+        return total + 30 * tf.reduce_sum(tf.image.total_variation(image))
+
+    return loss
+
+
+def keras_extract(weights):
+    from stylegen.backend import keras, tf
+
+    model = vgg(weights)
+
+    def extract(image):
+        seen = model(keras.applications.vgg19.preprocess_input(tf.convert_to_tensor(image) * 255.0))
+        return dict(zip(LAYERS, seen, strict=True))
+
+    return extract
+
+
+def tutorial_steps(extract, content, style, layers, content_layer, steps, tick):
+    """The tutorial's loop. Returns the picture."""
+    from stylegen.backend import keras, tf
+
+    loss_of = tutorial_loss(extract, content, style, layers, content_layer)
+    image = tf.Variable(content[None])
+    optimizer = keras.optimizers.Adam(0.02, beta_1=0.99, epsilon=1e-1)
+
+    @tf.function
+    def train_step(image):
+        with tf.GradientTape() as tape:
+            loss = loss_of(image)
+        optimizer.apply_gradients([(tape.gradient(loss, image), image)])
+        image.assign(tf.clip_by_value(image, 0.0, 1.0))
+
+    tick()
+    for _ in range(steps):
+        train_step(image)
+        tick()
+    return image.numpy()
+
+
+def tutorial(content, style, weights, steps, clock):
+    tutorial_steps(keras_extract(weights), content, style, STYLE_LAYERS, CONTENT_LAYER, steps, clock.tick)
+
+
+def keras(content, style, weights, steps, clock):
+    from stylegen.backend import keras as k
+    from stylegen.backend import tf
+
+    model = vgg(weights)
+    side = len(content)
+    prepared = [tf.constant(k.applications.vgg19.preprocess_input(x[None] * 255.0)) for x in (content, style)]
+
+    def gram(x):
+        flat = tf.reshape(tf.transpose(x, (2, 0, 1)), (tf.shape(x)[2], -1))
+        return tf.matmul(flat, flat, transpose_b=True)
+
+    def variation(x):
+        down = tf.square(x[:, :-1, :-1] - x[:, 1:, :-1])
+        across = tf.square(x[:, :-1, :-1] - x[:, :-1, 1:])
+        return tf.reduce_sum(tf.pow(down + across, 1.25))
+
+    @tf.function
+    def gradient(image):
+        with tf.GradientTape() as tape:
+            features = dict(zip(LAYERS, model(tf.concat([*prepared, image], 0)), strict=True))
+            content_of, _, ours_of = tf.unstack(features[CONTENT_LAYER])
+            loss = 2.5e-8 * tf.reduce_sum(tf.square(ours_of - content_of))
+            for name in STYLE_LAYERS:
+                _, wanted, made = tf.unstack(features[name])
+                loss += 2e-7 * tf.reduce_sum(tf.square(gram(wanted) - gram(made))) / (36.0 * side**4)
+            loss += 1e-6 * variation(image)
+        return tape.gradient(loss, image)
+
+    optimizer = k.optimizers.SGD(k.optimizers.schedules.ExponentialDecay(100.0, 100, 0.96))
+    image = tf.Variable(prepared[0])
+    clock.tick()
+    for _ in range(steps):
+        optimizer.apply_gradients([(gradient(image), image)])
+        clock.tick()
+
+
+def pytorch(content, style, weights, steps, clock):
+    import torch
+
+    from stylegen.backend import keras as k
+
+    source = k.applications.VGG19(weights=None, include_top=False)
+    source.load_weights(weights)
+    layers = []
+    for layer in source.layers:
+        if isinstance(layer, k.layers.Conv2D):
+            kernel, bias = layer.get_weights()
+            convolution = torch.nn.Conv2d(kernel.shape[2], kernel.shape[3], 3, padding=1)
+            convolution.weight.data = torch.tensor(kernel.transpose(3, 2, 0, 1).copy())
+            convolution.bias.data = torch.tensor(bias)
+            layers.append((layer.name, torch.nn.Sequential(convolution, torch.nn.ReLU(inplace=True))))
+        elif isinstance(layer, k.layers.MaxPooling2D):
+            layers.append((layer.name, torch.nn.MaxPool2d(2)))
+        if layer.name == CONTENT_LAYER:
+            break
+    network = torch.nn.Sequential(*(module for _, module in layers)).to(memory_format=torch.channels_last)
+    network.requires_grad_(False)
+    mean = torch.tensor([123.68, 116.779, 103.939]).view(1, 3, 1, 1)
+
+    def features(image):
+        found, x = {}, (image * 255 - mean).contiguous(memory_format=torch.channels_last)
+        for (name, _), module in zip(layers, network, strict=True):
+            x = module(x)
+            found[name] = x
+        return found
+
+    def gram(x):
+        flat = x.flatten(2)
+        return flat @ flat.transpose(1, 2) / flat.shape[2]
+
+    with torch.no_grad():
+        kept, wanted = (torch.tensor(x.transpose(2, 0, 1)[None].copy()) for x in (content, style))
+        image = kept.clone().contiguous(memory_format=torch.channels_last)
+        kept = features(kept)[CONTENT_LAYER]
+        wanted = {name: gram(x) for name, x in features(wanted).items() if name in STYLE_LAYERS}
+    image.requires_grad_()
+    optimizer = torch.optim.Adam([image], 0.02, (0.99, 0.999), 0.1)
+    clock.tick()
+    for _ in range(steps):
+        optimizer.zero_grad()
+        seen = features(image)
+        loss = sum(torch.mean((gram(seen[n]) - wanted[n]) ** 2) for n in STYLE_LAYERS) * 1e-2 / 5
+        loss = loss + 1e4 * torch.mean((seen[CONTENT_LAYER] - kept) ** 2)
+        across, down = image[..., 1:] - image[..., :-1], image[..., 1:, :] - image[..., :-1, :]
+        loss = loss + 30 * (across.abs().sum() + down.abs().sum())
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            image.clamp_(0, 1)
+        clock.tick()
+
+
+class Clock:
+    """Seconds of each step after the first, on the clock and of the processor."""
+
+    def __init__(self):
+        self._times = []
+
+    def tick(self):
+        self._times.append((time.perf_counter(), time.process_time()))
+
+    def medians(self):
+        """Of a step, on the clock and of the processor, and what the first took beyond."""
+        first, *later = np.diff(self._times, axis=0)
+        wall, processor = np.median(later, axis=0)
+        return wall, processor, first[0] - wall
+
+
+def convolution_flops(size):
+    """Operations of VGG-19's convolutions to the content layer for one gradient of a picture: there and back."""
+    widths = [(3, 64), (64, 64), (64, 128), (128, 128), (128, 256), *[(256, 256)] * 3, (256, 512), *[(512, 512)] * 3]
+    widths += [(512, 512)] * 2
+    halved = [0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4]
+    return 2 * sum(2 * (size // 2**k) ** 2 * 9 * a * b for (a, b), k in zip(widths, halved, strict=True))
+
+
+def peak_flops():
+    """The best of a 3 x 3 convolution's operations in a second of the processor."""
+    from stylegen.backend import tf
+
+    x, kernel = tf.random.normal([4, 64, 64, 256]), tf.random.normal([3, 3, 256, 256])
+    convolve = tf.function(lambda: tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, 'SAME')))
+    convolve()
+    times = []
+    for _ in range(10):
+        began = time.process_time()
+        convolve().numpy()
+        times.append(time.process_time() - began)
+    return 2 * 4 * 64 * 64 * 256 * 9 * 256 / min(times)
+
+
+def gradient_child(name, size, steps, weights):
+    """One program's steps."""
+    content, style = pictures(size)
+    clock = Clock()
+    globals()[name](content, style, weights, steps, clock)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    wall, processor, first = clock.medians()
+    share = convolution_flops(size) / processor / peak_flops()
+    return {'clock': wall, 'processor': processor, 'first': first, 'memory': memory, 'share': share}
+
+
+class Reached(Exception):
+    """The loss that was asked for."""
+
+
+def reach_extract(network, weights):
+    """The network as both programs see it, and the layers of style and content."""
+    if network == 'vgg19':
+        return keras_extract(weights), STYLE_LAYERS, CONTENT_LAYER
+    from stylegen.networks import feature_extractor
+
+    return feature_extractor('mini', (*STYLE_LAYERS, MINI_CONTENT)), STYLE_LAYERS, MINI_CONTENT
+
+
+def reach_tutorial(network, size, weights):
+    """The tutorial's 1000 steps, and the loss that they reach."""
+    from stylegen.backend import tf
+
+    content, style = pictures(size)
+    extract, layers, content_layer = reach_extract(network, weights)
+    began = time.perf_counter()
+    image = tutorial_steps(extract, content, style, layers, content_layer, TUTORIAL_STEPS, lambda: None)
+    seconds = time.perf_counter() - began
+    loss = tutorial_loss(extract, content, style, layers, content_layer)
+    return {
+        'seconds': seconds,
+        'loss': float(loss(tf.constant(image))),
+        'start': float(loss(tf.constant(content[None]))),
+    }
+
+
+BEST = {
+    **{'optimizer': 'adam', 'beta_1': 0.9, 'beta_2': 0.99, 'epsilon': 1e-8, 'learning_rate': 0.02, 'average': 0.97},
+    **{'coarsest': 64, 'scale': 2**0.5, 'iterations': (120, 80, 60, 40, 300)},
+}
+LOOK_EVERY = 5  # steps between looks at the loss of the result
+
+
+def reach_ours(network, size, weights, target):
+    """Our steps until the loss is reached."""
+    from stylegen.backend import tf
+    from stylegen.style import open_stylizer
+
+    content, style = pictures(size)
+    extract, layers, content_layer = reach_extract(network, weights)
+    loss = tutorial_loss(extract, content, style, layers, content_layer)
+    looking, found = 0.0, {}
+
+    def follow(step):
+        nonlocal looking
+        if step.stage < step.stages - 1 or step.step % LOOK_EVERY:
+            return
+        paused = time.perf_counter()
+        found.update(
+            seconds=paused - began - looking, loss=float(loss(tf.constant(step.result()[None]))), step=step.step
+        )
+        if found['loss'] <= target:
+            raise Reached
+        looking += time.perf_counter() - paused
+
+    began = time.perf_counter()
+    settings = {'weights': weights} if network == 'vgg19' else {}
+    stylizer, _ = open_stylizer(
+        network=network,
+        like='tensorflow',
+        style_layers=dict.fromkeys(layers, 1.0),
+        content_layers={content_layer: 1.0},
+        **settings,
+        **BEST,
+    )
+    with contextlib.suppress(Reached):
+        stylizer(content, [(style, 1.0)], callback=follow, steps_per_call=1)
+        found['seconds'] = float('nan')
+    return found
+
+
+def child(name):
+    size = int(_SIZES.value[0])
+    if name == 'weights':
+        return write_weights(_WEIGHTS.value)
+    if name in PROGRAMS:
+        return gradient_child(name, size, _STEPS.value, _WEIGHTS.value)
+    program, network = name.split(':')
+    if program == 'tutorial':
+        return reach_tutorial(network, _REACH.value, _WEIGHTS.value)
+    return reach_ours(network, _REACH.value, _WEIGHTS.value, _TARGET.value)
+
+
+def measured(name, weights, size=0, **more):
+    command = [sys.executable, __file__, f'--child={name}', f'--weights={weights}', f'--sizes={size}']
+    command += [f'--steps={_STEPS.value}', f'--reach_size={_REACH.value}', *(f'--{k}={v}' for k, v in more.items())]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def median(rounds, name, key):
+    return statistics.median(one[name][key] for one in rounds)
+
+
+def compare_gradients(weights):
+    programs = [name for name in PROGRAMS if name != 'pytorch' or importlib.util.find_spec('torch')]
+    for size in _SIZES.value:
+        rounds = [{name: measured(name, weights, size) for name in programs} for _ in range(_ROUNDS.value)]
+        print(f'{size} x {size}, one step; medians of {_ROUNDS.value} rounds')
+        print(' ' * 10, 's clock  s CPU   ours is (CPU)  first s  peak GB  of conv peak')
+        for name in programs:
+            m = {key: median(rounds, name, key) for key in rounds[0][name]}
+            times, times_cpu = (
+                statistics.median(one[name][key] / one['ours'][key] for one in rounds) for key in ('clock', 'processor')
+            )
+            print(
+                f'{name:<10} {m["clock"]:7.2f} {m["processor"]:6.2f}  {times:5.2f}x {times_cpu:5.2f}x '
+                f'{m["first"]:8.1f} {m["memory"]:8.2f} {m["share"]:12.0%}',
+                flush=True,
+            )
+
+
+def compare_reach(weights):
+    for network in ('mini', 'vgg19'):
+        theirs = measured(f'tutorial:{network}', weights)
+        ours = measured(f'ours:{network}', weights, target=theirs['loss'])
+        print(
+            f'{network}, {_REACH.value} x {_REACH.value}: the loss falls from {theirs["start"]:.4g} to '
+            f'{theirs["loss"]:.4g} in {theirs["seconds"]:.1f} s by the tutorial, in {ours["seconds"]:.1f} s by ours, '
+            f'{theirs["seconds"] / ours["seconds"]:.1f} x as fast',
+            flush=True,
+        )
+
+
+def main(argv):
+    del argv
+    if _CHILD.value:
+        print(json.dumps(child(_CHILD.value)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        weights = f'{folder}/vgg19.weights.h5'
+        measured('weights', weights)
+        if 'gradient' in _PARTS.value:
+            compare_gradients(weights)
+        if 'reach' in _PARTS.value:
+            compare_reach(weights)
+
+
+if __name__ == '__main__':
+    app.run(main)
