@@ -19,8 +19,8 @@ def define_flags() -> cli.Flags:
     generator_flags(flags)
     flags.group('Sum')
     flags.string('expression', "such as 'mean(1,4,7) - mean(2,3) + mean(9)'", default=None)
-    for name, text in zip(SIGNS, ('these', 'minus these', 'plus these'), strict=True):
-        flags.string(name, f'instead: the mean of {text} seeds, such as 1,4-6', default=None)
+    for name, text in zip(SIGNS, ('instead: the', 'minus the', 'plus the'), strict=True):
+        flags.string(name, f'{text} mean of these seeds, such as 1,4-6', default=None)
     flags.integer('around', 'pictures near the sum to show', lower_bound=0, upper_bound=1000)
     flags.number('noise', 'how far from it they are, at most', lower_bound=0)
     flags.integer('seed', 'of that noise', lower_bound=0)

@@ -6,7 +6,7 @@ import numpy as np
 def weights_near(hole: np.ndarray, window: int = 7) -> np.ndarray:
     """How much each known pixel counts, float32 (H, W): the share of the hole among its neighbours; 0 in the hole.
 
-    Yeh et al. 2017, "Semantic Image Inpainting with Deep Generative Models", equation 4.
+    Yeh et al. 2017, "Semantic Image Inpainting with Deep Generative Models": the weights of their context loss.
 
     Args:
         hole: bool (H, W).
@@ -23,7 +23,7 @@ def weights_near(hole: np.ndarray, window: int = 7) -> np.ndarray:
 def blended(target: np.ndarray, found: np.ndarray, hole: np.ndarray, tolerance: float = 1e-4) -> np.ndarray:
     """The target with its hole filled from another picture, whose gradients stay and whose borders give way.
 
-    Pérez et al. 2003, "Poisson Image Editing", equation 3, as Yeh et al. 2017 have it in section 3.3: what is added to
+    Pérez et al. 2003, "Poisson Image Editing", which Yeh et al. 2017 end with: what is added to
     `found` within the hole is harmonic there, and makes up its difference from the target at the border. Solved by
     over-relaxation over the two colours of a chequerboard.
 

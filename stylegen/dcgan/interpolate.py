@@ -12,7 +12,7 @@ from stylegen.errors import UserError, unknown
 def spherical(a: np.ndarray, b: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Vectors (len(shares), dim) from `a` to `b` along a great circle; their lengths go evenly from one to the other.
 
-    White 2016, "Sampling Generative Networks", section 2.1: straight lines between Gaussian vectors pass through
+    White 2016, "Sampling Generative Networks": straight lines between Gaussian vectors pass through
     lengths that none of them has. There the formula is put on the vectors as they are; here on their directions, and
     the length is interpolated by itself, which is the same for vectors of one length and never leaves the range of the
     two. Where the directions are the same, or opposite, there is no great circle, and the path is straight.

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     import keras
 
 WHICH = ('ema', 'live')
-# Images that are computed together, always: a batch of 7 came out up to 0.0017 apart from what 8, 16 or 64 give, oneDNN
-# taking other kernels for it. 64 images take 28 ms this way and 35 ms in one eager pass (cifar32, two cores).
+# Images that are computed together, always: batches of 3, 5 or 7 come out up to 9e-7 apart from those of 8, 16 or 64,
+# for oneDNN takes other kernels for them, and that is enough to turn bytes. 64 images take 35 ms this way, and 29 ms in
+# one go (cifar32, two cores).
 BLOCK = 16
 
 
@@ -117,7 +118,7 @@ def load_generator(workdir: str | os.PathLike, which: str | None = None, checkpo
     if which == 'ema' and not averaged:
         raise UserError(f'the run in {workdir} keeps no averaged weights (--ema=0); take the live generator')
     part = 'average' if averaged and which != 'live' else 'generator'
-    model, _ = plan.networks()
+    model = plan.sampler()
     values = [array for name, array in sorted(arrays.items()) if name.startswith(f'{part}/')]
     for variable, value in zip(model.variables, values, strict=True):
         variable.assign(value)

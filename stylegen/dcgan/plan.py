@@ -1,7 +1,7 @@
 """What is trained and how: a preset, and what was asked for beside it, in one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from stylegen.dcgan.presets import preset
@@ -75,6 +75,10 @@ class Plan:
             return generator, models.discriminator(self.size, self.channels, **self.discriminator, **common)
         finally:
             keras.config.set_dtype_policy(before)
+
+    def sampler(self):
+        """A fresh generator to draw with: in float32, so that pictures are the same with and without bfloat16."""
+        return replace(self, precision='float32').networks()[0]
 
     def build(self, synchronized: bool = False) -> 'DCGAN':
         """The untrained model.

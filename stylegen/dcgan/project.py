@@ -85,9 +85,9 @@ def project(
 
     The loss is the mean absolute difference of pixels, plus `perceptual` times the mean squared one of features of
     `mini`, plus `prior` times (|z|^2 / latent_dim - 1)^2, which keeps a vector as long as those that the generator was
-    trained on. With a hole, pixels count by `weights_near` (Yeh et al. 2017, equation 5), and features are compared
-    with the same filling in both holes. The paper's prior asks the discriminator, which ours does without, so that
-    a generator alone will do.
+    trained on. With a hole, pixels count by `weights_near` (the context loss of Yeh et al. 2017), and features are
+    compared with the same filling in both holes. The paper's prior asks the discriminator; ours does without, so that a
+    generator alone will do.
 
     Args:
         generator: From `open_generator` or `load_generator`.

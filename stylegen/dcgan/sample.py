@@ -134,10 +134,10 @@ def save_npz(
     arrays = {'images': np.concatenate([images.to_uint8(batch) for batch in batches]), 'seeds': np.array(seeds)}
     if labels is not None:
         arrays['labels'] = labels
-    save_arrays(output, arrays, record)
+    write_npz(output, arrays, record)
 
 
-def save_arrays(output: Path, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> None:
+def write_npz(output: Path, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> None:
     """Writes arrays, and the record as a text named `settings`, in one step."""
     with replacing(output) as beside, open(beside, 'wb') as file:
         np.savez_compressed(file, settings=np.array(json.dumps(plain(record))), **arrays)

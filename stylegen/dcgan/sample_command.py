@@ -47,8 +47,9 @@ def work(flags) -> None:
     output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT[flags.format or 'grid'])
     form = form_of(output, flags.format)
     for name, forms in IDLE.items():
-        if flags[name].present and form not in forms:
-            raise UserError(f'--{name} does nothing for --format={form}; leave it out')
+        if flags[name].present and (form not in forms or flags.neighbours):
+            place = 'with --neighbours' if flags.neighbours else f'for --format={form}'
+            raise UserError(f'--{name} does nothing {place}; leave it out')
     if flags.neighbours and (form != 'grid' or len(seeds) > MOST_ROWS):
         raise UserError(f'--neighbours makes a sheet of up to {MOST_ROWS} --seeds; give a picture as --output')
     generator = open_generator(flags.workdir, flags.checkpoint, flags.which)

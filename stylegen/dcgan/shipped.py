@@ -69,7 +69,7 @@ def load_packed(path: str | Path | None = None) -> Generator:
             arrays = dict(archive)
         facts = json.loads(str(arrays.pop(FACTS)))
         plan = Plan.of(facts['plan'])
-        model, _ = plan.networks()
+        model = plan.sampler()
         values = [array.astype(np.float32) for _, array in sorted(arrays.items())]
         for variable, value in zip(model.variables, values, strict=True):
             variable.assign(value)

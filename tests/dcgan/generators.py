@@ -11,9 +11,10 @@ from stylegen.files import plain
 from tests.conftest import shaken
 
 
-def tiny(classes=(), channels=3, path=Path('step-00000007.npz')):
+def tiny(classes=(), channels=3, path=Path('step-00000007.npz'), precision='float32'):
     """A generator of 16 x 16 pixels whose pictures differ from one another."""
-    plan = make_plan(size=(16, 16), channels=channels, classes=classes, g_width=4, d_width=4, latent_dim=8)
+    networks = {'g_width': 4, 'd_width': 4, 'latent_dim': 8}
+    plan = make_plan(size=(16, 16), channels=channels, classes=classes, precision=precision, **networks)
     model, _ = plan.networks()
     for variable in model.variables:
         if len(variable.shape) > 1:

@@ -59,6 +59,13 @@ def test_it_is_what_the_model_makes(generator):
     assert np.allclose(drawn(generator, [4, 9]), model, atol=1e-5)
 
 
+def test_what_was_trained_in_bfloat16_draws_in_float32(generator, tmp_path):
+    given = latents(range(20), 8)
+    assert not np.allclose(tiny(precision='mixed_bfloat16')(given), generator(given), atol=1e-4)
+    opened = open_generator(str(kept(tmp_path, precision='mixed_bfloat16')))
+    assert opened.plan.precision == 'mixed_bfloat16' and np.array_equal(opened(given), generator(given))
+
+
 def test_a_conditional_generator_draws_what_the_model_makes_of_each_class(conditional):
     labels = labels_of(conditional, [4, 9, 5], 'hat,cat')
     assert labels.tolist() == [2, 0, 2] and labels.dtype == np.int32
