@@ -139,7 +139,7 @@ def markdown(facts: Mapping[str, Any]) -> str:
         f'# {_code(facts["name"])}',
         '',
         f'The generator of a DCGAN: latent vectors to pictures of {"x".join(map(str, images["shape"][1:]))}. It '
-        f'learned from {f"{count} pictures of " if count else ""}{_code(source)}; other kinds of picture it has none.',
+        f'learned from {f"{count} pictures of " if count else ""}{_code(source)} and makes no other kind.',
         '',
         '```python',
         use(facts),

@@ -1,6 +1,7 @@
 """A trained generator for other programs: in a format of theirs, checked against the checkpoint, with a card."""
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import numpy as np
 from stylegen.dcgan.card import PIXELS, card, markdown
 from stylegen.dcgan.latents import latents
 from stylegen.errors import UserError, unknown
-from stylegen.files import check_target, replacing, settings_beside, shown
+from stylegen.files import DiskFull, check_target, replacing, settings_beside, shown
 
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator
@@ -144,5 +145,10 @@ def _made_beside(path: Path) -> Iterator[Path]:
             with open(file, 'rb+') as made:
                 os.fsync(made.fileno())
         os.replace(folder / real.name, real)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        text = 'the disk is full: not written, nothing was lost; free some space'
+        raise DiskFull(errno.ENOSPC, text, str(path)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

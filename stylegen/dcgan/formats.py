@@ -114,7 +114,7 @@ def _write_saved_model(network: keras.Model, path: Path, quantize: str) -> None:
     try:
         tf.saved_model.save(module, str(path), signatures={'serving_default': module.serve})
     except tf.errors.ResourceExhaustedError as error:  # TensorFlow's name for a full disk
-        raise OSError(errno.ENOSPC, 'the disk is full: not written; free some space', str(path)) from error
+        raise OSError(errno.ENOSPC, 'the disk is full') from error
 
 
 def _open_saved_model(path: Path) -> Images:
@@ -138,10 +138,15 @@ def _write_tflite(network: keras.Model, path: Path, quantize: str) -> None:
 
 
 def _open_tflite(path: Path) -> Images:
-    with warnings.catch_warnings(), silent_stderr():
+    with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # TensorFlow's advice to install LiteRT
         run = tf.lite.Interpreter(str(path)).get_signature_runner()
-    return lambda inputs: run(**inputs)[OUTPUT]
+
+    def images(inputs):
+        with silent_stderr():  # at the first call it says what it computes with
+            return run(**inputs)[OUTPUT]
+
+    return images
 
 
 class Format(NamedTuple):
