@@ -1,5 +1,7 @@
 """What a result must carry so that it can be made again: settings, versions, hashes; and how it is read back."""
 
+import os
+import platform
 from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +18,30 @@ PACKAGES = ('tensorflow', 'keras', 'numpy', 'pillow')
 def versions() -> dict[str, str]:
     """The versions of the packages that a result depends on."""
     return {name: metadata.version(name) for name in PACKAGES}
+
+
+def machine() -> dict[str, Any]:
+    """What a long run worked on: Python, system, processor, cores that it may use, and the devices of TensorFlow."""
+    from stylegen.backend import tf
+
+    gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices('GPU')]
+    return {
+        'python': platform.python_version(),
+        'system': platform.platform(),
+        'processor': _processor(),
+        'cores': len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count(),
+        'devices': ['CPU', *(gpu.get('device_name', 'GPU') for gpu in gpus)],
+    }
+
+
+def _processor() -> str:
+    """Its name, which Linux tells in a file only."""
+    try:
+        lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(':')[2].strip() for line in lines if line.startswith('model name'))
+    return next(names, platform.processor() or platform.machine())
 
 
 def record(program: str, settings: Mapping[str, Any], inputs: Mapping[str, str], weights) -> dict[str, Any]:

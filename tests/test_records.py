@@ -1,6 +1,8 @@
 """Records of results: read back with their paths found again, and checked against what is there now."""
 
+import json
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,3 +72,12 @@ def test_a_replay_refuses_other_inputs_and_warns_of_other_weights_and_packages(m
     assert len(said) == 2 and 'was made with numpy 0.1; ' in said[1]
     with pytest.raises(UserError, match=r'guide\.png is not the file'):
         check_replay(made, made['inputs'] | {'guide.png': 'other'}, Weights(), said.append)
+
+
+def test_the_machine_is_told_in_words_that_json_takes(monkeypatch):
+    told = records.machine()
+    assert json.loads(json.dumps(told)) == told
+    assert told['python'] == '.'.join(map(str, sys.version_info[:3])) and told['cores'] >= 1
+    assert told['devices'][0] == 'CPU' and all(told.values())
+    monkeypatch.setattr(Path, 'read_text', lambda *args, **kwargs: 'vendor_id: x\nmodel name\t: Fast 9000\n')
+    assert records.machine()['processor'] == 'Fast 9000'

@@ -122,7 +122,11 @@ def read_history(workdir: str | os.PathLike) -> History:
     results = []
     for path in sorted(folder.glob(EVALUATIONS)):
         for result in read_json(path).get('results') or []:
-            if isinstance(result, dict) and isinstance(result.get('figures'), dict) and 'step' in result:
+            if (
+                isinstance(result, dict)
+                and isinstance(result.get('figures'), dict)
+                and isinstance(result.get('step'), int)
+            ):
                 results.append(result)
     quality = read_log(folder / QUALITY)
     return History(folder, record, log, quality, read_events(folder / EVENTS), sheets, results)

@@ -21,6 +21,7 @@ from stylegen.errors import UserError
 from stylegen.files import DiskFull
 from stylegen.pages import POLICY
 from tests.conftest import run
+from tests.dcgan.sets import TINY, small_set
 
 VOID = {'meta', 'img'}
 SCRIPT = '<script>alert("1")</script> & <img src=x>'
@@ -218,6 +219,19 @@ def test_files_that_are_being_written_or_damaged_do_no_harm(workdir):
     page.check_alone()
     assert 'Step 200' in page.text and 'Alarms 1' in page.text
     assert 'step-00000100.png cannot be read' in page.text and len(page.images()) == 3
+
+
+def test_what_training_leaves_is_found(tmp_path):
+    from stylegen.dcgan.train import train
+
+    options = {**TINY, 'samples': 4, 'sample_every': 2, 'log_every': 2, 'checkpoint_every': 2}
+    train(small_set(tmp_path / 'data'), workdir=tmp_path / 'run', steps=4, **options)
+    text = report(tmp_path / 'run')
+    page = Page(text)
+    page.check_alone()
+    assert page.ids() == ALL and 'Step 4 Images seen 16' in page.text
+    assert len(page.images()) == 4  # three sheets and the film
+    assert text.count('<polyline') == 8 and 'class1' in page.text
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
