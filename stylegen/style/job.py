@@ -89,8 +89,12 @@ class Session:
 
     @classmethod
     def open(cls, settings: dict[str, Any], record: dict[str, Any] | None, workdir: str | Path | None) -> Session:
-        """Opens the network, and settles how much memory there is: what a state in the workdir was made with."""
+        """Opens the network, and settles what is 'auto': the precision, and the memory that a state was made with."""
+        from stylegen.backend import fast_precision
+
         settings = settings | {'max_memory': jobs.settled_memory(settings['max_memory'], workdir)}
+        if settings['precision'] == pyramid.AUTO:
+            settings['precision'] = fast_precision()
         stylizer, note = open_stylizer(**manner(settings))
         settings |= {
             'network': stylizer.extractor.network,

@@ -141,7 +141,7 @@ def transfer(
     seed: int = 0,
     max_memory: str | float = 'auto',
     jit: str = 'auto',
-    precision: str = 'float32',
+    precision: str = 'auto',
     start: Start | None = None,
     callback: Callable[[StyleStep], None] | None = None,
 ) -> np.ndarray:
@@ -192,7 +192,8 @@ def transfer(
         max_memory: Bytes, a text such as '4GB', or 'auto', a share of what is free, to stay within: a larger picture is
             worked on window by window, with the same losses and gradients.
         jit: 'auto', 'on' or 'off': XLA.
-        precision: 'float32', 'mixed_bfloat16' or 'mixed_float16', of the network alone.
+        precision: 'float32', 'mixed_bfloat16', 'mixed_float16', or 'auto', the fastest of the first two here, of the
+            network alone.
         start: Where an interrupted run goes on; it then ends as if it had not been interrupted.
         callback: Called with a `StyleStep` about twice a second.
 
