@@ -336,9 +336,10 @@ def reach_tutorial(network, size, weights):
 
 
 BEST = {
-    **{'optimizer': 'adam', 'beta_1': 0.9, 'beta_2': 0.99, 'epsilon': 1e-8, 'learning_rate': 0.02, 'average': 0.97},
-    **{'coarsest': 64, 'scale': 2**0.5, 'iterations': (120, 80, 60, 40, 300)},
+    **{'optimizer': 'adam', 'beta_1': 0.98, 'beta_2': 0.99, 'epsilon': 1e-8, 'learning_rate': 0.02, 'average': 0.98},
+    **{'coarsest': 64, 'scale': 2**0.5, 'precision': 'float32'},
 }
+FIRST_STEPS, LAST_STEPS = (150, 120, 100), 500  # at the sizes before the last, and at most there
 LOOK_EVERY = 5  # steps between looks at the loss of the result
 
 
@@ -366,8 +367,10 @@ def reach_ours(network, size, weights, target):
 
     began = time.perf_counter()
     settings = {'weights': weights} if network == 'vgg19' else {}
+    smaller = int(np.log(size / BEST['coarsest']) / np.log(BEST['scale']))
     stylizer, _ = open_stylizer(
         network=network,
+        iterations=[*(*FIRST_STEPS, *FIRST_STEPS[-1:] * smaller)[:smaller], LAST_STEPS],
         like='tensorflow',
         style_layers=dict.fromkeys(layers, 1.0),
         content_layers={content_layer: 1.0},
