@@ -15,7 +15,7 @@ from stylegen.files import plain, replacing
 from stylegen.workdir import refuse_other
 
 LAST, BEST = 'last', 'best'
-FOLDER = 'checkpoints'
+FOLDER, SCORE = 'checkpoints', 'score'
 
 
 class Checkpoints:
@@ -63,12 +63,22 @@ class Checkpoints:
                 (self.folder / self._name(old)).unlink(missing_ok=True)
         return path
 
-    def save_best(self, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
-        """Keeps a state as the best."""
+    def save_best(self, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray], score: float) -> bool:
+        """Keeps a state as the best, if its score is lower than that of the best so far; answers whether it is."""
         self._make()
+        if not score < self.best_score():
+            return False
         with uninterrupted():
-            _write(self.folder / 'best.npz', settings, arrays)
-        return self.folder / 'best.npz'
+            _write(self.folder / 'best.npz', settings, {**arrays, SCORE: np.float64(score)})
+        return True
+
+    def best_score(self) -> float:
+        """The score of the best; infinite where there is none."""
+        try:
+            with np.load(self.folder / 'best.npz', allow_pickle=False) as stored:
+                return float(stored[SCORE])
+        except Exception:  # there is none, or it is damaged: any is better
+            return float('inf')
 
     def load(self, which: str | int = LAST) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Settings and arrays of a checkpoint.

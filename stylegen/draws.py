@@ -10,7 +10,11 @@ def draw(key: tf.Tensor, count: int | tf.Tensor = 2) -> tf.Tensor:
     """
     seed, step = tf.unstack(tf.cast(key, tf.uint32))
     lanes = tf.cast(tf.range(count), tf.uint32) * 0xEE817C82 + 0x27D4EB2F
-    x = seed * 0x9E3779B1 + step * 0x85EBCA77 + lanes
+    return mixed(seed * 0x9E3779B1 + step * 0x85EBCA77 + lanes)
+
+
+def mixed(x: tf.Tensor) -> tf.Tensor:
+    """Each uint32 made another one, in which every bit depends on all of the first (lowbias32)."""
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)):
         x = tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(shift, tf.uint32))) * factor
     return x

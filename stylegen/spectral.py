@@ -43,6 +43,14 @@ class _Spectral:
         image = tf.linalg.matvec(matrix, tf.convert_to_tensor(self.direction))
         self.direction.assign(tf.math.l2_normalize(tf.linalg.matvec(matrix, image, transpose_a=True), epsilon=TINY))
 
+    def save_own_variables(self, store):
+        """Keeps the direction too, which the layers of Keras do not know of."""
+        keras.layers.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store):
+        """Reads what `save_own_variables` kept."""
+        keras.layers.Layer.load_own_variables(self, store)
+
     def _matrix(self):
         return self.kernel
 

@@ -18,6 +18,11 @@ from stylegen.errors import UserError
 from stylegen.files import replacing
 
 LOG, EVENTS = 'log.csv', 'events.jsonl'
+# what tf.summary.scalar marks its values with; itself it works only where TensorBoard is installed
+_SCALAR = tf.compat.v1.SummaryMetadata(
+    plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name='scalars'),
+    data_class=1,  # DATA_CLASS_SCALAR
+)
 
 
 @dataclass(frozen=True)
@@ -66,17 +71,18 @@ class Interrupts(keras.callbacks.Callback):
 
 
 class Log:
-    """A table of metrics in `log.csv`, a row for each report; of a resumed run no row comes twice.
+    """A table of metrics, a row for each report; of a resumed run no row comes twice.
 
     Args:
         workdir: Folder of the run.
         columns: Names of the metrics.
         step: Where the run goes on: later rows are removed.
         tensorboard: Whether to write the same for TensorBoard, into `tensorboard`.
+        name: Of the file.
     """
 
-    def __init__(self, workdir: str | os.PathLike, columns, step: int = 0, tensorboard: bool = False):
-        self.path = Path(workdir) / LOG
+    def __init__(self, workdir: str | os.PathLike, columns, step: int = 0, tensorboard: bool = False, name: str = LOG):
+        self.path = Path(workdir) / name
         self.columns = ('step', *columns)
         self.writer = tf.summary.create_file_writer(str(Path(workdir) / 'tensorboard')) if tensorboard else None
         self.back_to(step)
@@ -102,7 +108,7 @@ class Log:
         if self.writer:
             with self.writer.as_default(step):
                 for name, value in values.items():
-                    tf.summary.scalar(name, value)
+                    tf.summary.write(name, tf.constant(value, tf.float32), metadata=_SCALAR)
             self.writer.flush()
 
 

@@ -1,9 +1,12 @@
 """Random tensors of a training step, named by seed, step and purpose: nothing but the step has to be kept.
 
-Philox (Salmon et al. 2011) gives the same numbers with XLA and without.
+By integer hashing, see `stylegen.draws`: the same numbers with XLA and without.
 """
 
+import math
+
 from stylegen.backend import tf
+from stylegen.draws import draw, mixed
 
 PURPOSES = ('latents', 'flip', 'augment_real', 'augment_fake', 'augment_generator', 'penalty')
 
@@ -19,17 +22,20 @@ class Draws:
     """
 
     def __init__(self, seed: int, step: tf.Tensor, count: tf.Tensor, shard: tf.Tensor | int = 0, shards: int = 1):
-        self.seed, self.step, self.count, self.shard, self.shards = seed, step, count, shard, shards
+        self.seed, self.step, self.count = seed % 2**31, step, count
+        self.shard, self.shards = shard, shards
 
     def normal(self, purpose: str, shape: tuple[int, ...]) -> tf.Tensor:
         """Standard normal numbers, float32 (count, *shape)."""
-        return self._draw(tf.random.stateless_normal, purpose, shape)
+        return tf.math.ndtri(self.uniform(purpose, shape))
 
     def uniform(self, purpose: str, shape: tuple[int, ...] = ()) -> tf.Tensor:
-        """Numbers in [0, 1), float32 (count, *shape)."""
-        return self._draw(tf.random.stateless_uniform, purpose, shape)
-
-    def _draw(self, function, purpose, shape):
-        key = tf.stack([tf.cast(self.seed, tf.int64), self.step * len(PURPOSES) + PURPOSES.index(purpose)])
-        whole = function([self.count * self.shards, *shape], key, alg='philox')
-        return whole[self.shard * self.count :][: self.count]
+        """Numbers strictly between 0 and 1, float32 (count, *shape), odd multiples of 2^-24."""
+        size = math.prod(shape)
+        key = tf.stack([self.seed, tf.cast(self.step, tf.int32) * len(PURPOSES) + PURPOSES.index(purpose)])
+        first, second = tf.unstack(draw(key))
+        places = tf.range(self.count * size) + self.shard * self.count * size
+        # hashed twice, with a word of the key each time: else two steps could be one sequence, shifted
+        words = mixed(tf.bitwise.bitwise_xor(mixed(tf.cast(places, tf.uint32) + first), second))
+        shares = tf.cast(tf.bitwise.right_shift(words, tf.constant(9, tf.uint32)), tf.float32) * 2.0**-23 + 2.0**-24
+        return tf.reshape(shares, [self.count, *shape])

@@ -14,7 +14,8 @@ from stylegen.checkpoints import Checkpoints, arrays_of, assign
 from stylegen.dcgan.gan import METRICS
 from stylegen.dcgan.latents import latents
 from stylegen.dcgan.plan import Plan
-from stylegen.dcgan.train import PROGRAM, Every
+from stylegen.dcgan.train import PROGRAM, Care
+from stylegen.dcgan.watch import FEATURES, Judge, Trouble
 from stylegen.files import plain, replacing
 from stylegen.records import versions
 from stylegen.sheets import grid
@@ -26,27 +27,32 @@ if TYPE_CHECKING:
 SETTINGS, SAMPLES = 'settings.json', 'samples'
 RETRIES = 3  # times that the learning rate is halved before a run is given up
 COLUMNS = (*METRICS, 'learning_rate', 'images_per_second')
+QUALITY, QUALITY_COLUMNS = 'quality.csv', (f'fid_{FEATURES}', 'best')
+NOT_FINITE = 'not finite'
+LOOKED_AT = 64  # pictures whose diversity is looked at
 FILM_FRAMES = 200
 
 
 class Training:
     """One run in its workdir: the model, its checkpoints, and what is written on the way. See `train`."""
 
-    def __init__(self, data, plan: Plan, workdir: Path, *, keep: int, samples: int, tensorboard: bool, callback, warn):
+    def __init__(self, data: 'ImageSet', plan: Plan, workdir: Path, care: Care, callback, warn):
         self.data, self.plan, self.workdir = data, plan, make_folder(workdir)
-        self.callback, self.warn = callback, warn
+        self.care, self.callback, self.warn = care, callback, warn
         self.settings = plain(identity(data, plan))
-        self.checkpoints = Checkpoints(workdir, keep)
+        self.checkpoints = Checkpoints(workdir, care.keep)
         kept = self.checkpoints.resume(self.settings)
         self.gan = plan.build()
         if kept is not None:
             assign(self.gan.parts(), kept)
         self.first = self.step
         self.events = Events(workdir)
-        self.log = Log(workdir, COLUMNS, self.step, tensorboard)
+        self.log = Log(workdir, COLUMNS, self.step, care.tensorboard)
         self.speed = Speed(plan.batch_size * self.gan.d_steps)
-        self.latents = latents(range(samples), self.gan.latent_dim)
-        self.back: str | None = None  # why the run is to go back to an earlier state
+        self.latents = latents(range(care.samples), self.gan.latent_dim)
+        self.quality = Log(workdir, QUALITY_COLUMNS, self.step, name=QUALITY)
+        self.judge = Judge(data, care.pictures, plan.training['loss'])
+        self.trouble: Trouble | None = None  # why the fit was stopped
 
     @property
     def step(self) -> int:
@@ -66,6 +72,7 @@ class Training:
         self.log.add(step, values)
         if self.callback:
             self.callback(Report(step, steps, values, values['images_per_second']))
+        self.alarm(step, self.judge.discriminator(step, values['d_loss']))
 
     def sheet(self, step: int) -> None:
         """The grid of the fixed latents."""
@@ -87,17 +94,46 @@ class Training:
         """Stops the fit where something is not finite."""
         bad, index = (int(value) for value in self.gan.bad.numpy())
         if bad >= 0:
-            self.back = f'{self.gan.checked[index]} is not finite at step {bad + 1}'
-            self.gan.stop_training = True
+            self.stop(Trouble(NOT_FINITE, f'{self.gan.checked[index]} is not finite at step {bad + 1}', step))
 
-    def go_back(self, reason: str) -> None:
-        """Loads the last checkpoint and halves the learning rate.
+    def diversity(self, step: int) -> None:
+        """Looks whether the generator has collapsed."""
+        _, trouble = self.judge.generator(step, self.pictures(latents(range(LOOKED_AT), self.gan.latent_dim)))
+        self.alarm(step, trouble)
+
+    def evaluate(self, step: int) -> None:
+        """Measures the generator, and keeps it if it is the best."""
+        distance = self.judge.distance(self.pictures(latents(range(self.care.pictures), self.gan.latent_dim)))
+        best = self.checkpoints.save_best(self.settings, arrays_of(self.gan.parts()), distance)
+        self.quality.add(step, {f'fid_{FEATURES}': distance, 'best': best})
+
+    def alarm(self, step: int, trouble: Trouble | None) -> None:
+        """Tells of it, and stops the fit unless telling is all that was asked for."""
+        if trouble is None:
+            return
+        self.events.add(trouble.event, step, text=trouble.text, action=self.care.on_collapse)
+        if self.care.on_collapse == 'warn':
+            self.warn(f'{trouble.text}; --on_collapse=rollback would go back to step {trouble.fine}')
+        else:
+            self.stop(trouble)
+
+    def stop(self, trouble: Trouble) -> None:
+        """Ends the fit because of this."""
+        self.trouble = trouble
+        self.gan.stop_training = True
+
+    def mend(self, trouble: Trouble) -> None:
+        """Goes back to a checkpoint from before the trouble, with half the learning rate.
 
         Raises:
-            ArithmeticError: That has been done `RETRIES` times already.
+            ArithmeticError: That has been done `RETRIES` times already, or is not wanted.
         """
-        at = self.step
-        _, arrays = self.checkpoints.load()
+        if trouble.event != NOT_FINITE and self.care.on_collapse == 'stop':
+            self.save(self.step)
+            raise ArithmeticError(f'{trouble.text}; step {self.step} is kept in {self.workdir} (--on_collapse=stop)')
+        at, reason, steps = self.step, trouble.text, self.checkpoints.steps()
+        before = max((step for step in steps if step <= trouble.fine), default=steps[0])
+        _, arrays = self.checkpoints.load(before)
         assign(self.gan.parts(), arrays)
         scale = float(self.gan.rate_scale) / 2
         if scale < 0.5**RETRIES:
@@ -107,19 +143,22 @@ class Training:
                 f'{self.workdir}; try a smaller --learning_rate'
             )
         self.gan.rate_scale.assign(scale)
-        self.log.back_to(self.step)
+        self.judge.quiet()
+        for log in (self.log, self.quality):
+            log.back_to(self.step)
+        self.checkpoints.discard_after(self.step)
         self.save(self.step)  # so that a run that is killed now goes on in the same way
         self.events.add('rollback', at, reason=reason, to=self.step, rate_scale=scale)
         self.warn(f'{reason}; back to step {self.step} with {scale:g} of the learning rate')
 
-    def run(self, steps: int, every: 'Every', steps_per_execution: int, jit: str, more=()) -> None:
+    def run(self, steps: int, steps_per_execution: int, jit: str) -> None:
         """Trains until the model has made so many steps."""
         self.gan.compile(
             optimizer=self.gan.g_optimizer, jit_compile=use_xla(jit), steps_per_execution=steps_per_execution
         )
-        size, last = self.plan.batch_size * self.gan.d_steps, steps
+        care, size, last = self.care, self.plan.batch_size * self.gan.d_steps, steps
         while self.step < steps:
-            self.back = None
+            self.trouble = None
             self.speed.start(self.step)
             for mean in self.gan.means.values():
                 mean.reset_state()
@@ -127,14 +166,15 @@ class Training:
             callbacks = [
                 Interrupts(),
                 Periodic(1, self.watch),
-                *more,
-                Periodic(every.log, lambda step: self.report(step, steps), last),
-                Periodic(every.sample, self.sheet, last),
-                Periodic(every.checkpoint, self.save, last),
+                Periodic(care.log_every, lambda step: self.report(step, steps), last),
+                Periodic(care.sample_every, self.sheet, last),
+                Periodic(care.collapse_every, self.diversity),
+                Periodic(care.evaluate_every, self.evaluate, last),
+                Periodic(care.checkpoint_every, self.save, last),
             ]
             self.gan.fit(batches.take(steps - self.step), epochs=1, verbose=0, shuffle=False, callbacks=callbacks)
-            if self.back:
-                self.go_back(self.back)
+            if self.trouble:
+                self.mend(self.trouble)
 
     def film(self) -> Path | None:
         """The grids one after the other, as `training.gif`."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stylegen.dcgan.choices import ON_COLLAPSE
 from stylegen.dcgan.plan import make_plan
-from stylegen.errors import UserError
+from stylegen.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from stylegen.data import ImageSet
@@ -20,12 +21,19 @@ PROGRAM = 'stylegen.dcgan'
 
 
 @dataclass(frozen=True)
-class Every:
-    """Steps from one log row, sheet of samples, checkpoint to the next; 0: never."""
+class Care:
+    """How a run is watched, and what is kept of it; the fields are arguments of `train`."""
 
-    log: int
-    sample: int
-    checkpoint: int
+    log_every: int
+    sample_every: int
+    checkpoint_every: int
+    collapse_every: int
+    on_collapse: str
+    evaluate_every: int
+    pictures: int
+    keep: int
+    samples: int
+    tensorboard: bool
 
 
 def train(
@@ -39,6 +47,10 @@ def train(
     log_every: int = 100,
     sample_every: int = 500,
     checkpoint_every: int = 1000,
+    collapse_every: int = 500,
+    on_collapse: str = 'warn',
+    evaluate_every: int = 5000,
+    pictures: int = 2000,
     keep: int = 3,
     samples: int = 64,
     steps_per_execution: int = 1,
@@ -64,11 +76,16 @@ def train(
         seed: Of everything random.
         conditional: Tell the networks the classes.
         log_every, sample_every, checkpoint_every: Steps from one log row, sheet of samples, checkpoint to the next.
+        collapse_every: Steps from one look at the diversity of the generator's pictures to the next; 0: none.
+        on_collapse: What to do where the generator has collapsed or the discriminator has won: 'warn', 'stop', or
+            'rollback' to a checkpoint from before, with half the learning rate.
+        evaluate_every: Steps from one measurement of `fid_mini` to the next; the best is kept. 0: none.
+        pictures: Generated, and real ones, to measure by.
         keep: How many of the last checkpoints to keep.
         samples: Images on a sheet.
         steps_per_execution: Steps of a compiled call.
         jit: Compile with XLA: 'auto', 'on', 'off'.
-        precision: 'float32' or 'mixed_bfloat16'.
+        precision: 'float32', 'mixed_bfloat16', or 'auto': the faster one here.
         deterministic: Let TensorFlow use operations only that give the same bits each time.
         tensorboard: Write the log for TensorBoard too.
         callback: Is told a `Report` with every log row.
@@ -79,21 +96,25 @@ def train(
         UserError: The workdir keeps a run of other settings; there are no classes; options do not go together.
         ArithmeticError: Values that are not finite came again and again.
     """
+    if on_collapse not in ON_COLLAPSE:
+        raise unknown('on_collapse', on_collapse, ON_COLLAPSE)
     if conditional and not data.classes:
         raise UserError('--conditional needs images in class folders, or with labels; leave it out')
-    from stylegen.backend import tf
+    from stylegen.backend import fast_precision, tf
     from stylegen.dcgan.run import Training
 
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+    precision = fast_precision() if precision == 'auto' else precision
     plan = make_plan(
         preset, tuple(data.size), data.channels,
         classes=tuple(data.classes) if conditional else (), steps=steps, seed=seed, precision=precision, **options,
     )  # fmt: skip
-    run = Training(
-        data, plan, Path(workdir), keep=keep, samples=samples, tensorboard=tensorboard, callback=callback,
-        warn=warn or (lambda line: None),
+    care = Care(
+        log_every, sample_every, checkpoint_every, collapse_every, on_collapse, evaluate_every, pictures, keep, samples,
+        tensorboard,
     )  # fmt: skip
+    run = Training(data, plan, Path(workdir), care, callback, warn or (lambda line: None))
     run.write_settings()
     if run.step == 0:
         run.save(0)
@@ -101,9 +122,10 @@ def train(
     elif run.step < steps:
         run.events.add('resumed', run.step)
     try:
-        run.run(steps, Every(log_every, sample_every, checkpoint_every), steps_per_execution, jit)
+        run.run(steps, steps_per_execution, jit)
     except KeyboardInterrupt:
-        run.save(run.step)
+        if int(run.gan.bad[0]) < 0:
+            run.save(run.step)
         run.events.add('stopped', run.step)
         run.warn(f'stopped; step {run.step} is kept in {workdir}: the same command goes on')
         raise

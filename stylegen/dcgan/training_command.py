@@ -13,8 +13,9 @@ DEFAULT_DATA, FALLBACK = 'cifar10', 'shapes'
 DEFAULT_WORKDIR = 'dcgan'
 CHANNELS = ('1', '3')
 SETTINGS = (
-    'preset', 'steps', 'seed', 'conditional', 'log_every', 'sample_every', 'checkpoint_every', 'keep', 'samples',
-    'steps_per_execution', 'jit', 'precision', 'deterministic', 'tensorboard',
+    'preset', 'steps', 'seed', 'conditional', 'log_every', 'sample_every', 'checkpoint_every', 'collapse_every',
+    'on_collapse', 'evaluate_every', 'pictures', 'keep', 'samples', 'steps_per_execution', 'jit', 'precision',
+    'deterministic', 'tensorboard',
 )  # fmt: skip
 
 
@@ -69,6 +70,15 @@ def define_flags() -> cli.Flags:
     flags.integer('samples', 'images on a sheet', lower_bound=1)
     flags.integer('log_every', 'steps from one row of log.csv to the next', lower_bound=1)
     flags.switch('tensorboard', 'write the log for TensorBoard too')
+    flags.group('Alarms and quality')
+    flags.integer(
+        'collapse_every', "steps from one look at the pictures' diversity to the next; 0: none", lower_bound=0
+    )
+    flags.choice('on_collapse', 'what to do where the generator has collapsed or the discriminator has won',
+                 choices.ON_COLLAPSE)  # fmt: skip
+    flags.integer('evaluate_every', 'steps from one measurement of fid_mini to the next; the best is kept; 0: none',
+                  lower_bound=0)  # fmt: skip
+    flags.integer('pictures', 'to measure by', lower_bound=2)
     flags.group('Machine')
     flags.choice('jit', 'compile with XLA; auto: on a GPU', cli.JIT)
     flags.choice('precision', 'of the networks', choices.PRECISIONS)

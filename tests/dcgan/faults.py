@@ -12,6 +12,10 @@ def _die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def nothing():
+    """All is well."""
+
+
 def die_after(step):
     """kill -9 when a step has been made."""
     watch = Training.watch

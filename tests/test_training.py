@@ -1,0 +1,71 @@
+"""Alarms, logs, events and checkpoints know nothing of what is trained."""
+
+import pytest
+
+from stylegen.alarms import Alarm
+from stylegen.checkpoints import Checkpoints
+from stylegen.errors import UserError
+from stylegen.training import Events, Log, Speed, read_log
+
+
+def test_an_alarm_rings_once_after_so_many_looks_and_again_after_a_recovery():
+    alarm = Alarm(0.5, 2, grace=1)
+    values = [(1, 0.1), (2, 0.1), (3, 0.1), (4, 0.1), (5, 0.9), (6, 0.1), (7, 0.1)]
+    assert [alarm(*value) for value in values] == [False, False, True, False, False, False, True]
+    assert alarm.fine == 5
+
+
+def test_what_is_no_number_does_not_count_as_low():
+    assert not Alarm(0.5, 1)(1, float('nan'))
+
+
+def test_a_log_goes_back_to_a_step_and_leaves_a_row_that_was_cut_off(tmp_path):
+    log = Log(tmp_path, ('loss',))
+    for step in (10, 20, 30):
+        log.add(step, {'loss': step / 100})
+    with open(log.path, 'a') as file:
+        file.write('4')
+    assert [row['step'] for row in Log(tmp_path, ('loss',), 20).rows()] == ['10', '20']
+    assert read_log(tmp_path / 'none.csv') == []
+
+
+def test_tensorboard_gets_the_same(tmp_path):
+    Log(tmp_path, ('loss',), tensorboard=True).add(1, {'loss': 0.5})
+    assert list((tmp_path / 'tensorboard').glob('events.*'))
+
+
+def test_events_are_lines_in_order(tmp_path):
+    events = Events(tmp_path)
+    assert events.read() == []
+    events.add('begun', 0)
+    events.add('rollback', 7, to=5)
+    assert [(e['event'], e['step'], e.get('to')) for e in events.read()] == [('begun', 0, None), ('rollback', 7, 5)]
+
+
+def test_speed_is_that_since_the_last_look():
+    now = [0.0]
+    speed = Speed(64, clock=lambda: now[0])
+    speed.start(100)
+    now[0] = 2.0
+    assert speed(110) == 320
+    now[0] = 3.0
+    assert speed(111) == 64
+
+
+def test_the_best_is_replaced_by_a_better_one_only(tmp_path):
+    kept = Checkpoints(tmp_path)
+    assert [kept.save_best({}, {}, score) for score in (3.0, 5.0, 2.0, float('nan'))] == [True, False, True, False]
+    assert kept.best_score() == 2.0
+
+
+@pytest.mark.parametrize(('which', 'text'), [('last', 'keeps no checkpoint; train'), ('best', 'best'), (7, 'steps')])
+def test_a_missing_checkpoint_is_told(tmp_path, which, text):
+    with pytest.raises(UserError, match=text):
+        Checkpoints(tmp_path).load(which)
+
+
+def test_a_damaged_checkpoint_is_told(tmp_path):
+    Checkpoints(tmp_path).save(3, {}, {})
+    Checkpoints(tmp_path).path(3).write_bytes(b'PK half')
+    with pytest.raises(UserError, match='damaged; remove it'):
+        Checkpoints(tmp_path).load()
