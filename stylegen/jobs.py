@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ class Place:
     loss: float
 
 
-class Job:
+class Job(ABC):
     """One picture that a command makes. A program's own job says what is done: `work`, `place`, `arrays`, `picture`.
 
     Args:
@@ -86,21 +87,21 @@ class Job:
         self.keep_again = 0.0
         self.progress: Progress | None = None
 
+    @abstractmethod
     def work(self, state: Mapping[str, np.ndarray] | None) -> np.ndarray:
         """Makes the picture, telling `follow` of its steps; goes on from the arrays of a state, if there is one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def place(self, step: Any) -> Place:
         """Where a step is."""
-        raise NotImplementedError
 
+    @abstractmethod
     def arrays(self, step: Any) -> dict[str, Any]:
         """All that is needed to go on from a step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def picture(self, step: Any) -> np.ndarray:
         """The picture as it would be if the work ended with this step."""
-        raise NotImplementedError
 
     def run(self) -> Path:
         """Works to the end and saves; when it is stopped or fails, saves the picture so far."""

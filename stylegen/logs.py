@@ -9,7 +9,7 @@ LOG, EVENTS = 'log.csv', 'events.jsonl'
 
 
 def read_log(path: str | os.PathLike) -> list[dict[str, str]]:
-    """The rows of a log, as text by column; none where there is no log."""
+    """The rows of a log, as text by column; none where there is no log. A row that was cut off is left out."""
     try:
         with open(path, newline='', encoding='utf-8', errors='replace') as file:
             rows = list(csv.DictReader(file))

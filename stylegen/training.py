@@ -16,8 +16,8 @@ from stylegen import interrupts
 from stylegen.backend import keras, tf
 from stylegen.errors import UserError
 from stylegen.files import replacing
+from stylegen.logs import EVENTS, LOG, read_events, read_log
 
-LOG, EVENTS = 'log.csv', 'events.jsonl'
 # what tf.summary.scalar marks its values with; itself it works only where TensorBoard is installed
 _SCALAR = tf.compat.v1.SummaryMetadata(
     plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name='scalars'),
@@ -112,16 +112,6 @@ class Log:
             self.writer.flush()
 
 
-def read_log(path: str | os.PathLike) -> list[dict[str, str]]:
-    """The rows of a log, as text by column; none where there is no log. A row that was cut off is left out."""
-    try:
-        with open(path, newline='') as file:
-            rows = list(csv.DictReader(file))
-    except FileNotFoundError:
-        return []
-    return [row for row in rows if (row.get('step') or '').isdigit() and None not in row.values()]
-
-
 class Events:
     """What happened, in `events.jsonl`: one JSON object in a line, with the step, the kind and the time."""
 
@@ -137,10 +127,8 @@ class Events:
             os.fsync(file.fileno())
 
     def read(self) -> list[dict[str, Any]]:
-        """All lines so far."""
-        if not self.path.exists():
-            return []
-        return [json.loads(line) for line in self.path.read_text().splitlines() if line]
+        """All events so far."""
+        return read_events(self.path)
 
 
 class Speed:

@@ -5,7 +5,8 @@ import pytest
 from stylegen.alarms import Alarm
 from stylegen.checkpoints import Checkpoints
 from stylegen.errors import UserError
-from stylegen.training import Events, Log, Speed, read_log
+from stylegen.logs import read_log
+from stylegen.training import Events, Log, Speed
 
 
 def test_an_alarm_rings_once_after_so_many_looks_and_again_after_a_recovery():

@@ -179,7 +179,6 @@ def discriminator(
     kernel: int = 4,
     norm: str = 'batch',
     between: bool = False,
-    bias: bool = False,
     slope: float = 0.2,
     dropout: float = 0.0,
     momentum: float = 0.9,
@@ -197,9 +196,9 @@ def discriminator(
     Args:
         size, channels, kernel, momentum, epsilon, synchronized, init, seed: As for `generator`.
         width: Channels of the first level; each coarser one has twice as many, up to 8 times.
-        norm: 'batch' on all levels but the first, 'spectral' on all layers, or 'none'.
+        norm: 'batch' on all levels but the first, 'spectral' on all layers, or 'none'. With 'batch' the first layer and
+            the last have no shifts, as in Torch; else all have, or twice the contrast would give twice the logit.
         between: A 3 x 3 convolution before each level and after the last, as in the SN-DCGAN of Miyato et al. (2018).
-        bias: Whether layers have shifts where no batch normalisation follows.
         slope: Of the leaky ReLU for negative values.
         dropout: Share that is dropped behind each level.
         classes: Number of classes; with any, the model takes (images, labels) and adds the product of the label's
@@ -210,11 +209,11 @@ def discriminator(
     """
     if norm not in NORMS:
         raise unknown('norm', norm, NORMS)
-    make, depth = _Layers(seed, init, norm == 'spectral'), levels(size)
+    make, depth, bias = _Layers(seed, init, norm == 'spectral'), levels(size), norm != 'batch'
 
     def level(x, channels, kernel, name, strides=2, first=False):
         normed = norm == 'batch' and not first
-        x = make.conv(x, channels, kernel, name, strides, bias=bias and not normed)
+        x = make.conv(x, channels, kernel, name, strides, bias=bias)
         if normed:
             x = make.norm(x, f'{name}_norm', momentum=momentum, epsilon=epsilon, synchronized=synchronized)
         x = keras.layers.LeakyReLU(slope, name=f'{name}_relu')(x)

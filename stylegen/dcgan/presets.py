@@ -26,7 +26,7 @@ class Preset:
     training: Mapping[str, Any] = field(default_factory=dict)
 
 
-_STRONG = {'slope': 0.1, 'norm': 'spectral', 'between': True, 'bias': True}
+_STRONG = {'slope': 0.1, 'norm': 'spectral', 'between': True}
 _TUTORIAL = {'kernel': 5, 'slope': 0.3, 'init': 'glorot'}
 PRESETS = {
     'paper64': Preset('the Torch program of the authors of Radford et al. (2016), as in pytorch/examples', (64, 64)),
@@ -45,7 +45,7 @@ PRESETS = {
         (28, 28),
         1,
         generator={**_TUTORIAL, 'stem': True, 'momentum': 0.99, 'epsilon': 1e-3},
-        discriminator={**_TUTORIAL, 'norm': 'none', 'bias': True, 'dropout': 0.3},
+        discriminator={**_TUTORIAL, 'norm': 'none', 'dropout': 0.3},
         training={'batch_size': 256, 'learning_rate': 1e-4, 'beta_1': 0.9, 'updates': 'simultaneous'},
     ),
 }  # fmt: skip

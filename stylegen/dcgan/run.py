@@ -17,7 +17,7 @@ from stylegen.dcgan.plan import Plan
 from stylegen.dcgan.train import PROGRAM, Care
 from stylegen.dcgan.watch import FEATURES, Judge, Trouble
 from stylegen.files import plain, replacing
-from stylegen.records import versions
+from stylegen.records import machine, versions
 from stylegen.sheets import grid
 from stylegen.training import Events, Interrupts, Log, Periodic, Report, Speed, make_folder
 
@@ -193,6 +193,7 @@ class Training:
             'settings': self.settings,
             'data': self.data.manifest,
             'packages': versions(),
+            'machine': machine(),
             'parameters': {
                 part.name: sum(int(np.prod(v.shape)) for v in part.trainable_variables)
                 for part in (self.gan.generator, self.gan.discriminator)

@@ -8,17 +8,7 @@ from stylegen.dcgan.latents import latents
 from stylegen.errors import UserError
 from stylegen.images import load_image, read_settings
 from tests.conftest import run
-from tests.dcgan.generators import kept, tiny
-
-
-@pytest.fixture(scope='module')
-def generator():
-    return tiny()
-
-
-@pytest.fixture(scope='module')
-def workdir(tmp_path_factory):
-    return kept(tmp_path_factory.mktemp('runs') / 'run')
+from tests.dcgan.generators import tiny
 
 
 def command(*args):

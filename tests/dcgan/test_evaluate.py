@@ -16,6 +16,7 @@ from stylegen.errors import UserError
 from stylegen.images import save_image
 from stylegen.pretrained import WeightsSource
 from tests.conftest import run
+from tests.dcgan.sets import TINY
 
 
 def mean_and_spread():
@@ -152,7 +153,7 @@ def trained(folder, tmp_path_factory):
     """The workdir of a run of two steps, 16 pixels."""
     from stylegen.dcgan.train import train
 
-    options = {'g_width': 4, 'd_width': 4, 'batch_size': 4, 'latent_dim': 3, 'samples': 4, 'sample_every': 0}
+    options = {**TINY, 'latent_dim': 3, 'samples': 4, 'sample_every': 0, 'evaluate_every': 0}
     workdir = tmp_path_factory.mktemp('runs') / 'run'
     train(open_images(folder, 16), workdir=workdir, steps=2, checkpoint_every=1, **options)
     return workdir

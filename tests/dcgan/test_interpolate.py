@@ -9,14 +9,9 @@ from stylegen.dcgan.latents import latents
 from stylegen.errors import UserError
 from stylegen.images import load_image, read_settings
 from tests.conftest import run
-from tests.dcgan.generators import kept, tiny
+from tests.dcgan.generators import tiny
 
 SHARES = np.linspace(0, 1, 5)
-
-
-@pytest.fixture(scope='module')
-def workdir(tmp_path_factory):
-    return kept(tmp_path_factory.mktemp('runs') / 'run')
 
 
 def command(*args):

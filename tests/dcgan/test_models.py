@@ -36,6 +36,14 @@ def test_parameters_are_those_of_the_source(preset, expected):
     assert tuple(parameters(model) for model in make_plan(preset).networks()) == expected
 
 
+@pytest.mark.parametrize(
+    ('norm', 'shifts'), [('batch', 0), ('spectral', 64 + 128 + 256 + 1), ('none', 64 + 128 + 256 + 1)]
+)
+def test_a_discriminator_without_batch_norm_has_shifts(norm, shifts):
+    model = discriminator((32, 32), norm=norm)
+    assert sum(int(np.prod(v.shape)) for v in model.trainable_variables if v.name == 'bias') == shifts
+
+
 def test_the_names_to_choose_from_are_those_of_the_tables():
     assert tuple(ADVERSARIAL) == choices.LOSSES and tuple(OPERATIONS) == choices.AUGMENTATIONS
     assert tuple(UPSAMPLINGS) == choices.UPSAMPLINGS and tuple(DECAYS) == choices.DECAYS and NORMS == choices.NORMS

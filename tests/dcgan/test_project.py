@@ -9,17 +9,7 @@ from stylegen.dcgan.project import framed, framed_hole, project
 from stylegen.errors import UserError
 from stylegen.images import Picture, load_image, read_settings, save_image
 from tests.conftest import photo, run
-from tests.dcgan.generators import kept, tiny
-
-
-@pytest.fixture(scope='module')
-def generator():
-    return tiny()
-
-
-@pytest.fixture(scope='module')
-def workdir(tmp_path_factory):
-    return kept(tmp_path_factory.mktemp('runs') / 'run')
+from tests.dcgan.generators import tiny
 
 
 def command(*args):

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -224,7 +225,7 @@ def test_files_that_are_being_written_or_damaged_do_no_harm(workdir):
 def test_what_training_leaves_is_found(tmp_path):
     from stylegen.dcgan.train import train
 
-    options = {**TINY, 'samples': 4, 'sample_every': 2, 'log_every': 2, 'checkpoint_every': 2}
+    options = {**TINY, 'samples': 4, 'sample_every': 2, 'log_every': 2, 'checkpoint_every': 2, 'evaluate_every': 0}
     train(small_set(tmp_path / 'data'), workdir=tmp_path / 'run', steps=4, **options)
     text = report(tmp_path / 'run')
     page = Page(text)
@@ -232,6 +233,7 @@ def test_what_training_leaves_is_found(tmp_path):
     assert page.ids() == ALL and 'Step 4 Images seen 16' in page.text
     assert len(page.images()) == 4  # three sheets and the film
     assert text.count('<polyline') == 8 and 'class1' in page.text
+    assert platform.python_version() in page.text
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):

@@ -22,18 +22,8 @@ CLASSES = ('cat', 'dog', 'hat')
 
 
 @pytest.fixture(scope='module')
-def generator():
-    return tiny()
-
-
-@pytest.fixture(scope='module')
 def conditional():
     return tiny(classes=CLASSES)
-
-
-@pytest.fixture(scope='module')
-def workdir(tmp_path_factory):
-    return kept(tmp_path_factory.mktemp('runs') / 'run')
 
 
 def command(*args):

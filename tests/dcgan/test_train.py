@@ -13,7 +13,7 @@ from stylegen.dcgan.load import load_generator
 from stylegen.dcgan.train import train
 from stylegen.errors import UserError
 from stylegen.files import DiskFull
-from stylegen.training import read_log
+from stylegen.logs import read_log
 from tests.conftest import process
 from tests.dcgan.sets import TINY, folder, small_set, state
 
