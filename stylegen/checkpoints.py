@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from stylegen.cli import uninterrupted
 from stylegen.errors import UserError
 from stylegen.files import plain, replacing
+from stylegen.interrupts import uninterrupted
 from stylegen.workdir import refuse_other
 
 LAST, BEST = 'last', 'best'

@@ -8,13 +8,12 @@ import contextlib
 import math
 import os
 import re
-import signal
 import sys
 import tempfile
 import textwrap
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ class Flags:
         define(name, default, *args, flag_values=self.values, **kwargs)
         list(self.groups.values())[-1].append(name)
 
-    def string(self, name: str, text: str, **kwargs) -> None:
+    def string(self, name: str, text: str, **kwargs: Any) -> None:
         """A text."""
         self._define(flags.DEFINE_string, name, text, **kwargs)
 
@@ -61,22 +60,22 @@ class Flags:
         """A text that may be given several times; the value is a list."""
         self._define(flags.DEFINE_multi_string, name, text, default=[])
 
-    def integer(self, name: str, text: str, **kwargs) -> None:
+    def integer(self, name: str, text: str, **kwargs: Any) -> None:
         """A whole number; `lower_bound` and `upper_bound` limit it."""
         self._define(flags.DEFINE_integer, name, text, **kwargs)
 
-    def number(self, name: str, text: str, **kwargs) -> None:
+    def number(self, name: str, text: str, **kwargs: Any) -> None:
         """A number; `lower_bound` and `upper_bound` limit it."""
         self._define(flags.DEFINE_float, name, text, **kwargs)
         flags.register_validator(
             name, lambda value: value is None or math.isfinite(value), 'expected a number', flag_values=self.values
         )
 
-    def switch(self, name: str, text: str, default: bool = False) -> None:
-        """On or off."""
+    def switch(self, name: str, text: str, default: bool | None = False) -> None:
+        """On or off; None: nothing was said."""
         self._define(flags.DEFINE_boolean, name, text, default=default)
 
-    def choice(self, name: str, text: str, choices: Sequence[str], **kwargs) -> None:
+    def choice(self, name: str, text: str, choices: Iterable[str], **kwargs: Any) -> None:
         """One of a few names."""
         self._define(flags.DEFINE_enum, name, list(choices), text, **kwargs)
 
@@ -111,8 +110,8 @@ class Flags:
             for name in names:
                 flag = self.values[name]
                 text = re.sub(r'^<[^>]*>: |;\s+repeat this option to .*', '', flag.help)  # what absl adds of its own
-                if isinstance(flag, flags.EnumFlag) or hasattr(flag.parser, 'enum_values'):
-                    text += f' ({"|".join(flag.parser.enum_values)})'
+                if choices := getattr(flag.parser, 'enum_values', None):
+                    text += f' ({"|".join(choices)})'
                 if flag.default not in (None, []) and not (flag.boolean and not flag.default):
                     text += f' [{flag.default}]'
                 head = f'  --{name}' + ('' if flag.boolean else '=')
@@ -157,9 +156,9 @@ def run(
             work(values)
         sys.stdout.flush()
         return 0
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         _complain(program, 'stopped', debug=False)
-        return 130
+        return interrupts.exit_code(stop)
     except UserError as error:
         _complain(program, str(error), debug)
         return 2
@@ -172,8 +171,8 @@ def run(
 
 
 def leave(code: int) -> None:
-    """Ends the process. After Ctrl-C at once: TensorFlow may still be at work, and can crash where it is taken down."""
-    if code == 130:
+    """Ends the process; when stopped, at once: TensorFlow may still be at work, and can crash when taken down."""
+    if code > 128:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -222,7 +221,7 @@ def save_somewhere(save: Callable[[Path], Path], output: Path) -> Path:
 
 
 @contextlib.contextmanager
-def rescued(save: Callable[[Any], Path], latest: Callable[[], Any], say: Callable[[str], None]):
+def rescued(save: Callable[[Any], Path], latest: Callable[[], Any], say: Callable[[str], None]) -> Iterator[None]:
     """Saves the picture so far where the block that makes it is stopped or fails; the fault goes on.
 
     Args:
@@ -252,7 +251,7 @@ def parse_weights(text: str, flag: str = 'layers') -> dict[str, float]:
 
     Commas within brackets belong to the name.
     """
-    weights = {}
+    weights: dict[str, float] = {}
     for part in filter(None, (part.strip() for part in re.split(r',(?![^\[]*\])', text))):
         name, _, weight = part.partition(':')
         try:
@@ -272,20 +271,3 @@ def parse_weights(text: str, flag: str = 'layers') -> dict[str, float]:
 def format_weights(weights: Mapping[str, float]) -> str:
     """What `parse_weights` reads, to the last bit."""
     return ','.join(f'{name}:{str(float(weight)).removesuffix(".0")}' for name, weight in weights.items())
-
-
-@contextlib.contextmanager
-def uninterrupted():
-    """Holds Ctrl-C back until the block has ended: what is being saved is saved."""
-    held = []
-    try:
-        previous = signal.signal(signal.SIGINT, lambda *_: held.append(True))
-    except ValueError:  # not the main thread, where no signal arrives
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    if held:
-        raise KeyboardInterrupt

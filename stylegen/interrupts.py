@@ -1,4 +1,4 @@
-"""Ctrl-C that is not lost.
+"""Ctrl-C that is not lost, and the end that a system asks for (SIGTERM), which is taken for one.
 
 Python drops a KeyboardInterrupt that is raised while a destructor runs, and TensorFlow's functions have destructors: of
 some hundred dreams that were stopped one went on. Here it is remembered, and raised again at the next step.
@@ -6,33 +6,59 @@ some hundred dreams that were stopped one went on. Here it is remembered, and ra
 
 import contextlib
 import signal
+from collections.abc import Iterator
 
-_asked = False
+USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}  # what Python does with them
+_asked = 0  # the signal that came
 
 
 def _remember(number, frame) -> None:
     global _asked
-    _asked = True
-    raise KeyboardInterrupt
+    _asked = number
+    raise KeyboardInterrupt(number)
 
 
 @contextlib.contextmanager
-def remembered():
-    """While the block runs Ctrl-C raises KeyboardInterrupt as always, and `check` raises it again."""
+def remembered() -> Iterator[None]:
+    """While the block runs the signals raise KeyboardInterrupt with their number, and `check` raises it again."""
     global _asked
-    here = signal.getsignal(signal.SIGINT)
     with contextlib.suppress(ValueError):  # not the main thread, where no signal arrives
-        if here is signal.default_int_handler:  # others, such as SIG_IGN of a job in the background, stay
-            signal.signal(signal.SIGINT, _remember)
+        for number, usual in USUAL.items():
+            if signal.getsignal(number) is usual:  # others, such as SIG_IGN of a job in the background, stay
+                signal.signal(number, _remember)
     try:
         yield
     finally:
-        _asked = False
-        if signal.getsignal(signal.SIGINT) is _remember:
-            signal.signal(signal.SIGINT, here)
+        _asked = 0
+        for number, usual in USUAL.items():
+            if signal.getsignal(number) is _remember:
+                signal.signal(number, usual)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Holds the signals back until the block has ended: what is being saved is saved."""
+    held: list[int] = []
+    previous = {}
+    with contextlib.suppress(ValueError):
+        for number in USUAL:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                previous[number] = signal.signal(number, lambda number, frame: held.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if held:
+        signal.raise_signal(held[0])
+
+
+def exit_code(interrupt: KeyboardInterrupt) -> int:
+    """What a shell calls a process that ended so: 130 after Ctrl-C, 143 after SIGTERM."""
+    return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
 
 
 def check() -> None:
-    """To be called at every step: raises KeyboardInterrupt where Ctrl-C came within a `remembered` block."""
+    """To be called at every step: raises KeyboardInterrupt where a signal came within a `remembered` block."""
     if _asked:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(_asked)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stylegen import cli, images, pyramid
+from stylegen import cli, images, interrupts, pyramid
 from stylegen.console import Console, Progress
 from stylegen.errors import UserError
 from stylegen.inputs import refuse_inputs
@@ -140,7 +140,7 @@ class Job(ABC):
         def write(path: Path) -> Path:
             return images.save_image(path, pixels, alpha=self.alpha, settings=self.record, sidecar=self.flags.sidecar)
 
-        with cli.uninterrupted():
+        with interrupts.uninterrupted():
             return cli.save_somewhere(write, output or self.output)
 
     def _so_far(self) -> np.ndarray | None:
@@ -160,7 +160,7 @@ class Job(ABC):
         """Keeps the state as it is; whether that could be done."""
         began = time.monotonic()
         try:
-            with cli.uninterrupted():
+            with interrupts.uninterrupted():
                 workdir.save(**self.arrays(self.latest))
         except (OSError, UserError) as error:  # the work itself goes on
             self.console.warn(f'the state could not be kept: {error}')

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from stylegen import cli
+from stylegen import cli, interrupts
 from stylegen.errors import UserError
 
 
@@ -83,11 +83,11 @@ def test_what_goes_wrong_is_one_line_and_an_exit_code(error, code, message, caps
 
 def test_ctrl_c_during_a_save_waits_for_its_end():
     done = []
-    with pytest.raises(KeyboardInterrupt), cli.uninterrupted():
+    with pytest.raises(KeyboardInterrupt), interrupts.uninterrupted():
         signal.raise_signal(signal.SIGINT)
         done.append(True)
     assert done
-    with cli.uninterrupted():
+    with interrupts.uninterrupted():
         pass
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C is not lost where something swallows it."""
+"""Ctrl-C and SIGTERM are not lost where something swallows them."""
 
 import contextlib
 import signal
@@ -9,20 +9,22 @@ from stylegen import cli, interrupts
 from stylegen.console import Progress
 
 
-def swallowed():
+def swallowed(number=signal.SIGINT):
     """What a destructor does to the exception of a signal that comes while it runs."""
     with contextlib.suppress(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
 
 
-def test_a_swallowed_interrupt_comes_again_at_the_next_step():
+@pytest.mark.parametrize(('number', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_swallowed_interrupt_comes_again_at_the_next_step(number, code):
+    before = signal.getsignal(number)
     with interrupts.remembered():
         interrupts.check()
-        swallowed()
-        with pytest.raises(KeyboardInterrupt):
+        swallowed(number)
+        with pytest.raises(KeyboardInterrupt) as caught:
             interrupts.check()
     interrupts.check()  # what is over is forgotten
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(number) is before and interrupts.exit_code(caught.value) == code
 
 
 def test_without_it_a_swallowed_interrupt_is_lost():
@@ -30,10 +32,21 @@ def test_without_it_a_swallowed_interrupt_is_lost():
     interrupts.check()
 
 
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_for_the_end_of_a_save(number):
+    saved = []
+    with interrupts.remembered(), pytest.raises(KeyboardInterrupt) as caught:
+        with interrupts.uninterrupted():
+            signal.raise_signal(number)
+            saved.append(True)
+        saved.append('too much')
+    assert saved == [True] and interrupts.exit_code(caught.value) == 128 + number
+
+
 def test_an_interrupt_that_is_ignored_stays_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with interrupts.remembered():
+        with interrupts.remembered(), interrupts.uninterrupted():
             signal.raise_signal(signal.SIGINT)
             interrupts.check()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

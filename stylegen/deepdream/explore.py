@@ -3,11 +3,12 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from absl.flags import FlagValues
 
-from stylegen import cli, images, networks, records
+from stylegen import cli, images, interrupts, networks, records
 from stylegen.console import Console
 from stylegen.deepdream.job import Session
 from stylegen.deepdream.options import DEFAULT_PICTURE, PROGRAM
@@ -15,11 +16,19 @@ from stylegen.deepdream.targets import parse_target
 from stylegen.errors import UserError
 from stylegen.inputs import refuse_inputs
 
+if TYPE_CHECKING:
+    from stylegen.extractor import FeatureExtractor
+
 EXPLORE_SIZE = 256  # longest side of each picture of the sheet, unless --size says otherwise
 CHANNELS = 16  # of a layer, the strongest on this picture
 DEFAULT_SHEET = 'explore.png'
 EVERY_LAYER = 'layers'
-LAYERS_ALONE = {'classes': None, 'guide': [], 'guide_layers': None, 'region': []}  # settings of what is shown
+LAYERS_ALONE: dict[str, Any] = {
+    'classes': None,
+    'guide': [],
+    'guide_layers': None,
+    'region': [],
+}  # settings of what is shown
 _UNNAMED = re.compile(r'(conv2d|batch_normalization|activation|max_pooling2d|average_pooling2d|concatenate)(_\d+)?')
 
 
@@ -33,13 +42,13 @@ def layers_to_show(network: str) -> list[str]:
     return ends or named
 
 
-def strongest_channels(extractor, layer: str, image: np.ndarray, count: int) -> list[int]:
+def strongest_channels(extractor: 'FeatureExtractor', layer: str, image: np.ndarray, count: int) -> list[int]:
     """The channels of a layer that are most active on a picture, in mean square, the strongest first."""
     activation = np.asarray(extractor(image[None])[layer])
     return [int(channel) for channel in np.argsort(-np.square(activation).mean((0, 1, 2)))[:count]]
 
 
-def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags, console: Console) -> None:
+def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags: FlagValues, console: Console) -> None:
     """Dreams on a small picture with each layer, or each of the strongest channels of one, and saves them all."""
     output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_SHEET)
     images.check_writable(output)
@@ -64,7 +73,7 @@ def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags, cons
     labels = ['the picture', *(f'--layers={target}' for target in made)]
     sheet = images.contact_sheet([picture.pixels, *made.values()], labels, title=title)
     run = records.record(PROGRAM, settings, inputs, source)
-    with cli.uninterrupted():
+    with interrupts.uninterrupted():
         path = cli.save_somewhere(lambda path: images.save_image(path, sheet, settings=run), output)
     console.say(f'result   {path}')
     if stopped:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from absl.flags import FlagValues
 
-from stylegen import cli, images, networks, records
+from stylegen import cli, images, interrupts, networks, records
 from stylegen.catalog import CLASSES
 from stylegen.console import Console
 from stylegen.deepdream.dream import FIRST_CHOICE
 from stylegen.deepdream.options import NOISE, PROGRAM, parsed
-from stylegen.deepdream.subject import settle
+from stylegen.deepdream.subject import Subject, settle
 from stylegen.deepdream.visualize import NothingActive, VisualizeStep, visualize
 from stylegen.errors import UserError
 from stylegen.signatures import defaults_of
+
+if TYPE_CHECKING:
+    from stylegen.extractor import FeatureExtractor
 
 DEFAULTS = defaults_of(visualize)  # `dream` has others for the flags that both have
 ADVICE = {  # where nothing is active at the start, by the tap
@@ -26,50 +31,36 @@ ADVICE = {  # where nothing is active at the start, by the tap
 }
 
 
-class PlacedExtractor:
-    """An extractor whose features include the masks of the places that terms refer to."""
-
-    def __init__(self, extractor, masks):
-        self._extractor, self._masks = extractor, masks
-
-    def __getattr__(self, name):
-        return getattr(self._extractor, name)
-
-    def __call__(self, image):
-        from stylegen.backend import tf
-
-        return {**self._extractor(image), 'places': tf.repeat(self._masks, tf.shape(image)[0], axis=0)}
-
-
-def open_subject(settings: Mapping[str, Any]):
+def open_subject(settings: Mapping[str, Any]) -> tuple[FeatureExtractor, str, Subject, str]:
     """The extractor, one line that says which it is, what is looked for, and whether before or after activations.
 
     Where all that is looked for are channels they are read before their activation, see `visualize`.
     """
-    wanted = {name: parsed(settings[name], name) for name in ('layers', 'classes')}
+    layers, classes = (parsed(settings[name], name) for name in ('layers', 'classes'))
+    settled = functools.partial(settle, layers=layers, classes=classes)
     network = settings['network']
     if network == networks.AUTO:
         network, _ = networks.choose_network(network, FIRST_CHOICE, settings['weights'])
-    targets = settle(network, **wanted).targets
+    targets = settled(network).targets
     tap = 'before' if all(target.channels and target.layer != CLASSES for target in targets) else 'after'
     extractor, note = networks.open_network(
         settings['network'],
         FIRST_CHOICE,
-        lambda name: settle(name, **wanted).layers,
+        lambda name: settled(name).layers,
         weights=settings['weights'],
         precision=settings['precision'],
         tap=tap,
     )
-    subject = settle(extractor.network, **wanted)
+    subject = settled(extractor.network)
     subject.check(extractor.channels)
     return extractor, note, subject, tap
 
 
 def dream_from_noise(
-    settings: dict[str, Any], record: dict[str, Any] | None, flags, output: Path, console: Console
+    settings: dict[str, Any], record: dict[str, Any] | None, flags: FlagValues, output: Path, console: Console
 ) -> None:
     """Makes pictures from noise and saves them, several as one grid; when it is stopped or fails, as they are."""
-    from stylegen.deepdream.terms import Places, build_terms
+    from stylegen.deepdream.terms import PlacedExtractor, Places, build_terms
 
     extractor, note, subject, tap = open_subject(settings)
     terms, _, points = build_terms(subject, extractor, [], settings['measure'])
@@ -83,13 +74,13 @@ def dream_from_noise(
     if record:
         records.check_replay(record, {}, extractor.source, console.warn)
     run = records.record(PROGRAM, settings, {}, extractor.source)
-    if points:
-        extractor = PlacedExtractor(extractor, Places([], points, rest=False).at((side, side)))
+    places = Places([], points, rest=False)
+    seeing = PlacedExtractor(extractor, places.at((side, side))) if points else extractor
 
     def save(pictures: np.ndarray) -> Path:
         picture = pictures[0] if len(pictures) == 1 else images.grid(pictures)
         write = lambda path: images.save_image(path, picture, settings=run, sidecar=flags.sidecar)
-        with cli.uninterrupted():
+        with interrupts.uninterrupted():
             return cli.save_somewhere(write, output)
 
     latest: list[VisualizeStep] = []
@@ -103,7 +94,7 @@ def dream_from_noise(
     began = time.monotonic()
     try:
         with cli.rescued(save, lambda: latest[0].pictures() if latest else None, console.say):
-            pictures = visualize(extractor, terms, size=side, callback=follow, **manner)
+            pictures = visualize(seeing, terms, size=side, callback=follow, **manner)
     except NothingActive as error:
         raise UserError(f'{error.fact}; {ADVICE[tap]}') from None
     finally:
