@@ -31,6 +31,7 @@ import time
 
 import numpy as np
 from absl import app, flags
+from measuring import Clock, peak_flops
 
 LAYERS = ('mixed3', 'mixed5')
 SCALE, OCTAVES = 1.4, 3
@@ -178,43 +179,23 @@ def keras(image, weights, steps, note):
                 tick()
 
 
-class Clock:
-    """Seconds of the steps at each octave, on the clock and of the processor; the first step of each is kept apart."""
+class Octaves:
+    """Seconds of a step, summed over the octaves, on the clock and of the processor; the first of each is apart."""
 
     def __init__(self):
         self.first, self.wall, self.processor, self.covered = 0.0, 0.0, 0.0, []
-        self._times = []
-
-    def tick(self):
-        self._times.append((time.perf_counter(), time.process_time()))
 
     @contextlib.contextmanager
     def __call__(self, covered):
-        self._times.clear()
-        self.tick()
-        yield self.tick
-        first, *later = np.diff(self._times, axis=0)
-        wall, processor = np.median(later, axis=0)
-        self.first += first[0] - wall
+        """One octave; gives the tick of its clock."""
+        clock = Clock()
+        clock.tick()
+        yield clock.tick
+        wall, processor, first = clock.medians()
+        self.first += first
         self.wall += wall
         self.processor += processor
         self.covered.append(covered)
-
-
-def peak_flops(precision):
-    """The best of a 3 x 3 convolution's operations in a second of the processor."""
-    from stylegen.backend import tf
-
-    x = tf.cast(tf.random.normal([4, 64, 64, 256]), precision)
-    kernel = tf.cast(tf.random.normal([3, 3, 256, 256]), precision)
-    convolve = tf.function(lambda: tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, 'SAME')))
-    convolve()
-    times = []
-    for _ in range(10):
-        began = time.process_time()
-        convolve().numpy()
-        times.append(time.process_time() - began)
-    return 2 * 4 * 64 * 64 * 256 * 9 * 256 / min(times)
 
 
 def child(name, size, steps, weights):
@@ -223,7 +204,7 @@ def child(name, size, steps, weights):
         return write_weights(weights)
     peak = peak_flops('bfloat16' if 'bfloat16' in name else 'float32')
     image = np.random.default_rng(0).random((size, size, 3), np.float32)
-    clock = Clock()
+    clock = Octaves()
     began = time.perf_counter()
     globals()[name](image, weights, steps, clock)
     total = time.perf_counter() - began

@@ -36,6 +36,7 @@ from pathlib import Path
 
 import numpy as np
 from absl import app, flags
+from measuring import Clock, peak_flops
 
 import stylegen
 
@@ -255,43 +256,12 @@ def pytorch(content, style, weights, steps, clock):
         clock.tick()
 
 
-class Clock:
-    """Seconds of each step after the first, on the clock and of the processor."""
-
-    def __init__(self):
-        self._times = []
-
-    def tick(self):
-        self._times.append((time.perf_counter(), time.process_time()))
-
-    def medians(self):
-        """Of a step, on the clock and of the processor, and what the first took beyond."""
-        first, *later = np.diff(self._times, axis=0)
-        wall, processor = np.median(later, axis=0)
-        return wall, processor, first[0] - wall
-
-
 def convolution_flops(size):
     """Operations of VGG-19's convolutions to the content layer for one gradient of a picture: there and back."""
     widths = [(3, 64), (64, 64), (64, 128), (128, 128), (128, 256), *[(256, 256)] * 3, (256, 512), *[(512, 512)] * 3]
     widths += [(512, 512)] * 2
     halved = [0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4]
     return 2 * sum(2 * (size // 2**k) ** 2 * 9 * a * b for (a, b), k in zip(widths, halved, strict=True))
-
-
-def peak_flops():
-    """The best of a 3 x 3 convolution's operations in a second of the processor."""
-    from stylegen.backend import tf
-
-    x, kernel = tf.random.normal([4, 64, 64, 256]), tf.random.normal([3, 3, 256, 256])
-    convolve = tf.function(lambda: tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, 'SAME')))
-    convolve()
-    times = []
-    for _ in range(10):
-        began = time.process_time()
-        convolve().numpy()
-        times.append(time.process_time() - began)
-    return 2 * 4 * 64 * 64 * 256 * 9 * 256 / min(times)
 
 
 def gradient_child(name, size, steps, weights):

@@ -1,0 +1,38 @@
+"""What the benchmarks share: a clock for steps, and the peak of this machine."""
+
+import time
+
+import numpy as np
+
+
+class Clock:
+    """Seconds of each step on the clock and of the processor; the first step, which traces, is kept apart."""
+
+    def __init__(self):
+        self._times = []
+
+    def tick(self):
+        """Called before the first step and after each."""
+        self._times.append((time.perf_counter(), time.process_time()))
+
+    def medians(self):
+        """Of a step, on the clock and of the processor, and what the first took beyond."""
+        first, *later = np.diff(self._times, axis=0)
+        wall, processor = np.median(later, axis=0)
+        return wall, processor, first[0] - wall
+
+
+def peak_flops(precision='float32'):
+    """The best of a 3 x 3 convolution's operations in a second of the processor."""
+    from stylegen.backend import tf
+
+    x = tf.cast(tf.random.normal([4, 64, 64, 256]), precision)
+    kernel = tf.cast(tf.random.normal([3, 3, 256, 256]), precision)
+    convolve = tf.function(lambda: tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, 'SAME')))
+    convolve()
+    times = []
+    for _ in range(10):
+        began = time.process_time()
+        convolve().numpy()
+        times.append(time.process_time() - began)
+    return 2 * 4 * 64 * 64 * 256 * 9 * 256 / min(times)
