@@ -1,0 +1,249 @@
+"""Images a second of adversarial training by us, by TensorFlow's tutorial and by PyTorch's example, taking turns.
+
+Command:   python experiments/benchmarks/dcgan.py [--parts=simultaneous,alternating,compiled,input] [--rounds=9]
+Needs:     for PyTorch the extra `bench`: pip install -e ".[bench]"; without it those rows are left out
+Time:      about 10 minutes on two cores
+Expected:  tables. Measured on two cores (AVX512_BF16), PyTorch 2.13: in float32 ours is as fast as the tutorial on the
+           same networks (1.00 x, its rounds between 0.93 and 1.02; 1.01 x with Keras's batch normalisation; 2.35 x
+           where it is eager), and 1.13 to 1.20 x as fast as PyTorch's example; ours in bfloat16 1.38 and 1.34 x ours in
+           float32, 0.98 x the tutorial in bfloat16, 1.05 x PyTorch in bfloat16. A tf.function is 2.0 x as fast as eager
+           mode and 1.15 x XLA, 10 steps a call are no faster than one; a batch takes 0.3 % of the time of a step
+
+Networks, batch and data are the same everywhere: `cifar32` (1,068,928 parameters in the generator, 663,296 in the
+discriminator), 64 images, pictures of 32 x 32 that are all in memory. Every program is a process of its own that
+waits for its turn of some steps; all of them have one in every round, and the first round is not counted. Ours is
+what `python -m stylegen.dcgan train` runs, through Keras's `fit`, with its averaged generator, its metrics, its look at
+every step for what is not finite, and a row of the log for every turn. Only like is to be compared with like:
+
+simultaneous: both gradients from one pass of each network, as TensorFlow's tutorial does
+(tensorflow.org/tutorials/generative/dcgan). Its loop is reimplemented here: one tf.function with two tapes on batches
+from `from_tensor_slices`; on our very networks, on these with Keras's batch normalisation, which the tutorial has, in
+eager mode, and on ours in bfloat16.
+
+alternating: the generator learns from the discriminator as its step has left it, as PyTorch's example does
+(github.com/pytorch/examples, dcgan). Its loop is reimplemented here: the discriminator on real images, then on
+generated ones, then both networks once more; in PyTorch's own layout, channels last, with torch.compile, and channels
+last in bfloat16. A batch is gathered from a tensor, which is faster than the example's DataLoader.
+
+compiled: our alternating step in eager mode, as a tf.function, with 10 steps for each call, and with XLA.
+
+input: what the input pipeline gives by itself, the bare step on one batch, and the step of `train`.
+"""
+
+import importlib.util
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from functools import partial
+
+import numpy as np
+from absl import app, flags
+from dcgan_rivals import BATCH, NETWORKS, pytorch, tutorial
+
+SIDE, PICTURES = 32, 10000
+ENDLESS = 10**9
+LONGER = {'batch': 50}  # a short turn would take what was made ahead while it waited
+
+_PARTS = flags.DEFINE_list('parts', ['simultaneous', 'alternating', 'compiled', 'input'], 'What to measure.')
+_ROUNDS = flags.DEFINE_integer('rounds', 9, 'Times that each program has its turn.')
+_STEPS = flags.DEFINE_integer('steps', 10, 'Steps of a turn.')
+_CHILD = flags.DEFINE_string('child', None, 'One program, which takes turns.')
+_DATA = flags.DEFINE_string('data', None, 'The pictures, for a child: an .npz.')
+
+
+def ours(path, tick, updates, precision='float32', per_call=1, jit='auto', eager=False):
+    """By `stylegen.dcgan`, as its command trains."""
+    from stylegen.backend import tf
+    from stylegen.data import open_images
+    from stylegen.dcgan.train import train
+
+    if eager:
+        tf.config.run_functions_eagerly(True)
+        warnings.filterwarnings('ignore', 'Even though')  # tf.data's functions are compiled all the same
+    never = dict.fromkeys(('sample_every', 'checkpoint_every', 'collapse_every', 'evaluate_every'), 0)
+    with tempfile.TemporaryDirectory() as workdir:
+        train(
+            open_images(path, SIDE), workdir=workdir, preset=NETWORKS, batch_size=BATCH, steps=ENDLESS,
+            log_every=tick.steps, steps_per_execution=per_call, jit=jit, precision=precision, updates=updates,
+            callback=lambda report: tick(tick.steps), **never,
+        )  # fmt: skip
+
+
+def batches(path, tick):
+    """Our input pipeline alone."""
+    from stylegen.data import open_images
+
+    for _ in open_images(path, SIDE).batches(BATCH, seed=0):
+        tick()
+
+
+def bare(path, tick):
+    """Our alternating step alone, always on the same batch."""
+    from stylegen.backend import tf
+    from stylegen.data import open_images
+    from stylegen.dcgan.plan import make_plan
+
+    gan = make_plan(NETWORKS).build()
+    batch = next(iter(open_images(path, SIDE).batches(BATCH, seed=0)))
+    step = tf.function(gan.train_step)
+    while True:
+        step(batch)
+        tick()
+
+
+alternating, simultaneous = partial(ours, updates='alternating'), partial(ours, updates='simultaneous')
+PROGRAMS = {
+    'simultaneous': {
+        'ours': simultaneous,
+        'ours, bfloat16': partial(simultaneous, precision='mixed_bfloat16'),
+        'tutorial': tutorial,
+        "tutorial, Keras's norm": partial(tutorial, norm='keras'),
+        'tutorial, eager': partial(tutorial, eager=True),
+        'tutorial, bfloat16': partial(tutorial, precision='mixed_bfloat16'),
+    },
+    'alternating': {
+        'ours': alternating,
+        'ours, bfloat16': partial(alternating, precision='mixed_bfloat16'),
+        'pytorch': pytorch,
+        'pytorch, last': partial(pytorch, last=True),
+        'pytorch, compiled': partial(pytorch, last=True, compiled=True),
+        'pytorch, bfloat16': partial(pytorch, last=True, bfloat16=True),
+    },
+    'compiled': {
+        'function': partial(alternating, jit='off'),
+        '10 steps a call': partial(alternating, jit='off', per_call=10),
+        'eager': partial(alternating, jit='off', eager=True),
+        'xla': partial(alternating, jit='on'),
+    },
+    'input': {'train': alternating, 'bare step': bare, 'batch': batches},
+}
+
+
+def turn_of(name):
+    """Steps of a program's turn."""
+    return _STEPS.value * LONGER.get(name, 1)
+
+
+class Done(Exception):
+    """No more turns."""
+
+
+class Turns:
+    """In a child: waits for the next turn, and tells what the last one took."""
+
+    def __init__(self, steps):
+        self.steps = steps
+        self._wait()
+
+    def _wait(self):
+        if not sys.stdin.readline():
+            raise Done
+        self._left, self._began = self.steps, time.perf_counter()
+
+    def __call__(self, done=1):
+        """Steps have been done; the last one of a turn ends it."""
+        self._left -= done
+        if self._left > 0:
+            return
+        clock = (time.perf_counter() - self._began) / self.steps
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(json.dumps({'clock': clock, 'memory': memory}), flush=True)
+        self._wait()
+
+
+class Child:
+    """A program in a process of its own."""
+
+    def __init__(self, part, name, path):
+        command = [sys.executable, __file__, f'--child={part}:{name}', f'--data={path}', f'--steps={turn_of(name)}']
+        self._name = name
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def turn(self):
+        """Seconds of a step, and the peak of memory in GB."""
+        self._process.stdin.write('go\n')
+        self._process.stdin.flush()
+        told = self._process.stdout.readline()
+        if not told:
+            sys.exit(f'{self._name} failed, see above')
+        return json.loads(told)
+
+    def end(self):
+        """Gives it no more turns."""
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def measure(part, path):
+    """What each program told in each round, the first ones, in which it traces, apart."""
+    names = [name for name in PROGRAMS[part] if 'pytorch' not in name or importlib.util.find_spec('torch')]
+    children = {name: Child(part, name, path) for name in names}
+    first = {name: child.turn() for name, child in children.items()}
+    rounds = [{name: child.turn() for name, child in children.items()} for _ in range(1 + _ROUNDS.value)]
+    for child in children.values():
+        child.end()
+    return first, rounds[1:]
+
+
+def compare(part, path):
+    """Prints the table of a part."""
+    first, rounds = measure(part, path)
+    against = [name for name in ('ours', 'ours, bfloat16', 'function') if name in first]
+    head = '  '.join(f'{name + " is":>26}' for name in against)
+    print(
+        f'\n{part}, batches of {BATCH}; medians of {_ROUNDS.value} rounds of {_STEPS.value} steps (lowest to highest)'
+    )
+    print(f'{"":<24} {"images a second":>22}  {head}  first s  peak GB')
+    for name in first:
+        rates = spread([BATCH / one[name]['clock'] for one in rounds], '.0f')
+        times = '  '.join(
+            f'{spread([one[name]["clock"] / one[base]["clock"] for one in rounds], ".2f", "x"):>26}' for base in against
+        )
+        seconds, memory = first[name]['clock'] * turn_of(name), rounds[-1][name]['memory']
+        print(f'{name:<24} {rates:>22}  {times}  {seconds:7.1f}  {memory:7.2f}', flush=True)
+    if part == 'input':
+        shares(rounds)
+
+
+def shares(rounds):
+    """What the input and what `fit` adds to the bare step are of a step."""
+    of_batch = [one['batch']['clock'] / one['train']['clock'] for one in rounds]
+    of_fit = [1 - one['bare step']['clock'] / one['train']['clock'] for one in rounds]
+    print(f'a batch takes {spread(of_batch, ".2%")} of the time of a step, if it were not made beside it')
+    print(f'the step of train takes {spread(of_fit, ".1%")} of its time beyond the bare step', flush=True)
+
+
+def spread(values, form, unit=''):
+    """The median, and the lowest and highest."""
+    lowest, highest = min(values), max(values)
+    return f'{statistics.median(values):{form}}{unit} ({lowest:{form}} to {highest:{form}})'
+
+
+def write_pictures(path):
+    from stylegen.data import open_images
+
+    np.savez(path, images=open_images('shapes', SIDE).take(PICTURES))
+
+
+def main(argv):
+    del argv
+    if _CHILD.value:
+        part, name = _CHILD.value.split(':')
+        try:
+            PROGRAMS[part][name](_DATA.value, Turns(_STEPS.value))
+        except Done:
+            return
+    with tempfile.TemporaryDirectory() as folder:
+        path = f'{folder}/pictures.npz'
+        write_pictures(path)
+        for part in _PARTS.value:
+            compare(part, path)
+
+
+if __name__ == '__main__':
+    app.run(main)
