@@ -1,8 +1,9 @@
 """The model class that feature extraction returns. Importing this imports Keras."""
 
 from functools import cached_property
+from typing import Any
 
-from stylegen.backend import keras
+from stylegen.backend import keras, tf
 from stylegen.errors import UserError
 from stylegen.graph import LayerInfo, bytes_per_pixel, ends, smallest_side
 from stylegen.pretrained import WeightsSource
@@ -24,7 +25,15 @@ class FeatureExtractor(keras.Model):
         source: the weights file: path, sha256, origin. (`weights` is Keras's own, the variables.)
     """
 
-    def __init__(self, inputs, outputs, *, network: str, infos: list[LayerInfo], source: WeightsSource):
+    def __init__(
+        self,
+        inputs: keras.KerasTensor,
+        outputs: dict[str, keras.KerasTensor],
+        *,
+        network: str,
+        infos: list[LayerInfo],
+        source: WeightsSource,
+    ):
         super().__init__(inputs=inputs, outputs=outputs, name='feature_extractor')
         self.trainable = False
         self._facts = network, tuple(infos), source
@@ -33,30 +42,37 @@ class FeatureExtractor(keras.Model):
 
     @property
     def network(self) -> str:
+        """Name of the network, or path of the `.keras` file."""
         return self._facts[0]
 
     @property
     def taps(self) -> tuple[str, ...]:
+        """Names of the layers, in the order asked for."""
         return tuple(info.name for info in self._facts[1])
 
     @property
     def strides(self) -> dict[str, int]:
+        """Pixels of the image for one step on the map, by tap."""
         return {info.name: info.stride for info in self._facts[1]}
 
     @property
     def channels(self) -> dict[str, int]:
+        """Depth of the map, by tap."""
         return {info.name: info.channels for info in self._facts[1]}
 
     @property
     def source(self) -> WeightsSource:
+        """The weights file."""
         return self._facts[2]
 
     @property
     def min_size(self) -> int:
+        """Smallest side of an image, in pixels."""
         return self._min_size
 
     @property
     def bytes_per_pixel(self) -> float:
+        """Memory that a gradient takes for each pixel of the image, an estimate."""
         return self._bytes_per_pixel
 
     @cached_property
@@ -79,7 +95,7 @@ class FeatureExtractor(keras.Model):
         except ValueError:  # Keras: the output is not reached from the input alone
             return None
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: tf.Tensor, training: bool | None = None, mask: Any = None) -> dict[str, tf.Tensor]:
         """The features, whatever `training` is.
 
         Raises:

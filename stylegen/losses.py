@@ -4,10 +4,11 @@ Features are a mapping from layer names to float32 activations (N, H, W, C); the
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from stylegen.backend import tf
 
-Features = Mapping[str, tf.Tensor]
+Features = Mapping[Any, tf.Tensor]  # by layer; an objective adds what they are compared with, by a pair of names
 Loss = Callable[[Features], tf.Tensor]
 
 DREAM_MEASURES = {'mean_square': tf.square, 'mean': tf.identity}

@@ -7,6 +7,7 @@ for an objective and an update and serves pictures of every size.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,12 @@ class Step:
 
 
 class NonFiniteLoss(ArithmeticError):
-    """`term` became NaN or infinite at `step`; `image` is the last whose losses were finite."""
+    """`term` became NaN or infinite at `step`; `image` is the last whose losses were finite.
+
+    `picture` is what a program makes of that image to be saved, where one does.
+    """
+
+    picture: np.ndarray | None = None
 
     def __init__(self, term: str, step: int, image: tf.Tensor):
         super().__init__(f'{term} is not finite at step {step}')
@@ -100,11 +106,13 @@ def lift_for(image: tf.Tensor) -> tf.Tensor:
     return tf.pow(tf.constant(2.0, image.dtype), tf.floor(tf.math.log(pixels) / np.log(2)))
 
 
-def _all_finite(tensors) -> tf.Tensor:
+def _all_finite(tensors: Any) -> tf.Tensor:
     return tf.reduce_all([tf.reduce_all(tf.math.is_finite(tensor)) for tensor in tf.nest.flatten(tensors)])
 
 
-def _compile(objective, update: Update, bounds: tuple[float, float] | None, xla: bool):
+def _compile(
+    objective: Objective, update: Update, bounds: tuple[float, float] | None, xla: bool
+) -> tf.types.experimental.PolymorphicFunction:
     """The loop for one objective and update: from (image, the one before, state, losses) to where they came.
 
     Where a step goes wrong the loop stops, and the image is the last one whose losses were finite.

@@ -122,7 +122,7 @@ class ParameterizedObjective(Objective):
     render: Callable[[tf.Tensor], tf.Tensor] = tf.identity
     view: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = lambda pictures, key: pictures
 
-    def value_and_gradient(self, image, key=None):
+    def value_and_gradient(self, image: tf.Tensor, key: tf.Tensor | None = None) -> tuple[dict, tf.Tensor]:
         """Weighted losses of what is seen, and their gradient shaped as the parameters; no key, no view."""
         with tf.GradientTape() as tape:
             tape.watch(image)

@@ -23,7 +23,9 @@ def octave_sizes(shape: tuple[int, int], octaves: int, scale: float, smallest: i
         raise UserError(f'expected at least one octave, got {octaves}')
     if scale <= 1:
         raise UserError(f'expected an octave scale above 1, got {scale}')
-    sizes = [tuple(max(1, round(side / scale**k)) for side in shape) for k in range(octaves)]
+    height, width = shape
+    scales = [scale**k for k in range(octaves)]
+    sizes = [(max(1, round(height / each)), max(1, round(width / each))) for each in scales]
     kept = [size for size in sizes[1:] if min(size) >= smallest]
     return [*reversed(kept), sizes[0]]
 

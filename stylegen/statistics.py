@@ -187,7 +187,7 @@ def matrix_root(matrix: tf.Tensor) -> tf.Tensor:
 
 
 def _common(root: tf.Tensor, spread: tf.Tensor) -> tf.Tensor:
-    """tr (S'^1/2 S S'^1/2)^1/2 of S'^1/2 and S: how much of two covariances is common to both, (N,)."""
+    """How much of two covariances is common to both, tr (S'^1/2 S S'^1/2)^1/2 of S'^1/2 and S, (N,)."""
     precise = tf.float64 if has_gpu() else spread.dtype  # a GPU multiplies float32 by 10 bits, too few for a root
     wide = tf.cast(root, precise)
     return tf.cast(trace_of_root(tf.matmul(wide, tf.matmul(tf.cast(spread, precise), wide))), spread.dtype)

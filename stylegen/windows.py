@@ -6,13 +6,17 @@ in the core has the features that it has in the whole picture. Since the halo's 
 *added* to its neighbours' (and not thrown away), it need reach only as far as half the receptive field.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, NamedTuple
 
 from stylegen.backend import keras, tf
+from stylegen.losses import Features
 from stylegen.optimize import Objective, lift_for
 from stylegen.statistics import SummedLoss
+
+Links = Sequence[tuple[str, keras.Model]]  # see `FeatureExtractor.links`
 
 
 class Scene:
@@ -41,8 +45,11 @@ class Scene:
 
 @dataclass(frozen=True)
 class Window:
-    """Where a window lies. All are pairs, down and across: its core begins and ends, itself begins and ends, the size
-    of the whole picture; int32 (2,)."""
+    """Where a window lies.
+
+    All are pairs, down and across: its core begins and ends, itself begins and ends, the size of the whole picture;
+    int32 (2,).
+    """
 
     core: tf.Tensor
     core_end: tf.Tensor
@@ -71,6 +78,14 @@ class Window:
         return features[:, first[0] : last[0], first[1] : last[1]]
 
 
+class _DeepTerm(NamedTuple):
+    """A term on the features of a network, and its number among all terms."""
+
+    number: int
+    name: str
+    loss: SummedLoss
+
+
 @dataclass(frozen=True, eq=False)
 class WindowedObjective(Objective):
     """Terms on the features of a picture that may be cut into windows.
@@ -84,8 +99,8 @@ class WindowedObjective(Objective):
         cut: Go by windows.
     """
 
-    strides: Mapping[str, int] = field(default_factory=dict)
-    scene: Scene | None = None
+    strides: Mapping[str, int]
+    scene: Scene
     halo: int = 0
     cut: bool = False
 
@@ -94,30 +109,33 @@ class WindowedObjective(Objective):
         return self if cut == self.cut else replace(self, cut=cut)
 
     @cached_property
-    def _deep(self):
-        """The terms on the network's features, with their numbers."""
-        numbered = [(i, term) for i, term in enumerate(self.terms) if term.weight]
-        return [(i, t) for i, t in numbered if isinstance(t.loss, SummedLoss) and t.loss.layer in self.strides]
+    def _deep(self) -> list[_DeepTerm]:
+        """The terms on the network's features."""
+        return [
+            _DeepTerm(i, term.name, term.loss)
+            for i, term in enumerate(self.terms)
+            if term.weight and isinstance(term.loss, SummedLoss) and term.loss.layer in self.strides
+        ]
 
     def __call__(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """The weighted loss of every term, by name."""
         if self.cut:
             totals = self.totals(image)
-            losses = {t.name: t.loss.value(totals[t.name]) for _, t in self._deep if not t.loss.survey}
+            losses = {t.name: t.loss.value(totals[t.name]) for t in self._deep if not t.loss.survey}
             if len(losses) < len(self._deep):
                 losses |= self._passed_back(image, totals)[0]
         else:
             features = self._seen(image)
-            losses = {t.name: t.loss(features) for _, t in self._deep}
-        return {t.name: self._factor(i) * losses[t.name] for i, t in self._deep} | self._of_pixels(image)
+            losses = {t.name: t.loss(features) for t in self._deep}
+        return {t.name: self._factor(t.number) * losses[t.name] for t in self._deep} | self._of_pixels(image)
 
     def value_and_gradient(self, image: tf.Tensor, key: tf.Tensor | None = None) -> tuple[dict, tf.Tensor]:
         """Weighted losses and the gradient of their sum, shaped as `image`."""
         if self.cut:
             losses, gradient = self._passed_back(image, self.totals(image))
-            losses = {t.name: self._factor(i) * losses[t.name] for i, t in self._deep}
-        elif getattr(self.extractor, 'links', None):
-            losses, gradient = self._link_by_link(image)
+            losses = {t.name: self._factor(t.number) * losses[t.name] for t in self._deep}
+        elif links := getattr(self.extractor, 'links', None):
+            losses, gradient = self._link_by_link(image, links)
         else:
             return super().value_and_gradient(image, key)
         with tf.GradientTape() as tape:
@@ -131,11 +149,11 @@ class WindowedObjective(Objective):
         return self.terms[number].weight * self.scene.factors[number]
 
     def _of_pixels(self, image):
-        deep = dict(self._deep)
+        deep = {t.number for t in self._deep}
         shallow = [(i, t) for i, t in enumerate(self.terms) if t.weight and i not in deep]
         return {t.name: self._factor(i) * t.loss({'input': image}) for i, t in shallow}
 
-    def _seen(self, pixels, window: Window | None = None):
+    def _seen(self, pixels: tf.Tensor, window: Window | None = None) -> Features:
         """The features of a picture, or of the core of a window, and what they are compared with."""
 
         def part(layer, features, whole=False):
@@ -150,17 +168,17 @@ class WindowedObjective(Objective):
         size = tf.shape(image)[1:3]
         return tf.reduce_prod(-(-size // self.scene.core)), lambda i: Window.at(i, self.scene.core, self.halo, size)
 
-    def totals(self, image):
+    def totals(self, image: tf.Tensor) -> dict[str, Any]:
         """By term, the sums over the whole picture: what the loss is a function of, or the survey it needs first."""
         if not self.cut:
             features = self._seen(image)
-            return {t.name: (t.loss.survey or t.loss.sums)(features) for _, t in self._deep}
+            return {t.name: (t.loss.survey or t.loss.sums)(features) for t in self._deep}
         count, window_at = self._windows(image)
 
         def gather(index, picture):
             window = window_at(index)
             features = self._seen(window.cut(picture), window)
-            return {t.name: (t.loss.survey or t.loss.sums)(features) for _, t in self._deep}
+            return {t.name: (t.loss.survey or t.loss.sums)(features) for t in self._deep}
 
         traced = tf.function(gather, autograph=False).get_concrete_function(tf.constant(0), image)
         nothing = tf.nest.map_structure(lambda x: tf.zeros(x.shape, x.dtype), traced.structured_outputs)
@@ -173,7 +191,7 @@ class WindowedObjective(Objective):
         )
         return totals
 
-    def _link_by_link(self, image):
+    def _link_by_link(self, image: tf.Tensor, links: Links) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """Weighted losses of the terms on the network, and the gradient of their sum.
 
         What a tap's own losses pass back waits until that of the deeper ones has come, so that it need not be kept
@@ -181,7 +199,8 @@ class WindowedObjective(Objective):
         Together that takes a third less memory than one tape over all.
         """
         lift, before = lift_for(image), image
-        losses, way_back = {}, []
+        losses: dict[str, tf.Tensor] = {}
+        way_back = []
 
         def link(model, before, layer):
             """A tap, its losses, and what passes a gradient of the tap, with that of the losses, back through it."""
@@ -200,7 +219,7 @@ class WindowedObjective(Objective):
 
             return features, of_layer, back
 
-        for number, (layer, model) in enumerate([('input', None), *self.extractor.links]):
+        for number, (layer, model) in enumerate([('input', None), *links]):
             features, of_layer, back = link(model, before, layer)
             if number == 1 and _convolutions(model) == 1:
 
@@ -211,16 +230,16 @@ class WindowedObjective(Objective):
             way_back.append(back)
             losses |= of_layer
             before = features
-        gradient = []
+        gradient: list[tf.Tensor] = []
         for back in reversed(way_back):
             gradient = [back(gradient)]
         return losses, gradient[0] / lift
 
     def _on_layer(self, layer, features):
         """The weighted losses of the terms on one layer of a whole picture."""
-        terms = [(i, term) for i, term in self._deep if term.loss.layer == layer]
+        terms = [term for term in self._deep if term.loss.layer == layer]
         seen = {layer: features} | self._compared(lambda layer, maps: tf.convert_to_tensor(maps))
-        return {term.name: self._factor(i) * term.loss(seen) for i, term in terms}
+        return {term.name: self._factor(term.number) * term.loss(seen) for term in terms}
 
     def _compared(self, part):
         """What features are compared with, the maps among it as `part` gives them."""
@@ -232,28 +251,29 @@ class WindowedObjective(Objective):
         """By term the loss without its weight, and the gradient of their weighted sum with respect to the picture."""
         count, window_at = self._windows(image)
         losses, coefficients, summed = {}, {}, {}
-        for i, term in self._deep:
+        for term in self._deep:
             if term.loss.survey:
-                summed[i] = term
+                summed[term.number] = term
                 continue
             with tf.GradientTape() as tape:
                 tape.watch(totals[term.name])
                 losses[term.name] = term.loss.value(totals[term.name])
             zero = tf.UnconnectedGradients.ZERO
-            coefficients[i] = tape.gradient(losses[term.name], totals[term.name], unconnected_gradients=zero)
+            coefficients[term.number] = tape.gradient(losses[term.name], totals[term.name], unconnected_gradients=zero)
         lift = lift_for(image)
 
         def share(features):
             """What a window's sums add to the weighted losses, and, of those that a survey came first for, to each."""
             total, surveyed = tf.constant(0.0), {}
-            for i, term in self._deep:
-                if i in summed:
+            for term in self._deep:
+                number = term.number
+                if number in summed:
                     surveyed[term.name] = term.loss.value(term.loss.sums(features, totals[term.name]))
-                    total += self._factor(i) * surveyed[term.name]
+                    total += self._factor(number) * surveyed[term.name]
                 else:
                     sums = term.loss.sums(features)
-                    products = tf.nest.map_structure(lambda c, s: tf.reduce_sum(c * s), coefficients[i], sums)
-                    total += self._factor(i) * tf.add_n(tf.nest.flatten(products))
+                    products = tf.nest.map_structure(lambda c, s: tf.reduce_sum(c * s), coefficients[number], sums)
+                    total += self._factor(number) * tf.add_n(tf.nest.flatten(products))
             return lift * total, surveyed
 
         def step(index, surveyed):
@@ -277,5 +297,5 @@ class WindowedObjective(Objective):
         return losses | surveyed, gradient
 
 
-def _convolutions(model) -> int:
+def _convolutions(model: keras.Model) -> int:
     return sum(isinstance(layer, keras.layers.Conv2D) for layer in model.layers)

@@ -1,6 +1,10 @@
 """The command line of style transfer: `python -m stylegen.style`, or `stylegen-style`."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from absl.flags import FlagValues
 
 from stylegen import cli, images, listings
 from stylegen.console import Console
@@ -83,7 +87,7 @@ def define_flags() -> cli.Flags:
     return flags
 
 
-def work(flags) -> None:
+def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     if flags.like == LIST:
@@ -117,7 +121,7 @@ def work(flags) -> None:
     console.say('', *job.terms())
 
 
-def listed(settings) -> list[str]:
+def listed(settings: Mapping[str, Any]) -> list[str]:
     """What there is of what the flags ask to list."""
     if settings['network'] == LIST:
         return listings.list_networks()
@@ -135,7 +139,7 @@ def list_published() -> list[str]:
     return lines
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """The console script."""
     return cli.run('stylegen-style', define_flags, work, argv)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from absl.flags import FlagValues
+
 from stylegen import images
 from stylegen.console import Console
 from stylegen.errors import UserError
@@ -72,7 +74,7 @@ def _names(groups: Sequence[Sequence[str]], default: Path) -> list[str]:
     return names
 
 
-def style_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags, console: Console) -> None:
+def style_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags: FlagValues, console: Console) -> None:
     """Makes every result that is not there yet.
 
     Raises:
@@ -104,7 +106,7 @@ def style_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags,
         raise UserError(f'{len(failed)} of {len(pairs)} results could not be made: {", ".join(failed[:10])}')
 
 
-def _one(session: Session, pair: Pair, flags, console: Console) -> Path:
+def _one(session: Session, pair: Pair, flags: FlagValues, console: Console) -> Path:
     """Makes one result; where it would have been had it been stopped."""
     output = pair.output
     unfinished = output.with_stem(f'{output.stem}-unfinished')  # what bears the output's name is done

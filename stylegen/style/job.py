@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from absl.flags import FlagValues
 
 from stylegen import cli, images, jobs, pyramid, records
 from stylegen.console import Console
@@ -153,7 +154,7 @@ class Job(jobs.Job):
         settings: dict[str, Any],
         pictures: Pictures,
         output: Path,
-        flags,
+        flags: FlagValues,
         console: Console,
         *,
         workdir: str | Path | None = None,
@@ -165,22 +166,32 @@ class Job(jobs.Job):
         if session.record:
             records.check_replay(session.record, pictures.hashes, weights, console.warn)
         record = records.record(PROGRAM, settings, pictures.hashes, weights)
-        places = {'workdir': workdir, 'refuge': state_folder(output), 'unfinished': unfinished}
-        super().__init__(output, record, flags, console, alpha=pictures.content.alpha, **places)
+        super().__init__(
+            output,
+            record,
+            flags,
+            console,
+            alpha=pictures.content.alpha,
+            workdir=workdir,
+            refuge=state_folder(output),
+            unfinished=unfinished,
+        )
         self.preview = output.with_stem(f'{output.stem}-preview') if flags.preview and len(self.stages) > 1 else None
         if not workdir:
             self.again = 'the same command with --resume' + ('' if flags.output else f' and --output={output}')
-        self.film, self.result = None, None
+        self.film: Film | None = None
+        self.result: np.ndarray | None = None
         if flags.film:
             steps = sum(stage.steps for stage in self.stages)
             self.film = Film(Path(flags.film), Path(workdir or state_folder(output)) / 'film', steps)
-        for path in filter(None, (self.preview, self.film and self.film.output)):
-            refuse_inputs(path, pictures.hashes)
+        for path in (self.preview, self.film.output if self.film else None):
+            if path:
+                refuse_inputs(path, pictures.hashes)
 
     def run(self) -> Path:
         """Works to the end and saves picture and film; when it is stopped or fails, saves the picture so far."""
         path = super().run()
-        if self.film:
+        if self.film and self.result is not None:
             self.console.say(f'film     {self.film.save(self.result, self.record if self.flags.sidecar else None)}')
         if not self.flags.workdir:
             with contextlib.suppress(OSError):  # it is not there, or something else is in it
@@ -188,13 +199,14 @@ class Job(jobs.Job):
         return path
 
     def work(self, state: Mapping[str, np.ndarray] | None) -> np.ndarray:
+        """Makes the picture, from the beginning or from a state on."""
         start = self._start(state) if state else None
-        if self.flags.resume and not state:
+        if self.flags.resume and self.workdir and not state:
             self.console.say(f'nothing is kept in {self.workdir.folder}: this is the beginning')
         if self.film:
             self.film.begin(self._number(start.stage, start.step) if start else 0)
         calls = self.film.stride if self.film else None
-        self.result = self.session.stylizer(
+        result = self.session.stylizer(
             self.pictures.content.pixels,
             self.pictures.styles,
             regions=self.pictures.regions,
@@ -205,7 +217,8 @@ class Job(jobs.Job):
             callback=self.follow,
             steps_per_call=1 if self.flags.save_every else calls,
         )
-        return self.result
+        self.result = result
+        return result
 
     def follow(self, step: StyleStep) -> None:
         """Shows a step, saves and keeps what is due, the preview and the film among it."""
@@ -223,20 +236,23 @@ class Job(jobs.Job):
         done = before if step.stage else step  # patience may have ended the size before its last step
         if done:
             path = self.save(done.result(), self.preview)
-            if not self.console.quiet:
+            if self.progress and not self.console.quiet:
                 self.progress.say(f'preview  {path}')
         self.preview = None
 
     def place(self, step: StyleStep) -> jobs.Place:
+        """Where a step is."""
         words = f'size {step.stage + 1}/{step.stages} step {step.step}/{step.steps}'
         number = self._number(step.stage, step.step)
         return jobs.Place(step.work, step.all_work, number, words, sum(step.losses.values()))
 
     def arrays(self, step: StyleStep) -> dict[str, Any]:
+        """What `_start` reads."""
         remembered = {f'state{number:02}': array for number, array in enumerate(step.state)}
         return {'stage': step.stage, 'step': step.step, 'image': step.image, **remembered}
 
     def picture(self, step: StyleStep) -> np.ndarray:
+        """The picture as it would be if the work ended with this step."""
         return step.result()
 
     def terms(self) -> list[str]:
@@ -251,7 +267,8 @@ class Job(jobs.Job):
     def _start(self, state: Mapping[str, np.ndarray]) -> Start:
         remembered = [state[name] for name in sorted(state) if name.startswith('state')]
         start = Start(int(state['stage']), int(state['step']), state['image'], remembered)
-        self.console.say(f'going on from {self.workdir.folder}: size {start.stage + 1}, step {start.step}')
+        if self.workdir:
+            self.console.say(f'going on from {self.workdir.folder}: size {start.stage + 1}, step {start.step}')
         return start
 
     def _number(self, stage: int, step: int) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from absl.flags import FlagValues
+
 from stylegen import cli, records
 from stylegen.errors import UserError, unknown
 from stylegen.style.stylizer import INITS
@@ -93,7 +95,7 @@ def _as_typed(name: str, value: Any) -> Any:
     return cli.format_weights(value) if isinstance(value, Mapping) else value
 
 
-def settings_of(flags, recorded: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def settings_of(flags: FlagValues, recorded: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Flag values by name: what was typed, else recorded, else the published program's, else the default.
 
     Raises:
@@ -127,7 +129,7 @@ def manner(settings: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def refuse_idle(flags, settings: Mapping[str, Any], many: bool) -> None:
+def refuse_idle(flags: FlagValues, settings: Mapping[str, Any], many: bool) -> None:
     """Refuses flags that were typed and would do nothing.
 
     Raises:

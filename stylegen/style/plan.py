@@ -80,8 +80,8 @@ def plan(
     steps = steps_by_size(iterations, len(sizes))
     while history > LEAST_HISTORY and _fixed(costs, shape, history) > memory / 2:
         history -= 1
-    cores = [_core(costs, size, memory, history) for size in sizes]
-    if None in cores:
+    cores = [core for size in sizes if (core := _core(costs, size, memory, history)) is not None]
+    if len(cores) < len(sizes):
         raise _too_large(costs, shape, memory, history)
     stages = tuple(Stage(*of_size) for of_size in zip(sizes, steps, cores, strict=True))
     return Plan(stages, history, _fixed(costs, shape, history) + _work(costs, shape, cores[-1]), memory)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,10 @@ from stylegen.style.plan import Stage, survey_core
 from stylegen.style.steps import Start, StyleStep
 
 if TYPE_CHECKING:
-    from stylegen.style.stylizer import Stylizer
+    from stylegen.backend import tf
+    from stylegen.optimize import Step
+    from stylegen.style.stylizer import Styles, Stylizer
+    from stylegen.updates import State
 
 SMALLEST_STYLE = 32  # pixels, of a style's picture at a small size
 PATIENCE_STEPS = 10  # steps between looks at whether the loss still falls
@@ -23,33 +27,49 @@ FLAT = 0.01  # a loss that falls by less than this share has flattened
 class Run:
     """One picture on its way through the sizes."""
 
-    def __init__(self, stylizer: Stylizer, content, styles, regions, mask, seed, callback, steps_per_call):
+    def __init__(
+        self,
+        stylizer: Stylizer,
+        content: np.ndarray,
+        styles: Styles,
+        regions: Sequence[tuple[np.ndarray, Styles]],
+        mask: np.ndarray | None,
+        seed: int,
+        callback: Callable[[StyleStep], None] | None,
+        steps_per_call: int | None,
+    ):
         self.stylizer, self.seed, self.callback, self.steps_per_call = stylizer, seed, callback, steps_per_call
         self.original, self.mask = np.ascontiguousarray(content, np.float32), mask
         self.coloring = Coloring(stylizer.color, stylizer.color_time, stylizer.color_map)
         self.content = self.coloring.content(self.original)
-        rest = np.clip(1 - sum(one for one, _ in regions), 0, 1).astype(np.float32) if regions else None
-        self.places = [rest, *(one for one, _ in regions)] if regions else []
+        masks = [one for one, _ in regions]
+        self.places = [np.clip(1 - sum(masks), 0, 1).astype(np.float32), *masks] if masks else []
         self.styles = [
             [(self.coloring.style(picture, self.original), share) for picture, share in group if share]
             for group in (styles, *(group for _, group in regions))
         ]
         self.plan = stylizer.plan(content.shape[:2])
         self.update = stylizer.update(self.plan.history)
-        self.stage, self.lowest = 0, (np.inf, 0)
+        self.stage = 0
+        self.lowest: tuple[float, int] = np.inf, 0  # loss, and the step that it was at
         self.work = [stage.steps * stage.size[0] * stage.size[1] for stage in self.plan.stages]
 
-    def go(self, init, start: Start | None) -> np.ndarray:
+    def go(self, init: np.ndarray | None, start: Start | None) -> np.ndarray:
+        """Works through the sizes, from the first or from `start` on; the whole picture in the end."""
         from stylegen.backend import tf
         from stylegen.optimize import NonFiniteLoss
 
-        image, state = (None, None) if start is None else (start.image, None)
+        image, state = self.content, None
         for number in range(start.stage if start else 0, len(self.plan.stages)):
             self.stage, stage = number, self.plan.stages[number]
             self.base = images.resize(self.content, stage.size).clip(0, 1)
             self.base = self._framed(self.base)
-            begun = self._begin(stage.size, init) if image is None else images.resize(image, stage.size)
-            batch = tf.constant(start.image[None] if start else self._framed(np.clip(begun, 0, 1))[None])
+            if start:
+                begun = start.image
+            else:
+                image = images.resize(image, stage.size) if number else self._begin(stage.size, init)
+                begun = self._framed(np.clip(image, 0, 1))
+            batch = tf.constant(begun[None])
             self._aim(stage)
             self.lowest = np.inf, 0
             if start:
@@ -89,7 +109,7 @@ class Run:
         margin = self.stylizer.margin
         return image[margin : image.shape[0] - margin, margin : image.shape[1] - margin]
 
-    def _begin(self, size, init) -> np.ndarray:
+    def _begin(self, size: tuple[int, int], init: np.ndarray | None) -> np.ndarray:
         """The picture to begin with."""
         if init is not None:
             return images.resize(init, size)
@@ -117,8 +137,8 @@ class Run:
         if stylizer.like:
             self.factors = targets.set_published(stylizer.like, stage.size)
         elif stylizer.content_weight is not None or stylizer.style_weight is not None:
-            weights = [1.0 if w is None else w for w in (stylizer.content_weight, stylizer.style_weight)]
-            self.factors = targets.set_weights(*weights, stylizer.variation)
+            content, style = (1.0 if w is None else w for w in (stylizer.content_weight, stylizer.style_weight))
+            self.factors = targets.set_weights(content, style, stylizer.variation)
         else:
             scales = stylizer.content_scale, stylizer.variation
             self.factors = targets.set_strength(self.base, stage.core, stylizer.strength, *scales)
@@ -136,7 +156,8 @@ class Run:
             picture = np.clip(images.resize(picture, pixels.fit(picture.shape, longest)), 0, 1)
         return picture, survey_core(self.stylizer.costs, picture.shape[:2], self.plan.allowed)
 
-    def _optimize(self, batch, stage: Stage, state, first: int):
+    def _optimize(self, batch: tf.Tensor, stage: Stage, state: State | None, first: int) -> tuple[np.ndarray, State]:
+        """The picture with its frame and the rule's state after a stage's steps, from `first` on."""
         from stylegen.optimize import optimize_image
 
         objective = self.stylizer.targets.objective_for(stage.core)
@@ -168,7 +189,7 @@ class Run:
         )
         return (image if latest is None else self.update.result(image, latest)).numpy()[0], latest
 
-    def _report(self, step) -> None:
+    def _report(self, step: Step) -> None:
         from stylegen.backend import tf
 
         if self.callback is None:
@@ -187,7 +208,7 @@ class Run:
                 raw,
                 image.numpy()[0],
                 lambda: self.finish(self._unframed(self.update.result(image, state).numpy()[0])),
-                (*(x.numpy() for x in tf.nest.flatten(state)), *(np.float64(x) for x in self.lowest)),
+                (*(x.numpy() for x in tf.nest.flatten(state)), *(np.array(x, np.float64) for x in self.lowest)),
                 sum(self.work[:stage]) + here,
                 sum(self.work),
             )

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,11 @@ from stylegen.errors import UserError, unknown
 from stylegen.style.coloring import COLORS, MAPS, TIMES
 from stylegen.style.plan import Costs, Plan, plan
 from stylegen.style.steps import Start, StyleStep
+
+if TYPE_CHECKING:
+    from stylegen.extractor import FeatureExtractor
+    from stylegen.style.targets import Targets
+    from stylegen.updates import Update
 
 LOSSES = ('wasserstein', 'gram', 'covariance', 'gram+histogram')
 OPTIMIZERS = ('adam', 'lbfgs', 'descent')
@@ -34,7 +39,7 @@ class Stylizer:
     others, of any size, do not.
     """
 
-    extractor: Any
+    extractor: FeatureExtractor
     style_layers: Mapping[str, float]
     content_layers: Mapping[str, float]
     content_scale: float
@@ -66,7 +71,7 @@ class Stylizer:
     max_memory: str | float
     jit: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         choices = {
             'loss': LOSSES,
             'optimizer': OPTIMIZERS,
@@ -93,7 +98,7 @@ class Stylizer:
             raise UserError(f'expected a style_scale above 0, got {self.style_scale}')
 
     @cached_property
-    def targets(self):
+    def targets(self) -> Targets:
         """The objective and what it aims at, see `stylegen.style.targets.Targets`."""
         from stylegen.style.targets import Targets
 
@@ -106,7 +111,7 @@ class Stylizer:
             variation=self.variation_form,
         )
 
-    def update(self, history: int):
+    def update(self, history: int) -> Update:
         """The rule that the picture is changed by; L-BFGS keeps `history` pairs."""
         betas = self.beta_1, self.beta_2
         return _update(self.optimizer, self.learning_rate, betas, self.epsilon, self.average, history)
@@ -161,7 +166,14 @@ class Stylizer:
         return run.go(init, start)
 
 
-def check_pictures(content, styles, regions, mask, count, smallest=1) -> None:
+def check_pictures(
+    content: np.ndarray,
+    styles: Styles,
+    regions: Sequence[tuple[np.ndarray, Styles]],
+    mask: np.ndarray | None,
+    count: int,
+    smallest: int = 1,
+) -> None:
     """Refuses what is no picture, styles too small for the network, masks of another shape, styles that weigh nothing.
 
     Raises:
@@ -188,7 +200,9 @@ def check_pictures(content, styles, regions, mask, count, smallest=1) -> None:
 
 
 @functools.lru_cache(16)
-def _update(optimizer: str, learning_rate: float, betas: tuple, epsilon: float, average: float, history: int):
+def _update(
+    optimizer: str, learning_rate: float, betas: tuple[float, float], epsilon: float, average: float, history: int
+) -> Update:
     """One rule for the same settings: the loop that is compiled goes with it."""
     from stylegen.updates import adam, gradient_descent, keeping_best, lbfgs
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from stylegen import receptive, statistics
 from stylegen.backend import tf
 from stylegen.errors import UserError
+from stylegen.extractor import FeatureExtractor
 from stylegen.optimize import Term
 from stylegen.statistics import STYLE_LOSSES, SummedLoss
 from stylegen.style.published import PUBLISHED, VARIATIONS
@@ -36,7 +37,7 @@ class Targets:
 
     def __init__(
         self,
-        extractor,
+        extractor: FeatureExtractor,
         style_layers: Mapping[str, float],
         content_layers: Mapping[str, float],
         *,
@@ -53,7 +54,8 @@ class Targets:
             for layer in style_layers
             for place in range(max(1, places))
         }
-        terms, self.of_term = [], []  # of_term: (kind, layer, place) of each term
+        terms: list[Term] = []
+        self.of_term: list[tuple[str, str, int]] = []  # (kind, layer, place) of each term; 0 where there are no places
         for name in self.losses_by_name:
             for (layer, place), target in self.wanted.items():
                 region = f' place {place}' if places else ''
@@ -63,17 +65,16 @@ class Targets:
                 self.of_term.append(('style', layer, place))
         for layer in content_layers:
             terms.append(Term(f'content {layer}', 1.0, statistics.content_loss(layer)))
-            self.of_term.append(('content', layer, None))
+            self.of_term.append(('content', layer, 0))
         terms.append(Term('variation', 1.0, VARIATIONS[variation]()))
-        self.of_term.append(('variation', None, None))
+        self.of_term.append(('variation', PIXELS, 0))
         self.scene = Scene(self.channels, tuple(content_layers), len(terms), places)
-        seen = {'strides': self.strides, 'halo': self.halo or 0}
-        self.objective = WindowedObjective(extractor, tuple(terms), scene=self.scene, **seen)
+        self.objective = WindowedObjective(extractor, tuple(terms), self.strides, self.scene, self.halo or 0)
         self._cut = self.objective.cutting(True)
-        self._surveys = self._survey_objective(seen)
-        self._traces: dict = {}
+        self._surveys = self._survey_objective()
+        self._traces: dict[str, Callable[..., Any]] = {}
 
-    def _traced(self, name: str, function):
+    def _traced(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """A function of a picture of any size, traced when it is first asked for."""
         if name not in self._traces:
             picture = tf.TensorSpec([1, None, None, 3])
@@ -92,23 +93,24 @@ class Targets:
             shapes |= {'top': (depth,), 'histogram': (depth, statistics.HISTOGRAM_BINS)}
         return {name: tf.Variable(tf.ones(shape), trainable=False) for name, shape in shapes.items()}
 
-    def _survey_objective(self, seen):
+    def _survey_objective(self) -> WindowedObjective:
         """An objective whose totals are the moments, or histograms, of a style's picture."""
-
         self._tops = {n: tf.Variable(tf.ones([self.channels[n]]), trainable=False) for n in self.style_layers}
 
+        none = lambda sums: tf.constant(0.0)  # the sums alone are asked for, not a loss
+
         def moments_of(layer):
-            return SummedLoss(layer, lambda features: statistics.moments(features, layer), None)
+            return SummedLoss(layer, lambda features: statistics.moments(features, layer), none)
 
         def histogram_of(layer):
             top = self._tops[layer]
-            return SummedLoss(layer, lambda features: statistics.histogram(features, layer, top), None)
+            return SummedLoss(layer, lambda features: statistics.histogram(features, layer, top), none)
 
         terms = [Term(f'moments {layer}', 1.0, moments_of(layer)) for layer in self.style_layers]
         if 'histogram' in self.losses_by_name:
             terms += [Term(f'histogram {layer}', 1.0, histogram_of(layer)) for layer in self.style_layers]
         scene = Scene(self.channels, (), len(terms))
-        return WindowedObjective(self.extractor, tuple(terms), scene=scene, **seen)
+        return WindowedObjective(self.extractor, tuple(terms), self.strides, scene, self.halo or 0)
 
     def set_content(self, content: np.ndarray, places: Sequence[np.ndarray], core: int) -> None:
         """Takes the maps of a content, (H, W, 3), and a mask (H, W) for each place, by windows of `core` or whole."""
@@ -123,7 +125,7 @@ class Targets:
             weights.assign(np.stack(stacked, -1)[None])
         self.areas = [float(mask.mean()) for mask in places] or [1.0]
 
-    def _maps(self, image, core) -> dict[str, np.ndarray]:
+    def _maps(self, image: tf.Tensor, core: int) -> dict[str, np.ndarray]:
         """The maps of the content's layers, put together from windows."""
         if not self.content_layers:
             return {}
@@ -134,7 +136,7 @@ class Targets:
         shapes = self.extractor.compute_output_shape(tuple(image.shape))
         maps = {layer: np.empty(shapes[layer], np.float32) for layer in self.content_layers}
         for index in range(int(np.prod(-(-size.numpy() // core)))):
-            window = Window.at(tf.constant(index), tf.constant(core), self.halo, size)
+            window = Window.at(tf.constant(index), tf.constant(core), self.objective.halo, size)
             features = self._traced('features', self.extractor.__call__)(window.cut(image))
             for layer, whole in maps.items():
                 stride = self.strides[layer]
@@ -165,7 +167,7 @@ class Targets:
             for layer, found in self._blended(pictures, 'histogram').items():
                 self.wanted[layer, place]['histogram'].assign(found)
 
-    def _blended(self, pictures, what: str) -> dict[str, Any]:
+    def _blended(self, pictures: Sequence[tuple[tf.Tensor, int, float]], what: str) -> dict[str, Any]:
         """The sums of several pictures by layer, each for one place, weighted by their shares."""
         blended: dict[str, Any] = {}
         for picture, core, share in pictures:
@@ -246,7 +248,7 @@ class Targets:
         return factors
 
 
-def _halo(extractor, stride: int) -> int | None:
+def _halo(extractor: FeatureExtractor, stride: int) -> int | None:
     try:
         return -(-receptive.radius(extractor) // stride) * stride
     except UserError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,11 +19,14 @@ from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS
 from stylegen.style.steps import Start, StyleStep
 from stylegen.style.stylizer import Styles, Stylizer
 
+if TYPE_CHECKING:
+    from stylegen.extractor import FeatureExtractor
+
 FIRST_CHOICE = 'vgg19'  # of the networks, where its weights can be had
 OF_A_PICTURE = ('content', 'style', 'mask', 'seed', 'start', 'callback')  # arguments of `transfer`
 
 
-def open_stylizer(**settings) -> tuple[Stylizer, str]:
+def open_stylizer(**settings: Any) -> tuple[Stylizer, str]:
     """A stylizer for many pictures, compiled once, and one line that says which network it looks through.
 
     Args:
@@ -76,7 +79,9 @@ def published_settings(like: str | None) -> dict[str, Any]:
     return dict(PUBLISHED[like].settings)
 
 
-def _layers(network: str, style_layers, content_layers) -> tuple[Mapping[str, float], Mapping[str, float]]:
+def _layers(
+    network: str, style_layers: Mapping[str, float] | None, content_layers: Mapping[str, float] | None
+) -> tuple[Mapping[str, float], Mapping[str, float]]:
     """The layers of style and of content, weighted, of a network."""
     for chosen, table in ((style_layers, STYLE_LAYERS), (content_layers, CONTENT_LAYERS)):
         if chosen is None and network not in table:
@@ -106,7 +111,7 @@ def transfer(
     content: np.ndarray,
     style: np.ndarray | Styles,
     *,
-    network='auto',
+    network: str | FeatureExtractor = 'auto',
     weights: str | None = None,
     style_layers: Mapping[str, float] | None = None,
     content_layers: Mapping[str, float] | None = None,
@@ -210,5 +215,4 @@ def transfer(
     given |= {'regions': len(regions)} | ({'init': 'content'} if begin is not None else {})
     changed = {name: given[name] for name, value in _defaults().items() if given[name] != value}
     stylizer, _ = open_stylizer(**changed)
-    of_it = {'regions': regions, 'mask': mask, 'init': begin, 'seed': seed, 'start': start, 'callback': callback}
-    return stylizer(content, styles, **of_it)
+    return stylizer(content, styles, regions=regions, mask=mask, init=begin, seed=seed, start=start, callback=callback)
