@@ -63,7 +63,7 @@ class TiledObjective(Objective):
     balance: tf.Variable = field(init=False, repr=False)  # a factor for each term
     masks: tf.Variable = field(init=False, repr=False)  # (1, H, W, places)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, 'longest', tf.Variable(self.tile, trainable=False))
         factors = np.ones(len([term for term in self.terms if term.weight]), np.float32)
         object.__setattr__(self, 'balance', tf.Variable(factors, trainable=False))
@@ -71,7 +71,7 @@ class TiledObjective(Objective):
         open_shape = [1, None, None, self.places]
         object.__setattr__(self, 'masks', tf.Variable(none, shape=open_shape, trainable=False))
 
-    def value_and_gradient(self, image, key=None):
+    def value_and_gradient(self, image: tf.Tensor, key: tf.Tensor | None = None) -> tuple[dict, tf.Tensor]:
         """Weighted losses and gradient; `key`, a pair of int32, draws the move (None: the picture is not moved)."""
 
         def one(tile, losses):
@@ -86,7 +86,7 @@ class TiledObjective(Objective):
         share = 1.0 / tf.cast(tf.reduce_prod(layout.counts), tf.float32)
         return {name: loss * share for name, loss in losses.items()}, tf.ensure_shape(gradient * share, image.shape)
 
-    def loudness(self, image, where: str = 'signal'):
+    def loudness(self, image: tf.Tensor, where: str = 'signal') -> tf.Tensor:
         """For each term, without its weight, the norm of its gradient.
 
         The picture is cut as it is by `value_and_gradient` without a key.
@@ -94,6 +94,9 @@ class TiledObjective(Objective):
         Args:
             image: (1, H, W, 3).
             where: 'signal', with respect to the features that the term reads; 'gradient', to the picture.
+
+        Returns:
+            float32 (terms,), those of weight 0 left out.
         """
         terms = [term for term in self.terms if term.weight]
 
@@ -130,7 +133,7 @@ class TiledObjective(Objective):
         terms = [term for term in self.terms if term.weight]
         return {term.name: self.balance[i] * term.weight * term.loss(features) for i, term in enumerate(terms)}
 
-    def _layout(self, size, key) -> _Layout:
+    def _layout(self, size: tf.Tensor, key: tf.Tensor | None) -> _Layout:
         wanted = size + 2 * self.margin
         counts = _ceil_div(wanted, tf.where(self.longest > 0, self.longest, tf.reduce_max(wanted)))
         single = counts == 1

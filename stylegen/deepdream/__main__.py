@@ -1,6 +1,10 @@
 """The command line of DeepDream: `python -m stylegen.deepdream`, or `stylegen-deepdream`."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from absl.flags import FlagValues
 
 from stylegen import cli, images, listings
 from stylegen.console import Console
@@ -78,7 +82,7 @@ def define_flags() -> cli.Flags:
     return flags
 
 
-def work(flags) -> None:
+def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     again, record = recorded(flags.replay) if flags.replay else (None, None)
@@ -110,7 +114,7 @@ def work(flags) -> None:
     Job(session, picture, output, flags, console, workdir=flags.workdir).run()
 
 
-def listed(settings) -> list[str]:
+def listed(settings: Mapping[str, Any]) -> list[str]:
     """What there is of what a setting asks to list; nothing where none does."""
     if settings['network'] == 'list':
         return listings.list_networks()
@@ -120,7 +124,7 @@ def listed(settings) -> list[str]:
     return []
 
 
-def mode_of(settings) -> str:
+def mode_of(settings: Mapping[str, Any]) -> str:
     """What is to be made, a key of `options.IDLE`."""
     source = settings['input']
     if settings['explore']:
@@ -136,7 +140,7 @@ def mode_of(settings) -> str:
     return 'noise' if source == NOISE else 'picture'
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """The console script."""
     return cli.run('stylegen-deepdream', define_flags, work, argv)
 

@@ -15,7 +15,9 @@ def rms(image: tf.Tensor) -> tf.Tensor:
     return tf.sqrt(tf.reduce_mean(tf.square(image), axis=[1, 2, 3], keepdims=True))
 
 
-def step_state(base: np.ndarray, octave: int, octaves: int, first: int, steps: int, size: float, strength: float):
+def step_state(
+    base: np.ndarray, octave: int, octaves: int, first: int, steps: int, size: float, strength: float
+) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
     """What the steps of one octave need to know: the octave's picture without a dream, and how far the dream is.
 
     Args:
@@ -29,7 +31,7 @@ def step_state(base: np.ndarray, octave: int, octaves: int, first: int, steps: i
     return tf.constant(base), tuple(tf.constant(float(number)) for number in numbers)
 
 
-def radius(octave, octaves, done, steps, strength):
+def radius(octave: tf.Tensor, octaves: tf.Tensor, done: tf.Tensor, steps: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
     """How far from the undreamt picture a steered dream is after `done` steps of an octave, as an RMS.
 
     Every octave adds strength / sqrt(octaves), step by step in one direction, at a right angle to what was there:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,10 +18,13 @@ from stylegen.deepdream.octaves import DreamStep, Start
 from stylegen.deepdream.subject import settle
 from stylegen.signatures import defaults_of
 
+if TYPE_CHECKING:
+    from stylegen.extractor import FeatureExtractor
+
 FIRST_CHOICE = 'inception_v3'  # of the networks, where its weights can be had
 
 
-def open_dreamer(**settings) -> tuple[Dreamer, str]:
+def open_dreamer(**settings: Any) -> tuple[Dreamer, str]:
     """A dreamer for many pictures, compiled once, and one line that says which network it looks through.
 
     Args:
@@ -60,7 +63,7 @@ def _defaults() -> dict[str, Any]:
 def dream(
     image: np.ndarray,
     *,
-    network='auto',
+    network: str | FeatureExtractor = 'auto',
     weights: str | None = None,
     layers: Mapping[str, float] | None = None,
     classes: Mapping[str, float] | None = None,

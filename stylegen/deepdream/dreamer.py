@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +16,10 @@ from stylegen.deepdream.octaves import DreamStep, PictureDream, Start
 from stylegen.deepdream.plan import Plan, margin_of, plan
 from stylegen.deepdream.subject import Subject
 from stylegen.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from stylegen.deepdream.terms import Places
+    from stylegen.extractor import FeatureExtractor
 
 COLORS = ('free', 'luminance', 'match')
 NORMS = ('mean_abs', 'std')
@@ -30,7 +36,7 @@ class Dreamer:
     The first picture pays for tracing; others, of any size, do not.
     """
 
-    extractor: Callable
+    extractor: FeatureExtractor
     subject: Subject
     guides: Sequence[np.ndarray]
     balance: str
@@ -49,7 +55,7 @@ class Dreamer:
     max_memory: str | float
     jit: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         choices = {
             'color': COLORS,
             'norm': NORMS,
@@ -151,7 +157,7 @@ class Dreamer:
             self._objective.longest.assign(made.tile)
         places = Places(regions, self._terms[2], rest=bool(regions and self.subject.targets))
         mask, share = self._shown(mask, regions)
-        whole = PictureDream(image, mask, made.sizes, self.steps, self.color, self.wrap, callback)
+        at = functools.partial(PictureDream, image, mask, made.sizes, self.steps, self.color, self.wrap, callback)
         detail = np.zeros((*made.sizes[0], 3), np.float32)
         for octave, size in enumerate(made.sizes):
             if start is not None and octave < start.octave:
@@ -165,10 +171,10 @@ class Dreamer:
             else:
                 current, first = base + images.resize(detail, size, self.wrap), 0
                 self._set_balance(current, places)
-            part = whole.at(octave, base, self._objective.balance.numpy())
+            part = at(octave, base, self._objective.balance.numpy())
             current = self._climb(part, current, first, share, seed, steps_per_call)
             detail = current - base
-        return whole.finish(current)
+        return part.finish(current)
 
     def _shown(self, mask: np.ndarray | None, regions: Sequence[np.ndarray]) -> tuple[np.ndarray | None, float]:
         """The mask of what may change, and the share of the picture that is to change by the strength, as an RMS."""
@@ -184,8 +190,7 @@ class Dreamer:
         from stylegen.deepdream.ascent import step_state
         from stylegen.optimize import NonFiniteLoss, optimize_image
 
-        raw = self.step_size is not None
-        size, strength = (self.step_size, 0.0) if raw else (0.0, self.strength * share)
+        size, strength = (0.0, self.strength * share) if self.step_size is None else (self.step_size, 0.0)
         octaves, steps = len(part.sizes), max(self.steps, 1)
         try:
             dreamt = optimize_image(
@@ -193,7 +198,7 @@ class Dreamer:
                 self._objective,
                 self._update,
                 self.steps,
-                part.report if part.callback else None,
+                part.report,
                 first=first,
                 state=step_state(part.base[None], part.octave, octaves, first, steps, size, strength),
                 seed=int(np.random.SeedSequence([seed, part.octave]).generate_state(1)[0] >> 1),
@@ -205,7 +210,7 @@ class Dreamer:
             raise
         return np.asarray(dreamt[0])
 
-    def _set_balance(self, current: np.ndarray, places) -> None:
+    def _set_balance(self, current: np.ndarray, places: Places) -> None:
         """Gives every term the same loudness at the start of an octave, in proportion to where it acts."""
         terms, where, _ = self._terms
         if self.balance == 'none' or len(terms) == 1 or not self.steps:

@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from absl.flags import FlagValues
 
 from stylegen import cli, images, records
 from stylegen.console import Console, Progress
 from stylegen.deepdream.dreamer import Dreamer
-from stylegen.deepdream.frames import FilmFrame, KeptFrames, keep_footage, keep_zoom
+from stylegen.deepdream.frames import Callback, FilmFrame, KeptFrames, keep_footage, keep_zoom
 from stylegen.deepdream.job import Session
 from stylegen.deepdream.options import DEFAULT_PICTURE, PROGRAM
 from stylegen.deepdream.zoom import DreamFunction, count_frames
@@ -23,6 +24,9 @@ from stylegen.errors import UserError
 from stylegen.files import digest_of
 from stylegen.inputs import read_mask, refuse_inputs
 from stylegen.workdir import Workdir
+
+if TYPE_CHECKING:
+    from stylegen.video import Clip
 
 CLIPS = ('.mp4', '.mov', '.m4v', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.wmv')
 DEFAULT_FILM = 'deepdream.mp4'
@@ -79,8 +83,8 @@ class Source:
     frames: int
     fps: float
     inputs: Mapping[str, str]
-    sound: Any
-    keep: Callable[..., KeptFrames]
+    sound: Clip | None
+    keep: Callable[[Workdir, DreamFunction, Callback], KeptFrames]
 
 
 def clip_source(settings: Mapping[str, Any], size: int) -> Source:
@@ -94,7 +98,7 @@ def clip_source(settings: Mapping[str, Any], size: int) -> Source:
     inputs = {settings['input']: digest_of(Path(settings['input']))}
     fitted = lambda frame: np.clip(images.resize(frame, shape), 0, 1)
 
-    def keep(workdir: Workdir, dream: DreamFunction, follow) -> KeptFrames:
+    def keep(workdir: Workdir, dream: DreamFunction, follow: Callback) -> KeptFrames:
         manner = {name: settings[name] for name in ('blend', 'seed')}
         return keep_footage(workdir, clip, dream, prepare=fitted, callback=follow, **manner)
 
@@ -107,7 +111,7 @@ def zoom_source(settings: Mapping[str, Any], size: int) -> Source:
     frames = count_frames(settings['seconds'], settings['fps'])
     shift = parse_shift(settings['shift'])
 
-    def keep(workdir: Workdir, dream: DreamFunction, follow) -> KeptFrames:
+    def keep(workdir: Workdir, dream: DreamFunction, follow: Callback) -> KeptFrames:
         manner = {name: settings[name] for name in ('seconds', 'fps', 'zoom', 'rotation', 'seed')}
         return keep_zoom(workdir, picture.pixels, dream, shift=shift, callback=follow, **manner)
 
@@ -115,7 +119,7 @@ def zoom_source(settings: Mapping[str, Any], size: int) -> Source:
     return Source(lambda dreamer: at_rate(dreamer, fps), picture.pixels.shape[:2], frames, fps, inputs, None, keep)
 
 
-def dream_film(settings: dict[str, Any], record: dict[str, Any] | None, flags, console: Console) -> None:
+def dream_film(settings: dict[str, Any], record: dict[str, Any] | None, flags: FlagValues, console: Console) -> None:
     """Makes the frames, each kept in a folder as it comes, and then the film.
 
     A run that is stopped goes on when the same command is given again; without --workdir the frames are in a folder

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from absl.flags import FlagValues
+
 from stylegen import images
 from stylegen.console import Console
 from stylegen.deepdream.job import Job, Session
@@ -13,7 +15,7 @@ from stylegen.folders import pictures_in, prepare_folder, result_names
 DEFAULT_FOLDER = 'deepdream'
 
 
-def dream_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags, console: Console) -> None:
+def dream_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags: FlagValues, console: Console) -> None:
     """Dreams on every picture of a folder.
 
     Raises:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -117,12 +118,14 @@ def keep_zoom(
     fps: float,
     depth: int = 8,
     callback: Callback | None = None,
-    **options,
+    **options: Any,
 ) -> KeptFrames:
     """`stylegen.deepdream.zoom.zoom_frames`, with its options, kept in a workdir by `keep_frames`."""
 
     def make(state: Arrays | None) -> Iterator[tuple[np.ndarray, Arrays]]:
-        going_on = {} if state is None else {'first': int(state['frame']) + 1, 'previous': state['picture']}
+        going_on: dict[str, Any] = (
+            {} if state is None else {'first': int(state['frame']) + 1, 'previous': state['picture']}
+        )
         for picture in zoom_frames(image, dreamer, seconds=seconds, fps=fps, **options, **going_on):
             yield picture, {'picture': picture}
 
@@ -137,7 +140,7 @@ def keep_footage(
     prepare: Callable[[np.ndarray], np.ndarray] = lambda frame: frame,
     depth: int = 8,
     callback: Callback | None = None,
-    **options,
+    **options: Any,
 ) -> KeptFrames:
     """`stylegen.deepdream.footage.dream_footage` on a clip, with its options, kept in a workdir by `keep_frames`.
 

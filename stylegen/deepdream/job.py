@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from absl.flags import FlagValues
 
 from stylegen import cli, images, jobs, pyramid, records
 from stylegen.console import Console
@@ -103,10 +104,22 @@ class Job(jobs.Job):
     """One dream that is shown, kept in its workdir and saved.
 
     Args:
-        places: `workdir` and `unfinished`, see `stylegen.jobs.Job`.
+        session: That does it.
+        picture: That is dreamt on.
+        output, flags, console, workdir, unfinished: See `stylegen.jobs.Job`.
     """
 
-    def __init__(self, session: Session, picture: images.Picture, output: Path, flags, console: Console, **places):
+    def __init__(
+        self,
+        session: Session,
+        picture: images.Picture,
+        output: Path,
+        flags: FlagValues,
+        console: Console,
+        *,
+        workdir: str | Path | None = None,
+        unfinished: Path | None = None,
+    ):
         self.session, self.pixels = session, picture.pixels
         shape = picture.pixels.shape[:2]
         mask = session.settings['mask']
@@ -117,13 +130,15 @@ class Job(jobs.Job):
         if session.record:
             records.check_replay(session.record, inputs, weights, console.warn)
         record = records.record(PROGRAM, session.settings, inputs, weights)
-        super().__init__(output, record, flags, console, alpha=picture.alpha, **places)
+        super().__init__(output, record, flags, console, alpha=picture.alpha, workdir=workdir, unfinished=unfinished)
 
     def work(self, state: Mapping[str, np.ndarray] | None) -> np.ndarray:
+        """Dreams, from the beginning or from a state on."""
         start = None
         if state is not None:
             start = Start(int(state['octave']), int(state['step']), state['image'], state['balance'])
-            self.console.say(f'going on from {self.workdir.folder}: octave {start.octave + 1}, step {start.step}')
+            if self.workdir:
+                self.console.say(f'going on from {self.workdir.folder}: octave {start.octave + 1}, step {start.step}')
         return self.session.dreamer(
             self.pixels,
             mask=self.mask,
@@ -135,12 +150,15 @@ class Job(jobs.Job):
         )
 
     def place(self, step: DreamStep) -> jobs.Place:
+        """Where a step is."""
         words = f'octave {step.octave + 1}/{step.octaves} step {step.step}/{step.steps}'
         number = step.octave * step.steps + step.step
         return jobs.Place(step.work, step.all_work, number, words, sum(step.losses.values()))
 
     def arrays(self, step: DreamStep) -> dict[str, Any]:
+        """What `work` reads."""
         return {'octave': step.octave, 'step': step.step, 'image': step.image, 'balance': step.balance}
 
     def picture(self, step: DreamStep) -> np.ndarray:
+        """The picture as it would be if the work ended with this step."""
         return step.picture()

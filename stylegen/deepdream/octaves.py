@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stylegen import color as colors
 from stylegen import images, pyramid
+
+if TYPE_CHECKING:
+    from stylegen.optimize import Step
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,9 @@ class PictureDream:
     color: str
     wrap: bool
     callback: Callable[[DreamStep], None] | None
-    octave: int = 0
-    base: np.ndarray | None = None
-    balance: np.ndarray | None = None
-
-    def at(self, octave: int, base: np.ndarray, balance: np.ndarray) -> PictureDream:
-        """The same dream at another octave."""
-        return replace(self, octave=octave, base=base, balance=balance)
+    octave: int
+    base: np.ndarray
+    balance: np.ndarray
 
     def finish(self, dreamt: np.ndarray) -> np.ndarray:
         """The colours that were asked for, and the mask."""
@@ -90,8 +90,10 @@ class PictureDream:
         detail = images.resize(octave_image - self.base, self.image.shape[:2], self.wrap)
         return self.finish(np.clip(self.image + detail, 0, 1))
 
-    def report(self, step) -> None:
-        """Tells the callback of a `stylegen.optimize.Step`."""
+    def report(self, step: Step) -> None:
+        """Tells the callback of a step of the octave."""
+        if self.callback is None:
+            return
         pixels = np.asarray(step.image[0])
         work = self.steps * pyramid.total_pixels(self.sizes[: self.octave]) + step.step * pixels[..., 0].size
         self.callback(

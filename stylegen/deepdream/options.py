@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from absl.flags import FlagValues
+
 from stylegen import cli, records
 from stylegen.deepdream.presets import PRESETS
 from stylegen.errors import UserError
@@ -29,7 +31,7 @@ SETTINGS = (*PICTURES, *NETWORK, *SUBJECT, *MANNER, *FROM_NOISE, *FILM, 'explore
 
 
 def settings_of(
-    flags, recorded: Mapping[str, Any] | None = None, usual: Mapping[str, Any] | None = None
+    flags: FlagValues, recorded: Mapping[str, Any] | None = None, usual: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Flag values by name: what was typed, else recorded, else the preset's, else `usual`, else the default.
 
@@ -38,7 +40,7 @@ def settings_of(
     """
     if recorded is not None and flags.preset:
         raise UserError('--replay has the settings of its result already; leave out --preset')
-    given = recorded if recorded is not None else (usual or {}) | (PRESETS[flags.preset] if flags.preset else {})
+    given = recorded if recorded is not None else {**(usual or {}), **(PRESETS[flags.preset] if flags.preset else {})}
     typed = {name for name in SETTINGS if flags[name].present}
     chosen = {name: flags[name].value if name in typed else given.get(name, flags[name].value) for name in SETTINGS}
     if {'strength', 'step_size'} <= typed:
@@ -68,7 +70,7 @@ IDLE = {  # mode -> flags that do nothing in it
 }
 
 
-def refuse_idle(flags, mode: str) -> None:
+def refuse_idle(flags: FlagValues, mode: str) -> None:
     """Refuses flags that were typed and would do nothing.
 
     Raises:

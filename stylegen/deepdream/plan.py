@@ -1,9 +1,13 @@
 """What a dream will use, before it runs: sizes, tiles, memory. Arithmetic only."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stylegen import pyramid
 from stylegen.errors import UserError
+
+if TYPE_CHECKING:
+    from stylegen.extractor import FeatureExtractor
 
 LONGEST_TILE = 1024  # beyond this a longer tile saves nothing
 MARGINS = (4, 16)  # pixels mirrored around each octave, at least and at most: half a stride, see experiments/margins.py
@@ -20,7 +24,7 @@ class Plan:
     memory: float
 
 
-def margin_of(extractor, wrap: bool) -> int:
+def margin_of(extractor: 'FeatureExtractor', wrap: bool) -> int:
     """How many pixels are added at each border before the network looks: so that it dreams like the rest."""
     stride = max(extractor.strides.values())
     if wrap:
@@ -30,7 +34,12 @@ def margin_of(extractor, wrap: bool) -> int:
 
 
 def plan(
-    extractor, shape: tuple[int, int], octaves: int, octave_scale: float, max_memory: str | float, wrap: bool = False
+    extractor: 'FeatureExtractor',
+    shape: tuple[int, int],
+    octaves: int,
+    octave_scale: float,
+    max_memory: str | float,
+    wrap: bool = False,
 ) -> Plan:
     """Octave sizes, the tile that fits in `max_memory`, and the memory it takes.
 
@@ -46,7 +55,8 @@ def plan(
         )
     sizes = pyramid.octave_sizes(shape, octaves, octave_scale, max(smallest, 32))
     if wrap:  # the network's grid has to fit into the tile that repeats
-        sizes = [tuple(max(1, round(side / stride)) * stride for side in size) for size in sizes[:-1]] + sizes[-1:]
+        on_grid = lambda side: max(1, round(side / stride)) * stride
+        sizes = [*((on_grid(height), on_grid(width)) for height, width in sizes[:-1]), sizes[-1]]
     margin = margin_of(extractor, wrap)
     memory = pyramid.parse_memory(max_memory)
     fixed = shape[0] * shape[1] * 3 * 4 * COPIES

@@ -1,6 +1,7 @@
 """The terms of a dream: a loss for every target, with the masks that say where each of them acts."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,8 @@ from stylegen.backend import tf
 from stylegen.deepdream.subject import Subject
 from stylegen.deepdream.targets import Target
 from stylegen.errors import UserError
-from stylegen.losses import DREAM_MEASURES, dream_loss, guide_loss
+from stylegen.extractor import FeatureExtractor
+from stylegen.losses import DREAM_MEASURES, Features, dream_loss, guide_loss
 from stylegen.optimize import Term
 
 GUIDE_SIZE = 224  # longest side of a guide picture, that of Mordvintsev et al.
@@ -48,8 +50,22 @@ class Places:
         return np.array([*(np.sqrt(np.mean(np.square(mask))) for mask in self.regions), *(1.0 for _ in self.points)])
 
 
+class PlacedExtractor:
+    """An extractor whose features include the masks of the places that terms refer to; the rest is the extractor's."""
+
+    def __init__(self, extractor: FeatureExtractor, masks: np.ndarray):
+        self._extractor, self._masks = extractor, masks
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._extractor, name)
+
+    def __call__(self, image: tf.Tensor) -> Features:
+        """The features, and the masks as 'places', for each picture of a batch."""
+        return {**self._extractor(image), 'places': tf.repeat(self._masks, tf.shape(image)[0], axis=0)}
+
+
 def build_terms(
-    subject: Subject, extractor, guides: Sequence[np.ndarray], measure: str
+    subject: Subject, extractor: FeatureExtractor, guides: Sequence[np.ndarray], measure: str
 ) -> tuple[tuple[Term, ...], list[int | None], list[tuple[float, float]]]:
     """The terms, the place of each of them, and the neurons among the places, which come after the regions.
 
@@ -62,7 +78,9 @@ def build_terms(
     regions = list(subject.regions)
     rest = len(regions) if regions and subject.targets else None
     first_point = len(regions) + (rest is not None)
-    terms, where, points = [], [], []
+    terms: list[Term] = []
+    where: list[int | None] = []
+    points: list[tuple[float, float]] = []
 
     def add(target: Target, weight: float, place: int | None, prefix: str = '') -> None:
         if not weight:
@@ -88,7 +106,7 @@ def build_terms(
     return tuple(terms), where, points
 
 
-def guide_vectors(extractor, guides: Sequence[np.ndarray], layer: str) -> tf.Tensor:
+def guide_vectors(extractor: FeatureExtractor, guides: Sequence[np.ndarray], layer: str) -> tf.Tensor:
     """What a layer gives at every position of the guides, (Q, C); guides are brought to GUIDE_SIZE first."""
     vectors = []
     for guide in guides:

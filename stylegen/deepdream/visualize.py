@@ -15,6 +15,8 @@ import numpy as np
 from stylegen.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    from stylegen.deepdream.terms import PlacedExtractor
+    from stylegen.extractor import FeatureExtractor
     from stylegen.optimize import Term
 
 PARAMETERIZATIONS = ('fourier', 'pixels')
@@ -45,7 +47,7 @@ class NothingActive(UserError):
 
 
 def visualize(
-    extractor,
+    extractor: FeatureExtractor | PlacedExtractor,
     terms: Sequence[Term],
     *,
     size: int | tuple[int, int] = 256,
@@ -150,7 +152,7 @@ def visualize(
     return coordinates.image(parameters).numpy()
 
 
-def _check(count, steps, learning_rate, jitter, scale, rotation) -> None:
+def _check(count: int, steps: int, learning_rate: float, jitter: int | None, scale: float, rotation: float) -> None:
     for name, value, allowed, rule in (
         ('count', count, count >= 1, '1 or more'),
         ('steps', steps, steps >= 0, '0 or more'),
