@@ -129,7 +129,7 @@ class Checkpoints:
         return f'step-{step:08d}.npz'
 
 
-def _write(path: Path, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+def _write(path: Path, settings: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
     with replacing(path) as beside, open(beside, 'wb') as file:
         np.savez(file, settings=np.array(json.dumps(plain(settings))), **arrays)
 

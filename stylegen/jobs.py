@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from absl.flags import FlagValues
 
 from stylegen import cli, images, interrupts, pyramid
 from stylegen.console import Console, Progress
@@ -68,7 +69,7 @@ class Job(ABC):
         self,
         output: Path,
         record: dict[str, Any],
-        flags,
+        flags: FlagValues,
         console: Console,
         *,
         alpha: np.ndarray | None = None,
