@@ -1,6 +1,7 @@
 """The classifier at the end of a network, to be put on its last map. Importing this imports Keras."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from stylegen.backend import keras
 from stylegen.catalog import CLASSES
@@ -45,7 +46,7 @@ class Head:
         others = {key: freed if name == CLASSES else name for key, name in names.items()}
         return {**others, id(self.logits): CLASSES}
 
-    def on_maps(self, operation: keras.Operation, config: dict) -> keras.layers.Layer:
+    def on_maps(self, operation: keras.Operation, config: dict[str, Any]) -> keras.layers.Layer:
         """The counterpart of one of the operations, not built; its weights have the same shapes.
 
         With a pooling that is left out, the mean over all positions of what comes last is what the pooled map gave,
@@ -74,7 +75,8 @@ def find_head(model: keras.Model) -> Head | None:
     """
     inner = [operation for operation in model.operations if not isinstance(operation, keras.layers.InputLayer)]
     makers = {id(ends(operation)[1]): operation for operation in inner}
-    chain, tensor = [], model.outputs[0]
+    chain: list[keras.Operation] = []
+    tensor = model.outputs[0]
     while isinstance(operation := makers.get(id(tensor)), _KINDS):
         chain.insert(0, operation)
         tensor = ends(operation)[0][0]

@@ -9,7 +9,7 @@ What comes at a step depends on the seed and the step alone, so that a run which
 import hashlib
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from stylegen import pyramid
 from stylegen.datasets.framing import FITS, Framing
 from stylegen.datasets.imageset import ImageSet
 from stylegen.datasets.inspection import Inspection, inspect_images
-from stylegen.datasets.readers import FromDisk, Progress, compact, from_memory, from_shapes, read_all
+from stylegen.datasets.readers import FromDisk, Progress, Reader, compact, from_memory, from_shapes, read_all
 from stylegen.datasets.sources import ALL, DRAWN, SPLITS, choose_split
 from stylegen.datasets.tables import NAMED, Unfetched, open_source
 from stylegen.errors import UserError
@@ -83,18 +83,20 @@ def open_images(
     fits = np.prod(shape, dtype=np.int64) <= _bytes_allowed(memory_budget)
     pixels = np.empty(shape, np.uint8) if fits else None
     digests, skipped = read_all(opened, framing, pixels, progress)
-    kept = [index for index, digest in enumerate(digests) if digest]
+    known = {index: digest for index, digest in enumerate(digests) if digest}
+    kept = list(known)
     if not kept:
         name, reason = skipped[0]
         raise UserError(f'none of the {len(skipped)} pictures of {source} can be read; the first, {name!r}, {reason}')
-    labelled = labels and opened.labels is not None
-    numbers = opened.labels[kept] if labelled else None
-    classes = opened.classes if labelled else ()
+    numbers = opened.labels[kept] if labels and opened.labels is not None else None
+    classes = () if numbers is None else opened.classes
+    read: Reader
     if pixels is None:
         read = FromDisk(opened, kept, framing, warn or (lambda line: warnings.warn(line, RuntimeWarning, stacklevel=2)))
     else:
         read = from_memory(compact(pixels, kept))
-    rows = [(opened.names[i], digests[i], int(opened.labels[i]) if labelled else -1) for i in kept]
+    told = [-1] * len(kept) if numbers is None else numbers.tolist()
+    rows = [(opened.names[index], known[index], label) for index, label in zip(kept, told, strict=True)]
     manifest = _manifest(source, opened.split, len(kept), _digest(rows), classes, framing) | {'skipped': len(skipped)}
     return ImageSet(
         len(kept), framing.size, channels, classes, numbers, opened.split, manifest, skipped, pixels is not None, read
@@ -124,7 +126,9 @@ def _digest(rows: list[tuple[str, bytes, int]]) -> str:
     return hasher.hexdigest()
 
 
-def _manifest(source, split, count, digest, classes, framing: Framing) -> dict[str, Any]:
+def _manifest(
+    source: str | os.PathLike[str], split: str, count: int, digest: str, classes: Sequence[str], framing: Framing
+) -> dict[str, Any]:
     return {
         'source': os.fspath(source),
         'split': split,

@@ -9,8 +9,9 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 TIMEOUT = 10.0  # seconds without a single byte (name look-up and connection included) after which it gives up
 _CHUNK = 1 << 18
@@ -68,7 +69,7 @@ def algorithm(digest: str) -> str:
     return 'md5' if len(digest) == 32 else 'sha256'
 
 
-def _chunks(url: str) -> Iterator:
+def _chunks(url: str) -> Generator[Any, None, None]:
     """First the length that was announced (or None), then the bytes."""
     arrived: queue.Queue = queue.Queue()
     stop = threading.Event()

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -12,6 +12,9 @@ from PIL import Image
 from stylegen.errors import UserError, unknown
 from stylegen.networks import feature_extractor
 from stylegen.pretrained import WeightsSource, find_weights
+
+if TYPE_CHECKING:
+    from stylegen.extractor import FeatureExtractor
 
 Images = np.ndarray | Iterable[np.ndarray]  # uint8 (N, H, W, C), or batches of them
 
@@ -134,7 +137,9 @@ def embed(
         UserError: there are no pictures.
         ValueError: not pictures, or of several shapes.
     """
-    shapes, parts, done = set(), [[] for _ in embeddings], 0
+    shapes: set[tuple[int, int, int]] = set()
+    parts: list[list[np.ndarray]] = [[] for _ in embeddings]
+    done = 0
     for batch in _batches(images, batch_size):
         shapes.add(batch.shape[1:])
         if len(shapes) > 1:
@@ -168,7 +173,7 @@ def _resizing(old: int, new: int) -> np.ndarray:
     return np.asarray(units.resize((old, new), Image.Resampling.BICUBIC))
 
 
-def _averaging(extractor, layer: str, side: int) -> Callable:
+def _averaging(extractor: 'FeatureExtractor', layer: str, side: int) -> Callable:
     from stylegen.backend import tf, use_xla
 
     matrix = tf.TensorSpec([None, None], tf.float32)

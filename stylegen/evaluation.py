@@ -1,5 +1,6 @@
 """Generated pictures held against real ones, figure by figure, each with what is needed to read it."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -130,7 +131,7 @@ class Evaluator:
         return records
 
     def _embed(self, what: str, images: Images) -> Embedded:
-        told = (lambda done: self._progress(what, done)) if self._progress else None
+        told = functools.partial(self._progress, what) if self._progress else None
         return embed(images, self.embeddings, progress=told)
 
     def _same_shape(self, embedded: Embedded, what: str) -> None:

@@ -51,9 +51,9 @@ def fold(source: keras.layers.Layer, norm: keras.layers.BatchNormalization, targ
         target.depthwise_kernel.assign(source.depthwise_kernel)
 
 
-def _entering(operation) -> Iterable[keras.KerasTensor]:
+def _entering(operation: keras.Operation) -> Iterable[keras.KerasTensor]:
     return [tensor for node in operation._inbound_nodes for tensor in node.input_tensors]
 
 
-def _by_channel(convolution, norm) -> bool:
+def _by_channel(convolution: keras.layers.Layer, norm: keras.layers.BatchNormalization) -> bool:
     return convolution.data_format == 'channels_last' and norm.axis in (-1, len(norm.input.shape) - 1)

@@ -155,7 +155,7 @@ def rebuild(
             clone = _any_size_copy(operation, precision)
         elif not isinstance(operation, keras.Layer):
             clone = kind.from_config(config)
-        elif operation in in_head:
+        elif head and operation in head.operations:
             clone = head.on_maps(operation, {**config, 'dtype': precision})
         else:
             config['dtype'] = 'float32' if isinstance(operation, _FLOAT32) else precision
@@ -248,24 +248,24 @@ def _plain_copy(layer, precision):
     return type(layer).from_config({**layer.get_config(), 'dtype': precision})
 
 
-def _copy_weights(source, target) -> None:
+def _copy_weights(source: keras.Operation, target: keras.Operation) -> None:
     for old, new in zip(getattr(source, 'weights', ()), getattr(target, 'weights', ()), strict=True):
         new.assign(old.value)
     if hasattr(target, 'finalize_state'):
         target.finalize_state()
 
 
-def _activation(operation) -> bool:
+def _activation(operation: keras.Operation) -> bool:
     return isinstance(operation, _ACTIVATIONS) or _fused(operation)
 
 
-def _fused(operation) -> bool:
+def _fused(operation: keras.Operation) -> bool:
     """Whether a layer with weights applies an activation of its own."""
     activation = getattr(operation, 'activation', None)
     return not isinstance(operation, _ACTIVATIONS) and activation not in (None, keras.activations.linear)
 
 
-def _mirrored(operation) -> bool:
+def _mirrored(operation: keras.Operation) -> bool:
     """Whether zeros are put around the input of this convolution, that can be replaced."""
     if not isinstance(operation, keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.SeparableConv2D):
         return False
@@ -274,12 +274,12 @@ def _mirrored(operation) -> bool:
     return operation.padding == 'same' and max(operation.strides) == 1 and max(operation.kernel_size) > 1
 
 
-def _margins(operation) -> list[tuple[int, int]]:
+def _margins(operation: keras.layers.Layer) -> list[tuple[int, int]]:
     totals = [(size - 1) * rate for size, rate in zip(operation.kernel_size, operation.dilation_rate, strict=True)]
     return [(total // 2, total - total // 2) for total in totals]
 
 
-def _own_stride(operation) -> int:
+def _own_stride(operation: keras.Operation) -> int:
     if isinstance(operation, keras.Sequential):
         return math.prod(_own_stride(layer) for layer in operation.layers)
     if isinstance(operation, keras.Model):
@@ -289,7 +289,7 @@ def _own_stride(operation) -> int:
     return stride if isinstance(stride, int) else stride[0]
 
 
-def ends(operation) -> tuple[list[keras.KerasTensor], keras.KerasTensor]:
+def ends(operation: keras.Operation) -> tuple[list[keras.KerasTensor], keras.KerasTensor]:
     """The tensors that enter an operation in this graph, and the one that leaves it."""
     if isinstance(operation, keras.Model) and len(operation._inbound_nodes) == 1:
         (node,) = operation._inbound_nodes  # a model's own `input` and `output` are those of the graph inside it

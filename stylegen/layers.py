@@ -1,8 +1,12 @@
 """The Keras layers that a feature network is rebuilt with. Importing this imports TensorFlow."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from stylegen.backend import keras, tf
+
+Shape = tuple[Any, ...]  # a side that is not known is None
 
 # What keeps the magnitude of max pooling's output, measured by K. Crowson (style-transfer-pytorch, `pooling_scales`):
 # 2 for the mean; 0.78 for the root of the *sum* of squares over 2x2, which is 1.56 for the root of their mean. In the
@@ -19,20 +23,23 @@ class Preprocess(keras.layers.Layer):
         mode: 'caffe' (BGR minus the mean, 0..255), 'tf' ([-1, 1]) or 'bytes' (0..255).
     """
 
-    def __init__(self, mode, **kwargs):
+    def __init__(self, mode: str, **kwargs: Any):
         super().__init__(**kwargs)
         self.mode = mode
 
-    def call(self, images):
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        """Pixels to what the network was trained on."""
         images = images * 255.0
         if self.mode == 'bytes':
             return images
         return keras.applications.imagenet_utils.preprocess_input(images, data_format='channels_last', mode=self.mode)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """That of the input."""
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made again from."""
         return {**super().get_config(), 'mode': self.mode}
 
 
@@ -40,7 +47,8 @@ class Preprocess(keras.layers.Layer):
 class AveragePooling(keras.layers.AveragePooling2D):
     """Average pooling times 2, in the place of max pooling (Gatys et al. 2015, section 'Methods')."""
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Twice the means of windows."""
         return AVERAGE_SCALE * super().call(inputs)
 
 
@@ -48,7 +56,8 @@ class AveragePooling(keras.layers.AveragePooling2D):
 class L2Pooling(keras.layers.AveragePooling2D):
     """Root mean square over the window times 1.56; its gradient at a window of zeros is 0. Computed in float32."""
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """1.56 times the root mean squares of windows."""
         squares = super().call(tf.square(tf.cast(inputs, tf.float32)))
         positive = squares > 0
         root = tf.sqrt(tf.where(positive, squares, 1.0))
@@ -64,11 +73,12 @@ class ReflectPadding(keras.layers.Layer):
             forth; a single pixel is repeated.
     """
 
-    def __init__(self, rows, columns, **kwargs):
+    def __init__(self, rows: Sequence[int], columns: Sequence[int], **kwargs: Any):
         super().__init__(**kwargs)
         self.rows, self.columns = tuple(rows), tuple(columns)
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The map with its margins."""
         for axis, (before, after) in ((1, self.rows), (2, self.columns)):
             inputs = self._pad(inputs, axis, before, after)
         return inputs
@@ -91,13 +101,15 @@ class ReflectPadding(keras.layers.Layer):
             return once() if static > most else often()
         return tf.cond(size > most, once, often)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Sides that are longer by the margins; None stays None."""
         batch, height, width, channels = input_shape
         height = None if height is None else height + sum(self.rows)
         width = None if width is None else width + sum(self.columns)
         return batch, height, width, channels
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made again from."""
         return {**super().get_config(), 'rows': self.rows, 'columns': self.columns}
 
 
@@ -111,15 +123,17 @@ class MapDense(keras.layers.Dense):
             that is smaller is put in the middle of zeros.
     """
 
-    def __init__(self, units, window=(1, 1), **kwargs):
+    def __init__(self, units: int, window: Sequence[int] = (1, 1), **kwargs: Any):
         super().__init__(units, **kwargs)
         self.window = tuple(window)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
+        """Makes the matrix and the shift, for all positions of the window together."""
         super().build((None, math.prod(self.window) * input_shape[-1]))
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """The layer at every place of its window."""
         if self.window != (1, 1):
             missing = tf.maximum(tf.constant(self.window) - tf.shape(inputs)[1:3], 0)
             before = tf.pad(missing // 2, [(1, 1)])
@@ -128,14 +142,16 @@ class MapDense(keras.layers.Dense):
         result = tf.nn.conv2d(inputs, kernel, 1, 'VALID')
         return self.activation(result if self.bias is None else result + self.bias)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """As many positions as the window has places; None stays None."""
         batch, *sides, _ = input_shape
         rows, columns = (
             side and max(side - size + 1, 1) for side, size in zip(sides, self.window, strict=True)
         )  # an empty map stays empty
         return batch, rows, columns, self.units
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made again from."""
         return {**super().get_config(), 'window': self.window}
 
 
@@ -147,7 +163,8 @@ class PooledNormalization(keras.layers.LayerNormalization):
     that the mean over positions of the result is the normalised mean. Computed in float32.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The normalised map."""
         maps = tf.cast(inputs, tf.float32)
         maps -= tf.reduce_mean(maps, -1, keepdims=True)
         variance = tf.reduce_mean(tf.square(tf.reduce_mean(maps, (1, 2), keepdims=True)), -1, keepdims=True)

@@ -99,16 +99,16 @@ def load_mini(model: 'keras.Model', path: str | Path) -> None:
     """
     arrays = _read(path)
     for layer in (layer for layer in model.layers if layer.weights):
-        found = [arrays.get(f'{layer.name}/{weight.name}') for weight in layer.weights]
+        names = [f'{layer.name}/{weight.name}' for weight in layer.weights]
         expected = [tuple(weight.shape) for weight in layer.weights]
-        shapes = [None if array is None else array.shape for array in found]
+        shapes = [arrays[name].shape if name in arrays else None for name in names]
         if layer.name == 'predictions' and shapes == [None, None]:
             raise UserError(
                 f'{path}: there is no classifier in it (predictions), which the layer classes of mini needs'
             )
         if shapes != expected:
             raise UserError(f'{path}: not the weights of mini: {layer.name} takes {expected}, the file has {shapes}')
-        layer.set_weights([array.astype(np.float32) for array in found])
+        layer.set_weights([arrays[name].astype(np.float32) for name in names])
 
 
 def verify_mini() -> str:

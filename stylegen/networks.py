@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stylegen.catalog import CLASSES, IMAGENET_CLASSES, NETWORKS, Network, network_row
 from stylegen.errors import UserError, unknown
@@ -199,7 +199,7 @@ def class_count(network: str) -> int:
     return counts[CLASSES]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """What is in modules that import Keras or this one, when it is asked for."""
     if name in _LATER:
         import importlib
@@ -290,7 +290,7 @@ def _saved_model(path: Path) -> 'keras.Model':
     except Exception as error:  # zipfile, h5py, json, unknown layers: whatever Keras meets in a file that is not one
         reason = ' '.join(str(error).split())[:200]
         raise UserError(f'{path}: not a model that Keras can load: {reason}') from error
-    inputs = getattr(model, 'inputs', None) or ()
+    inputs = getattr(model, 'inputs', None) or []
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[-1] != 3:
         raise UserError(f'{path}: a feature network takes one image (height, width, 3); this model does not')
     return keras.Model(inputs[0], model.outputs[0]) if isinstance(model, keras.Sequential) else model

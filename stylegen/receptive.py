@@ -53,7 +53,7 @@ def radius(model: keras.Model) -> int:
     return max(0, *(max(before, after) for _, before, after in ends))
 
 
-def _reach(operation) -> tuple[int, int, int]:
+def _reach(operation: keras.Operation) -> tuple[int, int, int]:
     """The stride of a layer, and the positions, before and after that number times the stride, that it looks at."""
     if isinstance(operation, _POINTWISE) or _over_channels(operation):
         return 1, 0, 0
@@ -85,7 +85,7 @@ def _moved(size: int, rate: int, step: int, padding: str) -> tuple[int, int, int
     return (step, max(zeros), look - max(zeros)) if len(zeros) == 1 else None
 
 
-def _over_channels(operation) -> bool:
+def _over_channels(operation: keras.Operation) -> bool:
     """Whether this is a layer normalisation of each position by itself."""
     if not isinstance(operation, keras.layers.LayerNormalization) or isinstance(operation, PooledNormalization):
         return False

@@ -11,7 +11,7 @@ import numpy as np
 EPOCH = 2**16  # pictures that are called an epoch; the next one brings others
 _NUMBERS = 16  # random numbers for a picture
 _EDGE = 0.5  # pixels to each side of an outline, over which it fades
-_LUMA = np.float32([0.299, 0.587, 0.114])  # Rec. 601, as Pillow's grey
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601, as Pillow's grey
 
 Field = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -89,8 +89,8 @@ def draw_shapes(indices: np.ndarray, size: tuple[int, int], channels: int = 3) -
     u = _uniform(indices)[..., None, None]
     height, width = size
     shorter = min(size) / 2  # pixels for a unit
-    y = np.float32((np.arange(height) + 0.5 - height / 2) / shorter)[:, None]
-    x = np.float32((np.arange(width) + 0.5 - width / 2) / shorter)[None, :]
+    y = ((np.arange(height) + 0.5 - height / 2) / shorter).astype(np.float32)[:, None]
+    x = ((np.arange(width) + 0.5 - width / 2) / shorter).astype(np.float32)[None, :]
     radius = 0.3 + 0.4 * u[0]
     left = (2 * u[1] - 1) * (width / min(size) - radius)
     top = (2 * u[2] - 1) * (height / min(size) - radius)

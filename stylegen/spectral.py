@@ -1,5 +1,4 @@
-"""Spectral normalisation (Miyato et al. 2018): layers whose kernel is divided by an estimate of its largest singular
-value.
+"""Spectral normalisation (Miyato et al. 2018): layers whose kernel is divided by its spectral norm, as estimated.
 
 Keras's own wrapper assigns W / sigma to W at every call: the trained weight is overwritten, no gradient passes sigma,
 and a pass for the generator's sake changes the discriminator. Here W / sigma is a function of W. With u held fixed,
@@ -7,12 +6,15 @@ sigma = |W u|, whose gradient v u' (v = W u / |W u|) is that of the paper's equa
 a step, and nothing else does.
 """
 
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
 from stylegen.backend import keras, tf
 
 TINY = 1e-12
 
 
-class _Spectral:
+class _Spectral(keras.layers.Layer):
     """What the layers share. Their kernel, the last axis being the output's, is taken as a matrix (inputs, outputs)."""
 
     def _add_direction(self, outputs: int) -> None:
@@ -43,15 +45,15 @@ class _Spectral:
         image = tf.linalg.matvec(matrix, tf.convert_to_tensor(self.direction))
         self.direction.assign(tf.math.l2_normalize(tf.linalg.matvec(matrix, image, transpose_a=True), epsilon=TINY))
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Keeps the direction too, which the layers of Keras do not know of."""
         keras.layers.Layer.save_own_variables(self, store)
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Reads what `save_own_variables` kept."""
         keras.layers.Layer.load_own_variables(self, store)
 
-    def _matrix(self):
+    def _matrix(self) -> keras.Variable:
         return self.kernel
 
 
@@ -59,12 +61,12 @@ class _Spectral:
 class SpectralConv2D(_Spectral, keras.layers.Conv2D):
     """A convolution with the kernel over its spectral norm."""
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the variables."""
         super().build(input_shape)
         self._add_direction(self.filters)
 
-    def convolution_op(self, inputs, kernel):
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """The convolution by the normalised kernel."""
         return super().convolution_op(inputs, self.normalized(kernel))
 
@@ -73,12 +75,12 @@ class SpectralConv2D(_Spectral, keras.layers.Conv2D):
 class SpectralDense(_Spectral, keras.layers.Dense):
     """A dense layer without activation, with the kernel over its spectral norm."""
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the variables."""
         super().build(input_shape)
         self._add_direction(self.units)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """The product with the normalised kernel, and the shift."""
         del training
         outputs = tf.linalg.matmul(inputs, self.normalized(self.kernel))
@@ -89,16 +91,16 @@ class SpectralDense(_Spectral, keras.layers.Dense):
 class SpectralEmbedding(_Spectral, keras.layers.Embedding):
     """A vector for each class, of a table over its spectral norm."""
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: tuple[int | None, ...] | None = None) -> None:
         """Makes the variables."""
         super().build(input_shape)
         self._add_direction(self.output_dim)
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The vectors of the classes."""
         return tf.gather(self.normalized(self.embeddings), inputs)
 
-    def _matrix(self):
+    def _matrix(self) -> keras.Variable:
         return self.embeddings
 
 

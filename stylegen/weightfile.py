@@ -33,8 +33,7 @@ def load_weights(model: keras.Model, path: str | Path, network: str) -> None:
     try:
         with _opened(path) as file:
             pairs, spare = _matched(model, file)
-            _compare(pairs, spare, path, network)
-            for layer, (_, arrays) in pairs:
+            for layer, (_, arrays) in _compared(pairs, spare, path, network):
                 for variable, array in zip(_variables(layer), arrays, strict=True):
                     variable.assign(np.asarray(array))
                 if hasattr(layer, 'finalize_state'):
@@ -59,25 +58,29 @@ def _matched(model: keras.Model, file: h5py.File) -> tuple[list[tuple[keras.Laye
     if 'layer_names' in group.attrs or 'layer_names0' in group.attrs:
         layers = [layer for layer in model.layers if layer.weights]
         entries = [(name, arrays) for name, arrays in _keras2_entries(group) if arrays]
+        taken: list[Entry | None] = [*entries[: len(layers)], *[None] * (len(layers) - len(entries))]
+        spare = entries[len(layers) :]
         named = dict(entries)
         if all(layer.name in named or _in_classifier(layer) for layer in layers):
             own = [(layer.name, named.pop(layer.name)) if layer.name in named else None for layer in layers]
             others = iter(named.items())  # a classifier goes by other names in some files
-            entries = [entry or next(others, None) for entry in own] + list(others)
-        padded = entries + [None] * (len(layers) - len(entries))
-        return list(zip(layers, padded, strict=False)), entries[len(layers) :]
-    entries = dict(_keras3_entries(file))
-    if not entries:
+            taken, spare = [entry or next(others, None) for entry in own], list(others)
+        return list(zip(layers, taken, strict=True)), spare
+    by_key = dict(_keras3_entries(file))
+    if not by_key:
         raise KeyError('there are no layers in it')
-    pairs = []
+    pairs: list[tuple[keras.Layer, Entry | None]] = []
     for key, layer in _keras3_keys(model):
-        arrays = entries.pop(key, None)
+        arrays = by_key.pop(key, None)
         pairs.append((layer, None if arrays is None else (key, arrays)))
-    return pairs, list(entries.items())
+    return pairs, list(by_key.items())
 
 
-def _compare(pairs: list[tuple[keras.Layer, Entry | None]], spare: list[Entry], path: str | Path, network: str) -> None:
-    complaint = f'{path}: not the weights of {network}'
+def _compared(
+    pairs: list[tuple[keras.Layer, Entry | None]], spare: list[Entry], path: str | Path, network: str
+) -> list[tuple[keras.Layer, Entry]]:
+    """The pairs, where all of them fit and nothing that matters is left over."""
+    complaint, whole = f'{path}: not the weights of {network}', []
     for layer, entry in pairs:
         expected = [tuple(variable.shape) for variable in _variables(layer)]
         if entry is None and _in_classifier(layer):
@@ -93,9 +96,11 @@ def _compare(pairs: list[tuple[keras.Layer, Entry | None]], spare: list[Entry], 
             raise UserError(
                 f'{complaint}: layer {layer.name} takes {_text(expected)}, the file has {_text(found)}{called}'
             )
+        whole.append((layer, entry))
     for name, arrays in spare:
         if any(len(array.shape) > 2 for array in arrays):  # a classifier has matrices and vectors only
             raise UserError(f'{complaint}: the file has a layer {name} of {_text([a.shape for a in arrays])} more')
+    return whole
 
 
 def _in_classifier(layer: keras.Layer) -> bool:

@@ -5,6 +5,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 from stylegen.errors import UserError
 from stylegen.files import reading, shown
@@ -50,7 +51,7 @@ def _is_picture(name: str) -> bool:
 def _folder(path: Path) -> tuple[list[str], Read]:
     names, seen = [], set()
 
-    def refuse(error: OSError):
+    def refuse(error: OSError) -> NoReturn:
         raise UserError(f'{shown(error.filename or path)} cannot be listed ({error.strerror}); check its permissions')
 
     for folder, inner, files in os.walk(path, onerror=refuse, followlinks=True):
@@ -130,16 +131,18 @@ def _tar(path: Path) -> tuple[list[str], Read]:
 
 def _compressed_tar(path: Path) -> tuple[list[str], Read]:
     """Its files cannot be reached one by one, so they are held, as they are."""
-    allowed, held, total = HELD_SHARE * available_memory(), {}, 0
+    allowed, total = HELD_SHARE * available_memory(), 0
+    held: dict[str, bytes] = {}
     try:
         with tarfile.open(path, 'r|*') as archive:
             for member in archive:
-                if not member.isfile() or not _is_picture(member.name):
+                file = archive.extractfile(member) if member.isfile() and _is_picture(member.name) else None
+                if file is None:
                     continue
                 total += member.size
                 if total > allowed:
                     raise UserError(f'{shown(path)} holds more than {format_memory(allowed)}; unpack it to a folder')
-                held[member.name] = archive.extractfile(member).read()
+                held[member.name] = file.read()
     except (UserError, MemoryError):
         raise
     except Exception as error:  # whatever tarfile and its decompressors meet

@@ -80,7 +80,9 @@ def _pad(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return canvas
 
 
-def _resized(image: Image.Image, size: tuple[int, int], box: tuple[float, ...] | None = None) -> Image.Image:
+def _resized(
+    image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
+) -> Image.Image:
     """Antialiased Lanczos where a side shrinks, bicubic where none does, as in `pixels.resize`."""
     left, top, right, bottom = box or (0, 0, image.width, image.height)
     shrinks = size[0] < bottom - top or size[1] < right - left
@@ -112,7 +114,7 @@ class Framing:
     channels: int
     fit: str = 'crop'
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if min(self.size) < 1:
             raise UserError(f'sides are at least 1 pixel; got {self.size[0]} x {self.size[1]}')
         if self.channels not in (1, 3):

@@ -87,13 +87,13 @@ def inspect_images(
     found: dict[int, _Looks] = {}
     failed: dict[int, str] = {}
 
-    def look(index: int) -> None:
+    def look_at(index: int) -> None:
         try:
             found[index] = _Looks.of(opened.load(index)[0])
         except UserError as error:
             failed[index] = reason(error, names[index])
 
-    in_parallel(look, len(names), progress)
+    in_parallel(look_at, len(names), progress)
     looks = {names[index]: found[index] for index in sorted(found)}
     sizes = collections.Counter(look.size for look in looks.values())
     alike: dict[bytes, list[str]] = {}

@@ -81,7 +81,8 @@ def open_files(path: Path, split: str | None = None) -> Files:
     everything = {name: inner for part in parts.values() for name, inner in part.items()} or {n: n for n in names}
     split = choose_split(split, parts, path)
     taken = everything if split == ALL else parts[split]
-    labels, classes = None, ()
+    labels = None
+    classes: tuple[str, ...] = ()
     if all('/' in inner for inner in taken.values()):
         classes = tuple(sorted({PurePosixPath(name).parent.name for name, inner in everything.items() if '/' in inner}))
         numbers = {name: number for number, name in enumerate(classes)}

@@ -122,7 +122,8 @@ def open_npz(path: Path, split: str | None = None) -> Array:
     else:
         keys = [(_images_key(arrays, path), _LABELS)]
     pixels = np.concatenate([_bytes(arrays[images], f'{shown(path)}: {images}') for images, _ in keys])
-    labels, classes = None, ()
+    labels: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
     if all(key in arrays for _, key in keys):
         labels, classes = _classes(np.concatenate([np.ravel(arrays[key]) for _, key in keys]), arrays.get('classes'))
         if len(labels) != len(pixels):
