@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Sequence
 
 from stylegen import cli
 from stylegen.errors import UserError, unknown
@@ -26,7 +27,7 @@ def usage(program: str) -> str:
     return '\n'.join([*lines, '', f'{program} COMMAND --help shows the flags of a command.'])
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """The console script."""
     argv = list(sys.argv if argv is None else argv)
     program, command, rest = 'stylegen-dcgan', ''.join(argv[1:2]), argv[2:]

@@ -56,7 +56,8 @@ def parse_expression(text: str) -> tuple[Term, ...]:
     Raises:
         UserError: It is none.
     """
-    terms, place = [], 0
+    terms: list[Term] = []
+    place = 0
     while place < len(text.rstrip()) or not terms:
         match = _TERM.match(text, place)
         if not match or (terms and not match[1]):

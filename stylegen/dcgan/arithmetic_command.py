@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from absl.flags import FlagValues
+
 from stylegen import cli, images
 from stylegen.console import Console
 from stylegen.dcgan.arithmetic import Term, arithmetic, parse_expression, sheet
@@ -30,13 +32,13 @@ def define_flags() -> cli.Flags:
     return flags
 
 
-def terms_of(flags) -> tuple[Term, ...]:
+def terms_of(flags: FlagValues) -> tuple[Term, ...]:
     """What the flags say is to be added up.
 
     Raises:
         UserError: Nothing, or both an expression and lists.
     """
-    lists = {name: flags[name].value for name in SIGNS if flags[name].value is not None}
+    lists = {name: text for name in SIGNS if (text := flags[name].value) is not None}
     if bool(lists) == (flags.expression is not None) or (lists and 'a' not in lists):
         raise UserError("give --expression='mean(1,4,7) - mean(2,3) + mean(9)', or --a=1,4,7 --b=2,3 --c=9")
     if flags.expression is not None:
@@ -44,7 +46,7 @@ def terms_of(flags) -> tuple[Term, ...]:
     return tuple(Term(SIGNS[name], tuple(parse_seeds(text, name))) for name, text in lists.items())
 
 
-def work(flags) -> None:
+def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     terms = terms_of(flags)

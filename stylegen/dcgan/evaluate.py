@@ -65,7 +65,7 @@ def evaluator_of(
         seed: Of every draw.
         progress: Is told what is embedded and how many pictures of it are done.
     """
-    told = {'split': data.split, 'seed': seed, 'progress': progress}
+    told: dict[str, Any] = {'split': data.split, 'seed': seed, 'progress': progress}
     if other is not None:
         told |= {'other': other.take(min(count, other.count), seed), 'other_split': other.split}
     elif data.count >= 2 * count:
@@ -101,7 +101,7 @@ def labels_like(data: ImageSet, classes: Sequence[str], count: int, seed: int = 
     """
     if not classes:
         return None
-    if tuple(classes) != data.classes:
+    if tuple(classes) != data.classes or data.labels is None:
         told = ', '.join(data.classes[:5]) or 'none'
         raise UserError(
             f'the generator knows the classes {", ".join(classes[:5])} ..., the data has {told}; give the data that it '

@@ -3,14 +3,16 @@
 import json
 from pathlib import Path
 
+from absl.flags import FlagValues
+
 from stylegen import cli
 from stylegen.checkpoints import LAST, Checkpoints
-from stylegen.console import Console
+from stylegen.console import Console, Progress
 from stylegen.dcgan.evaluate import evaluate, evaluator_of, held_out, labels_like, table, training_data
 from stylegen.dcgan.load import WHICH, load_generator
 from stylegen.dcgan.train import PROGRAM
 from stylegen.dcgan.training_command import DEFAULT_WORKDIR
-from stylegen.embeddings import EMBEDDINGS, embeddings_here, open_embedding
+from stylegen.embeddings import EMBEDDINGS, Embedding, embeddings_here, open_embedding
 from stylegen.errors import UserError
 from stylegen.files import replacing
 from stylegen.records import versions
@@ -57,7 +59,7 @@ def checkpoints_of(workdir: str, text: str) -> list[str]:
     return names
 
 
-def open_features(text: str | None, inception: str | None) -> list:
+def open_features(text: str | None, inception: str | None) -> list[Embedding]:
     """The embeddings that the flags name."""
     names = [name.strip() for name in text.split(',')] if text else list(embeddings_here())
     if inception and INCEPTION not in names:
@@ -67,7 +69,7 @@ def open_features(text: str | None, inception: str | None) -> list:
     return [open_embedding(name, inception if name == INCEPTION else None) for name in dict.fromkeys(names)]
 
 
-def work(flags) -> None:
+def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     chosen = checkpoints_of(flags.workdir, flags.checkpoint)
@@ -106,10 +108,11 @@ class _Bars:
 
     def __init__(self, console: Console, totals: dict[str, int], usual: int):
         self.console, self.totals, self.usual = console, totals, usual
-        self.bar, self.what, self.done = None, None, 0
+        self.bar: Progress | None = None
+        self.what, self.done = '', 0
 
     def __call__(self, what: str, done: int) -> None:
-        if what != self.what or done < self.done:
+        if self.bar is None or what != self.what or done < self.done:
             self.close()
             self.bar = self.console.progress(self.totals.get(what, self.usual))
         self.what, self.done = what, done
@@ -118,4 +121,4 @@ class _Bars:
     def close(self) -> None:
         if self.bar:
             self.bar.close()
-        self.bar = self.what = None
+        self.bar = None

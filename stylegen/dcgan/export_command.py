@@ -1,5 +1,10 @@
 """`python -m stylegen.dcgan export`: its flags, and what it does with them."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from absl.flags import FlagValues
+
 from stylegen import cli
 from stylegen.console import Console
 from stylegen.dcgan.export import FORMATS, PIXELS, TOLERANCES, check_output, export, format_of
@@ -26,7 +31,7 @@ def define_flags() -> cli.Flags:
     return flags
 
 
-def work(flags) -> None:
+def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     format = flags.format or (format_of(flags.output) if flags.output else DEFAULT_FORMAT)
@@ -47,5 +52,5 @@ def work(flags) -> None:
     )
 
 
-def _shape(given) -> str:
+def _shape(given: Mapping[str, Any]) -> str:
     return f'({", ".join(map(str, given["shape"]))})'

@@ -104,6 +104,7 @@ def _write_saved_model(network: keras.Model, path: Path, quantize: str) -> None:
     """Function 'serve', the default signature too: latents (and labels) by name to {'images': ...}."""
     del quantize
     specs = [tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name) for tensor in network.inputs]
+    call: Callable[..., dict[str, tf.Tensor]]
     if len(specs) > 1:
         call = lambda latents, labels: {OUTPUT: network([latents, labels], training=False)}
     else:

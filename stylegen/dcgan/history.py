@@ -76,7 +76,7 @@ class History:
     @property
     def seconds(self) -> float:
         """Time that the logged steps took, by their speeds; what lies between them is not counted."""
-        total, before = 0.0, 0
+        total, before = 0.0, 0.0
         for step, speed in self.curve('images_per_second'):
             total += (step - before) * self.images_per_step / speed if speed > 0 else 0
             before = step

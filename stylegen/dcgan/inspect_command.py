@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from pathlib import Path
+
+from absl.flags import FlagValues
 
 from stylegen import cli
 from stylegen.console import Console
@@ -31,7 +34,7 @@ def described(found: Inspection, most: int = 10) -> list[str]:
     """What was found, in lines; of long lists the first few."""
     lines = [f'{found.source}, {found.split}: {found.files} files, {found.files - len(found.corrupt)} of them pictures']
     sizes = [f'{width}x{height}: {count}' for (height, width), count in found.sizes[:most]]
-    if found.sizes:
+    if found.smallest and found.largest:
         ends = ' to '.join(f'{width}x{height}' for height, width in (found.smallest, found.largest))
         kinds = f'{len(found.sizes)} sizes, {ends}' if len(found.sizes) > 1 else 'one size'
         lines += ['', f'sizes (width x height): {kinds}', *_first(sizes, len(found.sizes), most)]
@@ -52,12 +55,12 @@ def described(found: Inspection, most: int = 10) -> list[str]:
     return lines
 
 
-def _first(lines, count: int, most: int) -> list[str]:
+def _first(lines: Iterable[str], count: int, most: int) -> list[str]:
     rest = [f'  ... and {count - most} more'] if count > most else []
     return [*(f'  {line}' for line in lines), *rest]
 
 
-def work(flags) -> None:
+def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     if flags.data is None:
         raise UserError('give the pictures to look at: --data=FOLDER')

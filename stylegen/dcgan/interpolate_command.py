@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from absl.flags import FlagValues
+
 from stylegen import cli, images
 from stylegen.animation import ANIMATIONS
 from stylegen.console import Console
@@ -36,7 +38,7 @@ def define_flags() -> cli.Flags:
     return flags
 
 
-def work(flags) -> None:
+def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     seeds = parse_seeds(flags.seeds)

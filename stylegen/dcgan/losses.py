@@ -103,7 +103,7 @@ def gradient_penalty(
     return tf.reduce_mean(tf.square(lengths - 1))
 
 
-def _squared_lengths(logits, images) -> tf.Tensor:
+def _squared_lengths(logits: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor) -> tf.Tensor:
     with tf.GradientTape() as tape:
         tape.watch(images)
         total = tf.reduce_sum(logits(images))

@@ -5,6 +5,7 @@ stride divides leaves no checkerboard).
 """
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from stylegen.backend import keras, tf
 from stylegen.dcgan.choices import NORMS
 from stylegen.dcgan.sizes import levels
 from stylegen.errors import unknown
+from stylegen.layers import Shape
 from stylegen.normalization import BatchNorm
 from stylegen.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
 
@@ -30,13 +32,13 @@ GAINS = {
 class Double(keras.layers.Layer):
     """Every pixel becomes four: nearest-neighbour enlargement by broadcasting, which XLA can differentiate."""
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """Maps (N, H, W, C) to (N, 2H, 2W, C)."""
         _, height, width, channels = x.shape
         tiled = tf.broadcast_to(x[:, :, None, :, None], [tf.shape(x)[0], height, 2, width, 2, channels])
         return tf.reshape(tiled, [-1, 2 * height, 2 * width, channels])
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Twice the sides."""
         count, height, width, channels = input_shape
         return count, 2 * height, 2 * width, channels
@@ -163,12 +165,12 @@ def generator(
     return keras.Model(inputs, images, name='generator')
 
 
-def _resized(make: _Layers, x, channels: int, kernel: int, name: str):
+def _resized(make: _Layers, x: keras.KerasTensor, channels: int, kernel: int, name: str) -> keras.KerasTensor:
     del kernel  # an even one would shift the picture by half a pixel
     return make.conv(Double(name=f'{name}_double')(x), channels, 3, name)
 
 
-UPSAMPLINGS = {'transposed': _Layers.transposed, 'resize': _resized}
+UPSAMPLINGS: dict[str, Callable[..., keras.KerasTensor]] = {'transposed': _Layers.transposed, 'resize': _resized}
 
 
 def discriminator(

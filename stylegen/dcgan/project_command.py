@@ -1,8 +1,10 @@
 """`python -m stylegen.dcgan project`: its flags, and what it does with them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from absl.flags import FlagValues
 
 from stylegen import cli, images
 from stylegen.console import Console
@@ -39,7 +41,7 @@ def define_flags() -> cli.Flags:
     return flags
 
 
-def work(flags) -> None:
+def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     if flags.image is None:
@@ -55,7 +57,7 @@ def work(flags) -> None:
     generator = open_generator(flags.workdir, flags.checkpoint, flags.which)
     target = framed(picture, generator)
     hole = None if mask is None else framed_hole(mask, generator)
-    options = {name: flags[name].value for name in OPTIONS}
+    options: dict[str, Any] = {name: flags[name].value for name in OPTIONS}
     bar = console.progress(flags.steps)
     try:
         found = project(
@@ -70,7 +72,7 @@ def work(flags) -> None:
     kept = {'latents': found.latents, 'losses': found.losses, 'images': images.to_uint8(found.found)}
     write_npz(arrays, kept if found.label is None else {**kept, 'label': np.array(found.label)}, record)
     cells, said = [target, found.found], ['target', 'found']
-    if hole is not None:
+    if hole is not None and found.completed is not None:
         cells = [target, np.where(hole[..., None], 1, target), found.found, found.completed]
         said = ['whole', 'given', 'found', 'completed']
     images.save_image(output, images.contact_sheet(cells, said, len(cells)), settings=record)

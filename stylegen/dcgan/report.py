@@ -184,7 +184,7 @@ def _curves(run: History) -> str:
     marks = {as_number(event.get('step')): str(event.get('event')) for event in run.troubles}
     marks = {step: what for step, what in marks.items() if math.isfinite(step)}
 
-    def chart(title: str, names: Mapping[str, str], **options) -> str:
+    def chart(title: str, names: Mapping[str, str], **options: Any) -> str:
         curves = {shown: run.curve(column) for column, shown in names.items()}
         return line_chart(curves, title=title, marks=marks, **options)
 

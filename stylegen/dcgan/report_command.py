@@ -1,5 +1,7 @@
 """`python -m stylegen.dcgan report`: its flags, and what it does with them."""
 
+from absl.flags import FlagValues
+
 from stylegen import cli
 from stylegen.console import Console
 from stylegen.dcgan.report import save_report
@@ -19,7 +21,7 @@ def define_flags() -> cli.Flags:
     return flags
 
 
-def work(flags) -> None:
+def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     check_target(flags.output, ['.html', '.htm'])

@@ -137,10 +137,10 @@ def save_npz(
     write_npz(output, arrays, record)
 
 
-def write_npz(output: Path, arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> None:
+def write_npz(output: Path, arrays: Mapping[str, Any], record: Mapping[str, Any]) -> None:
     """Writes arrays, and the record as a text named `settings`, in one step."""
     with replacing(output) as beside, open(beside, 'wb') as file:
         np.savez_compressed(file, settings=np.array(json.dumps(plain(record))), **arrays)
 
 
-FORMS = {'grid': save_grid, 'files': save_files, 'npz': save_npz}
+FORMS: dict[str, Callable[..., None]] = {'grid': save_grid, 'files': save_files, 'npz': save_npz}

@@ -1,8 +1,11 @@
 """`python -m stylegen.dcgan sample`: its flags, and what it does with them."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from absl.flags import FlagValues
 
 from stylegen import cli, images
 from stylegen.console import Console
@@ -40,7 +43,7 @@ def define_flags() -> cli.Flags:
     return flags
 
 
-def work(flags) -> None:
+def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     seeds = parse_seeds(flags.seeds)
@@ -77,7 +80,13 @@ def work(flags) -> None:
 
 
 def draw_neighbours(
-    output: Path, pictures, seeds, generator: Generator, source: str, settings, console: Console
+    output: Path,
+    pictures: np.ndarray,
+    seeds: Sequence[int],
+    generator: Generator,
+    source: str,
+    settings: dict[str, Any],
+    console: Console,
 ) -> None:
     """Writes the sheet of pictures and what is nearest to them in a set."""
     data = open_images(source, generator.plan.size, generator.plan.channels, labels=False, warn=console.warn)

@@ -37,15 +37,15 @@ def show_size(size: tuple[int, int]) -> str:
     return str(height) if height == width else f'{height}x{width}'
 
 
-def _halvings(size) -> int:
+def _halvings(size: tuple[int, int]) -> int:
     return (min(size) // BASE).bit_length() - 1
 
 
-def _can(size) -> bool:
+def _can(size: tuple[int, int]) -> bool:
     return min(size) >= LEAST and all(side % (1 << _halvings(size)) == 0 for side in size)
 
 
-def _nearest(size) -> list[tuple[int, int]]:
+def _nearest(size: tuple[int, int]) -> list[tuple[int, int]]:
     """The two nearest sizes that can be built; squares for a square."""
     reach = 2 << _halvings(size)
     heights, widths = (range(max(LEAST, side - reach), side + reach + 1) for side in size)

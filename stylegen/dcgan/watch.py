@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylegen.alarms import Alarm
-from stylegen.embeddings import embed, open_embedding
+from stylegen.embeddings import Embedding, embed, open_embedding
 from stylegen.metrics import Moments, diversity, frechet_distance
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Judge:
         self.collapsed = Alarm(COLLAPSED, COLLAPSE_LOOKS, COLLAPSE_GRACE)
 
     @cached_property
-    def embedding(self):
+    def embedding(self) -> Embedding:
         """The map from pictures to features."""
         return open_embedding(FEATURES)
 
