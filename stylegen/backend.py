@@ -46,7 +46,8 @@ def _import():
         )
 
     tensorflow.config.list_physical_devices()  # now it says what it has to say about CUDA,
-    tensorflow.constant(0)  # and now about the processor
+    if 'TF_CONFIG' not in os.environ:  # a worker must have joined its cluster before the first operation
+        tensorflow.constant(0)  # and now about the processor
     return keras, tensorflow
 
 

@@ -6,13 +6,17 @@ some hundred dreams that were stopped one went on. Here it is remembered, and ra
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
 
-USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}  # what Python does with them
+Handler = Callable[[int, FrameType | None], Any] | int | None
+# what Python does with them
+USUAL: dict[signal.Signals, Handler] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 _asked = 0  # the signal that came
 
 
-def _remember(number, frame) -> None:
+def _remember(number: int, frame: FrameType | None) -> None:
     global _asked
     _asked = number
     raise KeyboardInterrupt(number)
@@ -51,6 +55,21 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
     if held:
         signal.raise_signal(held[0])
+
+
+@contextlib.contextmanager
+def deadly() -> Iterator[None]:
+    """Within the block the signals end the process at once: Python would not hear of them while TensorFlow waits."""
+    previous = {}
+    with contextlib.suppress(ValueError):
+        for number in USUAL:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                previous[number] = signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def exit_code(interrupt: KeyboardInterrupt) -> int:

@@ -1,11 +1,17 @@
 """Batch normalisation for adversarial training: fused, with statistics that a pass may use and yet leave alone."""
 
 import contextlib
+import threading
 from collections.abc import Iterator
 
 from stylegen.backend import keras, tf
 
-_frozen = 0  # passes that are traced inside `frozen_statistics`
+
+class _Tracing(threading.local):  # tf.distribute traces replicas in threads that take turns in the midst of a pass
+    frozen = 0  # blocks of `frozen_statistics` that this thread is in
+
+
+_tracing = _Tracing()
 
 
 @contextlib.contextmanager
@@ -15,12 +21,11 @@ def frozen_statistics() -> Iterator[None]:
     A pass through one network for the sake of the other's gradient must leave no trace. Decided while a function is
     traced.
     """
-    global _frozen
-    _frozen += 1
+    _tracing.frozen += 1
     try:
         yield
     finally:
-        _frozen -= 1
+        _tracing.frozen -= 1
 
 
 @keras.saving.register_keras_serializable('stylegen')
@@ -50,7 +55,8 @@ class BatchNorm(keras.layers.Layer):
             return self.add_weight(shape=input_shape[-1:], name=name, initializer=initializer, **options)
 
         self.gamma, self.beta = weight('gamma', self.gamma_initializer), weight('beta', 'zeros')
-        moving = {'trainable': False, 'aggregation': 'mean'}
+        # synchronized statistics are the same on all replicas already
+        moving = {'trainable': False, 'aggregation': 'none' if self.synchronized else 'mean'}
         self.moving_mean = weight('moving_mean', 'zeros', **moving)
         self.moving_variance = weight('moving_variance', 'ones', **moving)
 
@@ -91,7 +97,7 @@ class BatchNorm(keras.layers.Layer):
         return self._normalized(maps, mean, variance)
 
     def _move(self, mean, variance):
-        if _frozen:
+        if _tracing.frozen:
             return
         for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + tf.stop_gradient(now) * (1 - self.momentum))

@@ -51,11 +51,11 @@ class Periodic(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Notes where the run begins."""
-        self.before = int(self.model.steps)
+        self.before = int(self.model.steps.numpy())
 
     def on_train_batch_end(self, batch, logs=None):
         """Calls, when it is time."""
-        step = int(self.model.steps)
+        step = int(self.model.steps.numpy())
         due = self.every and (step // self.every > self.before // self.every or step == self.last)
         self.before = step
         if due and not self.model.stop_training:
@@ -129,6 +129,16 @@ class Events:
     def read(self) -> list[dict[str, Any]]:
         """All events so far."""
         return read_events(self.path)
+
+
+class Unwritten:
+    """Stands in for a `Log` or `Events` that another process writes."""
+
+    def add(self, *args, **kwargs) -> None:
+        """Nothing."""
+
+    def back_to(self, step: int) -> None:
+        """Nothing."""
 
 
 class Speed:

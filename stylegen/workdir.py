@@ -66,10 +66,15 @@ def refuse_other(folder: Path, kept: Mapping[str, Any], given: Mapping[str, Any]
         UserError: The settings differ; those that do are named.
     """
     if kept != given:
-        old, new = _flat(kept), _flat(given)
-        names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
-        told = ', '.join(f'{name} ({old.get(name)} then, {new.get(name)} now)' for name in names)
+        told = differing(kept, given, 'then', 'now')
         raise UserError(f'{folder} keeps a run with another {told}; give the same, or another --workdir')
+
+
+def differing(first: Mapping[str, Any], second: Mapping[str, Any], one: str, other: str) -> str:
+    """What two settings differ in, in words; '' for nothing. `one` and `other` say whose the values are."""
+    old, new = _flat(first), _flat(second)
+    names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+    return ', '.join(f'{name} ({old.get(name)} {one}, {new.get(name)} {other})' for name in names)
 
 
 def kept_settings(folder: str | os.PathLike) -> dict[str, Any] | None:

@@ -458,6 +458,17 @@ def test_workers_share_each_batch(photos):
         assert np.array_equal(labels, np.concatenate([worker[step][1] for worker in workers]))
 
 
+def test_workers_share_each_part_of_a_batch(photos):
+    images = open_images(photos, 8)
+    workers = [some(images, 2, 12, seed=2, shard=(worker, 3), parts=2) for worker in range(3)]
+    for step, (pixels, _) in enumerate(some(images, 2, 12, seed=2)):
+        for part in (0, 1):
+            shares = [worker[step][0][2 * part : 2 * part + 2] for worker in workers]
+            assert np.array_equal(pixels[6 * part : 6 * part + 6], np.concatenate(shares))
+    with pytest.raises(UserError, match='cannot be shared out'):
+        images.batches(6, seed=0, shard=(0, 3), parts=4)
+
+
 @pytest.mark.parametrize(('batch_size', 'shard'), [(0, (0, 1)), (5, (0, 2)), (4, (2, 2)), (4, (-1, 2))])
 def test_a_batch_that_cannot_be_shared_out_is_refused(photos, batch_size, shard):
     with pytest.raises(UserError, match='cannot be shared out'):

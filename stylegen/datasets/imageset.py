@@ -44,7 +44,7 @@ class ImageSet:
     _fresh: bool = field(default=False, repr=False)
 
     def batches(
-        self, batch_size: int, *, seed: int, first_step: int = 0, shard: tuple[int, int] = (0, 1)
+        self, batch_size: int, *, seed: int, first_step: int = 0, shard: tuple[int, int] = (0, 1), parts: int = 1
     ) -> 'tf.data.Dataset':
         """Batches without end: step s has the places from s * batch_size on in the epochs laid end to end.
 
@@ -54,7 +54,8 @@ class ImageSet:
             batch_size: Pictures of a step, of all workers together.
             seed: Of the order.
             first_step: To begin with; what comes is as if the steps before had been passed over.
-            shard: (index, count) of a worker: it gets that part of each batch, batch_size / count pictures.
+            shard: (index, count) of a worker: it gets that share of each batch, batch_size / count pictures.
+            parts: That a batch is taken in, one after the other; a worker gets its share of each.
 
         Returns:
             Of (uint8 (n, height, width, channels), int32 (n,)); labels are zeros where there are none. It is not to be
@@ -64,7 +65,7 @@ class ImageSet:
             UserError: A batch size below 1, or one that cannot be shared out equally.
         """
         index, workers = shard
-        if batch_size < 1 or not 0 <= index < workers or batch_size % workers:
+        if batch_size < 1 or not 0 <= index < workers or batch_size % (workers * parts):
             raise UserError(
                 f'a batch of {batch_size} cannot be shared out among {workers} workers (this is number {index}); '
                 'give a --batch_size that is a multiple of their number'
@@ -73,12 +74,13 @@ class ImageSet:
 
         share = batch_size // workers
         order = Order(self.count, seed, self._fresh)
+        places = np.arange(batch_size).reshape(parts, workers, -1)[:, index].ravel()
 
         def load(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             with answering() as used:
                 if not used:
                     return np.zeros((share, *self.size, self.channels), np.uint8), np.zeros(share, np.int32)
-                return self._at(order, int(step) * batch_size + index * share + np.arange(share))
+                return self._at(order, int(step) * batch_size + places)
 
         def batch(step):
             pixels, labels = tf.numpy_function(load, [step], [tf.uint8, tf.int32], stateful=False)

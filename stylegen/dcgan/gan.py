@@ -7,6 +7,7 @@ from stylegen.dcgan.draws import Draws
 from stylegen.dcgan.losses import adversarial, gradient_penalty, r1_penalty
 from stylegen.errors import UserError, unknown
 from stylegen.normalization import frozen_statistics
+from stylegen.replicas import Adam, mean_over_replicas
 from stylegen.spectral import power_iteration
 
 DECAYS = {  # share of the learning rate, of the share of steps that is done
@@ -82,8 +83,7 @@ class DCGAN(keras.Model):
         self.latent_dim = generator.inputs[0].shape[-1]
         self.average = _copied(generator) if ema else None
         self.g_optimizer, self.d_optimizer = (  # named: Keras numbers them by how many a process has made
-            keras.optimizers.Adam(rate, beta_1, beta_2, name=f'{part}_adam')
-            for rate, part in zip(self.rates, 'gd', strict=True)
+            Adam(rate, beta_1, beta_2, name=f'{part}_adam') for rate, part in zip(self.rates, 'gd', strict=True)
         )
         self.g_optimizer.build(generator.trainable_variables)
         self.d_optimizer.build(discriminator.trainable_variables)
@@ -94,7 +94,10 @@ class DCGAN(keras.Model):
         # the first step at which something was not finite, and what it was, as an index into `checked`
         self.bad = self.add_weight(name='bad', dtype='int64', initializer=minus, **(count | {'shape': (2,)}))
         self.checked: list[str] = []
-        self.means = {name: keras.metrics.Mean(name) for name in METRICS}
+        # sums of METRICS since they were reset, and of how many steps
+        self.sums = self.add_weight(
+            name='sums', shape=(len(METRICS) + 1,), dtype='float32', initializer='zeros', trainable=False
+        )
         self.built = True
 
     @property
@@ -114,12 +117,24 @@ class DCGAN(keras.Model):
         }
         return {name: list(variables) for name, variables in parts.items() if variables}
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Nothing, for all is built; Keras would take the mean of a batch's bytes over the replicas."""
+
+    def means(self) -> dict[str, float]:
+        """Of `METRICS`, over all replicas, since they were asked for last."""
+        *sums, count = self.sums.numpy().tolist()
+        self.sums.assign(tf.zeros(self.sums.shape))
+        return {name: total / max(count, 1) for name, total in zip(METRICS, sums, strict=True)}
+
     def call(self, inputs):
         """Images in [-1, 1] of latents, or of [latents, labels]."""
         return self.sampler(inputs, training=False)
 
     def train_step(self, data) -> dict[str, tf.Tensor]:
-        """One step on uint8 images (d_steps * N, H, W, C) and labels; means of `METRICS` since they were reset."""
+        """One step on uint8 images (d_steps * N, H, W, C) and labels, or on one replica's share; values of `METRICS`.
+
+        Under `tf.distribute` all that is kept is that of the whole batch, and the same on every replica.
+        """
         self._set_rates()
         pairs = [tf.split(part, self.d_steps) for part in data]
         replicas = tf.distribute.get_replica_context()
@@ -140,13 +155,16 @@ class DCGAN(keras.Model):
         gradients = tape.gradient(fake, variables, output_gradients=upstream)
         values['g_gradient'] = self._apply(self.g_optimizer, gradients, variables, checks, 'generator')
         checks |= {'generator loss': values['g_loss'], 'generated images': tf.reduce_sum(tf.abs(fake))}
+        values, checks = _over_replicas(values), _over_replicas(checks)
         self._check(checks)
         if self.average:
             self._move_average()
         self.steps.assign_add(1)
-        for name, mean in self.means.items():
-            mean.update_state(values[name])
-        return {name: mean.result() for name, mean in self.means.items()}
+        self.sums.assign_add(tf.stack([*(values[name] for name in METRICS), 1.0]))
+        if isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            # Keras takes means of them over the workers, each by itself, and cannot do so of scalars
+            return {'d_loss': values['d_loss'][None]}
+        return values
 
     def _prepared(self, images, draws):
         """Real images in [-1, 1], some of them mirrored."""
@@ -216,9 +234,9 @@ class DCGAN(keras.Model):
 
     def _apply(self, optimizer, gradients, variables, checks, part):
         """One step of an optimiser, for the mean over all replicas; the gradients' norms are added to `checks`."""
-        shards = tf.distribute.get_replica_context().num_replicas_in_sync  # Keras adds up what they give
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]  # an embedding's is sparse
-        optimizer.apply_gradients([(g / shards, v) for g, v in zip(gradients, variables, strict=True)])
+        gradients = mean_over_replicas(gradients)
+        optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))
         norms = [tf.norm(tf.cast(gradient, tf.float32)) for gradient in gradients]
         names = [f'{part} gradient of {variable.path}' for variable in variables]
         checks |= dict(zip(names, norms, strict=True))
@@ -243,6 +261,12 @@ class DCGAN(keras.Model):
         stays = tf.minimum(self.ema, (1 + step) / (10 + step))
         for mean, live in zip(self.average.variables, self.generator.variables, strict=True):
             mean.assign(mean + (1 - stays) * (live - mean))
+
+
+def _over_replicas(scalars: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Their means over all replicas; what is not finite on one is not so in the mean."""
+    means = mean_over_replicas(tf.stack([tf.cast(value, tf.float32) for value in scalars.values()]))
+    return dict(zip(scalars, tf.unstack(means), strict=True))
 
 
 def _copied(generator: keras.Model) -> keras.Model:

@@ -1,6 +1,8 @@
 """One run in its workdir: what is trained, kept, watched and written on the way."""
 
 import json
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +18,11 @@ from stylegen.dcgan.latents import latents
 from stylegen.dcgan.plan import Plan
 from stylegen.dcgan.train import PROGRAM, Care
 from stylegen.dcgan.watch import FEATURES, Judge, Trouble
+from stylegen.distribution import Devices
 from stylegen.files import plain, replacing
 from stylegen.records import machine, versions
 from stylegen.sheets import grid
-from stylegen.training import Events, Interrupts, Log, Periodic, Report, Speed, make_folder
+from stylegen.training import Events, Interrupts, Log, Periodic, Report, Speed, Unwritten, make_folder
 
 if TYPE_CHECKING:
     from stylegen.data import ImageSet
@@ -33,47 +36,75 @@ LOOKED_AT = 64  # pictures whose diversity is looked at
 FILM_FRAMES = 200
 
 
+def chiefly(work: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that one process of a cluster does for all: only the chief touches the workdir."""
+
+    @wraps(work)
+    def done(self, *args):
+        return work(self, *args) if self.devices.chief else None
+
+    return done
+
+
 class Training:
     """One run in its workdir: the model, its checkpoints, and what is written on the way. See `train`."""
 
-    def __init__(self, data: 'ImageSet', plan: Plan, workdir: Path, care: Care, callback, warn):
-        self.data, self.plan, self.workdir = data, plan, make_folder(workdir)
+    def __init__(
+        self, data: 'ImageSet', plan: Plan, workdir: Path, care: Care, callback, warn, devices: Devices | None = None
+    ):
+        self.data, self.plan, self.workdir = data, plan, workdir
         self.care, self.callback, self.warn = care, callback, warn
+        self.devices = devices or Devices()
         self.settings = plain(identity(data, plan))
         self.checkpoints = Checkpoints(workdir, care.keep)
-        kept = self.checkpoints.resume(self.settings)
-        self.gan = plan.build()
+        kept = self._kept()
+        with self.devices.scope():
+            self.gan = plan.build(synchronized=self.devices.replicas > 1)
         if kept is not None:
             assign(self.gan.parts(), kept)
-        self.first = self.step
-        self.events = Events(workdir)
-        self.log = Log(workdir, COLUMNS, self.step, care.tensorboard)
+        self.devices.follow(self.variables)
+        chief = self.devices.chief
+        self.events = Events(workdir) if chief else Unwritten()
+        self.log = Log(workdir, COLUMNS, self.step, care.tensorboard) if chief else Unwritten()
+        self.quality = Log(workdir, QUALITY_COLUMNS, self.step, name=QUALITY) if chief else Unwritten()
         self.speed = Speed(plan.batch_size * self.gan.d_steps)
         self.latents = latents(range(care.samples), self.gan.latent_dim)
-        self.quality = Log(workdir, QUALITY_COLUMNS, self.step, name=QUALITY)
         self.judge = Judge(data, care.pictures, plan.training['loss'])
         self.trouble: Trouble | None = None  # why the fit was stopped
 
     @property
     def step(self) -> int:
         """Steps that have been made."""
-        return int(self.gan.steps)
+        return int(self.gan.steps.numpy())
 
+    @property
+    def variables(self) -> list:
+        """All that a checkpoint keeps."""
+        return [variable for part in self.gan.parts().values() for variable in part]
+
+    @chiefly
+    def _kept(self) -> dict[str, np.ndarray] | None:
+        make_folder(self.workdir)
+        return self.checkpoints.resume(self.settings)
+
+    @chiefly
     def save(self, step: int) -> None:
         """A checkpoint."""
         self.checkpoints.save(step, self.settings, arrays_of(self.gan.parts()))
 
     def report(self, step: int, steps: int) -> None:
         """A row of the log, and the callback."""
-        values = {name: float(mean.result()) for name, mean in self.gan.means.items()}
-        values |= {'learning_rate': float(self.gan.g_optimizer.learning_rate), 'images_per_second': self.speed(step)}
-        for mean in self.gan.means.values():
-            mean.reset_state()
+        values = self.gan.means()
+        values |= {
+            'learning_rate': float(self.gan.g_optimizer.learning_rate.numpy()),
+            'images_per_second': self.speed(step),
+        }
         self.log.add(step, values)
         if self.callback:
             self.callback(Report(step, steps, values, values['images_per_second']))
         self.alarm(step, self.judge.discriminator(step, values['d_loss']))
 
+    @chiefly
     def sheet(self, step: int) -> None:
         """The grid of the fixed latents."""
         folder = make_folder(self.workdir / SAMPLES)
@@ -98,9 +129,13 @@ class Training:
 
     def diversity(self, step: int) -> None:
         """Looks whether the generator has collapsed."""
-        _, trouble = self.judge.generator(step, self.pictures(latents(range(LOOKED_AT), self.gan.latent_dim)))
-        self.alarm(step, trouble)
+        trouble = None
+        if self.devices.chief:
+            _, trouble = self.judge.generator(step, self.pictures(latents(range(LOOKED_AT), self.gan.latent_dim)))
+        told = self.devices.told(trouble and [trouble.event, trouble.text, trouble.fine])
+        self.alarm(step, told and Trouble(*told))
 
+    @chiefly
     def evaluate(self, step: int) -> None:
         """Measures the generator, and keeps it if it is the best."""
         distance = self.judge.distance(self.pictures(latents(range(self.care.pictures), self.gan.latent_dim)))
@@ -131,11 +166,10 @@ class Training:
         if trouble.event != NOT_FINITE and self.care.on_collapse == 'stop':
             self.save(self.step)
             raise ArithmeticError(f'{trouble.text}; step {self.step} is kept in {self.workdir} (--on_collapse=stop)')
-        at, reason, steps = self.step, trouble.text, self.checkpoints.steps()
-        before = max((step for step in steps if step <= trouble.fine), default=steps[0])
-        _, arrays = self.checkpoints.load(before)
-        assign(self.gan.parts(), arrays)
-        scale = float(self.gan.rate_scale) / 2
+        at, reason = self.step, trouble.text
+        self._go_back(trouble.fine)
+        self.devices.follow(self.variables)
+        scale = float(self.gan.rate_scale.numpy()) / 2
         if scale < 0.5**RETRIES:
             self.events.add('given up', at, reason=reason)
             raise ArithmeticError(
@@ -146,23 +180,40 @@ class Training:
         self.judge.quiet()
         for log in (self.log, self.quality):
             log.back_to(self.step)
-        self.checkpoints.discard_after(self.step)
+        self._forget()
         self.save(self.step)  # so that a run that is killed now goes on in the same way
         self.events.add('rollback', at, reason=reason, to=self.step, rate_scale=scale)
         self.warn(f'{reason}; back to step {self.step} with {scale:g} of the learning rate')
 
+    @chiefly
+    def _go_back(self, fine: int) -> None:
+        """To the last checkpoint up to this step, or to the first."""
+        steps = self.checkpoints.steps()
+        _, arrays = self.checkpoints.load(max((step for step in steps if step <= fine), default=steps[0]))
+        assign(self.gan.parts(), arrays)
+
+    @chiefly
+    def _forget(self) -> None:
+        """The checkpoints of later steps."""
+        self.checkpoints.discard_after(self.step)
+
     def run(self, steps: int, steps_per_execution: int, jit: str) -> None:
         """Trains until the model has made so many steps."""
         self.gan.compile(
-            optimizer=self.gan.g_optimizer, jit_compile=use_xla(jit), steps_per_execution=steps_per_execution
+            optimizer=self.gan.g_optimizer,
+            jit_compile=self.devices.replicas == 1 and use_xla(jit),  # XLA compiles for one device
+            steps_per_execution=steps_per_execution,
         )
         care, size, last = self.care, self.plan.batch_size * self.gan.d_steps, steps
         while self.step < steps:
             self.trouble = None
             self.speed.start(self.step)
-            for mean in self.gan.means.values():
-                mean.reset_state()
-            batches = self.data.batches(size, seed=self.plan.training['seed'], first_step=self.step)
+            self.gan.means()  # what is left of them from before
+            left = steps - self.step
+            batches = self.devices.batches(
+                self.data, size, steps=left, parts=self.gan.d_steps, seed=self.plan.training['seed'],
+                first_step=self.step,
+            )  # fmt: skip
             callbacks = [
                 Interrupts(),
                 Periodic(1, self.watch),
@@ -172,10 +223,11 @@ class Training:
                 Periodic(care.evaluate_every, self.evaluate, last),
                 Periodic(care.checkpoint_every, self.save, last),
             ]
-            self.gan.fit(batches.take(steps - self.step), epochs=1, verbose=0, shuffle=False, callbacks=callbacks)
+            self.gan.fit(batches, steps_per_epoch=left, epochs=1, verbose=0, shuffle=False, callbacks=callbacks)
             if self.trouble:
                 self.mend(self.trouble)
 
+    @chiefly
     def film(self) -> Path | None:
         """The grids one after the other, as `training.gif`."""
         sheets = sorted((self.workdir / SAMPLES).glob('step-*.png'))
@@ -185,6 +237,7 @@ class Training:
         frames = (images.load_image(sheets[i]) for i in chosen)
         return save_animation(self.workdir / 'training.gif', frames, fps=10)
 
+    @chiefly
     def write_settings(self) -> None:
         """`settings.json`: how the run can be made again."""
         record = {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylegen.dcgan.choices import ON_COLLAPSE
 from stylegen.dcgan.plan import make_plan
+from stylegen.distribution import DISTRIBUTIONS
 from stylegen.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def train(
     steps_per_execution: int = 1,
     jit: str = 'auto',
     precision: str = 'float32',
+    distribute: str = 'none',
     deterministic: bool = False,
     tensorboard: bool = False,
     callback: Callable[[Report], None] | None = None,
@@ -86,6 +88,10 @@ def train(
         steps_per_execution: Steps of a compiled call.
         jit: Compile with XLA: 'auto', 'on', 'off'.
         precision: 'float32', 'mixed_bfloat16', or 'auto': the faster one here.
+        distribute: Over what, one of `stylegen.distribution.DISTRIBUTIONS`: 'none', 'mirrored' over the devices of this
+            machine, 'multi_worker' over the processes of TF_CONFIG's cluster, of which only the chief uses the workdir.
+            Each device takes its share of a batch; steps come to the same but for rounding (and dropout), so that a run
+            may go on with other devices.
         deterministic: Let TensorFlow use operations only that give the same bits each time.
         tensorboard: Write the log for TensorBoard too.
         callback: Is told a `Report` with every log row.
@@ -93,18 +99,23 @@ def train(
         options: Others of `stylegen.dcgan.plan.OPTIONS`, in place of the preset's.
 
     Raises:
-        UserError: The workdir keeps a run of other settings; there are no classes; options do not go together.
+        UserError: The workdir keeps a run of other settings; there are no classes; options do not go together;
+            `distribute` finds no devices or cluster.
         ArithmeticError: Values that are not finite came again and again.
+        WorkerLost: Another process of the cluster has gone.
     """
     if on_collapse not in ON_COLLAPSE:
         raise unknown('on_collapse', on_collapse, ON_COLLAPSE)
+    if distribute not in DISTRIBUTIONS:
+        raise unknown('distribute', distribute, DISTRIBUTIONS)
     if conditional and not data.classes:
         raise UserError('--conditional needs images in class folders, or with labels; leave it out')
     from stylegen.backend import fast_precision, tf
-    from stylegen.dcgan.run import Training
+    from stylegen.dcgan.run import Training, identity
 
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+    devices = DISTRIBUTIONS[distribute]()
     precision = fast_precision() if precision == 'auto' else precision
     plan = make_plan(
         preset, tuple(data.size), data.channels,
@@ -114,20 +125,25 @@ def train(
         log_every, sample_every, checkpoint_every, collapse_every, on_collapse, evaluate_every, pictures, keep, samples,
         tensorboard,
     )  # fmt: skip
-    run = Training(data, plan, Path(workdir), care, callback, warn or (lambda line: None))
-    run.write_settings()
-    if run.step == 0:
-        run.save(0)
-        run.sheet(0)
-    elif run.step < steps:
-        run.events.add('resumed', run.step)
-    try:
-        run.run(steps, steps_per_execution, jit)
-    except KeyboardInterrupt:
-        if int(run.gan.bad[0]) < 0:
-            run.save(run.step)
-        run.events.add('stopped', run.step)
-        run.warn(f'stopped; step {run.step} is kept in {workdir}: the same command goes on')
-        raise
-    run.film()
+    devices.check(plan.batch_size, jit, steps_per_execution)
+    with devices.together():
+        devices.agree({**identity(data, plan), 'steps': steps, 'per_call': steps_per_execution, **asdict(care)})
+        run = Training(data, plan, Path(workdir), care, callback, warn or (lambda line: None), devices)
+        run.write_settings()
+        if run.step == 0:
+            run.save(0)
+            run.sheet(0)
+        elif run.step < steps:
+            run.events.add('resumed', run.step)
+        try:
+            run.run(steps, steps_per_execution, jit)
+        except KeyboardInterrupt:
+            if int(run.gan.bad[0]) < 0:
+                run.save(run.step)
+            run.events.add('stopped', run.step)
+            if devices.chief:
+                run.warn(f'stopped; step {run.step} is kept in {workdir}: the same command goes on')
+            raise
+        run.film()
+        devices.told('done')  # nobody leaves before the chief has written everything
     return run

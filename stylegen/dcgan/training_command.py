@@ -7,6 +7,7 @@ from stylegen.dcgan.plan import OPTIONS
 from stylegen.dcgan.presets import PRESETS, preset
 from stylegen.dcgan.sizes import parse_size
 from stylegen.dcgan.train import train
+from stylegen.distribution import DISTRIBUTIONS, WorkerLost, begin_again, read_cluster
 from stylegen.errors import UserError
 
 DEFAULT_DATA, FALLBACK = 'cifar10', 'shapes'
@@ -15,7 +16,7 @@ CHANNELS = ('1', '3')
 SETTINGS = (
     'preset', 'steps', 'seed', 'conditional', 'log_every', 'sample_every', 'checkpoint_every', 'collapse_every',
     'on_collapse', 'evaluate_every', 'pictures', 'keep', 'samples', 'steps_per_execution', 'jit', 'precision',
-    'deterministic', 'tensorboard',
+    'distribute', 'deterministic', 'tensorboard',
 )  # fmt: skip
 
 
@@ -80,6 +81,8 @@ def define_flags() -> cli.Flags:
                   lower_bound=0)  # fmt: skip
     flags.integer('pictures', 'to measure by', lower_bound=2)
     flags.group('Machine')
+    flags.choice('distribute', "each batch over this machine's devices, or over the cluster of TF_CONFIG",
+                 tuple(DISTRIBUTIONS))  # fmt: skip
     flags.choice('jit', 'compile with XLA; auto: on a GPU', cli.JIT)
     flags.choice('precision', 'of the networks', choices.PRECISIONS)
     flags.integer('steps_per_execution', 'steps of a compiled call', lower_bound=1)
@@ -116,6 +119,9 @@ def work(flags) -> None:
     from stylegen.dcgan.sizes import levels
 
     levels(size)  # before the images are read
+    if flags.distribute == 'multi_worker':
+        index, workers = read_cluster()
+        console.say(f'worker {index} of {workers}; training begins when all are there')
     images = open_data(flags.data, size, channels, flags.max_memory, console)
     for name, reason in images.skipped[:5]:
         console.warn(f'left out: {name}, {reason}')
@@ -135,6 +141,9 @@ def work(flags) -> None:
     workdir = flags.workdir or DEFAULT_WORKDIR
     try:
         run = train(images, workdir=workdir, callback=report, warn=console.warn, **settings, **options)
+    except WorkerLost as lost:
+        console.warn(f'{lost}; this one begins again, and waits until all are there')
+        begin_again()
     finally:
         if bar:
             bar.close()
