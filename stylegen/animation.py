@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,21 +85,21 @@ def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         yield pixels
 
 
-def _save_gif(temp: Path, frames: Iterator[np.ndarray], fps: float, *, loop: int, **_) -> None:
+def _save_gif(temp: Path, frames: Iterator[np.ndarray], fps: float, *, loop: int, **_: Any) -> None:
     pictures = [Image.fromarray(frame).quantize(256) for frame in frames]
     ends = [round(100 * (index + 1) / fps) for index in range(len(pictures))]  # so that rounding does not add up
     times = [10 * max(1, end - start) for start, end in itertools.pairwise([0, *ends])]
     pictures[0].save(temp, 'GIF', save_all=True, append_images=pictures[1:], duration=times, loop=loop)
 
 
-def _save_webp(temp: Path, frames: Iterator[np.ndarray], fps: float, *, loop: int, **_) -> None:
+def _save_webp(temp: Path, frames: Iterator[np.ndarray], fps: float, *, loop: int, **_: Any) -> None:
     pictures = [Image.fromarray(frame) for frame in frames]
     options = {'duration': round(1000 / fps), 'loop': loop, 'quality': 90}
     pictures[0].save(temp, 'WEBP', save_all=True, append_images=pictures[1:], **options)
 
 
-def _save_mp4(temp: Path, frames: Iterator[np.ndarray], fps: float, *, crf: int, sound: Clip | None, **_) -> None:
+def _save_mp4(temp: Path, frames: Iterator[np.ndarray], fps: float, *, crf: int, sound: Clip | None, **_: Any) -> None:
     write_mp4(temp, frames, fps, crf=crf, sound=sound)
 
 
-ANIMATIONS = {'.gif': _save_gif, '.webp': _save_webp, '.mp4': _save_mp4}
+ANIMATIONS: dict[str, Callable[..., None]] = {'.gif': _save_gif, '.webp': _save_webp, '.mp4': _save_mp4}

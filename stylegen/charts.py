@@ -5,7 +5,7 @@ that a chart is as light or dark as the page around it.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -133,7 +133,8 @@ def thinned(points: Points, most: int = MOST_POINTS) -> list[tuple[float, float]
     means = []
     for some in np.array_split(np.array(points), most):
         fine = some[np.isfinite(some[:, 1])]
-        means.append(tuple(map(float, fine.mean(0))) if len(fine) else (float(some[:, 0].mean()), math.nan))
+        x, y = fine.mean(0) if len(fine) else (some[:, 0].mean(), math.nan)
+        means.append((float(x), float(y)))
     return means
 
 
@@ -169,7 +170,7 @@ def _last(points: Points) -> str:
     return number(next((y for _, y in reversed(points) if math.isfinite(y)), math.nan))
 
 
-def _axes(across: Axis, up: Axis, x_label: str):
+def _axes(across: Axis, up: Axis, x_label: str) -> Iterator[str]:
     for tick in up.ticks():
         y = up(tick)
         yield f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'

@@ -114,7 +114,7 @@ def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     """An L, RGB, CMYK or LAB image as RGB in sRGB, by its profile if that is sound."""
     with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
         if image.mode == 'LAB':
-            source, mode = ImageCms.createProfile('LAB'), 'LAB'
+            source, mode = ImageCms.ImageCmsProfile(ImageCms.createProfile('LAB')), 'LAB'
         else:
             source = ImageCms.ImageCmsProfile(io.BytesIO(icc or b''))
             mode = {'RGB': 'RGB', 'GRAY': 'L', 'CMYK': 'CMYK'}[source.profile.xcolor_space.strip()]
@@ -128,7 +128,7 @@ def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
                 ImageCms.Flags.BLACKPOINTCOMPENSATION,
             )
             if mode in ('CMYK', 'LAB') or not _is_identity(transform, mode):
-                return ImageCms.applyTransform(image.convert(mode), transform)
+                return transform.apply(image.convert(mode))
     return image.convert('RGB')
 
 
@@ -137,5 +137,5 @@ def _is_identity(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
     levels = np.linspace(0, 255, 9).round().astype(np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
     probe = Image.fromarray(cube).convert(mode)
-    moved = np.asarray(ImageCms.applyTransform(probe, transform), int) - np.asarray(probe.convert('RGB'), int)
+    moved = np.asarray(transform.apply(probe), int) - np.asarray(probe.convert('RGB'), int)
     return bool(np.abs(moved).max() <= 2)

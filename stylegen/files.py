@@ -133,10 +133,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
 
 
-def plain(settings: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as JSON has them: arrays become lists, and what JSON lacks (a path, say) its text."""
-    if settings is None:
-        return None
     return json.loads(json.dumps(dict(settings), default=lambda v: v.tolist() if hasattr(v, 'tolist') else str(v)))
 
 

@@ -16,7 +16,7 @@ def pictures_in(folder: Path) -> list[Path]:
         UserError: There are none.
     """
 
-    def natural(path: Path):
+    def natural(path: Path) -> list[int | str]:
         return [int(part) if part.isdecimal() else part.casefold() for part in re.split(r'(\d+)', path.name)]
 
     files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]

@@ -187,7 +187,7 @@ def save_image(
         if alpha.shape != pixels.shape[:2]:
             raise ValueError(f'alpha {alpha.shape} and image {pixels.shape} are of different sizes')
         pixels = np.dstack([pixels, quantize(alpha, depth)])
-    settings = plain(settings)
+    settings = None if settings is None else plain(settings)
     data = (_encode_deep if depth == 16 else _encode)(kind, pixels, settings, quality)
     with settings_beside(path, settings if sidecar else None), replacing(path) as temp:
         temp.write_bytes(data)

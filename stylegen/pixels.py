@@ -94,10 +94,11 @@ def resize(image: np.ndarray, shape: tuple[int, int], wrap: bool = False) -> np.
     box = (left, top, left + image.shape[1], top + image.shape[0]) if wrap else None
     result = np.empty((height, width, *image.shape[2:]), np.float32)
     for channel in np.ndindex(image.shape[2:]):
-        plane = np.ascontiguousarray(image[(..., *channel)])
+        here = (slice(None), slice(None), *channel)
+        plane = np.ascontiguousarray(image[here])
         if wrap:
             plane = np.pad(plane, ((top, top), (left, left)), 'wrap')
-        result[(..., *channel)] = np.asarray(Image.fromarray(plane).resize((width, height), method, box))
+        result[here] = np.asarray(Image.fromarray(plane).resize((width, height), method, box))
     return result
 
 

@@ -11,6 +11,7 @@ import stylegen
 from stylegen import images
 from stylegen.errors import UserError
 from stylegen.files import digest_of
+from stylegen.pretrained import WeightsSource
 
 PACKAGES = ('tensorflow', 'keras', 'numpy', 'pillow')
 
@@ -44,7 +45,9 @@ def _processor() -> str:
     return next(names, platform.processor() or platform.machine())
 
 
-def record(program: str, settings: Mapping[str, Any], inputs: Mapping[str, str], weights) -> dict[str, Any]:
+def record(
+    program: str, settings: Mapping[str, Any], inputs: Mapping[str, str], weights: WeightsSource
+) -> dict[str, Any]:
     """The record of a run.
 
     Args:
@@ -101,7 +104,9 @@ def recorded_settings(
     return settings, made | {'inputs': {moved[name]: digest for name, digest in digests.items()}}, moved
 
 
-def check_replay(record: Mapping[str, Any], inputs: Mapping[str, str], weights, warn: Callable[[str], None]) -> None:
+def check_replay(
+    record: Mapping[str, Any], inputs: Mapping[str, str], weights: WeightsSource, warn: Callable[[str], None]
+) -> None:
     """Refuses inputs that are not those of the record; of other weights or packages it warns.
 
     Args:

@@ -104,7 +104,7 @@ def _fitted(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.clip(resize(image, (min(shape[0], height), min(shape[1], width))), 0, 1)
 
 
-def _wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
     """Lines no wider than `width`: broken at spaces, and within words that are longer than a line."""
     lines = ['']
     for word in text.split():

@@ -44,7 +44,8 @@ def tiff_bytes(pixels: np.ndarray, icc: bytes = b'', description: str = '') -> b
     """
     height, width, channels = pixels.shape
     strip = zlib.compress(pixels.astype('<u2').tobytes(), 6)
-    entries = {  # tag: (type, values), where type 3 is 16 bits, 4 is 32 bits and 5 a fraction of two 32 bits
+    # tag: (type, values), where type 3 is 16 bits, 4 is 32 bits and 5 a fraction of two 32 bits
+    entries: dict[int, tuple[int, list[int] | bytes]] = {
         256: (4, [width]),
         257: (4, [height]),
         258: (3, [16] * channels),
@@ -69,7 +70,9 @@ def tiff_bytes(pixels: np.ndarray, icc: bytes = b'', description: str = '') -> b
     table, extra = struct.pack('<H', len(entries)), b''
     extra_at = start + 2 + 12 * len(entries) + 4
     for tag, (kind, values) in sorted(entries.items()):
-        data = values if kind in (2, 7) else struct.pack(f'<{len(values)}{"H" if kind == 3 else "I"}', *values)
+        data = (
+            values if isinstance(values, bytes) else struct.pack(f'<{len(values)}{"H" if kind == 3 else "I"}', *values)
+        )
         count = len(values) // 2 if kind == 5 else len(values)
         table += struct.pack('<HHI', tag, kind, count)
         if len(data) <= 4:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -72,9 +73,10 @@ class Clip:
         command += ['-s', f'{self.width}x{self.height}', '-pix_fmt', 'rgb24', '-f', 'rawvideo', '-']
         with tempfile.TemporaryFile() as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+            decoded: IO[bytes] = process.stdout  # type: ignore[assignment]  # it is a pipe, as was asked for
             try:
                 for index in itertools.count():
-                    data = process.stdout.read(size)
+                    data = decoded.read(size)
                     if len(data) < size:
                         break
                     if index >= first:
@@ -83,7 +85,7 @@ class Clip:
                     raise _unreadable(self.path, _text(log))
             finally:
                 process.kill()
-                process.stdout.close()
+                decoded.close()
                 process.wait()
 
 
@@ -138,10 +140,11 @@ def write_mp4(
     count = 0
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log)
+        encoder: IO[bytes] = process.stdin  # type: ignore[assignment]  # it is a pipe, as was asked for
         try:
-            with contextlib.suppress(BrokenPipeError), process.stdin:  # where ffmpeg gives up, its log says why
+            with contextlib.suppress(BrokenPipeError), encoder:  # where ffmpeg gives up, its log says why
                 for frame in itertools.chain([first], map(_even, frames)):
-                    process.stdin.write(frame.tobytes())
+                    encoder.write(frame.tobytes())
                     count += 1
             if process.wait():
                 raise _failed(_text(log))
@@ -177,7 +180,7 @@ def _run(*command: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
 
 
-def _text(log) -> str:
+def _text(log: IO[bytes]) -> str:
     log.seek(0)
     return log.read().decode(errors='replace')
 
