@@ -85,7 +85,7 @@ class Devices:
         def of(shard: tuple[int, int]) -> 'tf.data.Dataset':
             return images.batches(batch_size, seed=seed, first_step=first_step, shard=shard, parts=parts).take(steps)
 
-        if self.replicas == 1:
+        if self.strategy is None or self.replicas == 1:
             return of((0, 1))
         from stylegen.backend import tf
 
@@ -148,7 +148,8 @@ class Devices:
         from stylegen.backend import tf
 
         totals = self._spread(*map(tf.convert_to_tensor, values))
-        return [self.strategy.experimental_local_results(total)[0] for total in totals]
+        strategy = self.strategy or tf.distribute.get_strategy()
+        return [strategy.experimental_local_results(total)[0] for total in totals]
 
     @cached_property
     def _spread(self) -> Callable[..., list]:
@@ -160,7 +161,7 @@ class Devices:
             kept = (tf.where(first, value, tf.zeros_like(value)) for value in values)
             return [replicas.all_reduce(tf.distribute.ReduceOp.SUM, value) for value in kept]  # of several types
 
-        run = self.strategy.run
+        run = (self.strategy or tf.distribute.get_strategy()).run
         return tf.function(lambda *values: run(part, args=values), autograph=False, reduce_retracing=True)
 
 
@@ -198,14 +199,14 @@ def _joined() -> Devices:
     from stylegen.backend import silent_stderr, tf
 
     try:
-        with silent_stderr(), deadly():
+        with silent_stderr(), deadly():  # but TensorFlow takes SIGTERM for itself, until it has joined
             strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
         raise UserError(f'the cluster of TF_CONFIG cannot be joined: {_reason(error)}') from None
     return Devices(strategy, index, workers)
 
 
-DISTRIBUTIONS = {'none': _alone, 'mirrored': _mirrored, 'multi_worker': _joined}
+DISTRIBUTIONS: dict[str, Callable[[], Devices]] = {'none': _alone, 'mirrored': _mirrored, 'multi_worker': _joined}
 
 
 def read_cluster(text: str | None = None) -> tuple[int, int]:

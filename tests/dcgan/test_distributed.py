@@ -87,16 +87,28 @@ def ports(count):
     return numbers
 
 
-def worker(place, workdir, addresses, index, fault=''):
+@pytest.fixture
+def started():
+    """Processes that have been started; none outlives the test, for one that has lost another waits for long."""
+    children = []
+    yield children
+    for child in children:
+        with child:
+            child.kill()
+
+
+def worker(started, place, workdir, addresses, index, fault=''):
     """One of two processes."""
     config = json.dumps({'cluster': {'worker': addresses}, 'task': {'type': 'worker', 'index': index}})
     before = f"import os; os.environ['TF_CONFIG'] = {config!r}"
     before += f'; from tests.dcgan import faults; faults.{fault}' if fault else ''
     flags = [f'--{name}={value}' for name, value in SMALL.items()]
-    return process(
+    child = process(
         'train', f'--data={place / "data"}', f'--workdir={workdir}', '--image_size=16', '--distribute=multi_worker',
         *flags, '--collapse_every=6', program='dcgan', before=before,
     )  # fmt: skip
+    started.append(child)
+    return child
 
 
 def ended(child, code):
@@ -106,17 +118,14 @@ def ended(child, code):
     return said
 
 
-def test_workers_that_are_killed_and_started_again_go_on_from_the_checkpoint(place, tmp_path):
-    addresses = [f'localhost:{port}' for port in ports(2)]
-    start = [
-        worker(place, tmp_path, addresses, 0, 'die_after(3)'),
-        worker(place, tmp_path, addresses, 1, 'die_after(5)'),
-    ]
-    ended(start[0], -signal.SIGKILL)  # at step 3, after the checkpoint of step 2
-    chief = worker(place, tmp_path, addresses, 0)
-    said = ended(start[1], -signal.SIGKILL)  # at step 5
+def test_workers_that_are_killed_and_started_again_go_on_from_the_checkpoint(place, tmp_path, started):
+    given = started, place, tmp_path, [f'localhost:{port}' for port in ports(2)]
+    chief, other = worker(*given, 0, 'die_after(3)'), worker(*given, 1, 'die_after(5)')
+    ended(chief, -signal.SIGKILL)  # at step 3, after the checkpoint of step 2
+    chief = worker(*given, 0)
+    said = ended(other, -signal.SIGKILL)  # at step 5
     assert 'another worker is gone' in said and 'this one begins again' in said
-    other = worker(place, tmp_path, addresses, 1)
+    other = worker(*given, 1)
     said = ended(chief, 0)
     assert 'another worker is gone' in said and f'step 8 is kept in {tmp_path}' in said
     ended(other, 0)
