@@ -1,0 +1,226 @@
+"""The notebooks: what is committed of them, that each runs from top to bottom, and what they need of the package."""
+
+import base64
+import io
+import re
+import sys
+from types import SimpleNamespace
+
+import nbclient
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylegen import dcgan, deepdream, images, notebook, style
+from stylegen.catalog import NETWORKS
+from stylegen.dcgan.plan import OPTIONS, make_plan
+from stylegen.errors import UserError
+from stylegen.networks import layer_table
+from stylegen.signatures import defaults_of
+from stylegen.training import Report
+from tests.conftest import ROOT, photo
+
+FOLDER = ROOT / 'experiments' / 'notebooks'
+NAMES = ('dcgan', 'deepdream', 'style')
+LARGEST_PICTURE = 512  # pixels a side
+LARGEST_FILE = 600_000  # bytes
+SECONDS = 600  # for one cell, on a machine that is busy
+
+
+def load(name):
+    """A notebook as it is committed."""
+    return nbformat.read(FOLDER / f'{name}.ipynb', as_version=4)
+
+
+def code_cells(name):
+    """Its cells of code."""
+    return [cell for cell in load(name).cells if cell.cell_type == 'code']
+
+
+def pictures(name):
+    """The pictures that its cells show."""
+    for cell in code_cells(name):
+        for output in cell.outputs:
+            for kind, data in output.data.items():
+                if kind.startswith('image/'):
+                    yield opened(base64.b64decode(data))
+
+
+def difference(shown, picture):
+    """How far what is shown is from a picture that is shown now, in bytes."""
+    one, other = (np.asarray(opened(data), np.float32) for data in (shown.data, notebook.show(picture).data))
+    return np.abs(one - other).mean()
+
+
+def opened(data):
+    """A picture from its bytes."""
+    return Image.open(io.BytesIO(data))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', NAMES)
+def test_it_runs_from_top_to_bottom_and_leaves_nothing_behind(name, tmp_path, monkeypatch):
+    (tmp_path / 'here').mkdir()
+    monkeypatch.setenv('PYTHONPATH', str(ROOT))
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')  # the settings for a GPU need weights that are downloaded
+    monkeypatch.setenv('TMPDIR', str(tmp_path))
+    monkeypatch.setenv('IPYTHONDIR', str(tmp_path / 'ipython'))
+    committed = sorted(FOLDER.iterdir())
+    book = load(name)
+    where = {'metadata': {'path': str(tmp_path / 'here')}}
+    nbclient.NotebookClient(book, timeout=SECONDS, kernel_name='python3', resources=where).execute()
+    cells = [cell for cell in book.cells if cell.cell_type == 'code']
+    shown = [[output.output_type for output in cell.outputs] for cell in cells]
+    assert shown == [[output.output_type for output in cell.outputs] for cell in code_cells(name)]
+    assert not list((tmp_path / 'here').iterdir()) and sorted(FOLDER.iterdir()) == committed
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_every_cell_has_been_run_in_order_and_went_well(name):
+    cells = code_cells(name)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    kinds = {output.output_type for cell in cells for output in cell.outputs}
+    assert kinds <= {'display_data', 'execute_result'}, 'neither errors nor what was logged'
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_nothing_of_the_machine_that_ran_it_is_in_it(name):
+    book = load(name)
+    assert set(book.metadata) == {'accelerator', 'colab', 'kernelspec', 'language_info'}
+    assert not any(cell.metadata for cell in book.cells), 'neither times nor states'
+    for cell in book.cells:
+        for output in cell.get('outputs', []):
+            output.data = {kind: data for kind, data in output.data.items() if not kind.startswith('image/')}
+    assert not re.search(r'/(tmp|root|home|work|usr|opt|Users|content)\b|\b[A-Z]:\\\\|file:', nbformat.writes(book))
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_it_is_small_and_none_of_its_pictures_is_dull(name):
+    assert (FOLDER / f'{name}.ipynb').stat().st_size < LARGEST_FILE
+    shown = list(pictures(name))
+    assert len(shown) >= 5
+    for picture in shown:
+        assert max(picture.size) <= LARGEST_PICTURE
+        assert np.std(np.asarray(picture.convert('L'), np.float32)) > 16
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_its_badge_opens_the_notebook_itself_and_it_installs_what_the_badge_is_of(name):
+    (address,) = re.findall(r'\]\(https://colab\.research\.google\.com/github/([^)]*)\)', load(name).cells[0].source)
+    repository, path = address.split('/blob/main/')
+    assert ROOT / path == FOLDER / f'{name}.ipynb'
+    install = code_cells(name)[0].source
+    assert "find_spec('stylegen') is None" in install and f'git+https://github.com/{repository}.git' in install
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_words_lead_up_to_every_cell_of_code(name):
+    kinds = [cell.cell_type for cell in load(name).cells]
+    assert all(kinds[place - 1] == 'markdown' for place, kind in enumerate(kinds) if kind == 'code')
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_its_settings_for_a_gpu_are_ones_that_there_are(name, monkeypatch):
+    monkeypatch.setattr('stylegen.backend.has_gpu', lambda: True)
+    settings = {}
+    exec(code_cells(name)[1].source, settings)
+    assert settings['LARGE'] is True
+    if name == 'dcgan':
+        options = {key: value for key, value in settings['OPTIONS'].items() if key in OPTIONS}
+        assert set(settings['OPTIONS']) - set(options) <= set(defaults_of(dcgan.train))
+        plan = make_plan(size=(settings['SIZE'],) * 2, **options)
+        assert plan.build().generator.output_shape == (None, settings['SIZE'], settings['SIZE'], 3)
+        return
+    assert settings['NETWORK'] in NETWORKS and settings['NETWORK'] != 'mini'
+    if name == 'deepdream':
+        assert set(settings['LAYERS']) <= {layer.name for layer in layer_table(settings['NETWORK'])}
+
+
+def test_examples_are_those_that_come_along():
+    assert list(notebook.EXAMPLES) == ['raccoon', 'whirls']
+    assert images.load_image(notebook.EXAMPLES['raccoon'], size=32).shape == (24, 32, 3)
+
+
+def test_shown_pictures_fit_a_page():
+    assert opened(notebook.show(photo(90, 1000)).data).size == (512, 46)
+    assert opened(notebook.show(photo(1000, 90)).data).size == (46, 512)
+    assert opened(notebook.show(photo(9, 10), scale=3).data).size == (30, 27)
+    batch = np.zeros((6, 8, 8, 1), np.uint8)
+    assert opened(notebook.show(batch, columns=3, scale=2).data).size == (3 * 16 + 2 * 4, 2 * 16 + 4)
+    labelled = opened(notebook.show({'a': photo(40, 60), 'b': photo(60, 40)}, columns=2).data)
+    assert labelled.width > 2 * 60 and labelled.height > 60
+
+
+def test_what_is_shown_is_the_picture():
+    picture = photo(48, 64)
+    shown = np.asarray(opened(notebook.show(picture).data), np.float32) / 255
+    assert np.abs(shown - picture).mean() < 0.02
+    grey = opened(notebook.show(np.full((8, 8), 0.25, np.float32)).data)
+    assert grey.getpixel((4, 4)) == (64, 64, 64)
+
+
+def test_a_film_has_all_frames():
+    film = opened(notebook.show_film([photo(8, 8, seed) for seed in range(3)], fps=5, scale=4).data)
+    assert film.size == (32, 32) and film.n_frames == 3 and film.info['duration'] == 200 and film.info['loop'] == 0
+
+
+@pytest.fixture
+def views(monkeypatch):
+    """What a watch has put on the page, in its order: (how, what)."""
+    from IPython import display
+
+    seen = []
+
+    class Handle:
+        def display(self, what):
+            seen.append(('display', what))
+
+        def update(self, what):
+            seen.append(('update', what))
+
+    monkeypatch.setattr(display, 'DisplayHandle', Handle)
+    return seen
+
+
+def test_a_watch_shows_a_dream_while_it_grows_and_at_its_end(views, tiny):
+    dreamt = deepdream.dream(photo(32, 40), network=tiny, octaves=2, steps=2, callback=notebook.Watch(every=0))
+    assert [how for how, _ in views] == ['display'] + ['update'] * (len(views) - 1)
+    assert len(views) >= 2
+    assert difference(views[-1][1], dreamt) < 1
+    views.clear()
+    deepdream.dream(photo(32, 40), network=tiny, octaves=2, steps=2, callback=notebook.Watch(every=1000))
+    assert [how for how, _ in views] == ['display'], 'the end alone'
+
+
+def test_a_watch_shows_the_end_of_a_transfer(views):
+    painted = style.transfer(
+        photo(32, 32), photo(32, 32, 1), network='mini', iterations=2, coarsest=32, callback=notebook.Watch(every=1000)
+    )
+    assert [how for how, _ in views] == ['display']
+    assert difference(views[0][1], painted) < 1
+
+
+def test_a_watch_shows_pictures_from_noise(views):
+    step = SimpleNamespace(step=4, steps=4, pictures=lambda: np.full((2, 8, 8, 3), 0.5, np.float32))
+    notebook.Watch(every=1000)(step)
+    assert opened(views[0][1].data).size == (18, 8)
+
+
+def test_a_watch_tells_how_far_a_training_is(views):
+    watch = notebook.Watch(every=0)
+    for step in (5, 10):
+        watch(Report(step, 10, {'d_loss': 1.23456, 'g_loss': 0.5, 'learning_rate': 0.1}, 100.0))
+    assert [how for how, _ in views] == ['display', 'update']
+    assert views[-1][1].data == 'step 10 of 10  d_loss 1.23  g_loss 0.5'
+
+
+def test_without_ipython_it_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'IPython', None)
+    with pytest.raises(UserError, match='IPython is not installed'):
+        notebook.show(photo(8, 8))
+
+
+def test_the_public_names_are_there():
+    for package in (dcgan, deepdream, style):
+        assert all(callable(getattr(package, name)) for name in package.__all__)
