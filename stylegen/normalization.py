@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from stylegen.backend import keras, tf
 
@@ -42,12 +43,19 @@ class BatchNorm(keras.layers.Layer):
         synchronized: Statistics are those of the batches of all replicas together, under `tf.distribute`.
     """
 
-    def __init__(self, momentum=0.9, epsilon=1e-5, gamma_initializer='ones', synchronized=False, **kwargs):
+    def __init__(
+        self,
+        momentum: float = 0.9,
+        epsilon: float = 1e-5,
+        gamma_initializer: str | keras.Initializer = 'ones',
+        synchronized: bool = False,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.momentum, self.epsilon, self.synchronized = momentum, epsilon, synchronized
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the variables."""
 
         def weight(name, initializer, **kwargs):
@@ -60,7 +68,7 @@ class BatchNorm(keras.layers.Layer):
         self.moving_mean = weight('moving_mean', 'zeros', **moving)
         self.moving_variance = weight('moving_variance', 'ones', **moving)
 
-    def call(self, x, training=False):
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The normalised batch; by its own statistics in training, which move the layer's unless they are frozen."""
         maps = x if len(x.shape) == 4 else x[:, None, None, :]
         if not training:
@@ -74,11 +82,11 @@ class BatchNorm(keras.layers.Layer):
             self._move(mean, variance)
         return tf.reshape(tf.cast(result, x.dtype), tf.shape(x))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """That of the input."""
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """What the layer is made again from."""
         own = {name: getattr(self, name) for name in ('momentum', 'epsilon', 'synchronized')}
         return super().get_config() | own | {'gamma_initializer': keras.initializers.serialize(self.gamma_initializer)}

@@ -7,7 +7,7 @@ import csv
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from stylegen.backend import keras, tf
 from stylegen.errors import UserError
 from stylegen.files import replacing
 from stylegen.logs import EVENTS, LOG, read_events, read_log
+
+Logs = Mapping[str, Any] | None  # what Keras tells of a batch or an epoch
 
 # what tf.summary.scalar marks its values with; itself it works only where TensorBoard is installed
 _SCALAR = tf.compat.v1.SummaryMetadata(
@@ -49,11 +51,11 @@ class Periodic(keras.callbacks.Callback):
         self.every, self.work, self.last = every, work, last
         self.before = 0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         """Notes where the run begins."""
         self.before = int(self.model.steps.numpy())
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Calls, when it is time."""
         step = int(self.model.steps.numpy())
         due = self.every and (step // self.every > self.before // self.every or step == self.last)
@@ -65,7 +67,7 @@ class Periodic(keras.callbacks.Callback):
 class Interrupts(keras.callbacks.Callback):
     """Raises KeyboardInterrupt between steps where Ctrl-C was lost on its way."""
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Looks."""
         interrupts.check()
 
@@ -81,7 +83,14 @@ class Log:
         name: Of the file.
     """
 
-    def __init__(self, workdir: str | os.PathLike, columns, step: int = 0, tensorboard: bool = False, name: str = LOG):
+    def __init__(
+        self,
+        workdir: str | os.PathLike,
+        columns: Iterable[str],
+        step: int = 0,
+        tensorboard: bool = False,
+        name: str = LOG,
+    ):
         self.path = Path(workdir) / name
         self.columns = ('step', *columns)
         self.writer = tf.summary.create_file_writer(str(Path(workdir) / 'tensorboard')) if tensorboard else None
@@ -134,7 +143,7 @@ class Events:
 class Unwritten:
     """Stands in for a `Log` or `Events` that another process writes."""
 
-    def add(self, *args, **kwargs) -> None:
+    def add(self, *args: Any, **kwargs: Any) -> None:
         """Nothing."""
 
     def back_to(self, step: int) -> None:

@@ -49,8 +49,8 @@ class Workdir:
         refuse_other(self.folder, settings, self.settings)
         return arrays
 
-    def save(self, **arrays: np.ndarray) -> None:
-        """Keeps the arrays in place of those before."""
+    def save(self, **arrays: Any) -> None:
+        """Keeps the arrays, and numbers, in place of those before."""
         with replacing(self.path) as beside, open(beside, 'wb') as file:
             np.savez(file, settings=np.array(json.dumps(self.settings)), **arrays)
 
@@ -91,7 +91,7 @@ def kept_settings(folder: str | os.PathLike) -> dict[str, Any] | None:
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings within settings, brought to one level; the inner names are kept, being what a user typed."""
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, value in settings.items():
         flat |= _flat(value) if isinstance(value, dict) else {name: value}
     return flat

@@ -126,11 +126,11 @@ class DCGAN(keras.Model):
         self.sums.assign(tf.zeros(self.sums.shape))
         return {name: total / max(count, 1) for name, total in zip(METRICS, sums, strict=True)}
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:
         """Images in [-1, 1] of latents, or of [latents, labels]."""
         return self.sampler(inputs, training=False)
 
-    def train_step(self, data) -> dict[str, tf.Tensor]:
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One step on uint8 images (d_steps * N, H, W, C) and labels, or on one replica's share; values of `METRICS`.
 
         Under `tf.distribute` all that is kept is that of the whole batch, and the same on every replica.
@@ -157,8 +157,7 @@ class DCGAN(keras.Model):
         checks |= {'generator loss': values['g_loss'], 'generated images': tf.reduce_sum(tf.abs(fake))}
         values, checks = _over_replicas(values), _over_replicas(checks)
         self._check(checks)
-        if self.average:
-            self._move_average()
+        self._move_average()
         self.steps.assign_add(1)
         self.sums.assign_add(tf.stack([*(values[name] for name in METRICS), 1.0]))
         if isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -256,7 +255,9 @@ class DCGAN(keras.Model):
         for optimizer, rate in zip((self.g_optimizer, self.d_optimizer), self.rates, strict=True):
             optimizer.learning_rate.assign(rate * share)
 
-    def _move_average(self):
+    def _move_average(self) -> None:
+        if self.average is None:
+            return
         step = tf.cast(self.steps, tf.float32)
         stays = tf.minimum(self.ema, (1 + step) / (10 + step))
         for mean, live in zip(self.average.variables, self.generator.variables, strict=True):

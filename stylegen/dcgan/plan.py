@@ -9,6 +9,8 @@ from stylegen.dcgan.sizes import levels
 from stylegen.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    import keras
+
     from stylegen.dcgan.gan import DCGAN
 
 OPTIONS = {  # option -> the function that it is an argument of, and the argument
@@ -62,7 +64,7 @@ class Plan:
         """The plan as JSON has it."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
-    def networks(self, synchronized: bool = False):
+    def networks(self, synchronized: bool = False) -> 'tuple[keras.Model, keras.Model]':
         """Fresh generator and discriminator."""
         from stylegen.backend import keras
         from stylegen.dcgan import models
@@ -70,13 +72,13 @@ class Plan:
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(self.precision)
         try:
-            common = {'classes': len(self.classes), 'synchronized': synchronized}
+            common: dict[str, Any] = {'classes': len(self.classes), 'synchronized': synchronized}
             generator = models.generator(self.size, self.channels, **self.generator, **common)
             return generator, models.discriminator(self.size, self.channels, **self.discriminator, **common)
         finally:
             keras.config.set_dtype_policy(before)
 
-    def sampler(self):
+    def sampler(self) -> 'keras.Model':
         """A fresh generator to draw with: in float32, so that pictures are the same with and without bfloat16."""
         return replace(self, precision='float32').networks()[0]
 

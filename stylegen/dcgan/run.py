@@ -40,7 +40,7 @@ def chiefly(work: Callable[..., Any]) -> Callable[..., Any]:
     """A method that one process of a cluster does for all: only the chief touches the workdir."""
 
     @wraps(work)
-    def done(self, *args):
+    def done(self: 'Training', *args: Any) -> Any:
         return work(self, *args) if self.devices.chief else None
 
     return done
@@ -50,7 +50,14 @@ class Training:
     """One run in its workdir: the model, its checkpoints, and what is written on the way. See `train`."""
 
     def __init__(
-        self, data: 'ImageSet', plan: Plan, workdir: Path, care: Care, callback, warn, devices: Devices | None = None
+        self,
+        data: 'ImageSet',
+        plan: Plan,
+        workdir: Path,
+        care: Care,
+        callback: Callable[[Report], None] | None,
+        warn: Callable[[str], None],
+        devices: Devices | None = None,
     ):
         self.data, self.plan, self.workdir = data, plan, workdir
         self.care, self.callback, self.warn = care, callback, warn

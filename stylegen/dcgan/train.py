@@ -118,7 +118,7 @@ def train(
     devices = DISTRIBUTIONS[distribute]()
     precision = fast_precision() if precision == 'auto' else precision
     plan = make_plan(
-        preset, tuple(data.size), data.channels,
+        preset, data.size, data.channels,
         classes=tuple(data.classes) if conditional else (), steps=steps, seed=seed, precision=precision, **options,
     )  # fmt: skip
     care = Care(

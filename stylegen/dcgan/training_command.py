@@ -1,5 +1,9 @@
 """`python -m stylegen.dcgan train`: its flags, and what it does with them."""
 
+from typing import TYPE_CHECKING, Any
+
+from absl.flags import FlagValues
+
 from stylegen import cli
 from stylegen.console import Console
 from stylegen.dcgan import choices
@@ -9,6 +13,10 @@ from stylegen.dcgan.sizes import parse_size
 from stylegen.dcgan.train import train
 from stylegen.distribution import DISTRIBUTIONS, WorkerLost, begin_again, read_cluster
 from stylegen.errors import UserError
+
+if TYPE_CHECKING:
+    from stylegen.data import ImageSet
+    from stylegen.training import Report
 
 DEFAULT_DATA, FALLBACK = 'cifar10', 'shapes'
 DEFAULT_WORKDIR = 'dcgan'
@@ -92,11 +100,11 @@ def define_flags() -> cli.Flags:
     return flags
 
 
-def open_data(source, size, channels, memory, console):
+def open_data(source: str | None, size: tuple[int, int], channels: int, memory: str, console: Console) -> 'ImageSet':
     """The images; where no source was given the default or what can be had instead, and a line says which."""
     from stylegen.data import Unfetched, open_images
 
-    options = {'memory_budget': memory, 'warn': console.warn}
+    options: dict[str, Any] = {'memory_budget': memory, 'warn': console.warn}
     if source:
         return open_images(source, size, channels, **options)
     try:
@@ -108,7 +116,7 @@ def open_data(source, size, channels, memory, console):
     return images
 
 
-def work(flags) -> None:
+def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     base = preset(flags.preset)
@@ -130,14 +138,14 @@ def work(flags) -> None:
     console.say(f'{images.count} images from {images.manifest["source"]}, {size[0]}x{size[1]}x{channels}')
     bar = None
 
-    def report(now) -> None:
+    def report(now: 'Report') -> None:
         nonlocal bar
         bar = bar or console.progress(flags.steps, now.step)
         shown = {name: now.values[name] for name in ('d_loss', 'g_loss', 'd_real', 'd_fake')}
         bar.to(now.step, f'step {now.step}', **shown, **{'images/s': now.images_per_second})
 
-    options = {name: flags[name].value for name in OPTIONS}
-    settings = {name: flags[name].value for name in SETTINGS}
+    options: dict[str, Any] = {name: flags[name].value for name in OPTIONS}
+    settings: dict[str, Any] = {name: flags[name].value for name in SETTINGS}
     workdir = flags.workdir or DEFAULT_WORKDIR
     try:
         run = train(images, workdir=workdir, callback=report, warn=console.warn, **settings, **options)
