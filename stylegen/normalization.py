@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from stylegen.backend import keras, tf
@@ -109,3 +109,25 @@ class BatchNorm(keras.layers.Layer):
             return
         for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + tf.stop_gradient(now) * (1 - self.momentum))
+
+
+def settle_statistics(model: keras.Model, batches: Iterable[Any]) -> None:
+    """Sets the moving statistics of all `BatchNorm` layers to the means of those of the batches.
+
+    A network whose weights are an average over steps needs it: its maps vary less than those that the moving
+    statistics were averaged over, and would come out dull (Izmailov et al. 2018, section 3.2).
+
+    Args:
+        model: Moves nothing but its statistics.
+        batches: What the model takes.
+    """
+    layers = [layer for layer in model.layers if isinstance(layer, BatchNorm)]
+    momenta = [layer.momentum for layer in layers]
+    try:
+        for count, batch in enumerate(batches):
+            for layer in layers:
+                layer.momentum = count / (count + 1)
+            model(batch, training=True)
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum

@@ -1,12 +1,14 @@
 """The two networks trained against each other: one step, for Keras's `fit`."""
 
+import numpy as np
+
 from stylegen.backend import keras, tf
 from stylegen.dcgan.augment import DRAWS, augment, parse_policy
 from stylegen.dcgan.choices import UPDATES
 from stylegen.dcgan.draws import Draws
 from stylegen.dcgan.losses import adversarial, gradient_penalty, r1_penalty
 from stylegen.errors import UserError, unknown
-from stylegen.normalization import frozen_statistics
+from stylegen.normalization import frozen_statistics, settle_statistics
 from stylegen.replicas import Adam, mean_over_replicas
 from stylegen.spectral import power_iteration
 
@@ -14,6 +16,7 @@ DECAYS = {  # share of the learning rate, of the share of steps that is done
     'none': lambda done: tf.ones_like(done),
     'linear': lambda done: tf.maximum(1 - done, 0.0),
 }
+SETTLE_BATCH = 128
 METRICS = ('d_loss', 'g_loss', 'd_real', 'd_fake', 'd_gradient', 'g_gradient')
 
 
@@ -33,7 +36,7 @@ class DCGAN(keras.Model):
         augment: What both kinds of images go through before the discriminator, see `stylegen.dcgan.augment`.
         flip: Mirror half of the real images.
         ema: Share of the averaged generator that stays at each step; less at the first ones, (1 + t) / (10 + t) at
-            step t. Its statistics are averaged as its weights are. 0: no average.
+            step t. Its statistics are averaged as its weights are, until they are settled. 0: no average.
         updates: 'alternating' shows the generator the discriminator as its step has left it, as the paper's authors
             do; 'simultaneous' takes both gradients of one pass, which is cheaper, as TensorFlow's tutorial does.
         d_steps: Steps of the discriminator for one of the generator; a batch has as many times the images.
@@ -81,6 +84,7 @@ class DCGAN(keras.Model):
         self.decay, self.decay_steps = decay, max(decay_steps, 1)
         self.generator, self.discriminator = generator, discriminator
         self.latent_dim = generator.inputs[0].shape[-1]
+        self.classes = generator.get_layer('label').input_dim if len(generator.inputs) > 1 else 0
         self.average = _copied(generator) if ema else None
         self.g_optimizer, self.d_optimizer = (  # named: Keras numbers them by how many a process has made
             Adam(rate, beta_1, beta_2, name=f'{part}_adam') for rate, part in zip(self.rates, 'gd', strict=True)
@@ -125,6 +129,18 @@ class DCGAN(keras.Model):
         *sums, count = self.sums.numpy().tolist()
         self.sums.assign(tf.zeros(self.sums.shape))
         return {name: total / max(count, 1) for name, total in zip(METRICS, sums, strict=True)}
+
+    def settle(self, latents: np.ndarray) -> None:
+        """Gives the averaged generator the statistics of its own maps, of these latents (N, latent_dim)."""
+        if not self.average:
+            return
+
+        def batches():
+            for start in range(0, len(latents), SETTLE_BATCH):
+                part = tf.constant(latents[start : start + SETTLE_BATCH])
+                yield [part, tf.range(len(part)) % self.classes] if self.classes else part
+
+        settle_statistics(self.average, batches())
 
     def call(self, inputs: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:
         """Images in [-1, 1] of latents, or of [latents, labels]."""

@@ -34,6 +34,7 @@ QUALITY, QUALITY_COLUMNS = 'quality.csv', (f'fid_{FEATURES}', 'best')
 NOT_FINITE = 'not finite'
 LOOKED_AT = 64  # pictures whose diversity is looked at
 FILM_FRAMES = 200
+SETTLING = 2048  # latents that the averaged generator's statistics are of, with seeds that nobody samples
 
 
 def chiefly(work: Callable[..., Any]) -> Callable[..., Any]:
@@ -76,6 +77,8 @@ class Training:
         self.quality = Log(workdir, QUALITY_COLUMNS, self.step, name=QUALITY) if chief else Unwritten()
         self.speed = Speed(plan.batch_size * self.gan.d_steps)
         self.latents = latents(range(care.samples), self.gan.latent_dim)
+        self.settling = latents(range(2**31, 2**31 + SETTLING), self.gan.latent_dim)
+        self.settled = -1  # the step
         self.judge = Judge(data, care.pictures, plan.training['loss'])
         self.trouble: Trouble | None = None  # why the fit was stopped
 
@@ -97,7 +100,14 @@ class Training:
     @chiefly
     def save(self, step: int) -> None:
         """A checkpoint."""
+        self.settle()
         self.checkpoints.save(step, self.settings, arrays_of(self.gan.parts()))
+
+    def settle(self) -> None:
+        """Makes the averaged generator fit to be drawn with; at any step the same, whenever it was done before."""
+        if self.settled != self.step:
+            self.gan.settle(self.settling)
+            self.settled = self.step
 
     def report(self, step: int, steps: int) -> None:
         """A row of the log, and the callback."""
@@ -120,6 +130,7 @@ class Training:
 
     def pictures(self, given: np.ndarray, batch_size: int = 64) -> np.ndarray:
         """What the sampler makes of latents, float32 (N, H, W, C) in [0, 1]; labels go round."""
+        self.settle()
         classes = len(self.plan.classes)
         parts = []
         for start in range(0, len(given), batch_size):
@@ -175,6 +186,7 @@ class Training:
             raise ArithmeticError(f'{trouble.text}; step {self.step} is kept in {self.workdir} (--on_collapse=stop)')
         at, reason = self.step, trouble.text
         self._go_back(trouble.fine)
+        self.settled = -1
         self.devices.follow(self.variables)
         scale = float(self.gan.rate_scale.numpy()) / 2
         if scale < 0.5**RETRIES:

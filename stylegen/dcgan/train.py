@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from stylegen.dcgan.choices import ON_COLLAPSE
 from stylegen.dcgan.plan import make_plan
 from stylegen.distribution import DISTRIBUTIONS
 from stylegen.errors import UserError, unknown
+from stylegen.locks import alone_in
 
 if TYPE_CHECKING:
     from stylegen.data import ImageSet
@@ -99,8 +101,8 @@ def train(
         options: Others of `stylegen.dcgan.plan.OPTIONS`, in place of the preset's.
 
     Raises:
-        UserError: The workdir keeps a run of other settings; there are no classes; options do not go together;
-            `distribute` finds no devices or cluster.
+        UserError: The workdir keeps a run of other settings, or another process is at work in it; there are no classes;
+            options do not go together; `distribute` finds no devices or cluster.
         ArithmeticError: Values that are not finite came again and again.
         WorkerLost: Another process of the cluster has gone.
     """
@@ -126,7 +128,7 @@ def train(
         tensorboard,
     )  # fmt: skip
     devices.check(plan.batch_size, jit, steps_per_execution)
-    with devices.together():
+    with alone_in(workdir) if devices.chief else contextlib.nullcontext(), devices.together():
         devices.agree({**identity(data, plan), 'steps': steps, 'per_call': steps_per_execution, **asdict(care)})
         run = Training(data, plan, Path(workdir), care, callback, warn or (lambda line: None), devices)
         run.write_settings()

@@ -206,9 +206,9 @@ class Run:
                 step.steps,
                 dict(step.losses),
                 raw,
-                image.numpy()[0],
+                _seen(image)[0],
                 lambda: self.finish(self._unframed(self.update.result(image, state).numpy()[0])),
-                (*(x.numpy() for x in tf.nest.flatten(state)), *(np.array(x, np.float64) for x in self.lowest)),
+                (*map(_seen, tf.nest.flatten(state)), *(np.array(x, np.float64) for x in self.lowest)),
                 sum(self.work[:stage]) + here,
                 sum(self.work),
             )
@@ -218,3 +218,8 @@ class Run:
         from stylegen.backend import tf
 
         return tf.constant(self._framed(images.resize(self._unframed(tensor.numpy()[0]), size))[None])
+
+
+def _seen(tensor: tf.Tensor) -> np.ndarray:
+    """The tensor's own memory, not to be written to: a copy of all of the state would be a GB at 4096 x 4096."""
+    return np.asarray(memoryview(tensor))

@@ -8,7 +8,7 @@ import pytest
 from stylegen.backend import tf
 from stylegen.dcgan.augment import DRAWS, augment
 from stylegen.dcgan.draws import Draws
-from stylegen.dcgan.gan import DCGAN
+from stylegen.dcgan.gan import DCGAN, SETTLE_BATCH
 from stylegen.dcgan.losses import ADVERSARIAL, adversarial, gradient_penalty, r1_penalty
 from stylegen.dcgan.models import discriminator, generator
 from stylegen.dcgan.plan import make_plan
@@ -181,6 +181,23 @@ def test_the_average_of_constant_weights_has_a_closed_form():
     left = math.prod(min(0.5, (1 + step) / (10 + step)) for step in range(4))
     for first, mean in zip(start, gan.average.get_weights(), strict=True):
         assert np.allclose(mean, first + 1 - left, atol=1e-5)
+
+
+@pytest.mark.parametrize('classes', [0, 2])
+def test_settled_statistics_are_those_of_the_average_generators_own_maps(classes):
+    networks = (make((16, 16), 3, width=4, classes=classes) for make in (generator, discriminator))
+    gan = DCGAN(*networks)
+    z = np.random.default_rng(0).standard_normal((SETTLE_BATCH, gan.latent_dim)).astype(np.float32)
+    given = [z, np.arange(SETTLE_BATCH) % classes] if classes else z
+    own = gan.average(given, training=True)  # moves the statistics by a tenth
+    assert np.abs(gan(given) - own).max() > 0.1
+    live = gan.generator.get_weights()
+    gan.settle(z)
+    assert np.abs(gan(given) - own).max() < 0.01
+    once = gan.average.get_weights()
+    gan.settle(np.concatenate([z, z]))
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(once, gan.average.get_weights(), strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(live, gan.generator.get_weights(), strict=True))
 
 
 # randomness

@@ -1,0 +1,51 @@
+"""One process at a time in a folder."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from stylegen.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where two processes are not kept apart
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = '.lock'
+
+
+@contextlib.contextmanager
+def alone_in(folder: str | os.PathLike) -> Iterator[None]:
+    """While the block runs no other process gets into such a block of the same folder.
+
+    However a process ends, the system takes its lock away. File systems without locks keep nobody out.
+
+    Args:
+        folder: Made if missing.
+
+    Raises:
+        UserError: Another process is at work there, or the folder cannot be written into.
+    """
+    path = Path(folder) / LOCK
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, 'a+')  # noqa: SIM115, it is the lock
+    except OSError as error:
+        raise UserError(f'cannot write into {folder} ({error.strerror}); give another --workdir') from None
+    with file:
+        try:
+            if fcntl:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            other = file.read().strip() or 'unknown'
+            raise UserError(
+                f'another process ({other}) is at work in {folder}; wait for its end, or give another --workdir'
+            ) from None
+        except OSError:  # no locks here
+            pass
+        file.truncate(0)
+        file.write(f'{os.getpid()}\n')
+        file.flush()
+        yield

@@ -1,0 +1,38 @@
+"""Two processes do not work in one folder."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from stylegen.errors import UserError
+from stylegen.locks import alone_in
+from tests.conftest import ROOT
+
+HOLD = """
+import sys, time
+from stylegen.locks import alone_in
+with alone_in(sys.argv[1]):
+    print('in', flush=True)
+    time.sleep(60)
+"""
+
+
+def test_another_process_is_kept_out_until_the_first_has_gone_however_it_goes(tmp_path):
+    environment = os.environ | {'PYTHONPATH': str(ROOT)}
+    start = [sys.executable, '-c', HOLD, str(tmp_path)]
+    with subprocess.Popen(start, stdout=subprocess.PIPE, text=True, env=environment) as other:
+        assert other.stdout.readline() == 'in\n'
+        with pytest.raises(UserError, match=rf'another process \({other.pid}\) is at work'), alone_in(tmp_path):
+            pytest.fail('two at once')
+        other.kill()
+        other.wait()
+    with alone_in(tmp_path):
+        pass
+
+
+def test_a_folder_that_cannot_be_written_into_is_named(tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(UserError, match='cannot write into'), alone_in(tmp_path / 'file' / 'folder'):
+        pytest.fail('no folder')
