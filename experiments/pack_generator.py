@@ -8,6 +8,7 @@ The card (dcgan_cifar10.md) is written by hand: what it was trained on, with whi
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,11 @@ def main(argv) -> None:
         generator = open_generator(_WORKDIR.value, _CHECKPOINT.value, _WHICH.value)
     except UserError as error:
         sys.exit(f'pack_generator: {error}')
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / 'trial.npz'
+        pack_generator(generator, trial)
+        if trial.stat().st_size > MOST_BYTES:
+            sys.exit(f'pack_generator: {trial.stat().st_size:,} bytes; what ships has {MOST_BYTES:,} at most')
     digest = pack_generator(generator, _OUTPUT.value, packages=versions())
     size = Path(_OUTPUT.value).stat().st_size
     given = latents(seeds, generator.latent_dim), labels_of(generator, seeds)
@@ -47,8 +53,6 @@ def main(argv) -> None:
     moved = np.abs(before - after)
     print(f'{_OUTPUT.value}: {size:,} bytes, sha256 {digest}')
     print(f'64 pictures moved by {moved.max()} at most, {moved.mean():.4f} on average, of 255')
-    if size > MOST_BYTES:
-        sys.exit(f'pack_generator: above {MOST_BYTES:,} bytes; it is too large to ship')
 
 
 if __name__ == '__main__':

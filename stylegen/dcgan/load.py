@@ -112,6 +112,8 @@ def load_generator(workdir: str | os.PathLike, which: str | None = None, checkpo
     if which is not None and which not in WHICH:
         raise unknown('generator', which, WHICH)
     kept = Checkpoints(workdir)
+    if checkpoint == LAST:  # named once: a run that is still trained may write another meanwhile
+        checkpoint = max(kept.steps(), default=LAST)
     settings, arrays = kept.load(checkpoint)
     plan = Plan.of(settings)
     averaged = any(name.startswith('average/') for name in arrays)

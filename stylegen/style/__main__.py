@@ -64,7 +64,7 @@ def define_flags() -> cli.Flags:
     flags.number('content_weight', 'weight of the content instead of a strength; 1 if only the other', lower_bound=0)
     flags.number('style_weight', 'weight of the style instead of a strength; 1 if only the other', lower_bound=0)
     flags.number('tv_weight', 'weight of total variation, which smooths', default=usual['variation'], lower_bound=0)
-    flags.number('style_scale', "longest side of the style beside the content's: above 1 for finer strokes")
+    flags.number('style_scale', "longest side of the style beside the content's: larger gives larger strokes")
     flags.integer('style_size', 'longest side of the style in pixels; wins over --style_scale', lower_bound=1)
     flags.group('How to get there')
     flags.string('init', 'what to begin with: content, noise, style (noise in its colours) or a picture')

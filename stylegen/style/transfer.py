@@ -182,7 +182,7 @@ def transfer(
         scale: Ratio of one size to the next.
         coarsest: Least longest side of the smallest size, in pixels.
         init: What to begin with: 'content', 'noise', 'style' (noise in the style's colours), or a picture.
-        style_scale: Longest side of the style beside the content's: above 1 its strokes come out smaller. A style is
+        style_scale: Longest side of the style beside the content's: the larger, the larger its strokes. A style is
             never enlarged.
         style_size: The same in pixels, at the last size; wins over `style_scale`.
         color: Whose colours: 'style'; 'luminance', every pixel keeps the content's chroma; 'linear' or 'histogram', the
