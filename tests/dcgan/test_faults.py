@@ -40,7 +40,8 @@ def small_pictures(path, sizes, colour=True):
 )
 def test_odd_sets_are_trained_on_and_measured(tmp_path, sizes, colour):
     data = small_pictures(tmp_path / 'data', sizes, colour)
-    assert command(data, tmp_path / 'run', '--steps=3', '--evaluate_every=2', '--collapse_every=1', '--quiet') == 0
+    measured = ['--evaluate_every=2', '--pictures=8', '--collapse_every=1']
+    assert command(data, tmp_path / 'run', '--steps=3', *measured, '--quiet') == 0
     assert Checkpoints(tmp_path / 'run').steps() == [0, 3] and Checkpoints(tmp_path / 'run').path('best')
 
 

@@ -241,3 +241,14 @@ def test_the_flags_are_told_without_tensorflow(name):
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, '-c', code]).returncode == 0
+
+
+def test_the_generator_that_ships_draws_different_pictures_at_once(tmp_path):
+    output = tmp_path / 'samples.png'
+    assert run('sample', '--seeds=0-15', f'--output={output}', '--quiet', program='dcgan') == 0
+    assert load_image(output).shape[2] == 3
+    generator = open_generator()
+    pictures = generator(latents(range(16), generator.latent_dim))
+    assert pictures.shape == (16, 32, 32, 3) and generator.plan.preset == 'cifar32'
+    apart = np.abs(pictures[:, None] - pictures).mean((2, 3, 4))
+    assert apart[~np.eye(16, dtype=bool)].min() > 0.05 and 0.1 < pictures.mean() < 0.9
