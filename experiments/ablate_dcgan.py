@@ -47,7 +47,7 @@ def main(argv):
         train(data, workdir=folder, steps=_STEPS.value, checkpoint_every=500, keep=1, warn=print, **shared, **ARMS[arm])
         for which in WHICH:
             generator = load_generator(folder, which)
-            (figure,) = evaluate(generator, evaluator, count=_COUNT.value).values()
+            figure = evaluate(generator, evaluator, count=_COUNT.value)['fid_mini']
             rows.append((arm, which, figure))
             sheets.append(grid(generator(latents(range(SHOWN), generator.latent_dim)), columns=8, gap=1))
             names.append(f'{arm}, {which}: fid_mini {figure["value"]:.3g}')
