@@ -23,7 +23,7 @@ SHOWN = 40
 _DATA = flags.DEFINE_string('data', None, 'Images, as for `train`.', required=True)
 _WORKDIR = flags.DEFINE_string('workdir', 'ablation', 'Its folders are the runs.')
 _STEPS = flags.DEFINE_integer('steps', 4000, 'Of each arm.')
-_COUNT = flags.DEFINE_integer('count', 5000, 'Pictures to measure by, generated and real.')
+_COUNT = flags.DEFINE_integer('count', 2000, 'Pictures to measure by, generated and real.')
 _ARMS = flags.DEFINE_multi_enum('arms', list(ARMS), list(ARMS), 'Which.')
 
 
