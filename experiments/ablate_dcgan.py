@@ -2,7 +2,11 @@
 
 Command:   python experiments/ablate_dcgan.py --data=cifar10_jpeg.zip --workdir=ablation [--steps=4000]
 Time:      about an hour on two cores; the same command again goes on where it was left
-Expected:  a table of fid_mini, and ablation/samples.png: 40 pictures of each arm, of the same latents
+Expected:  a table of fid_mini, and ablation/samples.png: 40 pictures of each arm, of the same latents. Measured after
+           4,000 steps (floor 0.51, ceiling 180), averaged and live weights:
+             plain          11.3  12.1
+             spectral norm  20.7  22.2
+             augmentation    8.8   8.6
 
 Every arm is `cifar32` with mirrored images, batch 64, seed 0, in bfloat16 where that is faster, and differs from the
 first in one thing only. The averaged and the live weights of an arm are of one and the same run.
