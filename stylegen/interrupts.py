@@ -43,33 +43,30 @@ def remembered() -> Iterator[None]:
 def uninterrupted() -> Iterator[None]:
     """Holds the signals back until the block has ended: what is being saved is saved."""
     held: list[int] = []
-    previous = {}
-    with contextlib.suppress(ValueError):
-        for number in USUAL:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                previous[number] = signal.signal(number, lambda number, frame: held.append(number))
-    try:
+    with _handled(lambda number, frame: held.append(number)):
         yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
     if held:
         signal.raise_signal(held[0])
 
 
-@contextlib.contextmanager
-def deadly() -> Iterator[None]:
+def deadly() -> contextlib.AbstractContextManager[None]:
     """Within the block the signals end the process at once: Python would not hear of them while TensorFlow waits."""
+    return _handled(signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def _handled(handler: Handler) -> Iterator[None]:
+    """Within the block the signals come to another handler; those that are ignored stay so."""
     previous = {}
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError):  # not the main thread
         for number in USUAL:
             if signal.getsignal(number) is not signal.SIG_IGN:
-                previous[number] = signal.signal(number, signal.SIG_DFL)
+                previous[number] = signal.signal(number, handler)
     try:
         yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for number, before in previous.items():
+            signal.signal(number, before)
 
 
 def exit_code(interrupt: KeyboardInterrupt) -> int:

@@ -45,7 +45,7 @@ def alone_in(folder: str | os.PathLike) -> Iterator[None]:
             ) from None
         except OSError:  # no locks here
             pass
-        file.truncate(0)
-        file.write(f'{os.getpid()}\n')
-        file.flush()
+        with contextlib.suppress(OSError):  # a full disk: whoever is kept out is not told by whom
+            os.truncate(file.fileno(), 0)
+            os.write(file.fileno(), f'{os.getpid()}\n'.encode())
         yield

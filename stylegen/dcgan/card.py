@@ -1,11 +1,11 @@
 """What an exported generator is, for people and programs: where it comes from, how it is called, how good it is."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import stylegen
+from stylegen.dcgan.history import EVALUATION, SETTINGS, read_json
 from stylegen.files import digest_of
 from stylegen.records import versions
 
@@ -89,24 +89,15 @@ def _files(path: Path) -> list[tuple[str, Path]]:
     return [(str(file.relative_to(path)), file) for file in sorted(path.rglob('*')) if file.is_file()]
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """A JSON file of the workdir; {} where there is none to read."""
-    try:
-        found = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def _data(workdir: Path, digest: str | None) -> dict[str, Any]:
     """The manifest of the pictures that it learned from."""
-    manifest = _read(workdir / 'settings.json').get('data') or {}
+    manifest = read_json(workdir / SETTINGS).get('data') or {}
     return manifest if manifest.get('sha256') == digest else {'sha256': digest}
 
 
 def _figures(workdir: Path, generator: 'Generator') -> dict[str, Any]:
     """What `evaluate` found for this generator: by name the value, floor, ceiling and what they were made of."""
-    for result in _read(workdir / 'evaluation.json').get('results', []):
+    for result in read_json(workdir / EVALUATION).get('results') or []:
         figures = result.get('figures', {})
         ours = {'step': generator.step, 'weights': generator.which}
         if figures and all(ours.items() <= record.get('generator', {}).items() for record in figures.values()):

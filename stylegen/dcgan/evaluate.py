@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylegen.data import ALL, ImageSet, open_images
+from stylegen.dcgan.history import SETTINGS
 from stylegen.dcgan.latents import latents
 from stylegen.embeddings import Embedding
 from stylegen.errors import UserError
@@ -18,7 +19,6 @@ from stylegen.pixels import to_uint8
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator
 
-SETTINGS = 'settings.json'
 OTHERS = ('test', 'val')  # parts that a generator has not learned from, by preference
 _COLUMNS = ('value', 'floor', 'ceiling')
 

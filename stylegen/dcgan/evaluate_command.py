@@ -9,6 +9,7 @@ from stylegen import cli
 from stylegen.checkpoints import LAST, Checkpoints
 from stylegen.console import Console, Progress
 from stylegen.dcgan.evaluate import evaluate, evaluator_of, held_out, labels_like, table, training_data
+from stylegen.dcgan.history import EVALUATION
 from stylegen.dcgan.load import WHICH, load_generator
 from stylegen.dcgan.train import PROGRAM
 from stylegen.dcgan.training_command import DEFAULT_WORKDIR
@@ -17,7 +18,6 @@ from stylegen.errors import UserError
 from stylegen.files import replacing
 from stylegen.records import versions
 
-DEFAULT_OUTPUT = 'evaluation.json'
 ALL = 'all'
 INCEPTION = 'inception_keras'
 
@@ -39,7 +39,7 @@ def define_flags() -> cli.Flags:
     flags.integer('seed', 'of the choice of real pictures, of noise and of subsets', lower_bound=0)
     flags.integer('batch_size', 'pictures that are generated together', lower_bound=1)
     flags.string('max_memory', 'memory for the images, such as 4GB; more are read anew for each batch', default='auto')
-    flags.string('output', f'JSON with all figures, by default {DEFAULT_OUTPUT} in the workdir', default=None)
+    flags.string('output', f'JSON with all figures, by default {EVALUATION} in the workdir', default=None)
     flags.talk()
     return flags
 
@@ -96,7 +96,7 @@ def work(flags: FlagValues) -> None:
         bars.close()
         results.append({'step': generator.step, 'checkpoint': generator.path.name, 'figures': figures})
         console.say(*table(figures), '')
-    output = Path(flags.output or Path(flags.workdir) / DEFAULT_OUTPUT)
+    output = Path(flags.output or Path(flags.workdir) / EVALUATION)
     with replacing(output) as beside:
         told = {'program': PROGRAM, 'packages': versions(), 'data': data.manifest, 'results': results}
         beside.write_text(json.dumps(told, indent=2) + '\n', encoding='utf-8')

@@ -13,8 +13,9 @@ from stylegen.checkpoints import BEST, FOLDER
 from stylegen.errors import UserError
 from stylegen.logs import EVENTS, LOG, read_events, read_log
 
+# what a workdir has, besides the checkpoints, the log and the events
 SETTINGS, QUALITY, SAMPLES, FILM = 'settings.json', 'quality.csv', 'samples', 'training.gif'
-EVALUATIONS = 'evaluation*.json'
+EVALUATION, EVALUATIONS = 'evaluation.json', 'evaluation*.json'
 CALM = ('resumed', 'stopped')  # events that are no trouble
 
 Curve = list[tuple[float, float]]

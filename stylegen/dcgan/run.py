@@ -14,6 +14,7 @@ from stylegen.animation import save_animation
 from stylegen.backend import tf, use_xla
 from stylegen.checkpoints import Checkpoints, arrays_of, assign
 from stylegen.dcgan.gan import METRICS
+from stylegen.dcgan.history import FILM, QUALITY, SAMPLES, SETTINGS
 from stylegen.dcgan.latents import latents
 from stylegen.dcgan.plan import Plan
 from stylegen.dcgan.train import PROGRAM, Care
@@ -27,10 +28,9 @@ from stylegen.training import Events, Interrupts, Log, Periodic, Report, Speed, 
 if TYPE_CHECKING:
     from stylegen.data import ImageSet
 
-SETTINGS, SAMPLES = 'settings.json', 'samples'
 RETRIES = 3  # times that the learning rate is halved before a run is given up
 COLUMNS = (*METRICS, 'learning_rate', 'images_per_second')
-QUALITY, QUALITY_COLUMNS = 'quality.csv', (f'fid_{FEATURES}', 'best')
+QUALITY_COLUMNS = (f'fid_{FEATURES}', 'best')
 NOT_FINITE = 'not finite'
 LOOKED_AT = 64  # pictures whose diversity is looked at
 FILM_FRAMES = 200
@@ -254,7 +254,7 @@ class Training:
             return None
         chosen = sorted({round(i) for i in np.linspace(0, len(sheets) - 1, FILM_FRAMES)})
         frames = (images.load_image(sheets[i]) for i in chosen)
-        return save_animation(self.workdir / 'training.gif', frames, fps=10)
+        return save_animation(self.workdir / FILM, frames, fps=10)
 
     @chiefly
     def write_settings(self) -> None:
