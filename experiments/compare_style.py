@@ -56,7 +56,8 @@ def main(argv):
         folder = Path(_DATA.value)
         content = images.load_image(folder / 'content' / f'{content_name}.jpg', _SIZE.value)
         style = images.load_image(folder / 'style' / f'{STYLES.get(style_name, style_name)}.jpg')
-        theirs = images.load_image(next((folder / 'peers').glob(f'{pair}__*')))
+        peer = next((folder / 'peers').glob(f'{pair}__*'))
+        theirs = images.load_image(peer)
         ours = stylizer(content, [(style, 1.0)])
         theirs = np.clip(images.resize(theirs, content.shape[:2]), 0, 1)
         small = pixels.fit(style.shape, min(round(_SIZE.value * stylizer.style_scale), max(style.shape)))
@@ -65,7 +66,7 @@ def main(argv):
             values = ', '.join(f'{key} {value:.4f}' for key, value in judge(extractor, picture, style).items())
             print(f'{pair:<24}{name:<9}{values}', flush=True)
         shown += [content, np.clip(images.resize(style, content.shape[:2]), 0, 1), ours, theirs]
-        labels += [content_name, style_name, 'stylegen', 'neural-style (VGG-19)']
+        labels += [content_name, style_name, 'stylegen', peer.stem.partition('__')[2]]
     images.save_image(_OUTPUT.value, sheets.contact_sheet(shown, labels, columns=4))
 
 

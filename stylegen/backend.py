@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from stylegen.errors import UserError, unknown
 
 # TensorFlow turns oneDNN on by itself only for processors with AVX-512 VNNI. On AVX2 its convolutions are faster too:
-# 1.26x for a dream step (experiments/benchmarks/backend.py) and 1.7x for an
-# adversarial training step of a network like ours.
+# 1.26x for a dream step (experiments/benchmarks/backend.py).
 os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
 
 
@@ -68,7 +67,7 @@ def use_xla(jit: str) -> bool:
     """Whether to compile with XLA, for `jit` in auto, on, off.
 
     auto is on for a GPU and off for a CPU, where TensorFlow's oneDNN convolutions beat XLA's: a dream is 4 x as fast by
-    them with AVX2, a step of a DCGAN 1.15 x with AVX-512 (experiments/benchmarks/backend.py, dcgan.py).
+    them with AVX2, a step of a DCGAN 1.2 x with AVX-512 (experiments/benchmarks/backend.py, dcgan.py).
     """
     choices = {'auto': has_gpu, 'on': lambda: True, 'off': lambda: False}
     if jit not in choices:

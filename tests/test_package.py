@@ -1,16 +1,18 @@
 """The package as a whole: what importing it costs, what it names, what README says."""
 
+import hashlib
 import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import stylegen
-from stylegen import images
+from stylegen import catalog, images
 from tests.conftest import photo, run
 
 ROOT = Path(__file__).parents[1]
@@ -26,8 +28,11 @@ def test_public_names_are_there():
     assert not hasattr(stylegen, 'nothing_of_this_name')
 
 
-COMMANDS = re.findall(r'^    (?:.*&& )?python -m stylegen\.(\w+)(.*)$', (ROOT / 'README.md').read_text(), re.M)
+README = (ROOT / 'README.md').read_text()
+COMMANDS = re.findall(r'^    (?:.*&& )?python -m stylegen\.(\w+)(.*)$', README, re.M)
+QUICK_TRAINING = "preset='paper64', steps=1, g_width=4, d_width=4, batch_size=4, samples=4, evaluate_every=0"
 ELSEWHERE = '--distribute=multi_worker'  # needs two processes: tests/dcgan/test_distributed.py
+GALLERY = re.findall(r'`(--[a-z]+=[^`]*)`', README[README.index('### Gallery') : README.index('## Style')])
 QUICK = {
     'deepdream': ['--size=64', '--steps=2'],
     'style': ['--size=64', '--iterations=3'],
@@ -37,14 +42,39 @@ QUICK = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope='module')
+def networks(tmp_path_factory):
+    """A folder with random weights of VGG16, also as Keras keeps what it has downloaded, and a network of one's own."""
+    from stylegen.backend import keras
+
+    folder = tmp_path_factory.mktemp('networks')
+    keras.applications.VGG16(weights=None, include_top=False).save_weights(folder / 'mine.weights.h5')
+    (folder / 'models').mkdir()
+    cached = folder / 'models' / 'vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5'
+    cached.symlink_to(folder / 'mine.weights.h5')
+    row = catalog.NETWORKS['vgg16']
+    notop, top = row.files
+    notop = replace(notop, digest=hashlib.sha256(cached.read_bytes()).hexdigest())
+    inputs = keras.Input((None, None, 3))
+    outputs = keras.layers.Conv2D(4, 3, padding='same', name='conv3')(inputs)
+    keras.Model(inputs, outputs).save(folder / 'mine.keras')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(catalog.NETWORKS, 'vgg16', replace(row, files=(notop, top)))
+        yield folder
+
+
 def test_readme_has_commands_of_each_program():
-    assert {program for program, _ in COMMANDS} == {'deepdream', 'style', 'dcgan'} and len(COMMANDS) >= 10
+    assert {program for program, _ in COMMANDS} == {'deepdream', 'style', 'dcgan'}
+    assert len(COMMANDS) >= 13 and len(GALLERY) >= 12
 
 
 @pytest.mark.parametrize(('program', 'flags'), [one for one in COMMANDS if ELSEWHERE not in one[1]])
-def test_a_command_of_readme_runs(tmp_path, monkeypatch, program, flags):
+def test_a_command_of_readme_runs(tmp_path, monkeypatch, networks, program, flags):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('STYLEGEN_OFFLINE', '1')
+    monkeypatch.setenv('KERAS_HOME', str(networks))
+    for name in ('mine.weights.h5', 'mine.keras'):
+        (tmp_path / name).symlink_to(networks / name)
     (tmp_path / 'photos').mkdir()
     for seed, name in enumerate(('photo', 'painting', 'meadow', 'sky', 'flowers', *(f'photos/{n}' for n in range(6)))):
         images.save_image(f'{name}.jpg', photo(48, 64, seed))
@@ -57,21 +87,39 @@ def test_a_command_of_readme_runs(tmp_path, monkeypatch, program, flags):
     assert set(tmp_path.iterdir()) > before, 'something was made'
 
 
+@pytest.mark.parametrize('flags', GALLERY)
+def test_a_command_of_the_gallery_runs(tmp_path, monkeypatch, flags):
+    monkeypatch.chdir(ROOT)  # they name pictures of the repository
+    quick = ['--size=64', *([] if '--explore' in flags else ['--steps=1'])]
+    if '--zoom' in flags:
+        quick += ['--seconds=0.5', '--fps=4']
+    suffix = 'webp' if '--zoom' in flags else 'png'
+    assert run('--network=mini', *shlex.split(flags), *quick, f'--output={tmp_path}/made.{suffix}') == 0
+    assert list(tmp_path.iterdir())
+
+
 def test_the_python_of_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     images.save_image('photo.jpg', photo(48, 64))
     images.save_image('painting.jpg', photo(64, 64, seed=1))
-    blocks = re.findall(r'```python\n(.*?)```', (ROOT / 'README.md').read_text(), re.S)
-    assert len(blocks) == 4
+    blocks = re.findall(r'```python\n(.*?)```', README, re.S)
+    assert len(blocks) == 5
+    (tmp_path / 'photos').mkdir()
+    for number in range(4):
+        images.save_image(f'photos/{number}.jpg', photo(64, 64, number))
+    quick = {'size=800': 'size=64', 'steps=50': 'steps=2', "preset='paper64'": QUICK_TRAINING, 'range(64)': 'range(4)'}
     names = {}
     for block in blocks:
-        exec(block.replace('size=800', 'size=64').replace('steps=50', 'steps=2'), names)
+        for written, run_here in quick.items():
+            block = block.replace(written, run_here)
+        exec(block, names)
     assert images.load_image('dream.png').shape == (48, 64, 3)
     assert images.load_image('painted.png').shape == (48, 64, 3)
     assert set(names['features']) == {'block2_conv2', 'block4_conv2', 'input'}
+    assert np.asarray(names['pictures']).shape == (4, 64, 64, 3)
     assert np.asarray(names['image']).shape == (1, 48, 64, 3)
 
 
 def test_pictures_of_readme_are_there():
-    names = re.findall(r'\]\(((?:assets|stylegen)/[^)]+)\)', (ROOT / 'README.md').read_text())
+    names = re.findall(r'\]\(((?:assets|stylegen)/[^)]+)\)', README)
     assert len(names) >= 6 and all((ROOT / name).is_file() for name in names)

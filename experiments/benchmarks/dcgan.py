@@ -3,11 +3,12 @@
 Command:   python experiments/benchmarks/dcgan.py [--parts=simultaneous,alternating,compiled,input] [--rounds=9]
 Needs:     for PyTorch the extra `bench`: pip install -e ".[bench]"; without it those rows are left out
 Time:      about 10 minutes on two cores
-Expected:  tables. Measured on two cores (AVX512_BF16), PyTorch 2.13: in float32 ours is as fast as the tutorial on the
-           same networks (1.00 x, its rounds between 0.93 and 1.02; 1.01 x with Keras's batch normalisation; 2.35 x
-           where it is eager), and 1.13 to 1.20 x as fast as PyTorch's example; ours in bfloat16 1.38 and 1.34 x ours in
-           float32, 0.98 x the tutorial in bfloat16, 1.05 x PyTorch in bfloat16. A tf.function is 2.0 x as fast as eager
-           mode and 1.15 x XLA, 10 steps a call are no faster than one; a batch takes 0.3 % of the time of a step
+Expected:  tables. Measured on two cores (AVX512_BF16), PyTorch 2.13, medians of the rounds' ratios: in float32 ours is
+           as fast as the tutorial on the same networks (0.96 x, its rounds between 0.80 and 1.30; 1.01 x with Keras's
+           batch normalisation; 2.25 x where it is eager), and 1.11 (channels last) to 1.17 x as fast as PyTorch's
+           example; ours in bfloat16 is 1.35 and 1.39 x ours in float32, 0.94 x the tutorial in bfloat16, 1.01 x PyTorch
+           in bfloat16. A tf.function is 2.0 x as fast as eager mode and 1.2 x XLA, 10 steps a call are no faster than
+           one; a batch takes 0.3 % of the time of a step
 
 Networks, batch and data are the same everywhere: `cifar32` (1,068,928 parameters in the generator, 663,296 in the
 discriminator), 64 images, pictures of 32 x 32 that are all in memory. Every program is a process of its own that
@@ -30,9 +31,7 @@ compiled: our alternating step in eager mode, as a tf.function, with 10 steps fo
 input: what the input pipeline gives by itself, the bare step on one batch, and the step of `train`.
 """
 
-import importlib.util
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -44,6 +43,7 @@ from functools import partial
 import numpy as np
 from absl import app, flags
 from dcgan_rivals import BATCH, NETWORKS, pytorch, tutorial
+from measuring import peak_gigabytes, runnable
 
 SIDE, PICTURES = 32, 10000
 ENDLESS = 10**9
@@ -151,8 +151,7 @@ class Turns:
         if self._left > 0:
             return
         clock = (time.perf_counter() - self._began) / self.steps
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(json.dumps({'clock': clock, 'memory': memory}), flush=True)
+        print(json.dumps({'clock': clock, 'memory': peak_gigabytes()}), flush=True)
         self._wait()
 
 
@@ -181,8 +180,7 @@ class Child:
 
 def measure(part, path):
     """What each program told in each round, the first ones, in which it traces, apart."""
-    names = [name for name in PROGRAMS[part] if 'pytorch' not in name or importlib.util.find_spec('torch')]
-    children = {name: Child(part, name, path) for name in names}
+    children = {name: Child(part, name, path) for name in runnable(PROGRAMS[part])}
     first = {name: child.turn() for name, child in children.items()}
     rounds = [{name: child.turn() for name, child in children.items()} for _ in range(1 + _ROUNDS.value)]
     for child in children.values():

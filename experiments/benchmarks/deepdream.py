@@ -22,16 +22,13 @@ covered, by processor time.
 
 import contextlib
 import json
-import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 
 import numpy as np
 from absl import app, flags
-from measuring import Clock, peak_flops
+from measuring import Clock, in_process, peak_flops, peak_gigabytes
 
 LAYERS = ('mixed3', 'mixed5')
 SCALE, OCTAVES = 1.4, 3
@@ -208,7 +205,6 @@ def child(name, size, steps, weights):
     began = time.perf_counter()
     globals()[name](image, weights, steps, clock)
     total = time.perf_counter() - began
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     model = inception()
     flops = sum(convolution_flops(model, round(pixels**0.5)) for pixels in clock.covered)
     result = {
@@ -216,7 +212,7 @@ def child(name, size, steps, weights):
         'processor': clock.processor / sum(clock.covered) * 1e6,
         'covered': sum(clock.covered) / sum(side * side for side in sides(size)),
         'first': clock.first,
-        'memory': memory,
+        'memory': peak_gigabytes(),
         'share': flops / clock.processor / peak,
         'seconds': total,
     }
@@ -225,9 +221,7 @@ def child(name, size, steps, weights):
 
 
 def measured(name, size, weights):
-    command = [sys.executable, __file__, f'--child={name}', f'--sizes={size}', f'--steps={_STEPS.value}']
-    done = subprocess.run([*command, f'--weights={weights}'], stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1]) if done.stdout else None
+    return in_process(__file__, child=name, sizes=size, steps=_STEPS.value, weights=weights)
 
 
 def main(argv):

@@ -1,5 +1,10 @@
-"""What the benchmarks share: a clock for steps, and the peak of this machine."""
+"""What the benchmarks share: a clock for steps, programs in processes of their own, and the peaks of this machine."""
 
+import importlib.util
+import json
+import resource
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -36,3 +41,20 @@ def peak_flops(precision='float32'):
         convolve().numpy()
         times.append(time.process_time() - began)
     return 2 * 4 * 64 * 64 * 256 * 9 * 256 / min(times)
+
+
+def peak_gigabytes():
+    """The most memory that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def in_process(script, **flags):
+    """What a benchmark prints last, read as JSON, when it runs with these flags in a process of its own."""
+    command = [sys.executable, script, *(f'--{name}={value}' for name, value in flags.items())]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1]) if done.stdout else None
+
+
+def runnable(names):
+    """Of programs those that can run here: without PyTorch, not its own."""
+    return [name for name in names if 'pytorch' not in name or importlib.util.find_spec('torch')]
