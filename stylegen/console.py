@@ -17,9 +17,10 @@ class Console:
     quiet: bool = False
 
     def say(self, *lines: str) -> None:
-        """Lines about the work."""
+        """Lines about the work; what stdout cannot write, such as a name that is no text, is shown as '?'."""
         if not self.quiet and lines:
-            print('\n'.join(lines))
+            encoding = sys.stdout.encoding or 'utf-8'
+            print('\n'.join(lines).encode(encoding, 'replace').decode(encoding))
 
     def warn(self, text: str) -> None:
         """A line about what is not as it should be."""

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from stylegen import pyramid
-from stylegen.datasets.framing import FITS, Framing
+from stylegen.datasets.framing import FIT, FITS, Framing
 from stylegen.datasets.imageset import ImageSet
 from stylegen.datasets.inspection import Inspection, inspect_images
 from stylegen.datasets.readers import FromDisk, Progress, Reader, compact, from_memory, from_shapes, read_all
-from stylegen.datasets.sources import ALL, DRAWN, SPLITS, choose_split
+from stylegen.datasets.sources import ALL, DRAWN, SPLITS, NoPart, choose_split
 from stylegen.datasets.tables import NAMED, Unfetched, open_source
 from stylegen.errors import UserError
 from stylegen.shapes import EPOCH, SHAPES, shape_labels
@@ -32,6 +32,7 @@ __all__ = [
     'SPLITS',
     'ImageSet',
     'Inspection',
+    'NoPart',
     'Unfetched',
     'inspect_images',
     'open_images',
@@ -47,7 +48,7 @@ def open_images(
     channels: int = 3,
     *,
     split: str | None = None,
-    fit: str = 'crop',
+    fit: str = FIT,
     labels: bool = True,
     memory_budget: str | float = pyramid.AUTO,
     progress: Progress | None = None,
@@ -65,14 +66,16 @@ def open_images(
         fit: A name in FITS: 'crop' the middle to the aspect of `size`, 'pad' with white, or 'stretch'.
         labels: Whether classes count.
         memory_budget: Bytes, or a text such as '4GB', that the pixels may take; what is larger is decoded again
-            for each batch, which changes nothing but the time. 'auto': a share of what is free.
+            for each batch, which changes nothing but the time. 'auto': a share of what is free. The arrays of an .npz
+            and of NAMED are read whole in any case.
         progress: Is told how many of how many pictures have been read.
         warn: Is told, in a line and once for each, of pictures that could be read now and later not; the next one of
             the order takes their place. By default a Python warning.
 
     Raises:
         Unfetched: One of NAMED that is not here and cannot be fetched.
-        UserError: There is no such source or part, no picture in it can be read, or the size is none.
+        NoPart: The source has no such part.
+        UserError: There is no such source, no picture in it can be read, or the size is none.
     """
     height, width = (size, size) if isinstance(size, int) else size
     framing = Framing((int(height), int(width)), channels, fit)
@@ -122,7 +125,7 @@ def _bytes_allowed(budget: str | float) -> float:
 def _digest(rows: list[tuple[str, bytes, int]]) -> str:
     hasher = hashlib.sha256()
     for name, digest, label in sorted(rows):
-        hasher.update(f'{name}\0{digest.hex()}\0{label}\n'.encode())
+        hasher.update(f'{name}\0{digest.hex()}\0{label}\n'.encode('utf-8', 'surrogateescape'))  # a name may be no text
     return hasher.hexdigest()
 
 

@@ -11,6 +11,11 @@ def test_lines_go_to_stdout_and_warnings_to_stderr_also_when_quiet(capsys):
         assert capsys.readouterr() == (out, 'three\n')
 
 
+def test_a_name_that_is_no_text_is_shown_nevertheless(capsys):
+    Console().say('a\udcff.png')
+    assert capsys.readouterr().out == 'a?.png\n'
+
+
 def test_progress_shows_the_loss_and_the_time_left(capsys):
     bar = Console().progress(2.0)
     bar.to(1.0, 'octave 1/2', loss=-1.23456)

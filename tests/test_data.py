@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from stylegen.data import ImageSet, Unfetched, inspect_images, open_images
+from stylegen.datasets.framing import Decoded, Framing
 from stylegen.datasets.order import Order, aside
 from stylegen.errors import UserError
 from stylegen.shapes import draw_shapes
@@ -159,6 +160,23 @@ def test_arrays_in_an_npz(tmp_path):
     assert open_images(path, 8).count == 8
     np.savez(path, images=np.dstack([np.zeros((2, 2, 3)), np.zeros((2, 2))]).astype(np.uint8)[None])
     assert (everything(open_images(path, 2)) == 255).all()  # transparent: white
+
+
+def test_of_an_npz_only_what_is_wanted_is_read(tmp_path):
+    path, unread = tmp_path / 'set.npz', np.array([{}], object)  # which cannot be read
+    np.savez(path, x_train=PIXELS[:8], x_test=unread, other=unread)
+    assert open_images(path, 8).count == 8
+    np.savez(path, mean=np.zeros((8, 8, 3)), data=PIXELS, other=unread)
+    assert np.array_equal(everything(open_images(path, 8)), PIXELS)
+    np.savez(path, data=PIXELS[..., 0])
+    assert np.array_equal(everything(open_images(path, 8, 1)), PIXELS[..., :1])
+
+
+def test_parts_of_two_sizes_are_not_taken_together(tmp_path):
+    np.savez(tmp_path / 'set.npz', x_train=PIXELS, x_test=PIXELS[:, :4])
+    assert open_images(tmp_path / 'set.npz', 8).count == 12
+    with pytest.raises(UserError, match='pictures of 4x8x3 and 8x8x3 in its parts; take one part'):
+        open_images(tmp_path / 'set.npz', 8, split='all')
 
 
 @pytest.mark.parametrize(
@@ -386,6 +404,14 @@ def test_fits(tmp_path):
     assert (padded[[0, 1, 6, 7]] == 255).all() and np.abs(padded[2:6, 3:5] - 100).max() < 5
 
 
+@pytest.mark.parametrize('shape', [(40, 29), (60, 58), (500, 225)])
+@pytest.mark.parametrize('turned', [False, True])
+def test_a_cut_whose_borders_are_rounded_stays_within_the_picture(shape, turned):
+    """Pillow refuses a border of -2e-15."""
+    pixels = np.full((*(shape[::-1] if turned else shape), 3), 7, np.uint8)
+    assert (Framing((28, 28), 3)(Decoded(pixels)) == 7).all()
+
+
 def test_shrinking_is_antialiased(tmp_path):
     checks = np.uint8(np.indices((64, 64)).sum(0) % 2 * 255)
     assert np.abs(one(tmp_path, encoded(checks), channels=1) - 127).max() <= 8
@@ -552,6 +578,15 @@ def test_the_manifest_knows_contents_but_not_places_and_times(tmp_path, photos):
     (photos / '03.png').rename(photos / '99.png')
     assert len({first['sha256'], changed, open_images(photos, 8).manifest['sha256']}) == 3
     assert (first['count'], first['size'], first['classes']) == (12, [8, 8], [])
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='names are texts there')
+def test_names_that_are_no_text_do_no_harm(tmp_path):
+    path = write(tmp_path / 'set', pngs(2))
+    os.rename(path / '00.png', os.fsencode(path) + b'/0\xff.png')
+    first = open_images(path, 8).manifest['sha256']
+    os.rename(os.fsencode(path) + b'/0\xff.png', os.fsencode(path) + b'/0\xfe.png')
+    assert open_images(path, 8).manifest['sha256'] != first
 
 
 def test_a_picture_in_another_class_is_another_set(tmp_path):

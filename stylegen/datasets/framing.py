@@ -15,6 +15,7 @@ from stylegen.pixels import to_uint8
 
 _ORIENTATION = 0x0112  # the EXIF tag
 _PADDING = 255  # white, as under transparency
+FIT = 'crop'  # what is done where nothing was asked for
 _GAP = 3.0  # times the size wanted, down to which Pillow may halve by plain averages before it resamples
 
 
@@ -66,7 +67,7 @@ def _is_plain(image: Image.Image) -> bool:
 def _crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """The largest part in the middle that has the aspect of `size`, resized."""
     scale = min(image.height / size[0], image.width / size[1])
-    height, width = size[0] * scale, size[1] * scale
+    height, width = min(size[0] * scale, image.height), min(size[1] * scale, image.width)  # rounding goes beyond
     left, top = (image.width - width) / 2, (image.height - height) / 2
     return _resized(image, size, (left, top, left + width, top + height))
 
@@ -112,7 +113,7 @@ class Framing:
 
     size: tuple[int, int]
     channels: int
-    fit: str = 'crop'
+    fit: str = FIT
 
     def __post_init__(self) -> None:
         if min(self.size) < 1:

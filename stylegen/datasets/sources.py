@@ -90,17 +90,21 @@ def open_files(path: Path, split: str | None = None) -> Files:
     return Files(sorted(taken), labels, classes, split, read)
 
 
+class NoPart(UserError):
+    """A source does not have the part that was asked for."""
+
+
 def choose_split(split: str | None, parts: Collection[str], source: object) -> str:
     """The part to take: the one asked for; or where None is, 'train' if there is one, or else ALL.
 
     Raises:
-        UserError: There is no such part.
+        NoPart: There is no such part.
     """
     if split is None:
         return 'train' if 'train' in parts else ALL
     if split != ALL and split not in parts:
         there = ', '.join([*parts, ALL]) if parts else f'no parts, only {ALL!r}'
-        raise UserError(f'{source} has no part {split!r}; it has {there}')
+        raise NoPart(f'{source} has no part {split!r}; it has {there}')
     return split
 
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from stylegen.pretrained import offline_mode
 
 _IMAGES = 'images'
 _LABELS = 'labels'
+_CHANNELS = (1, 3, 4)
 
 _CIFAR10 = 'airplane automobile bird cat deer dog frog horse ship truck'
 _CIFAR100 = (
@@ -84,8 +85,8 @@ def open_named(name: str, split: str | None = None) -> Array:
     finally:
         socket.setdefaulttimeout(timeout)
     chosen = {'train': [train], 'test': [test], ALL: [train, test]}[split]
-    pixels = np.concatenate([images for images, _ in chosen])
-    labels = np.concatenate([np.ravel(labels) for _, labels in chosen]).astype(np.int32)
+    pixels = _joined([images for images, _ in chosen])
+    labels = _joined([np.ravel(labels) for _, labels in chosen]).astype(np.int32)
     return _array(pixels, labels, tuple(classes.split()), split, name)
 
 
@@ -100,56 +101,79 @@ def open_npz(path: Path, split: str | None = None) -> Array:
     """The pictures of an .npz file.
 
     They are the array `images` (or `x_train` and `x_test`, which are parts), or else the first array that can be
-    pictures: (count, height, width[, channels]) or (count, channels, height, width), with 1, 3 or 4 channels, of uint8,
-    or of floats in [0, 1], [-1, 1] or [0, 255], whichever holds all of them. Classes are the numbers or texts in
-    `labels` (or `y_train` and `y_test`), named by `classes` where that is there.
+    pictures: (count, height, width, channels) or (count, channels, height, width), with 1, 3 or 4 channels, or where
+    there is none (count, height, width); of uint8, or of floats in [0, 1], [-1, 1] or [0, 255], whichever holds all of
+    them. Classes are the numbers or texts in `labels` (or `y_train` and `y_test`), named by `classes` where that is
+    there.
 
     Raises:
-        UserError: It cannot be read, has no such array or no such part, or labels of another length.
+        NoPart: It has no such part.
+        UserError: It cannot be read, has no such array, parts of different sizes, or labels of another length.
     """
     with reading(path) as file:
         try:
-            with np.load(file, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-        except UserError:
+            with np.load(file, allow_pickle=False) as stored:  # which reads an array when it is asked for
+                return _taken(stored, path, split)
+        except (UserError, MemoryError):
             raise
         except Exception as error:  # whatever zipfile and NumPy meet in a file that is none
             raise UserError(f'{shown(path)} is no .npz file of plain arrays, or damaged ({error})') from None
-    parts = {part: (f'x_{part}', f'y_{part}') for part in SPLITS if f'x_{part}' in arrays}
+
+
+def _taken(stored: Mapping[str, np.ndarray], path: Path, split: str | None) -> Array:
+    parts = {part: (f'x_{part}', f'y_{part}') for part in SPLITS if f'x_{part}' in stored}
     split = choose_split(split, parts, shown(path))
     if parts:
         keys = list(parts.values()) if split == ALL else [parts[split]]
+        given = [(images, stored[images]) for images, _ in keys]
     else:
-        keys = [(_images_key(arrays, path), _LABELS)]
-    pixels = np.concatenate([_bytes(arrays[images], f'{shown(path)}: {images}') for images, _ in keys])
+        given, keys = [_pictures(stored, path)], [(_IMAGES, _LABELS)]
+    arrays = [_bytes(array, f'{shown(path)}: {name}') for name, array in given]
+    if len(shapes := {array.shape[1:] for array in arrays}) > 1:
+        told = ' and '.join('x'.join(map(str, shape)) for shape in sorted(shapes))
+        raise UserError(f'{shown(path)} has pictures of {told} in its parts; take one part, or bring them to one size')
+    pixels = _joined(arrays)
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
-    if all(key in arrays for _, key in keys):
-        labels, classes = _classes(np.concatenate([np.ravel(arrays[key]) for _, key in keys]), arrays.get('classes'))
+    if all(key in stored for _, key in keys):
+        names = stored.get('classes')
+        labels, classes = _classes(_joined([np.ravel(stored[key]) for _, key in keys]), names)
         if len(labels) != len(pixels):
             raise UserError(f'{shown(path)} has {len(pixels)} pictures, but {len(labels)} labels; mend the file')
     return _array(pixels, labels, classes, split, shown(path))
 
 
-def _images_key(arrays: Mapping[str, np.ndarray], path: Path) -> str:
-    if _IMAGES in arrays:
-        return _IMAGES
-    fitting = [name for name, array in arrays.items() if array.ndim == 4 and array.dtype.kind in 'uf']
-    if not fitting:
-        there = ', '.join(f'{name} {array.shape} {array.dtype}' for name, array in arrays.items()) or 'nothing'
+def _pictures(stored: Mapping[str, np.ndarray], path: Path) -> tuple[str, np.ndarray]:
+    """The array that is, or can be, the pictures, and its name."""
+    if _IMAGES in stored:
+        return _IMAGES, stored[_IMAGES]
+    there, grey = [], None
+    for name in stored:
+        array = stored[name]
+        if array.dtype.kind in 'uf':
+            if array.ndim == 4 and {array.shape[1], array.shape[3]} & set(_CHANNELS):
+                return name, array
+            if array.ndim == 3 and grey is None:
+                grey = name, array
+        there.append(f'{name} {array.shape} {array.dtype}')
+    if grey is None:
         raise UserError(
             f'{shown(path)} has no pictures; expected an array {_IMAGES!r} (count, height, width, channels) of uint8 '
-            f'or floats, found {there}'
+            f'or floats, found {", ".join(there) or "nothing"}'
         )
-    return fitting[0]
+    return grey
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 def _bytes(array: np.ndarray, name: str) -> np.ndarray:
     """uint8 (count, height, width, channels), see `open_npz`."""
     array = array[..., None] if array.ndim == 3 else array
-    if array.ndim == 4 and array.shape[3] not in (1, 3, 4) and array.shape[1] in (1, 3, 4):
+    if array.ndim == 4 and array.shape[3] not in _CHANNELS and array.shape[1] in _CHANNELS:
         array = array.transpose(0, 2, 3, 1)
-    if array.ndim != 4 or array.shape[3] not in (1, 3, 4) or 0 in array.shape:
+    if array.ndim != 4 or array.shape[3] not in _CHANNELS or 0 in array.shape:
         raise UserError(f'{name} has the shape {array.shape}; expected (count, height, width, 1, 3 or 4 channels)')
     if array.dtype == np.uint8:
         return array
