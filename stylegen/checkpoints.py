@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +96,14 @@ class Checkpoints:
                 f'{path} is no checkpoint of ours, or damaged; remove it to go on from the one before'
             ) from None
 
-    def resume(self, settings: Mapping[str, Any]) -> dict[str, np.ndarray] | None:
+    def resume(
+        self, settings: Mapping[str, Any], compared: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
+    ) -> dict[str, np.ndarray] | None:
         """The arrays of the last checkpoint, or None where there is none; what a killed save left is removed.
+
+        Args:
+            settings: Of the run that is to go on.
+            compared: Makes what is compared of the settings, those that were kept and these.
 
         Raises:
             UserError: It is of other settings, which are named.
@@ -108,7 +114,7 @@ class Checkpoints:
         if not self.steps():
             return None
         kept, arrays = self.load(LAST)
-        refuse_other(self.workdir, kept, plain(settings))
+        refuse_other(self.workdir, compared(kept), compared(plain(settings)))
         return arrays
 
     def discard_after(self, step: int) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from stylegen.backend import tf
 from stylegen.errors import unknown
 
+NONE = 'none'  # the policy of no operations
 SHIFT, CUT = 1 / 8, 1 / 2  # of a side
 DRAWS = 7  # random numbers that an image needs, whatever is done to it
 
@@ -59,11 +60,13 @@ OPERATIONS: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
 
 
 def parse_policy(policy: str) -> tuple[str, ...]:
-    """The operations in 'color,translation,cutout'; '' has none."""
+    """The operations in 'color,translation,cutout'; 'none', and '', has none."""
     names = tuple(part.strip() for part in policy.split(',') if part.strip())
+    if names == (NONE,):
+        return ()
     for name in names:
         if name not in OPERATIONS:
-            raise unknown('augmentation', name, OPERATIONS)
+            raise unknown('augmentation', name, [*OPERATIONS, NONE])
     return names
 
 
@@ -73,7 +76,7 @@ def augment(images: tf.Tensor, draws: tf.Tensor, policy: str) -> tf.Tensor:
     Args:
         images: float32 (N, H, W, C) in [-1, 1]. Colours may leave the range: a gradient must reach every pixel.
         draws: float32 (N, DRAWS) in [0, 1).
-        policy: Names of `OPERATIONS`, with commas between; '' leaves the images as they are.
+        policy: Names of `OPERATIONS`, with commas between; 'none' leaves the images as they are.
     """
     for name in parse_policy(policy):
         images = OPERATIONS[name](images, draws)

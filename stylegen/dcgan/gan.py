@@ -3,7 +3,7 @@
 import numpy as np
 
 from stylegen.backend import keras, tf
-from stylegen.dcgan.augment import DRAWS, augment, parse_policy
+from stylegen.dcgan.augment import DRAWS, NONE, augment, parse_policy
 from stylegen.dcgan.choices import UPDATES
 from stylegen.dcgan.draws import Draws
 from stylegen.dcgan.losses import adversarial, gradient_penalty, r1_penalty
@@ -56,7 +56,7 @@ class DCGAN(keras.Model):
         r1: float = 0.0,
         gradient_penalty: float = 10.0,
         penalty_every: int = 1,
-        augment: str = '',
+        augment: str = NONE,
         flip: bool = False,
         ema: float = 0.999,
         updates: str = 'alternating',

@@ -1,12 +1,13 @@
 """What is trained and how: a preset, and what was asked for beside it, in one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from stylegen.dcgan.presets import preset
+from stylegen.dcgan.presets import USUAL, preset
 from stylegen.dcgan.sizes import levels
 from stylegen.errors import UserError, unknown
+from stylegen.signatures import defaults_of
 
 if TYPE_CHECKING:
     import keras
@@ -28,6 +29,8 @@ OPTIONS = {  # option -> the function that it is an argument of, and the argumen
     },
 }  # fmt: skip
 BATCH_SIZE = 64
+BELOW_1 = ('label_smoothing', 'beta_1', 'beta_2')
+_OF_BOTH = ('channels', 'classes', 'synchronized')  # arguments of the networks that stand elsewhere in a plan
 
 
 @dataclass(frozen=True)
@@ -89,19 +92,12 @@ class Plan:
             UserError: The options do not go together.
         """
         from stylegen.dcgan.gan import DCGAN
-        from stylegen.dcgan.losses import adversarial
 
-        loss = adversarial(self.training['loss'], self.training.get('label_smoothing', 0.0))
-        if self.discriminator.get('norm', 'batch') == 'batch' and (loss.penalty or self.training.get('r1')):
-            raise UserError(
-                'a gradient penalty needs a discriminator that judges each image by itself (Gulrajani et al. 2017, '
-                'section 4); give --d_norm=none or --d_norm=spectral'
-            )
         return DCGAN(*self.networks(synchronized), **self.training)
 
 
 def make_plan(
-    name: str = 'cifar32',
+    name: str = USUAL,
     size: tuple[int, int] | None = None,
     channels: int | None = None,
     *,
@@ -111,7 +107,7 @@ def make_plan(
     precision: str = 'float32',
     **options: Any,
 ) -> Plan:
-    """A preset with changes.
+    """A preset with changes; what neither says is the default of the functions, so that a plan says all.
 
     Args:
         name: One of `PRESETS`.
@@ -123,12 +119,12 @@ def make_plan(
         options: Of `OPTIONS`; None is the preset's.
 
     Raises:
-        UserError: There is no such preset or option, or the size cannot be built.
+        UserError: There is no such preset or option, the options do not go together, or the size cannot be built.
     """
     base = preset(name)
     size = size or base.size
     levels(size)
-    parts = {part: dict(getattr(base, part)) for part in ('generator', 'discriminator', 'training')}
+    parts = {part: {**usual, **getattr(base, part)} for part, usual in usual_arguments().items()}
     for option, value in options.items():
         if option not in OPTIONS:
             raise unknown('option', option, OPTIONS)
@@ -136,18 +132,65 @@ def make_plan(
             part, argument = OPTIONS[option]
             parts[part][argument] = value
     batch_size = parts['training'].pop('batch_size', BATCH_SIZE)
-    training = {'loss': 'non_saturating', **parts['training'], 'seed': seed}
-    if training.get('decay', 'none') != 'none':
-        training['decay_steps'] = steps
-    seeds = {'generator': {'seed': 2 * seed}, 'discriminator': {'seed': 2 * seed + 1}}
-    return Plan(
-        name,
-        size,
-        channels or base.channels,
-        classes,
-        parts['generator'] | seeds['generator'],
-        parts['discriminator'] | seeds['discriminator'],
-        training,
-        batch_size,
-        precision,
-    )
+    for part, number in (('generator', 2 * seed), ('discriminator', 2 * seed + 1), ('training', seed)):
+        parts[part]['seed'] = number
+    if parts['training']['decay'] != 'none':
+        parts['training']['decay_steps'] = steps
+    given = [option for option, value in options.items() if value is not None]
+    _check_together(parts['discriminator']['norm'], parts['training'], given)
+    return Plan(name, size, channels or base.channels, classes, **parts, batch_size=batch_size, precision=precision)
+
+
+def usual_arguments() -> dict[str, dict[str, Any]]:
+    """The defaults of the functions that a plan has the arguments of, by part."""
+    from stylegen.dcgan import gan, models
+
+    functions: dict[str, Callable[..., Any]] = {
+        'generator': models.generator, 'discriminator': models.discriminator, 'training': gan.DCGAN.__init__
+    }  # fmt: skip
+    parts = {part: defaults_of(function) for part, function in functions.items()}
+    return {part: {name: parts[part][name] for name in parts[part] if name not in _OF_BOTH} for part in parts}
+
+
+def compared(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a run, to be held against those of another: by what a user types, and none left out.
+
+    Earlier versions kept what differed from the defaults only.
+    """
+    flags = {place: option for option, place in OPTIONS.items()}
+    flags |= {('training', 'seed'): 'seed', ('training', 'decay_steps'): 'steps'}
+    usual = usual_arguments()
+    found = {name: value for name, value in settings.items() if name not in usual}
+    for part, defaults in usual.items():
+        for name, value in {**defaults, **(settings.get(part) or {})}.items():
+            found[flags.get((part, name), f'{part}.{name}')] = value
+    return {name: value for name, value in found.items() if name not in ('generator.seed', 'discriminator.seed')}
+
+
+def _check_together(norm: str, training: Mapping[str, Any], given: Collection[str]) -> None:
+    """Refuses options that do not go together, or do nothing.
+
+    Args:
+        norm: Of the discriminator.
+        training: Arguments of `DCGAN`.
+        given: The options that somebody asked for.
+
+    Raises:
+        UserError: They do not.
+    """
+    from stylegen.dcgan.losses import ADVERSARIAL, adversarial
+
+    for name in BELOW_1:
+        if not 0 <= training[name] < 1:
+            raise UserError(f'--{name} is 0 at least and below 1; got {training[name]:g}')
+    loss = adversarial(training['loss'], training['label_smoothing'])
+    penalised = ' or '.join(f'--loss={name}' for name, other in ADVERSARIAL.items() if other.penalty)
+    if 'gradient_penalty' in given and not loss.penalty:
+        raise UserError(f'--gradient_penalty does nothing without {penalised}; leave it out')
+    if 'penalty_every' in given and not (loss.penalty or training['r1']):
+        raise UserError(f'--penalty_every does nothing without --r1 or {penalised}; leave it out')
+    if norm == 'batch' and (loss.penalty or training['r1']):
+        raise UserError(
+            'a gradient penalty needs a discriminator that judges each image by itself (Gulrajani et al. 2017, '
+            'section 4); give --d_norm=none or --d_norm=spectral'
+        )

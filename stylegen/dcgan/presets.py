@@ -15,7 +15,7 @@ class Preset:
         source: Whose settings they are.
         size, channels: Of its images.
         generator, discriminator: Arguments of the functions in `stylegen.dcgan.models`.
-        training: Arguments of `stylegen.dcgan.train.train`.
+        training: Arguments of `stylegen.dcgan.gan.DCGAN`, and `batch_size`.
     """
 
     source: str
@@ -26,6 +26,7 @@ class Preset:
     training: Mapping[str, Any] = field(default_factory=dict)
 
 
+USUAL = 'cifar32'
 _STRONG = {'slope': 0.1, 'norm': 'spectral', 'between': True}
 _TUTORIAL = {'kernel': 5, 'slope': 0.3, 'init': 'glorot'}
 PRESETS = {

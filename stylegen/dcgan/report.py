@@ -98,7 +98,7 @@ def _bests(run: History) -> dict[str, tuple[float, float]]:
 def _samples(run: History) -> str:
     if not run.sheets:
         return ''
-    weights = 'averaged' if run.training.get('ema') else 'live'
+    weights = 'averaged' if run.training.get('ema', True) else 'live'  # earlier versions left out the default
     parts = [paragraph(f'The same latent vectors each time, by the {weights} generator.', 'soft')]
     steps = list(run.sheets)
     chosen = [steps[i] for i in sorted({round(i) for i in np.linspace(0, len(steps) - 1, SHEETS)})]
@@ -179,8 +179,8 @@ def _made_of(record: Mapping[str, Any]) -> str:
 def _curves(run: History) -> str:
     if not run.log:
         return paragraph('Nothing is logged yet.', 'soft')
-    smooth = not run.training.get('label_smoothing')
-    even = EVEN.get(run.training.get('loss', ''), {}) if smooth else {}
+    smoothed = run.training.get('label_smoothing')
+    even = EVEN.get(run.training.get('loss', ''), {}) if not smoothed else {}
     marks = {as_number(event.get('step')): str(event.get('event')) for event in run.troubles}
     marks = {step: what for step, what in marks.items() if math.isfinite(step)}
 

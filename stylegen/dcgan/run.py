@@ -16,7 +16,7 @@ from stylegen.checkpoints import Checkpoints, arrays_of, assign
 from stylegen.dcgan.gan import METRICS
 from stylegen.dcgan.history import FILM, QUALITY, SAMPLES, SETTINGS
 from stylegen.dcgan.latents import latents
-from stylegen.dcgan.plan import Plan
+from stylegen.dcgan.plan import Plan, compared
 from stylegen.dcgan.train import PROGRAM, Care
 from stylegen.dcgan.watch import FEATURES, Judge, Trouble
 from stylegen.distribution import Devices
@@ -34,7 +34,7 @@ QUALITY_COLUMNS = (f'fid_{FEATURES}', 'best')
 NOT_FINITE = 'not finite'
 LOOKED_AT = 64  # pictures whose diversity is looked at
 FILM_FRAMES = 200
-SETTLING = 2048  # latents that the averaged generator's statistics are of, with seeds that nobody samples
+SETTLING = 2048  # latents whose maps give the averaged generator its statistics; their seeds are from 2**31 on
 
 
 def chiefly(work: Callable[..., Any]) -> Callable[..., Any]:
@@ -95,7 +95,7 @@ class Training:
     @chiefly
     def _kept(self) -> dict[str, np.ndarray] | None:
         make_folder(self.workdir)
-        return self.checkpoints.resume(self.settings)
+        return self.checkpoints.resume(self.settings, compared)
 
     @chiefly
     def save(self, step: int) -> None:

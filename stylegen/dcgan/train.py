@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylegen.dcgan.choices import ON_COLLAPSE
-from stylegen.dcgan.plan import make_plan
+from stylegen.dcgan.plan import compared, make_plan
+from stylegen.dcgan.presets import USUAL
 from stylegen.distribution import DISTRIBUTIONS
 from stylegen.errors import UserError, unknown
 from stylegen.locks import alone_in
@@ -43,7 +44,7 @@ def train(
     data: ImageSet,
     *,
     workdir: str | os.PathLike,
-    preset: str = 'cifar32',
+    preset: str = USUAL,
     steps: int = 20000,
     seed: int = 0,
     conditional: bool = False,
@@ -69,14 +70,14 @@ def train(
     """Trains a DCGAN on images; where the workdir keeps an unfinished run of the same settings, that goes on.
 
     In float32 on a CPU, and with `deterministic` on, a run that was stopped at any moment and one that was not come to
-    the same bits. The workdir has then: `settings.json`, `log.csv`, `events.jsonl`, `checkpoints/`, `samples/`,
-    `training.gif`.
+    the same bits. The workdir has then: `settings.json`, `log.csv`, `quality.csv`, `events.jsonl`, `checkpoints/`,
+    `samples/`, `training.gif`.
 
     Args:
         data: The images, see `stylegen.data.open_images`; their size and channels are those of the networks.
         workdir: Folder of the run.
         preset: One of `stylegen.dcgan.presets.PRESETS`.
-        steps: Of the generator, in all.
+        steps: Generator steps in all.
         seed: Of everything random.
         conditional: Tell the networks the classes.
         log_every, sample_every, checkpoint_every: Steps from one log row, sheet of samples, checkpoint to the next.
@@ -84,7 +85,7 @@ def train(
         on_collapse: What to do where the generator has collapsed or the discriminator has won: 'warn', 'stop', or
             'rollback' to a checkpoint from before, with half the learning rate.
         evaluate_every: Steps from one measurement of `fid_mini` to the next; the best is kept. 0: none.
-        pictures: Generated, and real ones, to measure by.
+        pictures: Generated ones, and real ones, that `fid_mini` is measured on.
         keep: How many of the last checkpoints to keep.
         samples: Images on a sheet.
         steps_per_execution: Steps of a compiled call.
@@ -98,7 +99,8 @@ def train(
         tensorboard: Write the log for TensorBoard too.
         callback: Is told a `Report` with every log row.
         warn: Is told, in a line, what goes wrong and is mended.
-        options: Others of `stylegen.dcgan.plan.OPTIONS`, in place of the preset's.
+        options: `latent_dim`, `g_width`, `d_width`, `upsampling`, `d_norm` (see `stylegen.dcgan.models`), `batch_size`,
+            and the arguments of `stylegen.dcgan.gan.DCGAN`; None is the preset's.
 
     Raises:
         UserError: The workdir keeps a run of other settings, or another process is at work in it; there are no classes;
@@ -129,7 +131,9 @@ def train(
     )  # fmt: skip
     devices.check(plan.batch_size, jit, steps_per_execution)
     with alone_in(workdir) if devices.chief else contextlib.nullcontext(), devices.together():
-        devices.agree({**identity(data, plan), 'steps': steps, 'per_call': steps_per_execution, **asdict(care)})
+        devices.agree(
+            {**compared(identity(data, plan)), 'steps': steps, 'per_call': steps_per_execution, **asdict(care)}
+        )
         run = Training(data, plan, Path(workdir), care, callback, warn or (lambda line: None), devices)
         run.write_settings()
         if run.step == 0:

@@ -7,12 +7,11 @@ from absl.flags import FlagValues
 from stylegen import cli
 from stylegen.console import Console
 from stylegen.dcgan import choices
-from stylegen.dcgan.plan import OPTIONS
+from stylegen.dcgan.plan import OPTIONS, make_plan
 from stylegen.dcgan.presets import PRESETS, preset
 from stylegen.dcgan.sizes import parse_size
 from stylegen.dcgan.train import train
 from stylegen.distribution import DISTRIBUTIONS, WorkerLost, begin_again, read_cluster
-from stylegen.errors import UserError
 
 if TYPE_CHECKING:
     from stylegen.data import ImageSet
@@ -45,13 +44,14 @@ def define_flags() -> cli.Flags:
     flags.group('Networks')
     flags.choice('preset', 'whose networks and settings', PRESETS)
     usual = {'default': None}
-    flags.integer('latent_dim', "length of a latent vector; this and what follows is by default the preset's", **usual)
+    flags.integer('latent_dim', "length of a latent vector; this and what follows is by default the preset's",
+                  lower_bound=1, **usual)  # fmt: skip
     flags.integer('g_width', "channels of the generator's finest level", lower_bound=1, **usual)
     flags.integer('d_width', "channels of the discriminator's finest level", lower_bound=1, **usual)
     flags.choice('d_norm', "the discriminator's normalisation", choices.NORMS, **usual)
     flags.choice('upsampling', 'how the generator doubles the sides', choices.UPSAMPLINGS, **usual)
     flags.group('Training')
-    flags.integer('steps', 'of the generator, in all', lower_bound=0)
+    flags.integer('steps', 'generator steps in all', lower_bound=0)
     flags.integer('batch_size', 'images of a step', lower_bound=1, **usual)
     flags.choice('loss', 'what the networks minimise', choices.LOSSES, **usual)
     flags.number('label_smoothing', 'by how much the target of real images is below 1', lower_bound=0, **usual)
@@ -62,17 +62,17 @@ def define_flags() -> cli.Flags:
     flags.string('augment', f'what the discriminator sees images through: some of {names}, or none', **usual)
     flags.number('ema', 'share of the averaged generator that stays at each step; 0: no average', lower_bound=0,
                  upper_bound=1, **usual)  # fmt: skip
-    flags.choice('updates', 'the generator learns from the discriminator after or before its step', choices.UPDATES,
-                 **usual)  # fmt: skip
-    flags.integer('d_steps', 'of the discriminator for one of the generator', lower_bound=1, **usual)
+    flags.choice('updates', 'alternating: the generator learns from the discriminator after its step; simultaneous: '
+                 'from the one before it, cheaper', choices.UPDATES, **usual)  # fmt: skip
+    flags.integer('d_steps', 'discriminator steps for each generator step', lower_bound=1, **usual)
     flags.number('learning_rate', 'of Adam', lower_bound=0, **usual)
     flags.number('d_learning_rate', "the discriminator's, if another", lower_bound=0, **usual)
-    flags.number('beta_1', 'of Adam', lower_bound=0, upper_bound=1, **usual)
-    flags.number('beta_2', 'of Adam', lower_bound=0, upper_bound=1, **usual)
+    flags.number('beta_1', "decay of Adam's first moment, below 1", lower_bound=0, upper_bound=1, **usual)
+    flags.number('beta_2', "decay of Adam's second moment, below 1", lower_bound=0, upper_bound=1, **usual)
     flags.choice('decay', 'how the learning rate falls', choices.DECAYS, **usual)
     flags.integer('seed', 'of everything random', lower_bound=0)
     flags.group('What is kept')
-    flags.string('workdir', f'folder of the run, by default {DEFAULT_WORKDIR}', default=None)
+    flags.string('workdir', 'folder of the run', default=DEFAULT_WORKDIR)
     flags.integer('checkpoint_every', 'steps from one checkpoint to the next', lower_bound=1)
     flags.integer('keep', 'how many of the last checkpoints', lower_bound=1)
     flags.integer('sample_every', 'steps from one sheet of samples to the next; 0: none', lower_bound=0)
@@ -87,7 +87,7 @@ def define_flags() -> cli.Flags:
                  choices.ON_COLLAPSE)  # fmt: skip
     flags.integer('evaluate_every', 'steps from one measurement of fid_mini to the next; the best is kept; 0: none',
                   lower_bound=0)  # fmt: skip
-    flags.integer('pictures', 'to measure by', lower_bound=2)
+    flags.integer('pictures', 'pictures, generated and real, that fid_mini is measured on', lower_bound=2)
     flags.group('Machine')
     flags.choice('distribute', "each batch over this machine's devices, or over the cluster of TF_CONFIG",
                  tuple(DISTRIBUTIONS))  # fmt: skip
@@ -122,11 +122,8 @@ def work(flags: FlagValues) -> None:
     base = preset(flags.preset)
     size = parse_size(flags.image_size) if flags.image_size else base.size
     channels = int(flags.channels or base.channels)
-    if flags.label_smoothing and flags.label_smoothing >= 1:
-        raise UserError('--label_smoothing is below 1')
-    from stylegen.dcgan.sizes import levels
-
-    levels(size)  # before the images are read
+    options: dict[str, Any] = {name: flags[name].value for name in OPTIONS}
+    make_plan(flags.preset, size, channels, **options)  # which refuses what cannot be, before the images are read
     if flags.distribute == 'multi_worker':
         index, workers = read_cluster()
         console.say(f'worker {index} of {workers}; training begins when all are there')
@@ -144,15 +141,13 @@ def work(flags: FlagValues) -> None:
         shown = {name: now.values[name] for name in ('d_loss', 'g_loss', 'd_real', 'd_fake')}
         bar.to(now.step, f'step {now.step}', **shown, **{'images/s': now.images_per_second})
 
-    options: dict[str, Any] = {name: flags[name].value for name in OPTIONS}
     settings: dict[str, Any] = {name: flags[name].value for name in SETTINGS}
-    workdir = flags.workdir or DEFAULT_WORKDIR
     try:
-        run = train(images, workdir=workdir, callback=report, warn=console.warn, **settings, **options)
+        run = train(images, workdir=flags.workdir, callback=report, warn=console.warn, **settings, **options)
     except WorkerLost as lost:
         console.warn(f'{lost}; this one begins again, and waits until all are there')
         begin_again()
     finally:
         if bar:
             bar.close()
-    console.say(f'step {run.step} is kept in {workdir}')
+    console.say(f'step {run.step} is kept in {flags.workdir}')

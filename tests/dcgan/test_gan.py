@@ -240,7 +240,8 @@ def draws(count, seed=0):
 
 def test_no_policy_changes_nothing_and_an_unknown_one_is_refused():
     images = tf.random.stateless_normal([2, 16, 16, 3], [0, 1])
-    assert np.array_equal(augment(images, draws(2), ''), images)
+    for policy in ('none', ' none ', ''):
+        assert np.array_equal(augment(images, draws(2), policy), images)
     with pytest.raises(UserError, match=r"unknown augmentation 'colour'; did you mean color"):
         augment(images, draws(2), 'colour')
 

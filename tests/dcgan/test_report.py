@@ -230,10 +230,18 @@ def test_what_training_leaves_is_found(tmp_path):
     text = report(tmp_path / 'run')
     page = Page(text)
     page.check_alone()
-    assert page.ids() == ALL and 'Step 4 Images seen 16' in page.text
+    assert page.ids() == ALL and 'Step 4 Images seen 16' in page.text and 'the averaged generator' in page.text
     assert len(page.images()) == 4  # three sheets and the film
     assert text.count('<polyline') == 8 and 'class1' in page.text
     assert platform.python_version() in page.text
+
+
+@pytest.mark.parametrize(('ema', 'weights'), [({'ema': 0.9}, 'averaged'), ({'ema': 0}, 'live'), ({}, 'averaged')])
+def test_it_says_whose_samples_they_are(workdir, ema, weights):
+    told = settings()
+    told['settings']['training'] = {'loss': 'hinge', **ema}  # earlier versions left out what was the default
+    (workdir / 'settings.json').write_text(json.dumps(told))
+    assert f'by the {weights} generator' in report(workdir)
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):

@@ -1,0 +1,71 @@
+"""A plan says all that a run is trained with, and refuses what does not go together."""
+
+import pytest
+
+from stylegen.checkpoints import Checkpoints
+from stylegen.dcgan.plan import OPTIONS, compared, make_plan
+from stylegen.dcgan.presets import PRESETS
+from stylegen.errors import UserError
+from stylegen.files import plain
+
+EARLIER = {  # as earlier versions kept it: what differs from the defaults
+    'preset': 'cifar32', 'size': [32, 32], 'channels': 3, 'classes': [], 'generator': {'width': 96, 'seed': 0},
+    'discriminator': {'seed': 1}, 'training': {'loss': 'non_saturating', 'flip': True, 'seed': 0}, 'batch_size': 64,
+    'precision': 'float32',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('preset', PRESETS)
+def test_nothing_is_left_to_defaults_that_may_change(preset):
+    plan = make_plan(preset)
+    for option, (part, argument) in OPTIONS.items():
+        assert option == 'batch_size' or argument in getattr(plan, part), option
+    assert plan.generator['kernel'] == plan.discriminator['kernel'] and plan.training['learning_rate'] > 0
+
+
+def test_a_run_of_an_earlier_version_goes_on(tmp_path):
+    kept = Checkpoints(tmp_path)
+    kept.save(3, EARLIER, {'x': 1.0})
+    same = make_plan(g_width=96, flip=True)
+    assert kept.resume(same.as_settings(), compared)['x'] == 1
+
+
+@pytest.mark.parametrize(
+    ('options', 'said'),
+    [
+        ({'g_width': 32}, r'another g_width \(96 then, 32 now\); give'),
+        ({'d_width': 96}, r'another d_width \(64 then, 96 now\); give'),
+        ({'learning_rate': 0.1}, r'another learning_rate \(0.0002 then, 0.1 now\); give'),
+        ({'seed': 1}, r'another seed \(0 then, 1 now\); give'),
+        ({'decay': 'linear', 'steps': 9}, r'another decay \(none then, linear now\), steps \(0 then, 9 now\); give'),
+    ],
+)
+def test_what_is_another_run_is_named_as_it_is_typed(tmp_path, options, said):
+    Checkpoints(tmp_path).save(3, EARLIER, {})
+    with pytest.raises(UserError, match=said):
+        Checkpoints(tmp_path).resume(
+            plain(make_plan(**{'g_width': 96, 'flip': True} | options).as_settings()), compared
+        )
+
+
+@pytest.mark.parametrize(
+    ('options', 'said'),
+    [
+        ({'label_smoothing': 1.0}, '--label_smoothing is 0 at least and below 1; got 1'),
+        ({'beta_1': 1.0}, '--beta_1'),
+        ({'beta_2': 1.0}, '--beta_2'),
+        ({'gradient_penalty': 10.0}, '--gradient_penalty does nothing without --loss=wasserstein_gp'),
+        ({'penalty_every': 4}, '--penalty_every does nothing without --r1 or --loss=wasserstein_gp'),
+        ({'r1': 1.0}, '--d_norm=none or --d_norm=spectral'),
+        ({'loss': 'hinge', 'label_smoothing': 0.1}, 'leave out --label_smoothing'),
+        ({'width': 3}, "unknown option 'width'"),
+    ],
+)
+def test_what_does_nothing_or_does_not_go_together_is_refused(options, said):
+    with pytest.raises(UserError, match=said):
+        make_plan(**options)
+
+
+def test_penalties_that_do_something_are_taken():
+    assert make_plan(loss='wasserstein_gp', d_norm='none', gradient_penalty=5.0, penalty_every=4)
+    assert make_plan(r1=1.0, d_norm='spectral', penalty_every=4).training['penalty_every'] == 4
