@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylegen.data import ALL, ImageSet, open_images
+from stylegen.data import ALL, ImageSet, NoPart, open_images
 from stylegen.dcgan.history import SETTINGS
 from stylegen.dcgan.latents import latents
 from stylegen.embeddings import Embedding
@@ -23,12 +23,15 @@ OTHERS = ('test', 'val')  # parts that a generator has not learned from, by pref
 _COLUMNS = ('value', 'floor', 'ceiling')
 
 
-def held_out(data: ImageSet, fit: str = 'crop') -> ImageSet | None:
+def held_out(data: ImageSet, **options: Any) -> ImageSet | None:
     """The part of the same source that is for measuring, at the same size; None where there is none.
 
     Args:
         data: The part that was trained on; of a source that was taken whole nothing is left to measure with.
-        fit: As `data` was opened with.
+        options: Others of `open_images`, as `data` was opened with.
+
+    Raises:
+        UserError: No picture of that part can be read.
     """
     if data.split == ALL:
         return None
@@ -36,9 +39,9 @@ def held_out(data: ImageSet, fit: str = 'crop') -> ImageSet | None:
         if split != data.split:
             try:
                 return open_images(
-                    data.manifest['source'], data.size, data.channels, split=split, fit=fit, labels=False
+                    data.manifest['source'], data.size, data.channels, split=split, labels=False, **options
                 )
-            except UserError:  # no such part
+            except NoPart:
                 continue
     return None
 

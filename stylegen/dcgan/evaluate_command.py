@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from absl.flags import FlagValues
 
@@ -15,7 +16,7 @@ from stylegen.dcgan.train import PROGRAM
 from stylegen.dcgan.training_command import DEFAULT_WORKDIR
 from stylegen.embeddings import EMBEDDINGS, Embedding, embeddings_here, open_embedding
 from stylegen.errors import UserError
-from stylegen.files import replacing
+from stylegen.files import check_target, replacing
 from stylegen.records import versions
 
 ALL = 'all'
@@ -73,8 +74,11 @@ def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     chosen = checkpoints_of(flags.workdir, flags.checkpoint)
+    output = Path(flags.output or Path(flags.workdir) / EVALUATION)
+    check_target(output, ['.json'])
     features = open_features(flags.features, flags.inception)
-    data = training_data(flags.workdir, flags.data, memory_budget=flags.max_memory, warn=console.warn)
+    options: dict[str, Any] = {'memory_budget': flags.max_memory, 'warn': console.warn}
+    data = training_data(flags.workdir, flags.data, **options)
     generators = (load_generator(flags.workdir, flags.which, name) for name in chosen)
     bars = _Bars(console, {'generated': flags.count}, min(flags.count, data.count))
     evaluator, results = None, []
@@ -82,7 +86,7 @@ def work(flags: FlagValues) -> None:
         if generator.settings.get('data') != data.manifest['sha256']:
             console.warn(f'{data.manifest["source"]} has other pictures than the generator was trained on')
         evaluator = evaluator or evaluator_of(
-            data, held_out(data), count=flags.count, features=features, seed=flags.seed, progress=bars
+            data, held_out(data, **options), count=flags.count, features=features, seed=flags.seed, progress=bars
         )
         figures = evaluate(
             generator,
@@ -96,7 +100,6 @@ def work(flags: FlagValues) -> None:
         bars.close()
         results.append({'step': generator.step, 'checkpoint': generator.path.name, 'figures': figures})
         console.say(*table(figures), '')
-    output = Path(flags.output or Path(flags.workdir) / EVALUATION)
     with replacing(output) as beside:
         told = {'program': PROGRAM, 'packages': versions(), 'data': data.manifest, 'results': results}
         beside.write_text(json.dumps(told, indent=2) + '\n', encoding='utf-8')

@@ -1,6 +1,7 @@
 """Generated pictures are held against the right pictures of the data, and the table says which."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -113,6 +114,15 @@ def test_what_was_not_trained_on_is_found_and_gives_the_floor(folder):
     assert held_out(open_images(folder / 'train', 16)) is None
 
 
+def test_the_other_part_is_opened_as_the_first_and_is_not_passed_over_where_it_is_damaged(folder, tmp_path):
+    assert not held_out(open_images(folder, 16), memory_budget=100).in_memory
+    shutil.copytree(folder / 'train', tmp_path / 'train')
+    (tmp_path / 'test').mkdir()
+    (tmp_path / 'test' / '0.png').write_bytes(b'rust')
+    with pytest.raises(UserError, match='none of the 1 pictures'):
+        held_out(open_images(tmp_path, 16))
+
+
 def test_without_other_pictures_the_floor_comes_from_the_data_itself(folder):
     train = open_images(folder / 'train', 16)
     plenty = evaluator_of(train, count=12, features=[PLAIN])(train.take(20))['fid_plain']
@@ -186,6 +196,8 @@ def test_the_command_measures_the_checkpoints_of_a_run(trained, monkeypatch, cap
         (['--features=mini', '--inception=x.h5'], 'is for --features=inception_keras'),
         (['--data=nowhere'], 'nowhere'),
         (['--count=3'], '--count'),
+        (['--output=none/x.json'], 'does not exist'),
+        (['--output=x.txt'], 'use one of .json'),
     ],
 )
 def test_mistakes_are_told_in_a_line(trained, args, said, capsys):
