@@ -1,8 +1,8 @@
 """States of a training run in a folder: the last few and the best, each written whole or not at all."""
 
 import contextlib
-import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from stylegen.errors import UserError
-from stylegen.files import plain, replacing
+from stylegen.files import make_folder, plain
 from stylegen.interrupts import uninterrupted
+from stylegen.npz import read_state, write_state
 from stylegen.workdir import refuse_other
 
 LAST, BEST = 'last', 'best'
@@ -23,27 +24,34 @@ class Checkpoints:
 
     Args:
         workdir: Folder of the run; made if missing.
-        keep: How many of the last to keep.
+        keep: How many of the last to keep, at least 1; None: all.
     """
 
-    def __init__(self, workdir: str | os.PathLike, keep: int = 3):
+    def __init__(self, workdir: str | os.PathLike, keep: int | None = None):
         self.workdir, self.keep = Path(workdir), keep
         self.folder = self.workdir / FOLDER
 
     def steps(self) -> list[int]:
-        """The steps that there are checkpoints of, the last at the end."""
-        return sorted(int(path.stem.removeprefix('step-')) for path in self.folder.glob('step-*.npz'))
+        """The steps that there are checkpoints of, the last at the end; files of other names are passed over."""
+        names = (re.fullmatch(r'step-([0-9]{8,})', path.stem) for path in self.folder.glob('step-*.npz'))
+        return sorted(int(name[1]) for name in names if name)
+
+    def place(self, which: str | int) -> Path:
+        """Where the best, or that of a step, is or would be."""
+        return self.folder / (f'{BEST}.npz' if which == BEST else f'step-{int(which):08d}.npz')
 
     def path(self, which: str | int = LAST) -> Path:
         """The file of the last, of the best, or of a step.
 
         Raises:
-            UserError: There is none.
+            UserError: There is none, or this is no name of one.
         """
+        if which not in (LAST, BEST) and not re.fullmatch('[0-9]{1,15}', str(which)):
+            raise UserError(f'--checkpoint takes {LAST}, {BEST} or a step, not {which!r}')
         steps = self.steps()
         if which == LAST and not steps:
             raise UserError(f'{self.workdir} keeps no checkpoint; train there first, or give another --workdir')
-        path = self.folder / ('best.npz' if which == BEST else self._name(steps[-1] if which == LAST else int(which)))
+        path = self.place(steps[-1] if which == LAST else which)
         if not path.exists():
             there = ', '.join(map(str, steps)) or 'none'
             raise UserError(f'{self.workdir} keeps no checkpoint {which}; there are the steps {there}')
@@ -55,27 +63,27 @@ class Checkpoints:
         Raises:
             DiskFull: The earlier checkpoints are whole still.
         """
-        self._make()
-        path = self.folder / self._name(step)
+        make_folder(self.folder)
+        path = self.place(step)
         with uninterrupted():
-            _write(path, settings, arrays)
-            for old in self.steps()[: -self.keep]:
-                (self.folder / self._name(old)).unlink(missing_ok=True)
+            write_state(path, settings, arrays)
+            for old in self.steps()[: -self.keep] if self.keep else ():
+                self.place(old).unlink(missing_ok=True)
         return path
 
     def save_best(self, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray], score: float) -> bool:
         """Keeps a state as the best, if its score is lower than that of the best so far; answers whether it is."""
-        self._make()
         if not score < self.best_score():
             return False
+        make_folder(self.folder)
         with uninterrupted():
-            _write(self.folder / 'best.npz', settings, {**arrays, SCORE: np.float64(score)})
+            write_state(self.place(BEST), settings, {**arrays, SCORE: np.float64(score)})
         return True
 
     def best_score(self) -> float:
         """The score of the best; infinite where there is none."""
         try:
-            with np.load(self.folder / 'best.npz', allow_pickle=False) as stored:
+            with np.load(self.place(BEST), allow_pickle=False) as stored:
                 return float(stored[SCORE])
         except Exception:  # there is none, or it is damaged: any is better
             return float('inf')
@@ -88,9 +96,7 @@ class Checkpoints:
         """
         path = self.path(which)
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            return json.loads(str(arrays.pop('settings'))), arrays
+            return read_state(path)
         except Exception:  # whatever zipfile, NumPy or json meet in a damaged file
             raise UserError(
                 f'{path} is no checkpoint of ours, or damaged; remove it to go on from the one before'
@@ -120,24 +126,7 @@ class Checkpoints:
     def discard_after(self, step: int) -> None:
         """Removes the checkpoints of later steps."""
         for later in filter(lambda s: s > step, self.steps()):
-            (self.folder / self._name(later)).unlink(missing_ok=True)
-
-    def _make(self) -> None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(
-                f'cannot make the folder {self.folder} ({error.strerror}); give another --workdir'
-            ) from None
-
-    @staticmethod
-    def _name(step: int) -> str:
-        return f'step-{step:08d}.npz'
-
-
-def _write(path: Path, settings: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
-    with replacing(path) as beside, open(beside, 'wb') as file:
-        np.savez(file, settings=np.array(json.dumps(plain(settings))), **arrays)
+            self.place(later).unlink(missing_ok=True)
 
 
 def arrays_of(parts: Mapping[str, Iterable]) -> dict[str, np.ndarray]:

@@ -80,6 +80,23 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         return file.read()
 
 
+def make_folder(path: str | os.PathLike[str], flag: str = 'workdir') -> Path:
+    """The folder, made if missing.
+
+    Args:
+        path: of the folder.
+        flag: that another one can be given by, for the message.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f'cannot make the folder {path} ({error.strerror}); give another --{flag}') from None
+    return Path(path)
+
+
 def check_target(path: str | os.PathLike[str], suffixes: Iterable[str]) -> None:
     """Refuse, before any work is done, a path that could not be written; the target itself is left alone.
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stylegen import images
 from stylegen.errors import UserError
+from stylegen.files import make_folder
 
 SUFFIXES = (*images.FORMATS, '.ppm', '.jp2', '.avif', '.jfif')
 
@@ -56,7 +57,4 @@ def prepare_folder(source: Path, target: Path) -> None:
         raise UserError(f'{target} is the name of a picture, but there are many results; give a folder as --output')
     if target.exists() and source.is_dir() and target.samefile(source):
         raise UserError(f'{target} is the folder of the inputs; give another --output')
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f'cannot make the folder {target} ({error.strerror}); give another --output') from None
+    make_folder(target, 'output')

@@ -14,7 +14,6 @@ from typing import Any
 
 from stylegen import interrupts
 from stylegen.backend import keras, tf
-from stylegen.errors import UserError
 from stylegen.files import replacing
 from stylegen.logs import EVENTS, LOG, read_events, read_log
 
@@ -172,16 +171,3 @@ class Speed:
         rate = (step - self.step) * self.batch_size / max(now - self.time, 1e-9)
         self.step, self.time = step, now
         return rate
-
-
-def make_folder(path: str | os.PathLike) -> Path:
-    """The folder, made if missing.
-
-    Raises:
-        UserError: It cannot be made.
-    """
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f'cannot make the folder {path} ({error.strerror}); give another --workdir') from None
-    return Path(path)

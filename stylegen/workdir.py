@@ -1,6 +1,6 @@
 """A folder that keeps a run's state, so that the same command goes on where it was interrupted."""
 
-import json
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from stylegen.errors import UserError
-from stylegen.files import check_target, plain, replacing
+from stylegen.files import check_target, make_folder, plain
+from stylegen.npz import read_settings, read_state, write_state
 
 STATE = 'state.npz'
 
@@ -23,13 +24,9 @@ class Workdir:
     """
 
     def __init__(self, folder: str | os.PathLike, settings: Mapping[str, Any]):
-        self.folder = Path(folder)
+        self.folder = make_folder(folder)
         self.settings = plain(settings)
         self.path = self.folder / STATE
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f'cannot make the folder {folder} ({error.strerror}); give another --workdir') from None
         check_target(self.path, ['.npz'])
 
     def load(self) -> dict[str, np.ndarray] | None:
@@ -41,9 +38,7 @@ class Workdir:
         if not self.path.exists():
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            settings = json.loads(str(arrays.pop('settings')))
+            settings, arrays = read_state(self.path)
         except Exception:
             raise UserError(f'{self.path} is not a state of ours; remove it or give another --workdir') from None
         refuse_other(self.folder, settings, self.settings)
@@ -51,8 +46,7 @@ class Workdir:
 
     def save(self, **arrays: Any) -> None:
         """Keeps the arrays, and numbers, in place of those before."""
-        with replacing(self.path) as beside, open(beside, 'wb') as file:
-            np.savez(file, settings=np.array(json.dumps(self.settings)), **arrays)
+        write_state(self.path, self.settings, arrays)
 
     def clear(self) -> None:
         """Forgets the state of a run that has ended."""
@@ -80,12 +74,8 @@ def differing(first: Mapping[str, Any], second: Mapping[str, Any], one: str, oth
 def kept_settings(folder: str | os.PathLike) -> dict[str, Any] | None:
     """The settings of the state in a folder, or else in one of its own folders; None where there is none to read."""
     for path in [Path(folder) / STATE, *sorted(Path(folder).glob(f'*/{STATE}'))]:
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                settings = json.loads(str(stored['settings']))
-        except Exception:  # whatever zipfile, NumPy or json meet in a file that is no state, or is not there
-            continue
-        return settings
+        with contextlib.suppress(Exception):  # whatever there is in a file that is no state, or is not there
+            return read_settings(path)
     return None
 
 

@@ -70,3 +70,16 @@ def test_a_damaged_checkpoint_is_told(tmp_path):
     Checkpoints(tmp_path).path(3).write_bytes(b'PK half')
     with pytest.raises(UserError, match='damaged; remove it'):
         Checkpoints(tmp_path).load()
+
+
+def test_files_of_other_names_are_no_checkpoints(tmp_path):
+    kept = Checkpoints(tmp_path, keep=2)
+    for step in (3, 5):
+        kept.save(step, {}, {'x': step})
+    for name in ('step-00000005-backup.npz', 'step-x.npz', 'step-.npz'):
+        (kept.folder / name).write_bytes(b'')
+    assert kept.steps() == [3, 5] and kept.load()[1]['x'] == 5 == kept.resume({})['x']
+    kept.save(7, {}, {})
+    assert kept.steps() == [5, 7] and (kept.folder / 'step-x.npz').exists()
+    with pytest.raises(UserError, match="not 'later'"):
+        kept.path('later')

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stylegen.checkpoints import BEST, FOLDER
+from stylegen.checkpoints import BEST, Checkpoints
 from stylegen.errors import UserError
 from stylegen.logs import EVENTS, LOG, read_events, read_log
 
@@ -60,13 +60,14 @@ class History:
     @cached_property
     def checkpoints(self) -> list[Path]:
         """The checkpoints that are kept, the best at the end."""
-        folder = self.workdir / FOLDER
-        return [*sorted(folder.glob('step-*.npz')), *folder.glob(f'{BEST}.npz')]
+        kept = Checkpoints(self.workdir)
+        best = [kept.place(BEST)] if kept.place(BEST).exists() else []
+        return [*map(kept.place, kept.steps()), *best]
 
     @property
     def step(self) -> int:
         """The last that anything is known of."""
-        kept = [int(path.stem.removeprefix('step-')) for path in self.checkpoints if path.stem != BEST]
+        kept = Checkpoints(self.workdir).steps()
         return max([0, *self.sheets, *kept, *(int(row['step']) for row in self.log)])
 
     @property

@@ -10,10 +10,10 @@ from stylegen import cli, images
 from stylegen.console import Console
 from stylegen.dcgan.opening import generator_flags, open_generator, record_of
 from stylegen.dcgan.project import framed, framed_hole, project
-from stylegen.dcgan.sample import write_npz
 from stylegen.errors import UserError
 from stylegen.files import check_target
 from stylegen.inputs import Inputs, read_mask, refuse_inputs
+from stylegen.npz import write_state
 
 DEFAULT_OUTPUT = 'projection.png'
 OPTIONS = ('steps', 'restarts', 'learning_rate', 'perceptual', 'prior', 'seed')
@@ -70,7 +70,9 @@ def work(flags: FlagValues) -> None:
     settings = {'image': flags.image, 'mask': flags.mask, 'labels': flags.labels, **options}
     record = record_of('project', settings, generator, inputs.hashes)
     kept = {'latents': found.latents, 'losses': found.losses, 'images': images.to_uint8(found.found)}
-    write_npz(arrays, kept if found.label is None else {**kept, 'label': np.array(found.label)}, record)
+    if found.label is not None:
+        kept['label'] = np.array(found.label)
+    write_state(arrays, record, kept, compressed=True)
     cells, said = [target, found.found], ['target', 'found']
     if hole is not None and found.completed is not None:
         cells = [target, np.where(hole[..., None], 1, target), found.found, found.completed]

@@ -20,10 +20,10 @@ from stylegen.dcgan.plan import Plan, compared
 from stylegen.dcgan.train import PROGRAM, Care
 from stylegen.dcgan.watch import FEATURES, Judge, Trouble
 from stylegen.distribution import Devices
-from stylegen.files import plain, replacing
+from stylegen.files import make_folder, plain, replacing
 from stylegen.records import machine, versions
 from stylegen.sheets import grid
-from stylegen.training import Events, Interrupts, Log, Periodic, Report, Speed, Unwritten, make_folder
+from stylegen.training import Events, Interrupts, Log, Periodic, Report, Speed, Unwritten
 
 if TYPE_CHECKING:
     from stylegen.data import ImageSet

@@ -1,6 +1,5 @@
 """Pictures by seed: as a grid, a file each, or an array."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from stylegen import images
 from stylegen.dcgan.latents import latents
 from stylegen.dcgan.load import Generator
 from stylegen.errors import UserError, unknown
-from stylegen.files import check_target, plain, replacing
+from stylegen.files import check_target, make_folder
+from stylegen.npz import write_state
 
 NPZ = '.npz'
 Progress = Callable[[int], None]  # is told how many pictures are done
@@ -90,10 +90,7 @@ def check_output(output: str | Path, form: str, seeds: Sequence[int], overwrite:
     if form != 'files':
         check_target(output, [NPZ] if form == 'npz' else images.FORMATS)
         return
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f'cannot make the folder {output} ({error.strerror}); give another --output') from None
+    make_folder(output, 'output')
     images.check_writable(file_of(output, seeds[0]))
     there = next((path for path in (file_of(output, seed) for seed in seeds) if path.exists()), None)
     if there and not overwrite:
@@ -134,13 +131,7 @@ def save_npz(
     arrays = {'images': np.concatenate([images.to_uint8(batch) for batch in batches]), 'seeds': np.array(seeds)}
     if labels is not None:
         arrays['labels'] = labels
-    write_npz(output, arrays, record)
-
-
-def write_npz(output: Path, arrays: Mapping[str, Any], record: Mapping[str, Any]) -> None:
-    """Writes arrays, and the record as a text named `settings`, in one step."""
-    with replacing(output) as beside, open(beside, 'wb') as file:
-        np.savez_compressed(file, settings=np.array(json.dumps(plain(record))), **arrays)
+    write_state(output, record, arrays, compressed=True)
 
 
 FORMS: dict[str, Callable[..., None]] = {'grid': save_grid, 'files': save_files, 'npz': save_npz}

@@ -216,6 +216,7 @@ def test_files_that_are_being_written_or_damaged_do_no_harm(workdir):
     data = (workdir / 'samples' / 'step-00000100.png').read_bytes()
     (workdir / 'samples' / 'step-00000100.png').write_bytes(data[: len(data) // 2])
     (workdir / 'samples' / 'step-new.png').write_bytes(data)
+    (workdir / 'checkpoints' / 'step-00000300-backup.npz').write_bytes(b'')
     page = Page(report(workdir))
     page.check_alone()
     assert 'Step 200' in page.text and 'Alarms 1' in page.text
