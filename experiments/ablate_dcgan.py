@@ -50,7 +50,7 @@ def main(argv):
         shared = {'flip': True, 'ema': 0.999, 'precision': 'auto', 'evaluate_every': 0, 'sample_every': _STEPS.value}
         train(data, workdir=folder, steps=_STEPS.value, checkpoint_every=500, keep=1, warn=print, **shared, **ARMS[arm])
         for which in WHICH:
-            generator = load_generator(folder, which)
+            generator = load_generator(folder, which=which)
             figure = evaluate(generator, evaluator, count=_COUNT.value)['fid_mini']
             rows.append((arm, which, figure))
             sheets.append(grid(generator(latents(range(SHOWN), generator.latent_dim)), columns=8, gap=1))

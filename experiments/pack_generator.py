@@ -38,7 +38,7 @@ def main(argv) -> None:
     del argv
     seeds = range(64)
     try:
-        generator = open_generator(_WORKDIR.value, _CHECKPOINT.value, _WHICH.value)
+        generator = open_generator(_WORKDIR.value, checkpoint=_CHECKPOINT.value, which=_WHICH.value)
     except UserError as error:
         sys.exit(f'pack_generator: {error}')
     with tempfile.TemporaryDirectory() as folder:

@@ -73,7 +73,7 @@ def parse_expression(text: str) -> tuple[Term, ...]:
 def arithmetic(
     generator: Generator,
     terms: Sequence[Term],
-    labels: str | None = None,
+    labels: str | np.ndarray | None = None,
     *,
     around: int = 8,
     noise: float = 0.25,

@@ -52,7 +52,7 @@ def work(flags: FlagValues) -> None:
     terms = terms_of(flags)
     output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT)
     images.check_writable(output)
-    generator = open_generator(flags.workdir, flags.checkpoint, flags.which)
+    generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
     found = arithmetic(
         generator, terms, flags.labels, around=flags.around, noise=flags.noise, seed=flags.seed
     )  # fmt: skip

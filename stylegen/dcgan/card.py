@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import stylegen
-from stylegen.dcgan.history import EVALUATION, SETTINGS, read_json
+from stylegen.dcgan.history import COMPARABLE
 from stylegen.files import digest_of
 from stylegen.records import versions
 
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator
 
-PROGRAM = 'stylegen.dcgan export'
+MADE_BY = 'stylegen.dcgan export'
 PIXELS = {  # what `pixels` means: type, range
     'unit': ('float32', 'from 0 to 1'),
     'signed': ('float32', 'from -1 to 1'),
@@ -53,13 +53,13 @@ def card(
     parameters: int,
 ) -> dict[str, Any]:
     """The facts about what was written to `path`, ready for JSON; the arguments are as in `stylegen.dcgan.export`."""
-    plan, workdir = generator.plan, generator.path.parents[1]
+    plan = generator.plan
     kind, values = PIXELS[pixels]
     inputs = {'latents': {'shape': ['N', generator.latent_dim], 'type': 'float32', 'values': 'standard normal'}}
     if plan.classes:
         inputs['labels'] = {'shape': ['N'], 'type': 'int32', 'values': f'from 0 to {len(plan.classes) - 1}'}
     return {
-        'program': PROGRAM,
+        'program': MADE_BY,
         'version': stylegen.__version__,
         'packages': versions(),
         'name': path.name,
@@ -78,8 +78,8 @@ def card(
         },
         'parity': {'seeds': seeds, 'difference': difference, 'tolerance': tolerance},
         'training': generator.settings,
-        'data': _data(workdir, generator.settings.get('data')),
-        'figures': _figures(workdir, generator),
+        'data': dict(generator.data),
+        'figures': dict(generator.figures),
     }
 
 
@@ -87,22 +87,6 @@ def _files(path: Path) -> list[tuple[str, Path]]:
     if path.is_file():
         return [(path.name, path)]
     return [(str(file.relative_to(path)), file) for file in sorted(path.rglob('*')) if file.is_file()]
-
-
-def _data(workdir: Path, digest: str | None) -> dict[str, Any]:
-    """The manifest of the pictures that it learned from."""
-    manifest = read_json(workdir / SETTINGS).get('data') or {}
-    return manifest if manifest.get('sha256') == digest else {'sha256': digest}
-
-
-def _figures(workdir: Path, generator: 'Generator') -> dict[str, Any]:
-    """What `evaluate` found for this generator: by name the value, floor, ceiling and what they were made of."""
-    for result in read_json(workdir / EVALUATION).get('results') or []:
-        figures = result.get('figures', {})
-        ours = {'step': generator.step, 'weights': generator.which}
-        if figures and all(ours.items() <= record.get('generator', {}).items() for record in figures.values()):
-            return figures
-    return {}
 
 
 def use(facts: Mapping[str, Any]) -> str:
@@ -122,15 +106,17 @@ def use(facts: Mapping[str, Any]) -> str:
 def markdown(facts: Mapping[str, Any]) -> str:
     """The card in words."""
     images, made = facts['images'], facts['checkpoint']
-    source = facts['data'].get('source', 'pictures')
-    count = facts['data'].get('count')
+    learned, data = 'What it learned from is not known here.', f'sha256 {facts["data"].get("sha256")}'
+    if 'source' in facts['data']:
+        source = _code(facts['data']['source'])
+        learned = f'It learned from {facts["data"]["count"]} pictures of {source} and makes no other kind.'
+        data = f'{source}, {data}'
     size = sum(file['bytes'] for file in facts['files'].values())
     parity = facts['parity']
     lines = [
         f'# {_code(facts["name"])}',
         '',
-        f'The generator of a DCGAN: latent vectors to pictures of {"x".join(map(str, images["shape"][1:]))}. It '
-        f'learned from {f"{count} pictures of " if count else ""}{_code(source)} and makes no other kind.',
+        f'The generator of a DCGAN: latent vectors to pictures of {"x".join(map(str, images["shape"][1:]))}. {learned}',
         '',
         '```python',
         use(facts),
@@ -150,7 +136,7 @@ def markdown(facts: Mapping[str, Any]) -> str:
         'Parity': f'at most {parity["difference"]:.2g} of the range of pixels off the checkpoint in float32, on '
         f'{parity["seeds"]} seeds; {parity["tolerance"]:.2g} is allowed',
         'Trained in': facts['training'].get('precision', ''),
-        'Data': f'{_code(source)}, sha256 {facts["data"].get("sha256")}',
+        'Data': data,
         'Packages': ', '.join(f'{name} {version}' for name, version in facts['packages'].items()),
     }
     lines += [f'| {name} | {value} |' for name, value in rows.items() if value]
@@ -164,13 +150,10 @@ def markdown(facts: Mapping[str, Any]) -> str:
             numbers = ' | '.join(f'{record[column]:.4g}' for column in columns)
             lines.append(f'| {_code(name)} | {numbers} | {record["better"]} |')
         first = next(iter(facts['figures'].values()))
-        lines += [
-            '',
-            f'{first["generated"]} generated pictures against {first["reference"]} of {_code(first["split"])}. ',
-        ]
-        lines[-1] += 'They compare with each other only, not with published figures on other features.'
+        sets = f'{first["generated"]} generated pictures against {first["reference"]} of {_code(first["split"])}'
+        lines += ['', f'{sets}. These {COMPARABLE}.']
     else:
-        lines += ['It has not been measured (`stylegen-dcgan evaluate`).']
+        lines += ['No figures of it are known here (`stylegen-dcgan evaluate` measures a run).']
     return '\n'.join(lines) + '\n'
 
 

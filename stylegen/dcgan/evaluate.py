@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylegen.data import ALL, ImageSet, NoPart, open_images
-from stylegen.dcgan.history import SETTINGS
+from stylegen.dcgan.history import COMPARABLE, SETTINGS
 from stylegen.dcgan.latents import latents
 from stylegen.embeddings import Embedding
 from stylegen.errors import UserError
@@ -204,4 +204,4 @@ def table(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ):
         lines.append('{}: {}, {} dimensions; '.format(*facts) + resize)
     lines += [f'{name}: {record["note"]}' for name, record in records.items() if record['note']]
-    return [*lines, 'these figures compare with each other only, not with published ones on other features']
+    return [*lines, f'these {COMPARABLE}']

@@ -79,7 +79,7 @@ def work(flags: FlagValues) -> None:
     features = open_features(flags.features, flags.inception)
     options: dict[str, Any] = {'memory_budget': flags.max_memory, 'warn': console.warn}
     data = training_data(flags.workdir, flags.data, **options)
-    generators = (load_generator(flags.workdir, flags.which, name) for name in chosen)
+    generators = (load_generator(flags.workdir, checkpoint=name, which=flags.which) for name in chosen)
     bars = _Bars(console, {'generated': flags.count}, min(flags.count, data.count))
     evaluator, results = None, []
     for generator in generators:

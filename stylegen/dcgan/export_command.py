@@ -37,7 +37,7 @@ def work(flags: FlagValues) -> None:
     format = flags.format or (format_of(flags.output) if flags.output else DEFAULT_FORMAT)
     output = flags.output or cli.free_name(NAME + FORMATS[format])
     check_output(output, format, flags.pixels, flags.quantize)
-    generator = open_generator(flags.workdir, flags.checkpoint, flags.which)
+    generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
     made = export(generator, output, format=format, pixels=flags.pixels, quantize=flags.quantize)
     facts = made.card
     inputs = ', '.join(f'{name} {each["type"]} {_shape(each)}' for name, each in facts['inputs'].items())

@@ -16,6 +16,7 @@ from stylegen.logs import EVENTS, LOG, read_events, read_log
 # what a workdir has, besides the checkpoints, the log and the events
 SETTINGS, QUALITY, SAMPLES, FILM = 'settings.json', 'quality.csv', 'samples', 'training.gif'
 EVALUATION, EVALUATIONS = 'evaluation.json', 'evaluation*.json'
+COMPARABLE = 'figures compare with each other only, not with published ones on other features'
 CALM = ('resumed', 'stopped')  # events that are no trouble
 
 Curve = list[tuple[float, float]]
@@ -141,6 +142,26 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def data_of(workdir: Path, digest: str | None) -> dict[str, Any]:
+    """The manifest of the pictures that a run learned from, by their digest; no more than that where there is none."""
+    manifest = read_json(workdir / SETTINGS).get('data')
+    return manifest if isinstance(manifest, dict) and manifest.get('sha256') == digest else {'sha256': digest}
+
+
+def figures_of(workdir: Path, step: int, weights: str) -> dict[str, Any]:
+    """What `evaluate` found for a generator: by name the value, floor, ceiling and what they were made of."""
+    ours = {'step': step, 'weights': weights}
+    for result in read_json(workdir / EVALUATION).get('results') or []:
+        try:
+            if result['figures'] and all(
+                ours.items() <= record['generator'].items() for record in result['figures'].values()
+            ):
+                return result['figures']
+        except (AttributeError, KeyError, TypeError):  # it is none of ours
+            continue
+    return {}
 
 
 def as_number(text: Any) -> float:

@@ -51,7 +51,7 @@ def work(flags: FlagValues) -> None:
     check_target(output, dict.fromkeys([*ANIMATIONS, *images.FORMATS]))
     if moving:
         images.check_animation(output)
-    generator = open_generator(flags.workdir, flags.checkpoint, flags.which)
+    generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
     labels = labels_of(generator, seeds, flags.labels)
     frames = interpolate(generator, seeds, labels, steps=flags.steps, path=flags.path, loop=flags.loop)
     record = record_of('interpolate', {name: flags[name].value for name in SETTINGS}, generator)

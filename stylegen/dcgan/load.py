@@ -2,13 +2,15 @@
 
 import functools
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stylegen.checkpoints import LAST, Checkpoints
+from stylegen.dcgan.history import data_of, figures_of
 from stylegen.dcgan.plan import Plan
 from stylegen.errors import UserError, unknown
 
@@ -33,6 +35,8 @@ class Generator:
         which: 'ema' or 'live'.
         path: The checkpoint.
         settings: Of the run, as the checkpoint keeps them.
+        data: The manifest of the pictures that it learned from, as far as it is known.
+        figures: What `evaluate` found for it, by name; {} where nothing is known.
     """
 
     model: 'keras.Model'
@@ -41,6 +45,8 @@ class Generator:
     which: str
     path: Path
     settings: dict[str, Any]
+    data: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def latent_dim(self) -> int:
@@ -98,31 +104,44 @@ class Generator:
         return tf.function(lambda given: network(given, training=False), input_signature=signature, autograph=False)
 
 
-def load_generator(workdir: str | os.PathLike, which: str | None = None, checkpoint: str | int = LAST) -> Generator:
+def load_generator(workdir: str | os.PathLike, *, checkpoint: str | int = LAST, which: str | None = None) -> Generator:
     """The generator of a run.
 
     Args:
         workdir: Of the run.
-        which: 'ema', the averaged weights, or 'live'; None: the averaged if there are any.
         checkpoint: 'last', 'best' or a step.
+        which: 'ema', the averaged weights, or 'live'; None: the averaged if there are any.
 
     Raises:
-        UserError: There is no such checkpoint; averaged weights were asked for and there are none.
+        UserError: There is no such checkpoint, or it is none of a DCGAN; averaged weights were asked for and there are
+            none.
     """
     if which is not None and which not in WHICH:
         raise unknown('generator', which, WHICH)
     kept = Checkpoints(workdir)
     if checkpoint == LAST:  # named once: a run that is still trained may write another meanwhile
         checkpoint = max(kept.steps(), default=LAST)
+    path = kept.path(checkpoint)
     settings, arrays = kept.load(checkpoint)
-    plan = Plan.of(settings)
     averaged = any(name.startswith('average/') for name in arrays)
     if which == 'ema' and not averaged:
         raise UserError(f'the run in {workdir} keeps no averaged weights (--ema=0); take the live generator')
-    part = 'average' if averaged and which != 'live' else 'generator'
-    model = plan.sampler()
-    values = [array for name, array in sorted(arrays.items()) if name.startswith(f'{part}/')]
+    part, which = ('average', 'ema') if averaged and which != 'live' else ('generator', 'live')
+    try:
+        plan = Plan.of(settings)
+        model = plan.sampler()
+        fill(model, [array for name, array in sorted(arrays.items()) if name.startswith(f'{part}/')])
+        (steps,) = (array for name, array in arrays.items() if name.startswith('run/') and name.endswith('/steps'))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f'{path} is no checkpoint of a DCGAN that this version can open; give the --workdir of another run'
+        ) from error
+    folder, step = Path(workdir), int(steps)
+    data, figures = data_of(folder, settings.get('data')), figures_of(folder, step, which)
+    return Generator(model, plan, step, which, path, settings, data, figures)
+
+
+def fill(model: 'keras.Model', values: Sequence[np.ndarray]) -> None:
+    """Gives a model's variables values, in their order; ValueError for other numbers or shapes of them."""
     for variable, value in zip(model.variables, values, strict=True):
         variable.assign(value)
-    step = next(int(array) for name, array in arrays.items() if name.startswith('run/') and name.endswith('/steps'))
-    return Generator(model, plan, step, 'ema' if part == 'average' else 'live', kept.path(checkpoint), settings)

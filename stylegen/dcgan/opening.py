@@ -1,5 +1,6 @@
 """What the commands that show a generator's pictures share: which generator, which seeds and classes, the record."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stylegen import cli, records
-from stylegen.checkpoints import BEST, LAST
+from stylegen.checkpoints import LAST
 from stylegen.dcgan import shipped
 from stylegen.dcgan.load import WHICH, Generator, load_generator
 from stylegen.dcgan.train import PROGRAM
@@ -30,18 +31,18 @@ def generator_flags(flags: cli.Flags, labels: bool = True) -> None:
                      "the seed modulo the classes' number", default=None)  # fmt: skip
 
 
-def open_generator(workdir: str | None = None, checkpoint: str = LAST, which: str | None = None) -> Generator:
+def open_generator(
+    workdir: str | os.PathLike | None = None, *, checkpoint: str | int = LAST, which: str | None = None
+) -> Generator:
     """The generator of a run, see `load_generator`; without a workdir the one that ships.
 
     Raises:
         UserError: There is no such checkpoint, or a checkpoint of the one that ships is asked for.
     """
-    if checkpoint not in (LAST, BEST) and not re.fullmatch('[0-9]{1,15}', checkpoint):
-        raise UserError(f'--checkpoint takes {LAST}, {BEST} or a step, not {checkpoint!r}')
     if workdir is not None:
         if not Path(workdir).is_dir():
             raise UserError(f'there is no folder {workdir}; give the --workdir of a run')
-        return load_generator(workdir, which, checkpoint)
+        return load_generator(workdir, checkpoint=checkpoint, which=which)
     if checkpoint != LAST or which is not None:
         raise UserError('--checkpoint and --which are of a run; give its --workdir, or leave them out')
     return shipped.load_packed()
@@ -65,27 +66,27 @@ def parse_seeds(text: str, flag: str = 'seeds') -> list[int]:
     return seeds
 
 
-def labels_of(generator: Generator, seeds: Sequence[int], text: str | None = None) -> np.ndarray | None:
+def labels_of(generator: Generator, seeds: Sequence[int], labels: str | np.ndarray | None = None) -> np.ndarray | None:
     """The classes of seeds, int32 (len(seeds),), or None for a generator that knows none.
 
     Args:
         generator: Whose classes.
         seeds: One for each picture.
-        text: Names or numbers with commas, taken in turn; None: a seed's class is the seed modulo their number, so
-            that a seed is one picture.
+        labels: Names or numbers with commas, or an array of numbers, taken in turn; None: a seed's class is the seed
+            modulo their number, so that a seed is one picture.
 
     Raises:
         UserError: There are no classes, or not these.
     """
     classes = generator.plan.classes
     if not classes:
-        if text is not None:
+        if labels is not None:
             raise UserError('this generator was trained without classes; leave out --labels')
         return None
-    if text is None:
+    if labels is None:
         return np.array([seed % len(classes) for seed in seeds], np.int32)
     numbers = []
-    for name in (part.strip() for part in text.split(',')):
+    for name in (part.strip() for part in labels.split(',')) if isinstance(labels, str) else map(str, labels):
         if name not in classes and not (name.isdecimal() and int(name) < len(classes)):
             raise unknown('class', name, classes)
         numbers.append(classes.index(name) if name in classes else int(name))

@@ -71,7 +71,7 @@ def project(
     generator: Generator,
     target: np.ndarray,
     hole: np.ndarray | None = None,
-    labels: str | None = None,
+    labels: str | np.ndarray | None = None,
     *,
     steps: int = 300,
     restarts: int = 8,
@@ -108,14 +108,14 @@ def project(
     from stylegen.backend import tf
     from stylegen.updates import adam
 
-    dim = generator.latent_dim
+    update, dim = adam(learning_rate, 0.9, 0.999), generator.latent_dim
     numbers = labels_of(generator, range(restarts), labels)
     first = np.random.default_rng([seed, 6]).standard_normal((restarts, dim), np.float32)
     vectors = generator.given(first, numbers)[:, dim:]
     loss_of = _losses(generator, target, hole, vectors, perceptual, prior)
-    advance = _advance(loss_of, adam(learning_rate, 0.9, 0.999))
+    advance = _advance(loss_of, update)
     vector = tf.constant(first)
-    state = (vector, adam(learning_rate).start(vector), vector, tf.fill([restarts], float('inf')))
+    state = (vector, update.start(vector), vector, tf.fill([restarts], float('inf')))
     for done in range(0, steps, CHUNK):
         count = min(CHUNK, steps - done)
         state = advance(*state, tf.constant(count))

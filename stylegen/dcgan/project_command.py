@@ -54,7 +54,7 @@ def work(flags: FlagValues) -> None:
     refuse_inputs(output, [path for path in (flags.image, flags.mask) if path])
     picture = inputs.load(flags.image)
     mask = read_mask(inputs, flags.mask, picture.pixels.shape[:2]) if flags.mask else None
-    generator = open_generator(flags.workdir, flags.checkpoint, flags.which)
+    generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
     target = framed(picture, generator)
     hole = None if mask is None else framed_hole(mask, generator)
     options: dict[str, Any] = {name: flags[name].value for name in OPTIONS}

@@ -15,7 +15,7 @@ from PIL import Image
 
 import stylegen
 from stylegen.charts import line_chart, number
-from stylegen.dcgan.history import FILM, History, as_number, read_history
+from stylegen.dcgan.history import COMPARABLE, FILM, History, as_number, read_history
 from stylegen.dcgan.presets import PRESETS
 from stylegen.files import replacing
 from stylegen.pages import heading, page, pairs, paragraph, picture, sections, table, tiles
@@ -28,7 +28,6 @@ EVEN = {  # loss -> what the two networks come to where neither has the better o
     'hinge': {'D even': 2.0},
     'least_squares': {'D even': 0.25, 'G even': 0.125},
 }
-FIGURES_NOTE = 'These figures compare with each other only, not with published ones on other features.'
 
 
 def report(workdir: str | os.PathLike) -> str:
@@ -150,7 +149,7 @@ def _quality(run: History) -> str:
     text = [_row(charts), table(columns, rows, ('step', 'value', 'floor', 'ceiling'))]
     text += [paragraph(note, 'soft') for note in dict.fromkeys(filter(None, notes))]
     if rows or run.quality:
-        text.append(paragraph(FIGURES_NOTE, 'soft'))
+        text.append(paragraph(f'These {COMPARABLE}.', 'soft'))
     else:
         text.append(paragraph('Not measured yet: stylegen-dcgan evaluate does it, and train --evaluate_every.', 'soft'))
     return '\n'.join(filter(None, text))

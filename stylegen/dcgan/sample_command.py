@@ -55,7 +55,7 @@ def work(flags: FlagValues) -> None:
             raise UserError(f'--{name} does nothing {place}; leave it out')
     if flags.neighbours and (form != 'grid' or len(seeds) > MOST_ROWS):
         raise UserError(f'--neighbours makes a sheet of up to {MOST_ROWS} --seeds; give a picture as --output')
-    generator = open_generator(flags.workdir, flags.checkpoint, flags.which)
+    generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
     labels = labels_of(generator, seeds, flags.labels)
     check_output(output, form, seeds, flags.overwrite)
     settings = {name: flags[name].value for name in ('seeds', 'labels', 'columns', 'scale')}

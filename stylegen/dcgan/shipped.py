@@ -2,13 +2,14 @@
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stylegen import weights
-from stylegen.dcgan.load import Generator
+from stylegen.dcgan.load import Generator, fill
 from stylegen.dcgan.plan import Plan
 from stylegen.errors import UserError
 from stylegen.files import digest_of, plain
@@ -24,7 +25,7 @@ def pack_generator(generator: Generator, path: str | Path, **facts: Any) -> str:
     Args:
         generator: From `load_generator`.
         path: The `.npz`; its digest goes to the same name with `.sha256`.
-        facts: What else is to be known of it, JSON-serialisable.
+        facts: What else is to be known of it, JSON-serialisable; its data and figures are, as far as it has them.
 
     Returns:
         The SHA-256 of the file.
@@ -46,6 +47,8 @@ def pack_generator(generator: Generator, path: str | Path, **facts: Any) -> str:
         'which': generator.which,
         'checkpoint': digest_of(generator.path),
         'settings': generator.settings,
+        'data': generator.data,
+        'figures': generator.figures,
         **facts,
     }
     return save_arrays(path, {FACTS: np.array(json.dumps(plain(told))), **arrays}, compressed=True)
@@ -70,9 +73,10 @@ def load_packed(path: str | Path | None = None) -> Generator:
         facts = json.loads(str(arrays.pop(FACTS)))
         plan = Plan.of(facts['plan'])
         model = plan.sampler()
-        values = [array.astype(np.float32) for _, array in sorted(arrays.items())]
-        for variable, value in zip(model.variables, values, strict=True):
-            variable.assign(value)
-        return Generator(model, plan, facts['step'], facts['which'], path, facts['settings'])
-    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        fill(model, [array.astype(np.float32) for _, array in sorted(arrays.items())])
+        known = facts.get('data') or {'sha256': facts['settings'].get('data')}, facts.get('figures') or {}
+        return Generator(model, plan, facts['step'], facts['which'], path, facts['settings'], *known)
+    except (
+        OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error
+    ) as error:  # fmt: skip
         raise UserError(f'{path} is no packed generator (.npz), or damaged') from error

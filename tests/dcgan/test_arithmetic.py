@@ -67,7 +67,7 @@ def test_classes_are_added_up_too():
     generator = tiny(classes=('cat', 'dog', 'hat'))
     found = arithmetic(generator, parse_expression('4 - 4 + 6'), 'cat,cat,dog')
     assert np.array_equal(found.result, generator(latents([6], 8), np.array([1])))
-    found = arithmetic(generator, [Term(1, (4,)), Term(-1, (4,)), Term(1, (6,))], 'dog,cat,cat')
+    found = arithmetic(generator, [Term(1, (4,)), Term(-1, (4,)), Term(1, (6,))], np.array([1, 0, 0]))
     vectors = generator.given(latents([6, 6], 8), np.array([0, 1]))[:, 8:]
     assert np.allclose(found.given[8:], vectors[1], atol=1e-6)
 

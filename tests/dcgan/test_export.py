@@ -12,9 +12,11 @@ import pytest
 
 from stylegen.dcgan import card, export, formats
 from stylegen.dcgan.export import check_output, format_of, greatest_difference
+from stylegen.dcgan.history import data_of, figures_of
 from stylegen.dcgan.latents import latents
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.plan import make_plan
+from stylegen.dcgan.shipped import SHIPPED, load_packed, pack_generator
 from stylegen.errors import UserError
 from stylegen.files import DiskFull, digest_of
 from tests.conftest import run, shaken
@@ -163,7 +165,8 @@ def test_the_card_says_what_it_is(tmp_path):
     other = record | {'value': 99.5, 'generator': {'step': 7, 'weights': 'live'}}
     results = [{'figures': {'fid_mini': each}} for each in (other, record)]
     (workdir / 'evaluation.json').write_text(json.dumps({'results': results}))
-    export.export(generator, tmp_path / 'made.keras')
+    known = {'data': data_of(workdir, 'abc'), 'figures': figures_of(workdir, 7, 'ema')}
+    export.export(replace(generator, **known), tmp_path / 'made.keras')
     facts = json.loads((tmp_path / 'made.keras.json').read_text())
     assert facts['inputs']['latents']['shape'] == ['N', 5] and facts['inputs']['labels']['type'] == 'int32'
     assert facts['images'] == {'shape': ['N', 16, 16, 3], 'type': 'float32', 'values': 'from 0 to 1'}
@@ -179,8 +182,31 @@ def test_the_card_says_what_it_is(tmp_path):
 
 def test_a_card_of_a_run_that_nothing_is_known_of(tmp_path):
     made = export.export(untrained(tmp_path), tmp_path / 'made.keras')
-    assert made.card['data'] == {'sha256': 'abc'} and made.card['figures'] == {}
-    assert 'has not been measured' in (tmp_path / 'made.keras.md').read_text()
+    assert made.card['data'] == made.card['figures'] == {}
+    text = (tmp_path / 'made.keras.md').read_text()
+    assert 'No figures of it are known' in text and 'What it learned from is not known' in text
+
+
+def test_the_card_of_a_packed_generator_says_what_the_run_did(tmp_path, monkeypatch):
+    data = {'source': 'cats.zip', 'count': 9, 'sha256': 'abc'}
+    figure = {'value': 12.5, 'floor': 1.25, 'ceiling': 300, 'better': 'lower', 'generated': 8, 'reference': 9,
+              'split': 'train'}  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    pack_generator(replace(untrained(tmp_path), data=data, figures={'fid_mini': figure}), 'packed.npz')
+    generator = load_packed('packed.npz')
+    facts = card.card(
+        generator, Path('packed.npz'), format='keras', pixels='unit', quantize='none', seeds=1, difference=0.0,
+        tolerance=0.0, parameters=1,
+    )  # fmt: skip
+    text = card.markdown(facts)
+    assert facts['data'] == data and '9 pictures of `cats.zip`' in text and '| `fid_mini` | 12.5 | 1.25 |' in text
+
+
+def test_the_card_of_the_generator_that_ships_is_that_of_its_training():
+    with np.load(SHIPPED) as stored:
+        facts = json.loads(str(stored['facts']))
+    assert facts['data']['count'] == 50000 and facts['data']['sha256'] == facts['settings']['data']
+    assert round(facts['figures']['fid_mini']['value'], 2) == 4.87
 
 
 def test_the_tables_have_the_same_names():
@@ -217,10 +243,10 @@ def test_the_command_exports_what_it_opens(tmp_path, monkeypatch, capsys):
     from stylegen.dcgan import export_command
 
     generator, asked = untrained(tmp_path), []
-    monkeypatch.setattr(export_command, 'open_generator', lambda *args: asked.append(args) or generator)
+    monkeypatch.setattr(export_command, 'open_generator', lambda *args, **told: asked.append((args, told)) or generator)
     monkeypatch.chdir(tmp_path)
     assert command('--workdir=run', '--checkpoint=7', '--which=ema') == 0
-    assert asked == [('run', '7', 'ema')]
+    assert asked == [(('run',), {'checkpoint': '7', 'which': 'ema'})]
     said = capsys.readouterr().out
     assert 'latents float32 (N, 5) to images float32 (N, 16, 16, 3), from 0 to 1' in said
     assert 'differs from the checkpoint by' in said and 'generator.keras' in said

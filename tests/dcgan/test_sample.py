@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stylegen.checkpoints import Checkpoints
 from stylegen.dcgan import shipped
 from stylegen.dcgan.latents import latents
+from stylegen.dcgan.load import load_generator
 from stylegen.dcgan.opening import labels_of, open_generator, parse_seeds
 from stylegen.dcgan.sample import form_of, sample
 from stylegen.errors import UserError
@@ -52,7 +54,7 @@ def test_it_is_what_the_model_makes(generator):
 def test_what_was_trained_in_bfloat16_draws_in_float32(generator, tmp_path):
     given = latents(range(20), 8)
     assert not np.allclose(tiny(precision='mixed_bfloat16')(given), generator(given), atol=1e-4)
-    opened = open_generator(str(kept(tmp_path, precision='mixed_bfloat16')))
+    opened = open_generator(kept(tmp_path, precision='mixed_bfloat16'), checkpoint=7)
     assert opened.plan.precision == 'mixed_bfloat16' and np.array_equal(opened(given), generator(given))
 
 
@@ -68,10 +70,11 @@ def test_a_conditional_generator_draws_what_the_model_makes_of_each_class(condit
 def test_the_class_of_a_seed_is_its_own_where_none_is_named(conditional, generator):
     assert labels_of(conditional, [0, 1, 2, 3, 10]).tolist() == [0, 1, 2, 0, 1]
     assert labels_of(conditional, [0, 1], '1').tolist() == [1, 1]
+    assert labels_of(conditional, [0, 1, 2], np.array([2, 0])).tolist() == [2, 0, 2]
     assert labels_of(generator, [0, 1]) is None
 
 
-@pytest.mark.parametrize('labels', ['bird', '3', '-1', ''])
+@pytest.mark.parametrize('labels', ['bird', '3', '-1', '', np.array([3])], ids=str)
 def test_classes_that_there_are_not_are_refused(conditional, labels):
     with pytest.raises(UserError, match='unknown class'):
         labels_of(conditional, [1], labels)
@@ -133,6 +136,14 @@ def test_the_same_command_gives_the_same_bytes(workdir, tmp_path):
     for name in ('a.png', 'b.png'):
         assert command(f'--workdir={workdir}', '--seeds=3-9', f'--output={tmp_path / name}', '--quiet') == 0
     assert (tmp_path / 'a.png').read_bytes() == (tmp_path / 'b.png').read_bytes()
+
+
+def test_a_checkpoint_that_cannot_be_opened_is_told(generator, tmp_path):
+    plan, arrays = generator.plan.as_settings(), {'generator/000/x': np.zeros(3), 'run/000/dcgan/steps': np.int64(9)}
+    for number, settings in enumerate(({}, plan | {'generator': {'latent': 8}}, plan), 1):
+        Checkpoints(tmp_path).save(number, settings, arrays)
+        with pytest.raises(UserError, match=f'step-0000000{number}.npz is no checkpoint of a DCGAN'):
+            load_generator(tmp_path, checkpoint=number)
 
 
 def test_a_folder_that_has_them_already_is_left_alone(workdir, tmp_path, capsys):

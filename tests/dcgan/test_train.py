@@ -126,7 +126,7 @@ def test_a_sample_depends_on_its_seed_alone(tmp_path, conditional):
     for some in ([5], [2, 3, 4]):
         assert np.array_equal(generator(z[some], labels[some] if conditional else None), together[some])
     assert np.array_equal(latents([7], 8)[0], latents(range(9), 8)[7])
-    live = load_generator(run.workdir, 'live')(z, labels)
+    live = load_generator(run.workdir, which='live')(z, labels)
     assert not np.allclose(live, together, atol=1e-3)
 
 
