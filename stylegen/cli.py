@@ -194,10 +194,13 @@ def _complain(program: str, text: str, debug: bool) -> None:
     print(f'{program}: {text}', file=sys.stderr)
 
 
-def free_name(name: str) -> Path:
-    """`name` in the current folder, or name-2, name-3 ... where that exists: a default never overwrites anything."""
+def free_name(name: str, *suffixes: str) -> Path:
+    """`name` in the current folder, or name-2, name-3 ... where that exists: a default never overwrites anything.
+
+    Files of the same name with one of `suffixes`, which are written too, are not there either.
+    """
     path, count = Path(name), 1
-    while path.exists():
+    while any(place.exists() for place in (path, *map(path.with_suffix, suffixes))):
         count += 1
         path = Path(name).with_stem(f'{Path(name).stem}-{count}')
     return path

@@ -19,7 +19,7 @@ from stylegen.files import DiskFull, check_target, replacing, settings_beside, s
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator
 
-FORMATS = {'keras': '.keras', 'saved_model': '', 'tflite': '.tflite'}  # format -> suffix of its files
+SUFFIXES = {'keras': '.keras', 'saved_model': '', 'tflite': '.tflite'}  # format -> suffix of its files
 TOLERANCES = {'none': 1e-4, 'float16': 2e-2}  # quantisation -> greatest difference, as a share of the range of pixels
 LEVEL = 1 / 255  # what rounding to bytes may differ by besides
 SEEDS = 16
@@ -43,9 +43,20 @@ class Exported:
 
 
 def format_of(output: str | os.PathLike) -> str:
-    """The format that a name says: by its suffix, and a SavedModel, which is a folder, where that says nothing."""
+    """The format that a name says: by its suffix; a SavedModel, which is a folder, has none.
+
+    Raises:
+        UserError: It says none.
+    """
     suffix = Path(output).suffix.lower()
-    return next((name for name, other in FORMATS.items() if other and other == suffix), 'saved_model')
+    for name, other in SUFFIXES.items():
+        if other == suffix:
+            return name
+    kinds = ', '.join(filter(None, SUFFIXES.values()))
+    raise UserError(
+        f'{shown(output)}: {suffix} is of no format that can be written ({kinds}, or none for the folder of a '
+        'SavedModel); give another name, or --format'
+    )
 
 
 def check_output(output: str | os.PathLike, format: str, pixels: str = 'unit', quantize: str = 'none') -> None:
@@ -54,18 +65,18 @@ def check_output(output: str | os.PathLike, format: str, pixels: str = 'unit', q
     Raises:
         UserError: The name is of another format, or there something is or cannot be; `quantize` is not for the format.
     """
-    if format not in FORMATS:
-        raise unknown('format', format, FORMATS)
+    if format not in SUFFIXES:
+        raise unknown('format', format, SUFFIXES)
     if pixels not in PIXELS:
         raise unknown('pixels', pixels, PIXELS)
     if quantize not in TOLERANCES:
         raise unknown('quantisation', quantize, TOLERANCES)
     if quantize != 'none' and format != 'tflite':
         raise UserError(f'--quantize={quantize} is for --format=tflite; leave it out')
-    if FORMATS[format]:
-        check_target(output, [FORMATS[format]])
+    if SUFFIXES[format]:
+        check_target(output, [SUFFIXES[format]])
         return
-    if format_of(output) != format:
+    if Path(output).suffix.lower() in filter(None, SUFFIXES.values()):
         raise UserError(f'{shown(output)} is no name for a SavedModel, which is a folder; give another')
     path = Path(os.path.realpath(output))
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
@@ -89,7 +100,7 @@ def export(
     Args:
         generator: From `load_generator`.
         output: The file, or for a SavedModel the folder, which must not be there yet.
-        format: A key of `FORMATS`; None: as the name says.
+        format: A key of `SUFFIXES`; None: as the name says.
         pixels: Of the images: 'unit', float32 in [0, 1], as this package and most others take them; 'signed', float32
             in [-1, 1], as the network was trained; 'uint8', whole numbers from 0 to 255.
         quantize: 'float16' keeps the weights of TFLite in half precision, in half the space.

@@ -7,7 +7,7 @@ from absl.flags import FlagValues
 
 from stylegen import cli
 from stylegen.console import Console
-from stylegen.dcgan.export import FORMATS, PIXELS, TOLERANCES, check_output, export, format_of
+from stylegen.dcgan.export import PIXELS, SUFFIXES, TOLERANCES, check_output, export, format_of
 from stylegen.dcgan.opening import generator_flags, open_generator
 
 DEFAULT_FORMAT = 'keras'
@@ -20,7 +20,7 @@ def define_flags() -> cli.Flags:
     generator_flags(flags, labels=False)
     flags.group('Result')
     flags.choice(
-        'format', f'what to write; by default as --output says, else {DEFAULT_FORMAT}', list(FORMATS), default=None
+        'format', f'what to write; by default as --output says, else {DEFAULT_FORMAT}', list(SUFFIXES), default=None
     )
     flags.string('output', f'file, or folder of a SavedModel; by default {NAME}.keras, {NAME}.tflite or {NAME}',
                  default=None)  # fmt: skip
@@ -35,7 +35,7 @@ def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     format = flags.format or (format_of(flags.output) if flags.output else DEFAULT_FORMAT)
-    output = flags.output or cli.free_name(NAME + FORMATS[format])
+    output = flags.output or cli.free_name(NAME + SUFFIXES[format])
     check_output(output, format, flags.pixels, flags.quantize)
     generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
     made = export(generator, output, format=format, pixels=flags.pixels, quantize=flags.quantize)

@@ -1,11 +1,16 @@
 """From seed to seed: pictures along a path through the latent vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from stylegen import images
+from stylegen.animation import ANIMATIONS
 from stylegen.dcgan.latents import latents
 from stylegen.dcgan.load import Generator
+from stylegen.dcgan.sample import enlarged
 from stylegen.errors import UserError, unknown
 
 
@@ -91,6 +96,33 @@ def interpolate(
     dim = generator.latent_dim
     parts = [walk(given[:, :dim], steps, path, loop), walk(given[:, dim:], steps, 'linear', loop)]
     return generator.draw(np.concatenate(parts, 1))
+
+
+def save_walk(
+    output: Path,
+    pictures: np.ndarray,
+    steps: int,
+    loop: bool = False,
+    *,
+    fps: float = 12.0,
+    scale: int = 4,
+    settings: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes the pictures of a path: as an animation, or on a sheet, as the name says.
+
+    Args:
+        output: The file.
+        pictures: From `interpolate`, with the same `steps` and `loop`.
+        steps, loop: See `walk`.
+        fps: Frames a second of an animation.
+        scale: Pixels a side that a pixel is drawn with.
+        settings: The record that it carries.
+    """
+    if output.suffix.lower() in ANIMATIONS:
+        images.save_animation(output, enlarged(pictures, scale), fps, settings=settings)
+    else:
+        sheet = images.grid(enlarged(rows(pictures, steps, loop), scale), steps + 1, 2 * scale)
+        images.save_image(output, sheet, settings=settings)
 
 
 def rows(pictures: np.ndarray, steps: int, loop: bool = False) -> np.ndarray:

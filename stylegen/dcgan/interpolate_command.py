@@ -7,9 +7,8 @@ from absl.flags import FlagValues
 from stylegen import cli, images
 from stylegen.animation import ANIMATIONS
 from stylegen.console import Console
-from stylegen.dcgan.interpolate import PATHS, interpolate, rows
+from stylegen.dcgan.interpolate import PATHS, interpolate, save_walk
 from stylegen.dcgan.opening import generator_flags, labels_of, open_generator, parse_seeds, record_of
-from stylegen.dcgan.sample import enlarged
 from stylegen.errors import UserError
 from stylegen.files import check_target
 
@@ -19,7 +18,7 @@ SETTINGS = ('seeds', 'labels', 'steps', 'path', 'loop', 'scale')
 
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
-    flags = cli.Flags('Draws the way from picture to picture, as a sheet or an animation.', interpolate)
+    flags = cli.Flags('Draws the way from picture to picture, as a sheet or an animation.', interpolate, save_walk)
     generator_flags(flags)
     flags.group('Path')
     flags.string('seeds', 'two or more, such as 3,17,42 or 0-5', default='0-3')
@@ -32,8 +31,8 @@ def define_flags() -> cli.Flags:
         f'GIF, WebP or MP4 to see it move, a picture for a sheet; by default {DEFAULT_OUTPUT} or a free name like it',
         default=None,
     )
-    flags.number('fps', 'frames a second of an animation', default=12.0, lower_bound=0.1, upper_bound=100)
-    flags.integer('scale', 'pixels a side that a pixel is drawn with', default=4, lower_bound=1, upper_bound=64)
+    flags.number('fps', 'frames a second of an animation', lower_bound=0.1, upper_bound=100)
+    flags.integer('scale', 'pixels a side that a pixel is drawn with', lower_bound=1, upper_bound=64)
     flags.talk()
     return flags
 
@@ -54,10 +53,7 @@ def work(flags: FlagValues) -> None:
     generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
     labels = labels_of(generator, seeds, flags.labels)
     frames = interpolate(generator, seeds, labels, steps=flags.steps, path=flags.path, loop=flags.loop)
-    record = record_of('interpolate', {name: flags[name].value for name in SETTINGS}, generator)
-    if moving:
-        images.save_animation(output, enlarged(frames, flags.scale), flags.fps, settings=record)
-    else:
-        shown = enlarged(rows(frames, flags.steps, flags.loop), flags.scale)
-        images.save_image(output, images.grid(shown, flags.steps + 1, 2 * flags.scale), settings=record)
+    settings = {name: flags[name].value for name in (*SETTINGS, *['fps'] * moving)}
+    record = record_of('interpolate', settings, generator)
+    save_walk(output, frames, flags.steps, flags.loop, fps=flags.fps, scale=flags.scale, settings=record)
     console.say(f'{len(frames)} pictures through {len(seeds)} seeds: {output}')

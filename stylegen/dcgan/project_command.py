@@ -10,6 +10,7 @@ from stylegen import cli, images
 from stylegen.console import Console
 from stylegen.dcgan.opening import generator_flags, open_generator, record_of
 from stylegen.dcgan.project import framed, framed_hole, project
+from stylegen.dcgan.sample import NPZ
 from stylegen.errors import UserError
 from stylegen.files import check_target
 from stylegen.inputs import Inputs, read_mask, refuse_inputs
@@ -46,10 +47,10 @@ def work(flags: FlagValues) -> None:
     console = Console(flags.quiet)
     if flags.image is None:
         raise UserError('give the picture to look for: --image=photo.png')
-    output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT)
+    output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT, NPZ)
     images.check_writable(output)
-    arrays = output.with_suffix('.npz')
-    check_target(arrays, ['.npz'])
+    arrays = output.with_suffix(NPZ)
+    check_target(arrays, [NPZ])
     inputs = Inputs()
     refuse_inputs(output, [path for path in (flags.image, flags.mask) if path])
     picture = inputs.load(flags.image)

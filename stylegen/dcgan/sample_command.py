@@ -13,13 +13,16 @@ from stylegen.data import open_images
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.neighbours import nearest, sheet
 from stylegen.dcgan.opening import generator_flags, labels_of, open_generator, parse_seeds, record_of
-from stylegen.dcgan.sample import FORMS, check_output, form_of, sample, save_grid
+from stylegen.dcgan.sample import FORMS, NPZ, check_output, form_of, sample, save_grid
 from stylegen.errors import UserError
 
 DEFAULT_OUTPUT = {'grid': 'samples.png', 'files': 'samples', 'npz': 'samples.npz'}
 DEFAULT_SEEDS = '0-63'
 MOST_ROWS = 200  # of a sheet of neighbours
-IDLE = {'columns': ('grid',), 'scale': ('grid', 'files'), 'overwrite': ('files',)}  # flag -> forms that it is for
+MOST_PIXELS = 1 << 27  # of a grid, whose numbers take 1.6 GB
+IDLE = {  # flag -> forms that it is for; none of them is for --neighbours
+    'columns': ('grid',), 'scale': ('grid', 'files'), 'overwrite': ('files',), 'batch_size': tuple(FORMS),
+}  # fmt: skip
 
 
 def define_flags() -> cli.Flags:
@@ -57,6 +60,12 @@ def work(flags: FlagValues) -> None:
         raise UserError(f'--neighbours makes a sheet of up to {MOST_ROWS} --seeds; give a picture as --output')
     generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
     labels = labels_of(generator, seeds, flags.labels)
+    height, width = (side * flags.scale for side in generator.plan.size)
+    if form == 'grid' and len(seeds) * height * width > MOST_PIXELS:
+        raise UserError(
+            f'{len(seeds):,} pictures of {height} x {width} are too many for one grid; give less --seeds, or a folder '
+            f'or {NPZ} as --output'
+        )
     check_output(output, form, seeds, flags.overwrite)
     settings = {name: flags[name].value for name in ('seeds', 'labels', 'columns', 'scale')}
     if flags.neighbours:

@@ -210,7 +210,7 @@ def test_the_card_of_the_generator_that_ships_is_that_of_its_training():
 
 
 def test_the_tables_have_the_same_names():
-    assert export.FORMATS.keys() == formats.FORMATS.keys() == card.USE.keys()
+    assert export.SUFFIXES.keys() == formats.FORMATS.keys() == card.USE.keys()
     assert formats.PIXELS.keys() == card.PIXELS.keys()
 
 
@@ -233,6 +233,14 @@ def test_what_cannot_be_written_is_refused_at_once(tmp_path, name, arguments, sa
     (tmp_path / 'full' / 'file').touch()
     with pytest.raises(UserError, match=said):
         check_output(tmp_path / name, **arguments)
+
+
+def test_a_name_of_another_format_is_no_folder(tmp_path):
+    for name in ('gen.h5', 'gen.ONNX'):
+        with pytest.raises(UserError, match='is of no format'):
+            format_of(tmp_path / name)
+        check_output(tmp_path / name, 'saved_model')  # where that was asked for it is
+    assert (format_of('a'), format_of('a.Keras'), format_of('a.tflite')) == ('saved_model', 'keras', 'tflite')
 
 
 def command(*args):

@@ -25,7 +25,7 @@ def test_a_spherical_path_goes_evenly_along_a_great_circle():
     assert np.allclose(spherical(a, b, SHARES), expected)
 
 
-def test_its_lengths_stay_between_those_of_the_ends_and_a_straight_ones_do_not():
+def test_its_lengths_stay_between_those_of_the_ends_but_a_straight_path_is_shorter_inside():
     a, b = latents([3, 17], 100).astype(np.float64)
     low, high = sorted([np.linalg.norm(a), np.linalg.norm(b)])
     lengths = np.linalg.norm(walk(np.float32([a, b]), 8), axis=1)
@@ -60,7 +60,7 @@ def test_the_pictures_of_the_seeds_are_exact(classes):
     assert len(frames) == 11
     assert np.array_equal(frames[::5], generator(latents([3, 17, 42], 8), labels))
     changes = np.abs(np.diff(frames, axis=0)).mean((1, 2, 3))
-    assert changes.min() > 0 and changes.max() < 0.5 * np.abs(frames[0] - frames[5]).mean() * 2
+    assert changes.min() > 0 and changes.max() < np.abs(frames[0] - frames[5]).mean()
 
 
 def test_a_row_of_the_sheet_is_a_way_from_seed_to_seed():
@@ -69,14 +69,15 @@ def test_a_row_of_the_sheet_is_a_way_from_seed_to_seed():
     assert rows(frames[:4], 2, loop=True)[:, 0, 0, 0].tolist() == [0, 1, 2, 2, 3, 0]
 
 
-def test_the_command_writes_a_sheet_or_an_animation(workdir, tmp_path, capsys):
+def test_the_command_writes_a_sheet_or_an_animation(workdir, tmp_path):
     about = [f'--workdir={workdir}', '--seeds=3,17,42', '--steps=3', '--scale=1', '--quiet']
     assert command(*about, f'--output={tmp_path / "a.png"}') == 0
     assert load_image(tmp_path / 'a.png').shape == (16 * 2 + 2, 16 * 4 + 2 * 3, 3)
     told = read_settings(tmp_path / 'a.png')['settings']
     assert told['command'] == 'interpolate' and told['seeds'] == '3,17,42' and told['path'] == 'spherical'
     assert command(*about, '--loop', '--path=linear', '--fps=5', f'--output={tmp_path / "a.gif"}') == 0
-    assert read_settings(tmp_path / 'a.gif')['settings']['loop'] is True
+    moving = read_settings(tmp_path / 'a.gif')['settings']
+    assert moving['loop'] is True and moving['fps'] == 5 and 'fps' not in told
     with Image.open(tmp_path / 'a.gif') as film:
         assert (film.n_frames, film.size, film.info['duration']) == (9, (16, 16), 200)
     assert command(*about, f'--output={tmp_path / "a.mp4"}') == 0 and (tmp_path / 'a.mp4').stat().st_size > 500

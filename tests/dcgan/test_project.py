@@ -1,5 +1,7 @@
 """A picture that the generator can make is found again, and a hole is filled without touching the rest."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -62,8 +64,11 @@ def test_all_classes_are_tried_and_the_right_one_wins():
     target = generator(latents([123], 8), np.array([1]))[0]
     found = project(generator, target, steps=2, restarts=6, perceptual=0.0)
     assert found.label == int(np.argmin(found.losses)) % 3
-    named = project(generator, target, None, 'hat', steps=2, restarts=2, perceptual=0.0)
-    assert named.label == 2
+    named, numbered = (
+        project(generator, target, None, labels, steps=2, restarts=2, perceptual=0.0)
+        for labels in ('hat', np.array([2]))
+    )
+    assert named.label == numbered.label == 2
     assert np.array_equal(named.found, generator(named.latents[None], np.array([2]))[0])
 
 
@@ -97,7 +102,7 @@ def test_pixels_count_by_the_share_of_the_hole_about_them():
     assert np.allclose(weights_near(hole, 5), expected)
 
 
-def test_blending_undoes_a_shift_of_colour_and_a_slope(generator):
+def test_blending_undoes_a_shift_of_colour_and_a_slope():
     target, hole = photo(16, 16), square()
     assert np.allclose(blended(target, target + np.float32([0.1, -0.1, 0.05]), hole), target, atol=2e-3)
     slope = np.linspace(-0.1, 0.1, 16, dtype=np.float32)[None, :, None]
@@ -145,6 +150,16 @@ def test_the_command_writes_the_sheet_and_the_vector(workdir, tmp_path, capsys):
     assert 'of another shape' in capsys.readouterr().err
     assert command(*about, f'--output={tmp_path / "photo.png"}') == 2
     assert 'is an input' in capsys.readouterr().err
+
+
+def test_without_a_name_neither_the_sheet_nor_the_vector_is_written_over(workdir, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_image('photo.png', photo(16, 16))
+    Path('projection.npz').write_bytes(b'mine')
+    about = [f'--workdir={workdir}', '--image=photo.png', '--steps=1', '--restarts=1', '--perceptual=0', '--quiet']
+    assert command(*about) == 0
+    assert Path('projection.npz').read_bytes() == b'mine' and not Path('projection.png').exists()
+    assert Path('projection-2.png').exists() and Path('projection-2.npz').exists()
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,8 @@ def test_without_a_name_nothing_is_written_over(workdir, tmp_path, monkeypatch):
         (['--format=files', '--output=a.png'], '--format=grid'),
         (['--columns=3', '--output=a.npz'], '--columns does nothing'),
         (['--batch_size=0'], '--batch_size'),
+        (['--neighbours=x', '--batch_size=8'], '--batch_size does nothing with --neighbours'),
+        (['--seeds=0-9999', '--scale=64'], '10,000 pictures of 1024 x 1024 are too many'),
         (['--seed=3'], 'did you mean seeds'),
     ],
 )
