@@ -15,7 +15,7 @@ from typing import Any
 from stylegen import interrupts
 from stylegen.backend import keras, tf
 from stylegen.files import replacing
-from stylegen.logs import EVENTS, LOG, read_events, read_log
+from stylegen.logs import EVENTS, LOG, read_log
 
 Logs = Mapping[str, Any] | None  # what Keras tells of a batch or an epoch
 
@@ -127,16 +127,15 @@ class Events:
         self.path = Path(workdir) / EVENTS
 
     def add(self, kind: str, step: int, **details: Any) -> None:
-        """Adds a line, and sees it onto the disk."""
+        """Adds a line, and sees it onto the disk; half a line that a killed process left stays a line of its own."""
         line = {'step': step, 'event': kind, 'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), **details}
-        with open(self.path, 'a') as file:
-            file.write(json.dumps(line) + '\n')
+        with open(self.path, 'ab+') as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(end - 1, 0))
+            whole = file.read() in (b'', b'\n')
+            file.write((b'' if whole else b'\n') + json.dumps(line).encode() + b'\n')
             file.flush()
             os.fsync(file.fileno())
-
-    def read(self) -> list[dict[str, Any]]:
-        """All events so far."""
-        return read_events(self.path)
 
 
 class Unwritten:

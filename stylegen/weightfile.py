@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +39,11 @@ def load_weights(model: keras.Model, path: str | Path, network: str) -> None:
                     variable.assign(np.asarray(array))
                 if hasattr(layer, 'finalize_state'):
                     layer.finalize_state()
-    except (OSError, KeyError, zipfile.BadZipFile, RuntimeError) as error:
+    except UserError:
+        raise
+    except (
+        OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, zipfile.BadZipFile, zlib.error
+    ) as error:  # fmt: skip
         reason = ' '.join(str(error).split()) or type(error).__name__
         raise UserError(
             f'{path}: not a weights file of Keras (.h5, .weights.h5, .keras), or damaged: {reason}'

@@ -5,7 +5,7 @@ import pytest
 from stylegen.alarms import Alarm
 from stylegen.checkpoints import Checkpoints
 from stylegen.errors import UserError
-from stylegen.logs import read_log
+from stylegen.logs import read_events, read_log
 from stylegen.training import Events, Log, Speed
 
 
@@ -24,8 +24,11 @@ def test_a_log_goes_back_to_a_step_and_leaves_a_row_that_was_cut_off(tmp_path):
     log = Log(tmp_path, ('loss',))
     for step in (10, 20, 30):
         log.add(step, {'loss': step / 100})
-    with open(log.path, 'a') as file:
-        file.write('4')
+    for rest in ('4', '40,0.4', '40,0.4\0\r\n'):  # the second is whole but for the end of its number
+        with open(log.path, 'a', newline='') as file:
+            file.write(rest)
+        assert [row['step'] for row in read_log(log.path)] == ['10', '20', '30']
+        log.back_to(30)
     assert [row['step'] for row in Log(tmp_path, ('loss',), 20).rows()] == ['10', '20']
     assert read_log(tmp_path / 'none.csv') == []
 
@@ -37,10 +40,14 @@ def test_tensorboard_gets_the_same(tmp_path):
 
 def test_events_are_lines_in_order(tmp_path):
     events = Events(tmp_path)
-    assert events.read() == []
+    assert read_events(events.path) == []
     events.add('begun', 0)
+    with open(events.path, 'a') as file:
+        file.write('{"step": 3, "ev')  # a process that was killed
     events.add('rollback', 7, to=5)
-    assert [(e['event'], e['step'], e.get('to')) for e in events.read()] == [('begun', 0, None), ('rollback', 7, 5)]
+    events.add('resumed', 9)
+    found = [(event['event'], event['step'], event.get('to')) for event in read_events(events.path)]
+    assert found == [('begun', 0, None), ('rollback', 7, 5), ('resumed', 9, None)]
 
 
 def test_speed_is_that_since_the_last_look():

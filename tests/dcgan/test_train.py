@@ -13,7 +13,7 @@ from stylegen.dcgan.load import load_generator
 from stylegen.dcgan.train import train
 from stylegen.errors import UserError
 from stylegen.files import DiskFull
-from stylegen.logs import read_log
+from stylegen.logs import read_events, read_log
 from tests.conftest import process
 from tests.dcgan.sets import TINY, folder, small_set, state
 
@@ -155,11 +155,11 @@ def test_not_a_number_is_named_and_the_run_goes_back_with_half_the_rate(tmp_path
         module.Training.__init__ = made
     assert again.step == 8 and float(again.gan.rate_scale) == 0.5
     assert 'is not finite at step 7; back to step 4 with 0.5 of the learning rate' in said[0]
-    assert [event['event'] for event in again.events.read()] == ['resumed', 'rollback']
+    assert [event['event'] for event in read_events(again.events.path)] == ['resumed', 'rollback']
     assert [row['step'] for row in again.log.rows()][-4:] == ['5', '6', '7', '8']
 
 
-def test_a_run_that_cannot_be_saved_is_given_up(tmp_path):
+def test_a_run_that_never_becomes_finite_is_given_up(tmp_path):
     said = []
     with pytest.raises(ArithmeticError, match=r'after the learning rate was halved 3 times'):
         train(small_set(tmp_path / 'data'), **small(tmp_path, learning_rate=1e38, warn=said.append))
