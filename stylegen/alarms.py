@@ -9,7 +9,7 @@ class Alarm:
 
     Args:
         low: The bound.
-        looks: How many in a row.
+        patience: How many looks in a row.
         grace: Steps from the beginning of the run in which nothing is counted.
 
     Attributes:
@@ -17,7 +17,7 @@ class Alarm:
     """
 
     low: float
-    looks: int
+    patience: int
     grace: int = 0
     fine: int = field(default=0, init=False)
     count: int = field(default=0, init=False)
@@ -28,7 +28,7 @@ class Alarm:
             self.count, self.fine = 0, step
         elif step > self.grace:
             self.count += 1
-        return self.count == self.looks
+        return self.count == self.patience
 
     def quiet(self) -> None:
         """Begins anew, as after the run has gone back."""

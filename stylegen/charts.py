@@ -1,7 +1,7 @@
 """Line charts as SVG text for a web page: no script, no font, no file of their own; colours are those of the page.
 
-The page has to say what the CSS variables --ink, --faint, --back and --line0 ... --line3 are (see `stylegen.pages`), so
-that a chart is as light or dark as the page around it.
+The page's style has to say what the CSS variables --line0 ... --line3 are and how the classes chart, rule, level, mark,
+note and curve look (see `stylegen.pages`), so that a chart is as light or dark as the page around it.
 """
 
 import math

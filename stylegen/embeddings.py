@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Images = np.ndarray | Iterable[np.ndarray]  # uint8 (N, H, W, C), or batches of them
 
+BATCH = 64  # pictures that go through a network together, at most
+
 
 class _Recipe(NamedTuple):
     """The layer of a network whose average over a picture is its vector, and the side pictures are brought to."""
@@ -122,7 +124,6 @@ def embed(
     images: Images,
     embeddings: Sequence[Embedding],
     *,
-    batch_size: int = 64,
     progress: Callable[[int], None] | None = None,
 ) -> Embedded:
     """The vectors of all pictures, by each embedding, in one pass over them.
@@ -130,7 +131,6 @@ def embed(
     Args:
         images: uint8 (N, H, W, 1 or 3), or an iterable of such arrays, all of one H, W and C.
         embeddings: one at least.
-        batch_size: pictures that go through a network together, at most.
         progress: is told how many pictures are done, after every batch.
 
     Raises:
@@ -140,7 +140,7 @@ def embed(
     shapes: set[tuple[int, int, int]] = set()
     parts: list[list[np.ndarray]] = [[] for _ in embeddings]
     done = 0
-    for batch in _batches(images, batch_size):
+    for batch in _batches(images):
         shapes.add(batch.shape[1:])
         if len(shapes) > 1:
             raise ValueError(f'the pictures of a set are of one shape; these are of {sorted(shapes)}')
@@ -155,15 +155,15 @@ def embed(
     return Embedded(shapes.pop(), {name: np.concatenate(found) for name, found in zip(names, parts, strict=True)})
 
 
-def _batches(images: Images, size: int) -> Iterator[np.ndarray]:
+def _batches(images: Images) -> Iterator[np.ndarray]:
     for batch in [images] if isinstance(images, np.ndarray) else images:
         batch = np.asarray(batch)
         if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[3] not in (1, 3) or 0 in batch.shape[1:]:
             raise ValueError(
                 f'expected pictures as uint8 (count, height, width, 1 or 3), got {batch.dtype} {batch.shape}'
             )
-        for start in range(0, len(batch), size):
-            yield batch[start : start + size]
+        for start in range(0, len(batch), BATCH):
+            yield batch[start : start + BATCH]
 
 
 @functools.lru_cache(maxsize=16)

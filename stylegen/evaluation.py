@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from stylegen.embeddings import Embedded, Embedding, Images, embed, open_embedding
+from stylegen.embeddings import BATCH, Embedded, Embedding, Images, embed, open_embedding
 from stylegen.errors import UserError
 from stylegen.metrics import (
+    NEIGHBOURS,
+    SUBSET_SIZE,
+    SUBSETS,
     Figure,
     Moments,
     diversity,
@@ -26,6 +29,7 @@ FIGURES = {  # what is measured: which way is better
     'coverage': 'higher',
     'diversity': 'near the floor',
 }
+FEATURES = ('mini',)  # what is measured on where nothing was asked for
 MOST = 10_000  # pictures of a set that go into figures made of all pairs of them
 _FEWEST = 4  # pictures of which halves can be held against each other
 Progress = Callable[[str, int], None]
@@ -56,15 +60,15 @@ class Evaluator:
     def __init__(
         self,
         reference: Images,
-        features: Sequence[str | Embedding] = ('mini',),
+        features: Sequence[str | Embedding] = FEATURES,
         *,
         split: str = 'reference',
         other: Images | None = None,
         other_split: str = 'other real pictures',
         seed: int = 0,
-        neighbours: int = 5,
-        subsets: int = 100,
-        subset_size: int = 1000,
+        neighbours: int = NEIGHBOURS,
+        subsets: int = SUBSETS,
+        subset_size: int = SUBSET_SIZE,
         progress: Progress | None = None,
     ):
         self.embeddings = [open_embedding(each) if isinstance(each, str) else each for each in features]
@@ -91,8 +95,9 @@ class Evaluator:
         """The figures of a set of generated pictures.
 
         Returns:
-            {'fid_mini': record, 'kid_mini': ..., ...}, one for every one of `FIGURES` and every embedding; ready for
-            JSON. A record has 'value', 'error' (standard error or None), 'note', 'better', 'floor' and 'ceiling' with
+            {'fid_mini': record, 'kid_mini': ..., ...}: every one of `FIGURES` by every embedding, which it is named
+            after, for a Frechet distance on other features than the published Inception's is no FID; ready for JSON. A
+            record has 'value', 'error' (standard error or None), 'note', 'better', 'floor' and 'ceiling' with
             'floor_of' and 'ceiling_of' in words, 'features' (name, layer, dimensions, sha256 of the weights),
             'resize', 'generated' and 'reference' (how many pictures went in), 'split', 'image_size', 'settings' and
             'seed'.
@@ -169,23 +174,6 @@ class Evaluator:
         }
 
 
-def evaluate_images(
-    generated: Images, reference: Images, features: Sequence[str | Embedding] = ('mini',), **settings: Any
-) -> dict[str, dict[str, Any]]:
-    """The figures of one set of generated pictures; of more than one, see `Evaluator`, which embeds the real ones once.
-
-    Args:
-        generated, reference: uint8 (N, H, W, 1 or 3), or iterables of such batches.
-        features: keys of `embeddings.EMBEDDINGS`, or embeddings that are open.
-        settings: the other arguments of `Evaluator`.
-
-    Returns:
-        What `Evaluator.__call__` does: every figure is named after its features, 'fid_mini', for a Frechet distance on
-        other features than those of the published Inception is no FID.
-    """
-    return Evaluator(reference, features, **settings)(generated)
-
-
 def _part(embedded: Embedded, chosen: np.ndarray) -> Embedded:
     return Embedded(embedded.shape, {name: vectors[chosen] for name, vectors in embedded.vectors.items()})
 
@@ -197,7 +185,7 @@ def _some(vectors: np.ndarray, seed: int) -> np.ndarray:
     return vectors[np.sort(np.random.default_rng([seed, 2]).choice(len(vectors), MOST, replace=False))]
 
 
-def _noise(count: int, shape: tuple[int, int, int], seed: int, size: int = 64) -> Iterator[np.ndarray]:
+def _noise(count: int, shape: tuple[int, int, int], seed: int) -> Iterator[np.ndarray]:
     rng = np.random.default_rng([seed, 3])
-    for start in range(0, count, size):
-        yield rng.integers(0, 256, (min(size, count - start), *shape), np.uint8)
+    for start in range(0, count, BATCH):
+        yield rng.integers(0, 256, (min(BATCH, count - start), *shape), np.uint8)

@@ -1,6 +1,6 @@
 """How far two sets of feature vectors (see `embeddings`) are apart: NumPy alone, in float64."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from stylegen.errors import UserError
 
+SUBSETS, SUBSET_SIZE = 100, 1000  # of the kernel distance
+NEIGHBOURS = 5  # of which the balls of precision and recall, density and coverage are made
 _BLOCK = 2**23  # distances held at a time: 64 MB
 
 
@@ -27,7 +29,7 @@ class Figure(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Count, mean and covariance of vectors; `+` gives those of two sets together, whatever their sizes.
+    """Count, mean and covariance of vectors.
 
     Attributes:
         count: of vectors.
@@ -41,18 +43,11 @@ class Moments:
 
     @classmethod
     def of(cls, features: np.ndarray) -> 'Moments':
-        """Those of one batch, (N, D) with N at least 1."""
+        """Those of vectors (N, D), N at least 1."""
         features = _vectors(features)
         mean = features.mean(0)
         centred = features - mean
         return cls(len(features), mean, centred.T @ centred)
-
-    def __add__(self, other: 'Moments') -> 'Moments':
-        """Chan, Golub, LeVeque 1983, "Algorithms for computing the sample variance", eq. 2.1, for vectors."""
-        count = self.count + other.count
-        apart = other.mean - self.mean
-        between = self.count * other.count / count * np.outer(apart, apart)
-        return Moments(count, self.mean + apart * (other.count / count), self.scatter + other.scatter + between)
 
     @property
     def covariance(self) -> np.ndarray:
@@ -64,22 +59,6 @@ class Moments:
         if self.count < 2:
             raise UserError('a covariance takes 2 pictures at least; give more')
         return self.scatter / (self.count - 1)
-
-
-def moments(batches: Iterable[np.ndarray]) -> Moments:
-    """The moments of all vectors of some batches (N, D); batches may differ in size, and be empty.
-
-    Raises:
-        UserError: no batch has any.
-    """
-    total = None
-    for batch in batches:
-        if len(batch):
-            part = Moments.of(batch)
-            total = part if total is None else total + part
-    if total is None:
-        raise UserError('there are no pictures to measure')
-    return total
 
 
 def frechet_distance(ours: Moments, theirs: Moments) -> Figure:
@@ -116,7 +95,7 @@ def _root(matrix: np.ndarray) -> np.ndarray:
 
 
 def kernel_distance(
-    ours: np.ndarray, theirs: np.ndarray, *, subsets: int = 100, subset_size: int = 1000, seed: int = 0
+    ours: np.ndarray, theirs: np.ndarray, *, subsets: int = SUBSETS, subset_size: int = SUBSET_SIZE, seed: int = 0
 ) -> Figure:
     """The unbiased square of the maximum mean discrepancy with the kernel (x.y / D + 1)^3, a mean over subsets.
 
@@ -167,7 +146,9 @@ class Coverage(NamedTuple):
     coverage: float
 
 
-def precision_recall_density_coverage(real: np.ndarray, generated: np.ndarray, neighbours: int = 5) -> Coverage:
+def precision_recall_density_coverage(
+    real: np.ndarray, generated: np.ndarray, neighbours: int = NEIGHBOURS
+) -> Coverage:
     """Fidelity and variety told apart, by balls that reach from each vector to its k-th nearest of the same set.
 
     Precision, the share of the generated that lie in a ball of the real, and recall, the reverse: Kynkaanniemi et al.

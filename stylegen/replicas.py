@@ -13,7 +13,7 @@ def mean_over_replicas(values: Any) -> Any:
     return replicas.all_reduce(tf.distribute.ReduceOp.MEAN, values)
 
 
-class Adam(keras.optimizers.Adam):
+class UnreducedAdam(keras.optimizers.Adam):
     """Adam for gradients that are those of the whole batch already: Keras's own adds them up over the replicas."""
 
     def _all_reduce_sum_gradients(self, grads_and_vars):

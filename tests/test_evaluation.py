@@ -1,17 +1,16 @@
 """Pictures to vectors to figures: what a record carries, and that every figure worsens as pictures do."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from stylegen import embeddings, evaluation, pixels
-from stylegen.embeddings import Embedding, embed, open_embedding
+from stylegen.embeddings import embed, open_embedding
 from stylegen.errors import UserError
-from stylegen.evaluation import FIGURES, Evaluator, evaluate_images
-from stylegen.pretrained import WeightsSource
+from stylegen.evaluation import FIGURES, Evaluator
+from tests.plain import PLAIN
 
 KINDS = {'disc': (40, 60, 200), 'square': (60, 180, 60), 'stripes': (200, 180, 150), 'cross': (60, 50, 50)}
 
@@ -40,17 +39,9 @@ def mini():
     return open_embedding('mini')
 
 
-@pytest.fixture
-def plain():
-    """An embedding without a network: mean and spread of each channel and of rows."""
-
-    def run(images, down, across):
-        from stylegen.backend import tf
-
-        x = np.broadcast_to(images, (*images.shape[:3], 3)) / 255
-        return tf.constant(np.concatenate([x.mean((1, 2)), x.std((1, 2)), x.std(1).mean(1)], 1), tf.float32)
-
-    return Embedding('plain', 'none', 8, 9, WeightsSource(Path('none'), '0' * 64, 'embedded'), run)
+def evaluated(generated, reference, **settings):
+    """The figures of one set."""
+    return Evaluator(reference, [PLAIN], **settings)(generated)
 
 
 def test_vectors_are_the_networks_average_over_the_picture_brought_to_size(mini):
@@ -71,11 +62,12 @@ def _bicubic(plane, side):
     return np.asarray(Image.fromarray(plane).resize((side, side), Image.Resampling.BICUBIC))
 
 
-def test_vectors_do_not_depend_on_the_batches(mini):
+def test_vectors_do_not_depend_on_the_batches(mini, monkeypatch):
+    monkeypatch.setattr(embeddings, 'BATCH', 5)
     images = pictures(11, 1)
     whole = mini(images)
     reported = []
-    found = embed((images[a:b] for a, b in ((0, 4), (4, 4), (4, 11))), [mini], batch_size=5, progress=reported.append)
+    found = embed((images[a:b] for a, b in ((0, 4), (4, 4), (4, 11))), [mini], progress=reported.append)
     assert reported == [4, 9, 11] and found.count == 11 and found.shape == (32, 32, 3)
     assert np.allclose(found.vectors['mini'], whole, atol=1e-5 * whole.max())
 
@@ -104,21 +96,21 @@ def test_inception_is_that_of_keras_with_an_average(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('bad', [np.zeros((2, 8, 8, 3), np.float32), np.zeros((8, 8, 3), np.uint8)])
-def test_what_are_no_pictures_is_refused(plain, bad):
+def test_what_are_no_pictures_is_refused(bad):
     with pytest.raises(ValueError, match='uint8'):
-        embed(bad, [plain])
+        embed(bad, [PLAIN])
     with pytest.raises(ValueError, match='one shape'):
-        embed([np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 8, 9, 3), np.uint8)], [plain])
+        embed([np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, 8, 9, 3), np.uint8)], [PLAIN])
     with pytest.raises(UserError, match='no pictures'):
-        embed([], [plain])
+        embed([], [PLAIN])
     with pytest.raises(UserError, match='unknown features'):
         open_embedding('inception')
 
 
-def test_a_record_says_what_it_was_made_from(plain):
+def test_a_record_says_what_it_was_made_from():
     told = []
-    records = evaluate_images(
-        pictures(20, 0), iter([pictures(16, 1), pictures(14, 2)]), [plain], split='train', other=pictures(12, 3),
+    records = evaluated(
+        pictures(20, 0), iter([pictures(16, 1), pictures(14, 2)]), split='train', other=pictures(12, 3),
         other_split='test', seed=3, progress=lambda what, done: told.append((what, done)),
     )  # fmt: skip
     assert json.loads(json.dumps(records)) == records
@@ -135,39 +127,39 @@ def test_a_record_says_what_it_was_made_from(plain):
     assert told[-1] == ('generated', 20) and {what for what, _ in told} == {'train', 'test', 'noise', 'generated'}
 
 
-def test_the_figures_depend_on_nothing_but_pictures_and_seed(plain):
+def test_the_figures_depend_on_nothing_but_pictures_and_seed():
     sets = pictures(30, 0), pictures(40, 1)
-    first = evaluate_images(*sets, [plain], seed=5)
-    assert first == evaluate_images(*sets, [plain], seed=5)
-    other = evaluate_images(*sets, [plain], seed=6)
+    first = evaluated(*sets, seed=5)
+    assert first == evaluated(*sets, seed=5)
+    other = evaluated(*sets, seed=6)
     assert first['fid_plain']['floor'] != other['fid_plain']['floor']  # of other halves
     assert first['fid_plain']['value'] == other['fid_plain']['value']
     assert first['fid_plain']['floor_of'] == 'halves of reference: 20 against 20'
 
 
-def test_large_sets_are_thinned_for_figures_of_pairs_and_the_record_says_so(plain, monkeypatch):
+def test_large_sets_are_thinned_for_figures_of_pairs_and_the_record_says_so(monkeypatch):
     monkeypatch.setattr(evaluation, 'MOST', 15)
-    records = evaluate_images(pictures(20, 0), pictures(30, 1), [plain])
+    records = evaluated(pictures(20, 0), pictures(30, 1))
     counts = {name: (record['generated'], record['reference']) for name, record in records.items()}
     assert counts['fid_plain'] == counts['kid_plain'] == (20, 30)
     assert counts['coverage_plain'] == counts['diversity_plain'] == (15, 15)
 
 
-def test_a_folder_of_five_pictures_can_be_measured_and_three_cannot(plain):
-    records = evaluate_images(pictures(6, 0), pictures(5, 1), [plain])
+def test_a_folder_of_five_pictures_can_be_measured_and_three_cannot():
+    records = evaluated(pictures(6, 0), pictures(5, 1))
     assert all(np.isfinite(record['value']) for record in records.values())
     assert 'singular' in records['fid_plain']['note'] and records['recall_plain']['settings'] == {'neighbours': 4}
     grey = np.full((5, 32, 32, 3), 128, np.uint8)
-    assert evaluate_images(grey, grey, [plain])['fid_plain']['value'] == 0
+    assert evaluated(grey, grey)['fid_plain']['value'] == 0
     with pytest.raises(UserError, match='4 real pictures at least; there are 3'):
-        evaluate_images(pictures(6, 0), pictures(3, 1), [plain])
+        evaluated(pictures(6, 0), pictures(3, 1))
     with pytest.raises(UserError, match='2 pictures of each kind'):
-        evaluate_images(pictures(1, 0), pictures(5, 1), [plain])
+        evaluated(pictures(1, 0), pictures(5, 1))
 
 
-def test_pictures_of_another_size_are_refused(plain):
+def test_pictures_of_another_size_are_refused():
     with pytest.raises(UserError, match='the generated pictures are 32x16x3, those of train 32x32x3'):
-        evaluate_images(pictures(9, 0)[:, :, :16], pictures(9, 1), [plain], split='train')
+        evaluated(pictures(9, 0)[:, :, :16], pictures(9, 1), split='train')
 
 
 def _noisy(images, deviation):

@@ -13,12 +13,13 @@ from stylegen.dcgan.history import COMPARABLE, SETTINGS
 from stylegen.dcgan.latents import latents
 from stylegen.embeddings import Embedding
 from stylegen.errors import UserError
-from stylegen.evaluation import Evaluator, Progress
+from stylegen.evaluation import FEATURES, Evaluator, Progress
 from stylegen.pixels import to_uint8
 
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator
 
+COUNT = 10_000  # pictures of each kind; figures depend on it
 OTHERS = ('test', 'val')  # parts that a generator has not learned from, by preference
 _COLUMNS = ('value', 'floor', 'ceiling')
 
@@ -50,8 +51,8 @@ def evaluator_of(
     data: ImageSet,
     other: ImageSet | None = None,
     *,
-    count: int = 10_000,
-    features: Sequence[str | Embedding] = ('mini',),
+    count: int = COUNT,
+    features: Sequence[str | Embedding] = FEATURES,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Evaluator:
@@ -117,7 +118,7 @@ def evaluate(
     generator: 'Generator',
     evaluator: Evaluator,
     *,
-    count: int = 10_000,
+    count: int = COUNT,
     labels: np.ndarray | None = None,
     first_seed: int = 0,
     repeats: int = 1,

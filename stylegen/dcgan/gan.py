@@ -9,7 +9,7 @@ from stylegen.dcgan.draws import Draws
 from stylegen.dcgan.losses import adversarial, gradient_penalty, r1_penalty
 from stylegen.errors import UserError, unknown
 from stylegen.normalization import frozen_statistics, settle_statistics
-from stylegen.replicas import Adam, mean_over_replicas
+from stylegen.replicas import UnreducedAdam, mean_over_replicas
 from stylegen.spectral import power_iteration
 
 DECAYS = {  # share of the learning rate, of the share of steps that is done
@@ -87,7 +87,8 @@ class DCGAN(keras.Model):
         self.classes = generator.get_layer('label').input_dim if len(generator.inputs) > 1 else 0
         self.average = _copied(generator) if ema else None
         self.g_optimizer, self.d_optimizer = (  # named: Keras numbers them by how many a process has made
-            Adam(rate, beta_1, beta_2, name=f'{part}_adam') for rate, part in zip(self.rates, 'gd', strict=True)
+            UnreducedAdam(rate, beta_1, beta_2, name=f'{part}_adam')
+            for rate, part in zip(self.rates, 'gd', strict=True)
         )
         self.g_optimizer.build(generator.trainable_variables)
         self.d_optimizer.build(discriminator.trainable_variables)

@@ -19,12 +19,13 @@ JSON = '.json'
 
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
-    flags = cli.Flags('Tells what is in a set of pictures, before anything is trained on it.', inspect_images)
+    flags = cli.Flags(
+        'Tells what is in a set of pictures, before anything is trained on it.', inspect_images, described
+    )
     flags.group('Images')
     flags.string('data', 'a folder, .zip, .tar or .npz; cifar10, cifar100, mnist or fashion_mnist', default=None)
     flags.string('split', 'train, val, test, or all')
-    flags.integer('most', 'of a long list, such as that of corrupt files, that are shown; the JSON has all', default=10,
-                  lower_bound=0)  # fmt: skip
+    flags.integer('most', 'entries shown of a long list, such as corrupt files; the JSON has all', lower_bound=0)
     flags.string('output', f'{JSON[1:]}: print as JSON; NAME{JSON}: write that file', default=None)
     flags.talk()
     return flags

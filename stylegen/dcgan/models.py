@@ -18,11 +18,11 @@ from stylegen.normalization import BatchNorm
 from stylegen.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
 
 WIDEST = 8  # a level has at most so many times the width of the finest
-INITS = {  # kernels, gains of batch normalisation
+INITS = {  # of kernels
     'normal': lambda seed: keras.initializers.RandomNormal(0, 0.02, seed),
     'glorot': lambda seed: keras.initializers.GlorotUniform(seed),
 }
-GAINS = {
+GAINS = {  # of batch normalisation
     'normal': lambda seed: keras.initializers.RandomNormal(1, 0.02, seed),
     'glorot': lambda seed: keras.initializers.Ones(),
 }

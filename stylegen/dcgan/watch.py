@@ -12,15 +12,16 @@ import numpy as np
 from stylegen.alarms import Alarm
 from stylegen.embeddings import Embedding, embed, open_embedding
 from stylegen.metrics import Moments, diversity, frechet_distance
+from stylegen.pixels import to_uint8
 
 if TYPE_CHECKING:
     from stylegen.data import ImageSet
 
 FEATURES = 'mini'
 # A run of cifar32 on CIFAR-10 had 0.70 to 0.80 of its diversity at steps 2000 to 8000; untrained it has 0.001.
-COLLAPSED, COLLAPSE_LOOKS, COLLAPSE_GRACE = 0.25, 2, 500
+COLLAPSED, COLLAPSE_PATIENCE, COLLAPSE_GRACE = 0.25, 2, 500
 # The loss of all but wasserstein_gp is never below 0, and near it only where every image is told apart.
-WON, WON_LOOKS = 0.02, 10
+WON, WON_PATIENCE = 0.02, 10
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Judge:
 
     def __init__(self, data: 'ImageSet', count: int, loss: str):
         self.data, self.count, self.loss = data, min(count, data.count), loss
-        self.won = Alarm(WON, WON_LOOKS)
-        self.collapsed = Alarm(COLLAPSED, COLLAPSE_LOOKS, COLLAPSE_GRACE)
+        self.won = Alarm(WON, WON_PATIENCE)
+        self.collapsed = Alarm(COLLAPSED, COLLAPSE_PATIENCE, COLLAPSE_GRACE)
 
     @cached_property
     def embedding(self) -> Embedding:
@@ -58,8 +59,7 @@ class Judge:
 
     def features(self, pictures: np.ndarray) -> np.ndarray:
         """Vectors (N, D) of pictures, float32 in [0, 1] or uint8."""
-        if pictures.dtype != np.uint8:
-            pictures = np.round(pictures * 255).astype(np.uint8)
+        pictures = pictures if pictures.dtype == np.uint8 else to_uint8(pictures)
         return embed(pictures, [self.embedding]).vectors[FEATURES]
 
     def discriminator(self, step: int, d_loss: float) -> Trouble | None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from stylegen.dcgan import card, export, formats
-from stylegen.dcgan.export import check_output, format_of, greatest_difference
+from stylegen.dcgan.export import SUFFIXES, check_output, format_of, greatest_difference
 from stylegen.dcgan.history import data_of, figures_of
 from stylegen.dcgan.latents import latents
 from stylegen.dcgan.load import Generator
@@ -62,7 +62,7 @@ def opened(path, generator, count=5):
 @pytest.mark.parametrize('name', ['made.keras', 'made', 'made.tflite'])
 def test_the_pictures_are_those_of_the_checkpoint(tmp_path, kind, name):
     generator = untrained(tmp_path, kind)
-    made = export.export(generator, tmp_path / name)
+    made = export(generator, tmp_path / name)
     expected = pictures(generator)
     assert expected.std() > 0.1, 'the pictures must have something to lose'
     assert np.allclose(opened(made.path, generator), expected, atol=1e-5)
@@ -75,22 +75,22 @@ def test_the_pictures_are_those_of_the_checkpoint(tmp_path, kind, name):
 def test_pixels_are_as_was_asked(tmp_path, name):
     generator = untrained(tmp_path)
     expected = pictures(generator)
-    export.export(generator, tmp_path / name, pixels='uint8')
+    export(generator, tmp_path / name, pixels='uint8')
     found = opened(tmp_path / name, generator)
     assert found.dtype == np.uint8 and np.abs(found - np.round(expected * 255)).max() <= 1
 
 
 def test_signed_pixels_are_the_networks_own(tmp_path):
     generator = untrained(tmp_path)
-    export.export(generator, tmp_path / 'made.keras', pixels='signed')
+    export(generator, tmp_path / 'made.keras', pixels='signed')
     found = opened(tmp_path / 'made.keras', generator)
     assert found.min() < -0.1 and np.allclose(found, 2 * pictures(generator) - 1, atol=1e-5)
 
 
 def test_half_precision_takes_half_the_space(tmp_path):
     generator = untrained(tmp_path, width=32)  # TensorFlow leaves small arrays as they are
-    whole = export.export(generator, tmp_path / 'whole.tflite')
-    half = export.export(generator, tmp_path / 'half.tflite', quantize='float16')
+    whole = export(generator, tmp_path / 'whole.tflite')
+    half = export(generator, tmp_path / 'half.tflite', quantize='float16')
     size = {made.path.name: made.path.stat().st_size for made in (whole, half)}
     weights = 4 * whole.card['parameters']
     assert size['whole.tflite'] - size['half.tflite'] > 0.4 * weights
@@ -110,14 +110,14 @@ def test_what_differs_from_the_checkpoint_is_not_written(tmp_path, monkeypatch, 
 
     monkeypatch.setattr(formats, 'portable', other)
     with pytest.raises(ArithmeticError, match='differs from the checkpoint'):
-        export.export(generator, tmp_path / name)
+        export(generator, tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ['run']
 
 
 def test_a_write_that_fails_leaves_the_earlier_file(tmp_path, monkeypatch):
     generator = untrained(tmp_path)
     path = tmp_path / 'made.keras'
-    export.export(generator, path)
+    export(generator, path)
     before = path.read_bytes()
 
     def half(network, path, quantize):
@@ -126,7 +126,7 @@ def test_a_write_that_fails_leaves_the_earlier_file(tmp_path, monkeypatch):
 
     monkeypatch.setitem(formats.FORMATS, 'keras', formats.FORMATS['keras']._replace(write=half))
     with pytest.raises(DiskFull, match='nothing was lost'):
-        export.export(generator, path)
+        export(generator, path)
     assert path.read_bytes() == before and not list(tmp_path.glob('.*'))
 
 
@@ -141,7 +141,7 @@ def test_the_cards_code_runs_where_this_package_is_not(tmp_path):
     generator = untrained(tmp_path, 'classes')
     code = 'import sys; sys.modules["stylegen"] = None\n'
     for name in ('made.keras', 'made', 'made.tflite'):
-        export.export(generator, tmp_path / name)
+        export(generator, tmp_path / name)
         text = (tmp_path / f'{name}.md').read_text()
         code += re.search(r'```python\n(.*?)```', text, re.S)[1] + '\nprint(images.shape, images.dtype)\n'
     child = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, capture_output=True, text=True)
@@ -166,7 +166,7 @@ def test_the_card_says_what_it_is(tmp_path):
     results = [{'figures': {'fid_mini': each}} for each in (other, record)]
     (workdir / 'evaluation.json').write_text(json.dumps({'results': results}))
     known = {'data': data_of(workdir, 'abc'), 'figures': figures_of(workdir, 7, 'ema')}
-    export.export(replace(generator, **known), tmp_path / 'made.keras')
+    export(replace(generator, **known), tmp_path / 'made.keras')
     facts = json.loads((tmp_path / 'made.keras.json').read_text())
     assert facts['inputs']['latents']['shape'] == ['N', 5] and facts['inputs']['labels']['type'] == 'int32'
     assert facts['images'] == {'shape': ['N', 16, 16, 3], 'type': 'float32', 'values': 'from 0 to 1'}
@@ -181,7 +181,7 @@ def test_the_card_says_what_it_is(tmp_path):
 
 
 def test_a_card_of_a_run_that_nothing_is_known_of(tmp_path):
-    made = export.export(untrained(tmp_path), tmp_path / 'made.keras')
+    made = export(untrained(tmp_path), tmp_path / 'made.keras')
     assert made.card['data'] == made.card['figures'] == {}
     text = (tmp_path / 'made.keras.md').read_text()
     assert 'No figures of it are known' in text and 'What it learned from is not known' in text
@@ -210,7 +210,7 @@ def test_the_card_of_the_generator_that_ships_is_that_of_its_training():
 
 
 def test_the_tables_have_the_same_names():
-    assert export.SUFFIXES.keys() == formats.FORMATS.keys() == card.USE.keys()
+    assert SUFFIXES.keys() == formats.FORMATS.keys() == card.USE.keys()
     assert formats.PIXELS.keys() == card.PIXELS.keys()
 
 
@@ -270,11 +270,3 @@ def test_a_folder_without_a_run_is_told(tmp_path, monkeypatch, capsys):
     error = capsys.readouterr().err
     assert 'keeps no checkpoint' in error and error.count('\n') == 1
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_flags_are_told_without_tensorflow():
-    code = (
-        "import sys; from stylegen.dcgan.export_command import define_flags; define_flags().help('x'); "
-        "sys.exit('tensorflow' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, '-c', code]).returncode == 0

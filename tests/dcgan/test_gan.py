@@ -218,7 +218,6 @@ def test_with_xla_a_step_comes_to_the_same():
         gan = small(augment='color,translation,cutout', flip=True)
         tf.function(gan.train_step, jit_compile=jit)(BATCH)
         results.append(np.concatenate([v.numpy().ravel() for v in gan.discriminator.trainable_variables]))
-    assert np.abs(results[0] - results[1]).max() < 4e-4  # Adam's first step is 2e-4 either way, whatever the gradient
     assert np.mean(np.abs(results[0] - results[1])) < 2e-6
 
 
@@ -264,7 +263,7 @@ def test_cutout_takes_at_most_a_quarter_and_is_where_the_draws_say():
     assert gone.max() == 64 and gone.min() >= 16 and np.isin(found, (0, 1)).all()
 
 
-def test_colours_keep_the_mean_on_the_average_and_stay_within_their_bounds():
+def test_colours_move_the_mean_by_up_to_a_half_either_way():
     image = tf.random.stateless_normal([1, 16, 16, 3], [0, 1]) * 0.1
     found = augment(tf.repeat(image, 4000, 0), draws(4000), 'color').numpy()
     shifts = found.mean((1, 2, 3)) - float(tf.reduce_mean(image))

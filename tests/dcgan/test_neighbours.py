@@ -10,7 +10,7 @@ from stylegen.images import load_image, read_settings
 from tests.conftest import run
 from tests.dcgan.generators import kept
 from tests.dcgan.sets import folder
-from tests.dcgan.test_evaluate import PLAIN
+from tests.plain import PLAIN
 
 
 @pytest.fixture(scope='module')

@@ -15,9 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegen.dcgan import report as reports
 from stylegen.dcgan.history import read_history
-from stylegen.dcgan.report import duration, flat, report, save_report
+from stylegen.dcgan.report import SHEETS, duration, flat, report, save_report
 from stylegen.errors import UserError
 from stylegen.files import DiskFull
 from stylegen.pages import POLICY
@@ -286,9 +285,9 @@ def test_values_that_are_not_finite_leave_gaps(workdir):
 def test_of_many_sheets_a_few_are_shown_and_of_large_files_none(workdir, monkeypatch):
     for step in range(300, 5000, 100):
         picture(workdir / 'samples' / f'step-{step:08d}.png')
-    monkeypatch.setattr(reports, 'FILM_BYTES', 50)
+    monkeypatch.setattr(sys.modules['stylegen.dcgan.report'], 'FILM_BYTES', 50)
     page = Page(report(workdir))
-    assert len(page.images()) == reports.SHEETS
+    assert len(page.images()) == SHEETS
     assert 'step 4,900, the last sheet' in page.text and 'step 0' in page.text
     assert 'training.gif (0.0 MB) is too large for this page' in page.text
 

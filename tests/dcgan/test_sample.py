@@ -1,8 +1,5 @@
 """A picture depends on the generator and its seed alone, in whatever form it is kept."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -245,15 +242,6 @@ def test_what_float16_cannot_hold_is_not_packed(tmp_path):
     kernel.assign(kernel + 1e5)
     with pytest.raises(ValueError, match='does not fit float16'):
         shipped.pack_generator(generator, tmp_path / 'a.npz')
-
-
-@pytest.mark.parametrize('name', ['sample', 'interpolate', 'arithmetic', 'project', 'inspect'])
-def test_the_flags_are_told_without_tensorflow(name):
-    code = (
-        f"import sys; from stylegen.dcgan.{name}_command import define_flags; define_flags().help('x'); "
-        "sys.exit('tensorflow' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, '-c', code]).returncode == 0
 
 
 def test_the_generator_that_ships_draws_different_pictures_at_once(tmp_path):
