@@ -4,7 +4,9 @@ Command:   python experiments/pack_generator.py --workdir=RUN --output=stylegen/
 Time:      some seconds
 Expected:  the .npz, its .sha256 beside it, and a line: bytes, greatest and mean difference of 64 pictures in 255ths
 
-The card (dcgan_cifar10.md) is written by hand: what it was trained on, with which command, how long, how good it is.
+The manifest of the data, and the figures in the run's evaluation.json (`stylegen.dcgan evaluate`, before this), go into
+the file, and from there into the card of each export. The card beside it (dcgan_cifar10.md) is written by hand: what it
+was trained on, with which command, how long, how good it is.
 """
 
 import sys
