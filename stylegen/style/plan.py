@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from stylegen import pyramid
 from stylegen.errors import UserError
 
-COARSEST = 96  # pixels: longest side of the first size, or somewhat more
 COPIES = 14  # pictures of the whole size that Adam's loop holds at once, besides the history of L-BFGS
 LARGEST_CORE = 1024  # pixels: a larger window saves next to nothing
 LEAST_HISTORY = 3  # pairs of L-BFGS
@@ -23,7 +22,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Plan:
-    """The stages from the smallest size, pairs that L-BFGS keeps, bytes predicted at the last, and bytes allowed."""
+    """The stages from the smallest size, pairs that L-BFGS keeps, bytes that the hungriest takes, and bytes allowed."""
 
     stages: tuple[Stage, ...]
     history: int
@@ -60,10 +59,10 @@ def plan(
     scale: float,
     iterations: int | Sequence[int],
     memory: float,
+    coarsest: int,
     history: int = 0,
-    coarsest: int = COARSEST,
 ) -> Plan:
-    """Sizes that grow by `scale` up to `shape`, and windows where the whole does not fit in `memory` bytes.
+    """Sizes that grow by `scale` from `coarsest` or more to `shape`, and windows where one does not fit in `memory`.
 
     Raises:
         UserError: The picture is too small for the network, or too large for the memory, with what would fit.
@@ -84,7 +83,8 @@ def plan(
     if len(cores) < len(sizes):
         raise _too_large(costs, shape, memory, history)
     stages = tuple(Stage(*of_size) for of_size in zip(sizes, steps, cores, strict=True))
-    return Plan(stages, history, _fixed(costs, shape, history) + _work(costs, shape, cores[-1]), memory)
+    needed = max(_fixed(costs, stage.size, history) + _work(costs, stage.size, stage.core) for stage in stages)
+    return Plan(stages, history, needed, memory)  # a small size that is not cut may take more than a large one that is
 
 
 def survey_core(costs: Costs, size: tuple[int, int], memory: float) -> int:

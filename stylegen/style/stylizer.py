@@ -134,7 +134,7 @@ class Stylizer:
         """Sizes, steps, windows and memory for a content of this height and width."""
         memory = pyramid.parse_memory(self.max_memory)
         history = HISTORY if self.optimizer == 'lbfgs' else 0
-        return plan(self.costs, shape, self.scale, self.iterations, memory, history, self.coarsest)
+        return plan(self.costs, shape, self.scale, self.iterations, memory, self.coarsest, history)
 
     def __call__(
         self,

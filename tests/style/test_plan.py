@@ -11,8 +11,8 @@ COSTS = Costs(per_pixel=4000, per_target_pixel=100, halo=48, stride=16, smallest
 PLENTY = 1e12
 
 
-def planned(shape=(600, 800), scale=2**0.5, iterations=10, memory=PLENTY, **options):
-    return plan(COSTS, shape, scale, iterations, memory, **options)
+def planned(shape=(600, 800), scale=2**0.5, iterations=10, memory=PLENTY, coarsest=96, **options):
+    return plan(COSTS, shape, scale, iterations, memory, coarsest, **options)
 
 
 def test_sizes_grow_by_the_scale_from_the_coarsest_to_the_picture():
@@ -45,6 +45,16 @@ def test_windows_shrink_with_the_memory_and_fit_in_it():
     assert small.core == 0 < large.core  # only what does not fit is cut
 
 
+def test_the_memory_is_that_of_the_size_that_takes_most():
+    """A size that just fits uncut takes more than a larger one in windows."""
+    for memory in (3e9, 4e8, 1e9):
+        made = planned(memory=memory)
+        alone = [planned(stage.size, memory=memory, coarsest=10**9) for stage in made.stages]
+        assert [plan.stages[0].core for plan in alone] == [stage.core for stage in made.stages]
+        assert made.memory == max(plan.memory for plan in alone) <= memory
+    assert alone[-1].memory < made.memory  # at 1e9
+
+
 def test_windows_are_nearly_equal():
     (stage,) = planned((700, 816), memory=1.5e9, coarsest=10**9).stages
     sides = [min(832 - begin, stage.core) for begin in range(0, 832, stage.core)]
@@ -64,9 +74,9 @@ def test_what_does_not_fit_is_refused_with_what_would():
 
 def test_a_network_that_cannot_be_cut_works_uncut_or_not_at_all():
     costs = dataclasses.replace(COSTS, halo=None)
-    assert {stage.core for stage in plan(costs, (600, 800), 2, 5, PLENTY).stages} == {0}
+    assert {stage.core for stage in plan(costs, (600, 800), 2, 5, PLENTY, 96).stages} == {0}
     with pytest.raises(UserError, match='another network: this one cannot work by windows'):
-        plan(costs, (600, 800), 2, 5, 1e9)
+        plan(costs, (600, 800), 2, 5, 1e9, 96)
     assert survey_core(costs, (9000, 9000), 1e8) == 0
 
 
