@@ -71,8 +71,8 @@ def adam(
     Args:
         learning_rate: In pixel units [0, 1].
         beta_1, beta_2, epsilon: As in the paper.
-        average: Decay of an exponential average of the images, which is the result then, without bias towards the
-            first (section 7.2); 0: the last image is.
+        average: Decay of an exponential average of the images, from the first to the last, which is the result then,
+            without bias towards the first (section 7.2); 0: the last image is.
     """
 
     def start(image):
@@ -93,7 +93,9 @@ def adam(
 
     def result(image, state):
         *_, averaged, weight = state
-        return averaged / weight if average and weight > 0 else image
+        if not (average and weight > 0):
+            return image
+        return (average * averaged + (1 - average) * image) / (average * weight + 1 - average)
 
     def carried(state, image, resize):
         mean, square, count, _, _ = state

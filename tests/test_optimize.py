@@ -277,8 +277,8 @@ def states(update, steps, start=None):
 def test_the_average_of_adam_is_without_bias_to_its_beginning(steps):
     update = updates.adam(0.05, average=0.8)
     before, image, state = states(update, steps)
-    weights = 0.8 ** np.arange(steps)[::-1]
-    expected = np.tensordot(weights / weights.sum(), before, 1)
+    weights = 0.8 ** np.arange(steps + 1)[::-1]  # the first and the last image have theirs
+    expected = np.tensordot(weights / weights.sum(), [*before, image], 1)
     assert np.allclose(update.result(tf.constant(image), state), expected, atol=1e-6)
     assert np.array_equal(image, run(updates.adam(0.05), steps))  # the way itself is the same
     assert np.array_equal(updates.adam(0.05).result(image, state), image)
