@@ -175,13 +175,14 @@ def optimize_image(
         objective: Gives losses and gradient.
         update: The rule that turns a gradient into the next image, from `stylegen.updates`.
         steps: How many in all.
-        callback: Called with a `Step` after every compiled call, and so at least once. The image does not depend on
-            how many steps a call holds. Where it answers True, this was the last.
+        callback: Called with a `Step` after every compiled call. The image does not depend on how many steps a call
+            holds. Where it answers True, this was the last.
         first: The step to begin with, for a run that goes on.
         state: The update's state before the first step; by default it starts anew.
-        seed: For objectives that draw at random; step i draws from (seed, i).
+        seed: For objectives that draw at random; step i draws from (seed, i). Seeds count modulo 2**31.
         bounds: The image is clipped to them after each step.
-        steps_per_call: Steps between callbacks; by default as many as take about half a second.
+        steps_per_call: The callback comes after every step that is a multiple of it, and after the last; by default
+            about twice a second.
         jit: 'auto', 'on' or 'off': whether XLA compiles the loop.
 
     Returns:
@@ -203,12 +204,13 @@ def optimize_image(
         objective.compiled[cached] = loop.get_concrete_function(*relaxed, number, number, number)
     run = objective.compiled[cached]
 
+    seed = tf.constant(seed % 2**31, tf.int32)
     before, step, count = image, first, steps_per_call or 1
     while step < steps:
         began = time.monotonic()
-        last = min(step + count, steps)
+        last = min(step + count - (step % count if steps_per_call else 0), steps)
         reached, image, before, state, losses, good = run(
-            image, before, state, losses, tf.constant(seed), tf.constant(step), tf.constant(last)
+            image, before, state, losses, seed, tf.constant(step), tf.constant(last)
         )
         if not good:
             bad = [name for name, value in losses.items() if not np.isfinite(value)]

@@ -145,6 +145,26 @@ def test_steps_per_call_do_not_matter_and_callbacks_tell_the_step(update):
     assert np.array_equal(run(update, 7), three)
 
 
+def test_a_run_that_goes_on_calls_back_at_the_same_steps():
+    told = []
+    run(updates.adam(0.02), 11, first=5, callback=lambda step: told.append(step.step), steps_per_call=3)
+    assert told == [6, 9, 11]
+
+
+@pytest.mark.parametrize('seed', [2**31, 2**40 + 3])
+def test_a_seed_may_be_of_any_length(seed):
+    """What an objective draws from is one of 2**31."""
+
+    class Drawing(Objective):
+        def value_and_gradient(self, image, key=None):
+            return {'bowl': tf.cast(key[0], tf.float32)}, tf.zeros_like(image)
+
+    told = []
+    objective = Drawing(lambda x: {'input': x}, bowl().terms)
+    run(updates.adam(0.02), 1, objective, callback=lambda step: told.append(step.loss), seed=seed)
+    assert told == [seed % 2**31]
+
+
 @pytest.mark.parametrize('update', [updates.adam(0.02), updates.lbfgs(4), updates.normalized_step(0.01)])
 def test_one_trace_serves_every_size(update, tiny):
     objective = Objective(tiny, (Term('b', 1.0, dream_loss('b')),))

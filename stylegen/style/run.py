@@ -163,13 +163,16 @@ class Run:
         objective = self.stylizer.targets.objective_for(stage.core)
         patience, latest = self.stylizer.patience, state
 
+        def judged(step):  # whatever the calls are, so that the picture does not depend on them
+            return step % PATIENCE_STEPS == 0 or step == stage.steps
+
         def flat(step):
-            return patience is not None and step - self.lowest[1] >= patience
+            return patience is not None and judged(step) and step - self.lowest[1] >= patience
 
         def follow(step):
             nonlocal latest
             latest = step.state
-            if step.loss < self.lowest[0] * (1 - FLAT):
+            if judged(step.step) and step.loss < self.lowest[0] * (1 - FLAT):
                 self.lowest = step.loss, step.step
             self._report(step)
             return flat(step.step)
@@ -182,9 +185,8 @@ class Run:
             follow,
             first=first,
             state=state,
-            seed=self.seed,
             bounds=None if self.stylizer.optimizer in ('lbfgs', 'descent') else (0.0, 1.0),
-            steps_per_call=PATIENCE_STEPS if patience else self.steps_per_call,
+            steps_per_call=math.gcd(PATIENCE_STEPS, self.steps_per_call or 0) if patience else self.steps_per_call,
             jit='off' if stage.core else self.stylizer.jit,
         )
         return (image if latest is None else self.update.result(image, latest)).numpy()[0], latest

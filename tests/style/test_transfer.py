@@ -202,14 +202,17 @@ def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(optimizer):
         assert len(later) == 9 - step.step - 5 * step.stage
 
 
-def test_a_resumed_run_remembers_its_patience():
+def test_patience_does_not_depend_on_the_steps_of_a_call_nor_on_a_resume():
     options = {'iterations': 120, 'patience': 10, 'strength': 0.1, 'learning_rate': 0.1, 'coarsest': 30, 'scale': 1.6}
     whole, steps = stylized(**options)
+    by_tens, told = stylized(**options, steps_per_call=None)
+    assert np.array_equal(by_tens, whole) and {step.step % 10 for step in told} == {0}
+    assert {step.step % 10 for step in steps} == set(range(10))  # where --save_every may want it
     stopped = [max(step.step for step in steps if step.stage == stage) for stage in (0, 1)]
     assert max(stopped) < 120
     for step in steps[-3:] + [step for step in steps if step.stage == 0][-2:]:
         start = Start(step.stage, step.step, step.image, step.state)
-        assert np.array_equal(stylized(**options, start=start)[0], whole)
+        assert np.array_equal(stylized(**options, start=start, steps_per_call=None)[0], whole)
 
 
 def test_a_mask_shows_the_result_where_it_is_1_and_the_content_where_it_is_0():
