@@ -16,6 +16,7 @@ from stylegen import networks
 from stylegen.deepdream.dreamer import Dreamer
 from stylegen.deepdream.octaves import DreamStep, Start
 from stylegen.deepdream.subject import settle
+from stylegen.pixels import checked
 from stylegen.signatures import defaults_of
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def open_dreamer(**settings: Any) -> tuple[Dreamer, str]:
     if spare := set(settings) - set(_defaults()):
         raise TypeError(f'open_dreamer() has no argument {", ".join(sorted(spare))}')
     network, weights, precision = (settings.pop(name) for name in ('network', 'weights', 'precision'))
-    guides = settings.pop('guides')
+    guides = tuple(checked('guide', guide) for guide in settings.pop('guides'))
     wanted = {name: settings.pop(name) for name in ('layers', 'classes', 'guide_layers', 'regions')}
     wanted['guides'] = len(guides)
     if isinstance(network, str):
@@ -50,7 +51,7 @@ def open_dreamer(**settings: Any) -> tuple[Dreamer, str]:
     else:
         extractor, note = network, network.network
         subject = settle(extractor.network, **wanted, default=dict.fromkeys(extractor.strides, 1.0))
-    return Dreamer(extractor, subject, tuple(guides), **settings), note
+    return Dreamer(extractor, subject, guides, **settings), note
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylegen import images, pyramid
+from stylegen import images, pixels, pyramid
 from stylegen.deepdream.octaves import DreamStep, PictureDream, Start
 from stylegen.deepdream.plan import Plan, margin_of, plan
 from stylegen.deepdream.subject import Subject
@@ -145,12 +145,12 @@ class Dreamer:
         """
         from stylegen.deepdream.terms import Places
 
-        image = checked(image)
+        image = pixels.checked('picture', image)
         for what, one in [('mask', mask), *(('region', region) for region in regions)]:
             if one is not None:
                 check_mask(what, one, image.shape[:2])
         if len(regions) != len(self.subject.regions):
-            raise ValueError(f'{len(self.subject.regions)} regions are dreamt of; got {len(regions)} masks')
+            raise UserError(f'{len(self.subject.regions)} regions are dreamt of; got {len(regions)} masks')
 
         made = self.plan(image.shape[:2])
         if not self._objective.fixed:
@@ -222,18 +222,10 @@ class Dreamer:
         self._objective.balance.assign(factors.astype(np.float32))
 
 
-def checked(image: np.ndarray) -> np.ndarray:
-    """The picture as float32; ValueError for what is none."""
-    image = np.ascontiguousarray(image, np.float32)
-    if image.ndim != 3 or image.shape[2] != 3 or not np.isfinite(image).all():
-        raise ValueError(f'expected a finite picture of shape (height, width, 3), got {image.shape}')
-    return image
-
-
 def check_mask(what: str, mask: np.ndarray, shape: tuple[int, int]) -> None:
     """Refuses a mask of another size or with values that are no shares."""
     if mask.shape != shape:
         size = ' x '.join(map(str, mask.shape[::-1]))
         raise UserError(f'the {what} is {size}, the picture {shape[1]} x {shape[0]}')
     if not (mask.min() >= 0 and mask.max() <= 1):
-        raise ValueError(f'expected a {what} of values from 0 to 1, got {mask.min():g} to {mask.max():g}')
+        raise UserError(f'expected a {what} of values from 0 to 1, got {mask.min():g} to {mask.max():g}')

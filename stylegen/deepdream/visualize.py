@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylegen.errors import UserError, unknown
+from stylegen.pixels import checked
 
 if TYPE_CHECKING:
     from stylegen.deepdream.terms import PlacedExtractor
@@ -166,11 +167,11 @@ def _check(count: int, steps: int, learning_rate: float, jitter: int | None, sca
 
 
 def _batch(start: np.ndarray, count: int) -> np.ndarray:
-    start = np.asarray(start, np.float32)
+    start = np.asarray(start)
     batch = np.repeat(start[None], count, 0) if start.ndim == 3 else start
-    if batch.ndim != 4 or batch.shape[0] != count or batch.shape[3] != 3 or not np.isfinite(batch).all():
-        raise ValueError(f'expected a finite picture (H, W, 3), or {count} in a batch, got {start.shape}')
-    return batch
+    if batch.ndim != 4 or len(batch) != count:
+        raise UserError(f'expected a finite picture (H, W, 3), or {count} in a batch, as the start, got {start.shape}')
+    return np.stack([checked('start', picture) for picture in batch])
 
 
 def _check_moved(now: np.ndarray, before: np.ndarray) -> None:

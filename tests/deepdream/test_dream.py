@@ -186,7 +186,7 @@ def test_mistakes_are_told(options, message, tiny):
 
 def test_pictures_that_are_not_finite_or_not_rgb_are_refused(tiny):
     for wrong in (np.full((40, 40, 3), np.nan), np.zeros((40, 40)), np.zeros((40, 40, 4))):
-        with pytest.raises(ValueError, match='expected a finite picture'):
+        with pytest.raises(UserError, match='expected a finite picture'):
             dreamt(tiny, wrong)
 
 
@@ -194,9 +194,9 @@ def test_pictures_that_are_not_finite_or_not_rgb_are_refused(tiny):
 def test_a_mask_is_of_shares(value, tiny):
     mask = np.full((40, 40), 0.5, np.float32)
     mask[3, 4] = value
-    with pytest.raises(ValueError, match='expected a mask of values from 0 to 1'):
+    with pytest.raises(UserError, match='expected a mask of values from 0 to 1'):
         dreamt(tiny, photo(40, 40), mask=mask)
-    with pytest.raises(ValueError, match='expected a region of values from 0 to 1'):
+    with pytest.raises(UserError, match='expected a region of values from 0 to 1'):
         dreamt(tiny, photo(40, 40), regions=[(mask, {'a': 1.0})])
 
 
