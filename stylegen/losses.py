@@ -164,6 +164,14 @@ def total_variation_loss(layer: str = 'input', power: float = 2.0, joint: bool =
     return loss
 
 
+# Forms of total variation, each a mean over the picture.
+VARIATIONS: Mapping[str, Callable[[], Loss]] = {
+    'square': total_variation_loss,
+    'absolute': lambda: total_variation_loss(power=1.0),
+    'power': lambda: total_variation_loss(power=2.5, joint=True),
+}
+
+
 def diversity_loss(layer: str) -> Loss:
     """How alike the pictures of a batch are: the mean over all pairs of the cosine between their Gram matrices.
 

@@ -9,7 +9,7 @@ from stylegen import color as colors
 
 COLORS = ('style', 'luminance', 'linear', 'histogram')
 TIMES = ('before', 'after')
-MAPS = ('symmetric', 'cholesky', 'pca')
+MAPS = tuple(colors.SOLUTIONS)
 
 
 @dataclass(frozen=True)

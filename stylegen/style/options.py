@@ -146,6 +146,7 @@ def _idle(settings: Mapping[str, Any], many: bool) -> dict[str, str]:
     idle: dict[str, str] = {}
     if like:
         idle |= dict.fromkeys(('strength', *WEIGHTS, 'tv_weight'), f'--like={like} has its own weights')
+        idle['loss'] = f'--like={like} has its own loss'
     if settings['optimizer'] == 'lbfgs':
         idle['learning_rate'] = 'lbfgs finds the length of its steps'
     if color == 'style':

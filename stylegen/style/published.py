@@ -12,15 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from stylegen.losses import total_variation_loss
-
-# Forms of total variation, each a mean over the picture.
-VARIATIONS: Mapping[str, Callable] = {
-    'square': total_variation_loss,
-    'absolute': lambda: total_variation_loss(power=1.0),
-    'power': lambda: total_variation_loss(power=2.5, joint=True),
-}
-
 
 @dataclass(frozen=True)
 class Formula:
@@ -48,7 +39,7 @@ class Published:
 
 
 def _differences(shape):
-    """How many differences of neighbours there are, in one direction."""
+    """Values that have a neighbour both below and to the right."""
     return 3 * (shape[0] - 1) * (shape[1] - 1)
 
 

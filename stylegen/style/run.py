@@ -39,7 +39,7 @@ class Run:
         steps_per_call: int | None,
     ):
         self.stylizer, self.seed, self.callback, self.steps_per_call = stylizer, seed, callback, steps_per_call
-        self.original, self.mask = np.ascontiguousarray(content, np.float32), mask
+        self.original, self.mask = content, mask
         self.coloring = Coloring(stylizer.color, stylizer.color_time, stylizer.color_map)
         self.content = self.coloring.content(self.original)
         masks = [one for one, _ in regions]
@@ -118,10 +118,8 @@ class Run:
         noise = np.random.default_rng(self.seed).normal(size=(*size, 3)).astype(np.float32)
         if self.stylizer.init == 'noise':
             return 0.5 + 0.1 * noise
-        pictures = next(group for group in self.styles if group)
-        values = np.concatenate([picture.reshape(-1, 3) for picture, _ in pictures])
-        spread = np.linalg.cholesky(np.cov(values, rowvar=False) + 1e-6 * np.eye(3))
-        return (values.mean(0) + noise @ spread.T).astype(np.float32)
+        mean, covariance = _colors(next(group for group in self.styles if group))
+        return (mean + noise @ np.linalg.cholesky(covariance + 1e-6 * np.eye(3)).T).astype(np.float32)
 
     def _aim(self, stage: Stage) -> None:
         """Sets what the picture is compared with at this size, and how much each term counts."""
@@ -220,6 +218,14 @@ class Run:
         from stylegen.backend import tf
 
         return tf.constant(self._framed(images.resize(self._unframed(tensor.numpy()[0]), size))[None])
+
+
+def _colors(styles: Styles) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and the covariance of the colours of pictures as if they hung side by side in their shares."""
+    total = sum(share for _, share in styles)
+    colors = [(picture.reshape(-1, 3).astype(np.float64), share / total) for picture, share in styles]
+    mean = sum(share * each.mean(0) for each, share in colors)
+    return mean, sum(share * (each - mean).T @ (each - mean) / len(each) for each, share in colors)
 
 
 def _seen(tensor: tf.Tensor) -> np.ndarray:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylegen import pyramid
+from stylegen import pixels, pyramid
 from stylegen.errors import UserError, unknown
 from stylegen.style.coloring import COLORS, MAPS, TIMES
 from stylegen.style.plan import Costs, Plan, plan
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 LOSSES = ('wasserstein', 'gram', 'covariance', 'gram+histogram')
 OPTIMIZERS = ('adam', 'lbfgs', 'descent')
 INITS = ('content', 'noise', 'style')
-VARIATION_FORMS = ('square', 'absolute', 'power')
 HISTORY = 10  # pairs of L-BFGS, fewer where memory is short
 TRIALS = 5  # how often a step of L-BFGS may be halved
 
@@ -72,17 +72,24 @@ class Stylizer:
     jit: str
 
     def __post_init__(self) -> None:
-        choices = {
+        from stylegen.losses import VARIATIONS
+
+        choices: dict[str, Iterable[str]] = {
             'loss': LOSSES,
             'optimizer': OPTIMIZERS,
-            'variation_form': VARIATION_FORMS,
+            'variation_form': VARIATIONS,
             'color': COLORS,
             'color_time': TIMES,
             'color_map': MAPS,
+            'init': INITS,
         }
         for what, names in choices.items():
             if getattr(self, what) not in names:
                 raise unknown(what, getattr(self, what), names)
+        for what in ('style_layers', 'content_layers'):
+            weights = getattr(self, what).values()
+            if not all(0 <= weight < math.inf for weight in weights) or (weights and not any(weights)):
+                raise UserError(f'expected weights of {what} from 0, and one above 0, got {dict(getattr(self, what))}')
         if not 0 <= self.strength <= 1:
             raise UserError(f'expected a strength from 0 to 1, got {self.strength}')
         for what in ('variation', 'content_weight', 'style_weight', 'content_scale', 'learning_rate', 'margin'):
@@ -159,11 +166,18 @@ class Stylizer:
             UserError: A picture, mask or number of regions that cannot be.
             stylegen.optimize.NonFiniteLoss: A loss overflowed; its `picture` is the last good one, at full size.
         """
+        content, styles = pixels.checked('content', content), _checked(styles)
+        regions = [(one, _checked(group)) for one, group in regions]
+        init = None if init is None else pixels.checked('init', init)
         check_pictures(content, styles, regions, mask, self.regions, self.extractor.min_size)
         from stylegen.style.run import Run
 
         run = Run(self, content, styles, regions, mask, seed, callback, steps_per_call)
         return run.go(init, start)
+
+
+def _checked(styles: Styles) -> Styles:
+    return [(pixels.checked('style', picture), share) for picture, share in styles]
 
 
 def check_pictures(
@@ -174,16 +188,13 @@ def check_pictures(
     count: int,
     smallest: int = 1,
 ) -> None:
-    """Refuses what is no picture, styles too small for the network, masks of another shape, styles that weigh nothing.
+    """Refuses styles too small for the network, masks of another shape, styles that weigh nothing.
 
     Raises:
         UserError: With what was expected and what came.
     """
-    pictures = [('content', content), *(('style', p) for group in (styles, *(s for _, s in regions)) for p, _ in group)]
-    for what, picture in pictures:
-        if picture.ndim != 3 or picture.shape[2] != 3 or not np.isfinite(picture).all():
-            raise UserError(f'the {what} is no finite picture of shape (height, width, 3): {picture.shape}')
-        if what == 'style' and min(picture.shape[:2]) < smallest:
+    for picture, _ in [pair for group in (styles, *(s for _, s in regions)) for pair in group]:
+        if min(picture.shape[:2]) < smallest:
             raise UserError(f'a style is {picture.shape[1]} x {picture.shape[0]}, it needs {smallest} pixels a side')
     for one in [*(one for one, _ in regions), *([] if mask is None else [mask])]:
         if one.shape != content.shape[:2]:

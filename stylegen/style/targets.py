@@ -11,9 +11,10 @@ from stylegen import receptive, statistics
 from stylegen.backend import tf
 from stylegen.errors import UserError
 from stylegen.extractor import FeatureExtractor
+from stylegen.losses import VARIATIONS
 from stylegen.optimize import Term
 from stylegen.statistics import STYLE_LOSSES, SummedLoss
-from stylegen.style.published import PUBLISHED, VARIATIONS
+from stylegen.style.published import PUBLISHED
 from stylegen.windows import Scene, Window, WindowedObjective
 
 PIXELS = 'input'  # as a layer: the picture itself, whose statistics are those of its colours

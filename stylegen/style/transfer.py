@@ -7,7 +7,6 @@ transfer begins, so that `--help` need not wait for it.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,9 @@ import numpy as np
 
 from stylegen import networks
 from stylegen.errors import UserError, unknown
+from stylegen.signatures import defaults_of
 from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS
+from stylegen.style.published import PUBLISHED
 from stylegen.style.steps import Start, StyleStep
 from stylegen.style.stylizer import Styles, Stylizer
 
@@ -40,7 +41,12 @@ def open_stylizer(**settings: Any) -> tuple[Stylizer, str]:
     """
     if spare := set(settings) - set(_defaults()):
         raise TypeError(f'open_stylizer() has no argument {", ".join(sorted(spare))}')
-    settings = _defaults() | published_settings(settings.get('like')) | settings
+    like = settings.get('like')
+    usual = _defaults() | published_settings(like)
+    settings = usual | settings
+    for name in ('loss', 'variation_form'):  # the published weights are in the unit of these
+        if like and settings[name] != usual[name]:
+            raise UserError(f'--like={like} has its own {name}, {usual[name]}; leave out --{name}')
     network, weights, precision, pooling = (settings.pop(n) for n in ('network', 'weights', 'precision', 'pooling'))
     chosen = {name: settings.pop(name) for name in ('style_layers', 'content_layers')}
     if isinstance(network, str):
@@ -70,8 +76,6 @@ def published_settings(like: str | None) -> dict[str, Any]:
     Raises:
         UserError: There is no such program.
     """
-    from stylegen.style.published import PUBLISHED
-
     if like is None:
         return {}
     if like not in PUBLISHED:
@@ -103,8 +107,8 @@ def _deep(*parts: Mapping[str, float]) -> list[str]:
 @functools.cache
 def _defaults() -> dict[str, Any]:
     """The arguments of `transfer` that do not belong to one picture, and their defaults."""
-    parameters = inspect.signature(transfer).parameters.values()
-    return {p.name: p.default for p in parameters if p.name not in OF_A_PICTURE} | {'regions': 0}
+    usual = {name: value for name, value in defaults_of(transfer).items() if name not in OF_A_PICTURE}
+    return usual | {'regions': 0}
 
 
 def transfer(
@@ -163,7 +167,7 @@ def transfer(
             None: the network's own choice.
         pooling: 'max', 'average' or 'l2', of the network.
         like: The settings and the formula of a published program, a key of `stylegen.style.published.PUBLISHED`; what
-            is not as by default wins over them.
+            is not as by default wins over them, but its loss and form of variation are fixed.
         loss: Distance of the styles, see `stylegen.statistics`: 'wasserstein', 'gram', 'covariance' or
             'gram+histogram'.
         strength: 0 to 1, the balance of content and style: it looks the same for all pictures, sizes and networks,
@@ -172,7 +176,7 @@ def transfer(
         content_scale: How much of the content's loss weighs as much as all of the style's at a strength of 0.5. None:
             the network's own.
         variation: Weight of total variation, which smooths.
-        variation_form: 'square', 'absolute' or 'power', see `stylegen.style.published.VARIATIONS`.
+        variation_form: 'square', 'absolute' or 'power', see `stylegen.losses.VARIATIONS`.
         optimizer: 'adam', 'lbfgs' or 'descent'.
         learning_rate: Of Adam or plain descent, in pixel units [0, 1].
         beta_1, beta_2, epsilon: Of Adam.

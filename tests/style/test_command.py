@@ -231,6 +231,7 @@ def test_lists(capsys):
         (['--workdir=photo.png'], '--workdir'),
         (['--replay=photo.png'], 'has no settings in it'),
         (['--like=gatys', '--strength=0.4'], '--strength does nothing here'),
+        (['--like=gatys', '--loss=wasserstein'], '--like=gatys has its own loss'),
         (['--optimizer=lbfgs', '--learning_rate=0.1'], '--learning_rate does nothing here'),
         (['--color_map=pca'], '--color_map does nothing here'),
         (['--color=luminance', '--color_map=pca'], '--color_map does nothing here'),

@@ -185,6 +185,11 @@ def test_every_beginning_begins_where_it_says():
     begun = {init: stylized(init=init, iterations=1, strength=1.0, **PLAIN)[1][0].image for init in ('noise', 'style')}
     assert np.abs(begun['noise'].mean() - 0.5) < 0.02 and np.abs(begun['noise'].std() - 0.1) < 0.03
     assert np.abs(begun['style'].mean((0, 1)) - STYLE.mean((0, 1))).max() < 0.06
+    dark, light = np.float32(0.2) * STYLE, 1 - np.float32(0.2) * OTHER
+    blend = [(dark, 3.0), (light, 1.0)]
+    _, (step,) = stylized(styles=blend, init='style', iterations=1, strength=1.0, **PLAIN)
+    wanted = (3 * dark.mean((0, 1)) + light.mean((0, 1))) / 4  # in their shares, whatever their sizes
+    assert np.abs(step.image.mean((0, 1)) - wanted).max() < 0.1
     given, _ = stylized(init=photo(80, 112, 9), iterations=0, **PLAIN)
     assert np.array_equal(given, images.resize(photo(80, 112, 9), (40, 56)))
     assert np.array_equal(stylized(iterations=0, **PLAIN)[0], CONTENT)
@@ -310,7 +315,15 @@ def test_numbers_and_layers_that_cannot_be_are_refused():
         ({'loss': 'gramm'}, "did you mean 'gram'|gram"),
         ({'optimizer': 'sgd'}, 'adam'),
         ({'color': 'chroma'}, 'luminance'),
+        ({'init': 'noize'}, 'noise'),
+        ({'variation_form': 'cubic'}, 'square'),
         ({'like': 'gatis'}, 'gatys'),
+        ({'like': 'gatys', 'loss': 'covariance'}, 'its own loss, gram; leave out --loss'),
+        ({'like': 'keras', 'variation_form': 'absolute'}, 'its own variation_form, power'),
+        ({'style_layers': {'block1_conv1': -1.0, 'block3_conv1': 2.0}}, 'weights of style_layers from 0'),
+        ({'style_layers': {'block1_conv1': 0.0}}, 'weights of style_layers from 0'),
+        ({'content_layers': {'block2_conv2': 0.0}}, 'weights of content_layers from 0'),
+        ({'content_layers': {'block2_conv2': float('nan')}}, 'weights of content_layers from 0'),
         ({'strength': 2.0}, 'strength from 0 to 1'),
         ({'strength': float('nan')}, 'strength from 0 to 1'),
         ({'variation': -1.0}, 'variation to be 0 or more'),
@@ -338,9 +351,14 @@ def test_pictures_and_masks_that_cannot_be_are_refused():
     for content, styles, options, message in (
         (photo(8, 8)[:1, :1], STYLE, {}, '1 x 1; it needs at least'),
         (CONTENT, STYLE[:3], {}, 'a style is 44 x 3, it needs 4 pixels'),
-        (CONTENT[..., 0], STYLE, {}, 'the content is no finite picture'),
-        (CONTENT * np.nan, STYLE, {}, 'the content is no finite picture'),
-        (CONTENT, np.concatenate([STYLE, STYLE], -1), {}, 'the style is no finite picture'),
+        (CONTENT[..., 0], STYLE, {}, 'expected a finite picture .* as the content'),
+        (CONTENT * np.nan, STYLE, {}, 'expected a finite picture .* as the content'),
+        (CONTENT, np.concatenate([STYLE, STYLE], -1), {}, 'expected a finite picture .* as the style'),
+        (images.to_uint8(CONTENT), STYLE, {}, 'the content is of uint8'),
+        (CONTENT, images.to_uint8(STYLE), {}, 'the style is of uint8'),
+        (CONTENT, STYLE, {'init': images.to_uint8(CONTENT)}, 'the init is of uint8'),
+        (CONTENT, STYLE, {'init': CONTENT[..., 0]}, 'expected a finite picture .* as the init'),
+        (CONTENT, STYLE, {'init': CONTENT * np.nan}, 'expected a finite picture .* as the init'),
         (CONTENT, [], {}, 'at least one style'),
         (CONTENT, [(STYLE, 0.0)], {}, 'shares of styles'),
         (CONTENT, [(STYLE, 2.0), (OTHER, -1.0)], {}, 'shares of styles'),
