@@ -13,7 +13,7 @@ from stylegen.networks import POOLINGS
 from stylegen.signatures import defaults_of
 from stylegen.style.coloring import COLORS, MAPS, TIMES
 from stylegen.style.folder import DEFAULT_FOLDER, is_many, style_folder
-from stylegen.style.job import Job, Pictures, Session, state_folder
+from stylegen.style.job import Job, Pictures, Session, state_folder, unfinished_of
 from stylegen.style.options import DEFAULT_SIZE, NONE, format_steps, recorded, refuse_idle, settings_of
 from stylegen.style.stylizer import LOSSES, OPTIMIZERS
 from stylegen.style.transfer import FIRST_CHOICE, transfer
@@ -116,8 +116,13 @@ def work(flags: FlagValues) -> None:
     workdir = flags.workdir or (state_folder(output) if flags.resume else None)
     session = Session.open(settings, record, workdir)
     console.say(*session.about(), *session.outlook(session.settings, pictures))
-    job = Job(session, session.settings, pictures, output, flags, console, workdir=workdir)
+    unfinished = unfinished_of(output) if flags.skip_existing else None
+    job = Job(session, session.settings, pictures, output, flags, console, workdir=workdir, unfinished=unfinished)
+    if not (flags.output or workdir):
+        job.again += f' and --output={output}'
     job.run()
+    if unfinished:
+        unfinished.unlink(missing_ok=True)
     console.say('', *job.terms())
 
 

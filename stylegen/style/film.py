@@ -1,6 +1,8 @@
 """A film of the pictures on the way to a result: kept in a folder as they come, put together in the end."""
 
 import contextlib
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +37,18 @@ class Film:
                 path.unlink()
         self.last = number
 
-    def add(self, number: int, picture: np.ndarray) -> None:
-        """Keeps a picture, if it is time for one."""
+    def add(self, number: int, picture: Callable[[], np.ndarray]) -> None:
+        """Keeps what `picture` gives, if it is time for one; otherwise it is not asked."""
         if number // self.stride > self.last // self.stride:
             self.folder.mkdir(parents=True, exist_ok=True)
-            images.save_image(self.folder / f'{number:08}.png', self._small(picture))
+            images.save_image(self.folder / f'{number:08}.png', self._small(picture()))
         self.last = number
 
     def save(self, result: np.ndarray, settings: dict[str, Any] | None) -> Path:
         """Writes the film, which ends with the result, and forgets the frames."""
         held = [self._small(result)] * max(1, round(FPS * HELD))
         frames = (images.load_image(path) for path in self._kept())
-        path = images.save_animation(self.output, [*frames, *held], FPS, settings=settings)
+        path = images.save_animation(self.output, itertools.chain(frames, held), FPS, settings=settings)
         for frame in self._kept():
             frame.unlink()
         with contextlib.suppress(OSError):  # something else is in it

@@ -13,7 +13,7 @@ from stylegen import images
 from stylegen.console import Console
 from stylegen.errors import UserError
 from stylegen.folders import pictures_in, prepare_folder
-from stylegen.style.job import Job, Pictures, Session, state_folder
+from stylegen.style.job import Job, Pictures, Session, state_folder, unfinished_of
 from stylegen.style.options import DEFAULT_CONTENT, DEFAULT_STYLE, parse_style
 
 DEFAULT_FOLDER = 'style'
@@ -109,10 +109,12 @@ def style_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags:
 def _one(session: Session, pair: Pair, flags: FlagValues, console: Console) -> Path:
     """Makes one result; where it would have been had it been stopped."""
     output = pair.output
-    unfinished = output.with_stem(f'{output.stem}-unfinished')  # what bears the output's name is done
+    unfinished = unfinished_of(output)
     workdir = Path(flags.workdir) / output.name if flags.workdir else state_folder(output) if flags.resume else None
     settings = session.settings | {'content': pair.content, 'style': pair.style}
     pictures = Pictures.read(settings, console.say)
     console.say(*session.outlook(settings, pictures))
-    Job(session, settings, pictures, output, flags, console, workdir=workdir, unfinished=unfinished).run()
+    job = Job(session, settings, pictures, output, flags, console, workdir=workdir, unfinished=unfinished)
+    job.run()
+    console.say(*job.terms())
     return unfinished

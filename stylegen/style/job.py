@@ -137,6 +137,11 @@ def state_folder(output: Path) -> Path:
     return output.with_name(f'{output.name}.state')
 
 
+def unfinished_of(output: Path) -> Path:
+    """Where a picture that is stopped goes when what bears the output's name is taken for done."""
+    return output.with_stem(f'{output.stem}-unfinished')
+
+
 class Job(jobs.Job):
     """One style transfer that is shown, kept and saved.
 
@@ -178,13 +183,13 @@ class Job(jobs.Job):
         )
         self.preview = output.with_stem(f'{output.stem}-preview') if flags.preview and len(self.stages) > 1 else None
         if not workdir:
-            self.again = 'the same command with --resume' + ('' if flags.output else f' and --output={output}')
+            self.again = 'the same command with --resume'
         self.film: Film | None = None
         self.result: np.ndarray | None = None
         if flags.film:
             steps = sum(stage.steps for stage in self.stages)
             self.film = Film(Path(flags.film), Path(workdir or state_folder(output)) / 'film', steps)
-        for path in (self.preview, self.film.output if self.film else None):
+        for path in (self.preview, unfinished, self.film.output if self.film else None):
             if path:
                 refuse_inputs(path, pictures.hashes)
 
@@ -224,7 +229,7 @@ class Job(jobs.Job):
         """Shows a step, saves and keeps what is due, the preview and the film among it."""
         before = self.latest
         if self.film:  # first, so that the film has all frames up to the state that is kept
-            self.film.add(self._number(step.stage, step.step), step.result())
+            self.film.add(self._number(step.stage, step.step), step.result)
         super().follow(step)
         if self.preview:
             self._save_preview(before, step)

@@ -135,12 +135,12 @@ def refuse_idle(flags: FlagValues, settings: Mapping[str, Any], many: bool) -> N
     Raises:
         UserError: With the first of them, and why.
     """
-    for name, why in _idle(settings, many).items():
+    for name, why in _idle(flags, settings, many).items():
         if flags[name].present:
             raise UserError(f'--{name} does nothing here: {why}; leave it out')
 
 
-def _idle(settings: Mapping[str, Any], many: bool) -> dict[str, str]:
+def _idle(flags: FlagValues, settings: Mapping[str, Any], many: bool) -> dict[str, str]:
     """What each flag that does nothing is left out for."""
     like, color, init = settings['like'], settings['color'], settings['init']
     idle: dict[str, str] = {}
@@ -157,8 +157,12 @@ def _idle(settings: Mapping[str, Any], many: bool) -> dict[str, str]:
         idle['seed'] = f'nothing is drawn at random with --init={init}'
     if many:
         idle['film'] = 'there is more than one result'
+        if flags.overwrite:
+            idle['skip_existing'] = '--overwrite makes again what is there'
     else:
         idle['overwrite'] = 'a single --output is replaced'
+        if not flags.output:
+            idle['skip_existing'] = 'without an --output the result takes a free name'
     return idle
 
 

@@ -237,6 +237,9 @@ def test_lists(capsys):
         (['--color=luminance', '--color_map=pca'], '--color_map does nothing here'),
         (['--seed=3'], '--seed does nothing here'),
         (['--overwrite'], '--overwrite does nothing here'),
+        (['--skip_existing'], '--skip_existing does nothing here: without an --output'),
+        (['--content=.', '--skip_existing', '--overwrite'], '--skip_existing does nothing here: --overwrite'),
+        (['--output=out.png', '--skip_existing', '--content=out-unfinished.png'], 'out-unfinished.png is an input'),
         (['--resume'], '--resume needs'),
         (['--content=.', '--film=a.gif'], '--film does nothing here'),
         (['--content=.', '--output=photo.png'], 'is a file'),
@@ -249,6 +252,7 @@ def test_a_mistake_is_one_line_exit_code_2_and_no_file(args, message, capsys):
     Path('broken.jpg').write_bytes(b'\xff\xd8\xff\xe0 half a picture')
     Path('empty.png').touch()
     images.save_image('dot.png', photo(16, 16)[:1, :1])
+    images.save_image('out-unfinished.png', photo(64, 80))
     before = names()
     usual = [p for p in (*PAIR, '--network=mini') if not any(a.startswith(p.split('=')[0] + '=') for a in args)]
     assert run('--quiet', *usual, *args) == 2
@@ -329,11 +333,19 @@ def test_an_error_in_the_middle_saves_the_picture_so_far(capsys, monkeypatch):
         self.latest = step
         raise RuntimeError('the machine caught fire')
 
-    monkeypatch.setattr(Job, 'follow', fail)
-    assert run(*PAIR, '--output=out.png', *(q for q in QUICK if q != '--quiet')) == 1
-    out, err = capsys.readouterr()
-    assert 'the machine caught fire' in err and 'the picture so far is in out.png' in out
-    assert images.load_image('out.png').shape == (64, 80, 3) and Path('out.png.state/state.npz').exists()
+    loud = [*PAIR, *(q for q in QUICK if q != '--quiet')]
+    with monkeypatch.context() as broken:
+        broken.setattr(Job, 'follow', fail)
+        assert run(*loud) == 1
+        out, err = capsys.readouterr()
+        assert 'the machine caught fire' in err and 'the picture so far is in style.png' in out
+        assert 'the same command with --resume and --output=style.png goes on' in out
+        assert images.load_image('style.png').shape == (64, 80, 3) and Path('style.png.state/state.npz').exists()
+        assert run(*loud, '--output=out.png', '--skip_existing') == 1
+    assert 'the picture so far is in out-unfinished.png' in capsys.readouterr().out
+    assert Path('out-unfinished.png').exists() and not Path('out.png').exists()  # which would be skipped
+    assert run(*loud, '--output=out.png', '--skip_existing') == 0
+    assert Path('out.png').exists() and not Path('out-unfinished.png').exists()
 
 
 def test_a_workdir_that_fills_up_does_not_stop_the_run(capsys, monkeypatch):
@@ -373,9 +385,10 @@ def test_preview_film_and_pictures_on_the_way(capsys):
 def test_a_film_has_few_frames_small_ones_and_ends_with_the_result(monkeypatch, folder):
     monkeypatch.setattr(film, 'FRAMES', 10)
     monkeypatch.setattr(film, 'LONGEST', 20)
-    kept = film.Film(folder / 'f.webp', folder / 'frames', steps=95)
+    kept, asked = film.Film(folder / 'f.webp', folder / 'frames', steps=95), []
     for number in range(1, 96):
-        kept.add(number, np.full((30, 40, 3), number / 100, np.float32))
+        kept.add(number, lambda number=number: asked.append(number) or np.full((30, 40, 3), number / 100, np.float32))
+    assert asked == list(range(10, 91, 10))  # a picture costs time, and only frames are asked for
     assert names('frames') == [f'{number:08}.png' for number in range(10, 91, 10)]
     kept.begin(50)
     assert names('frames') == [f'{number:08}.png' for number in range(10, 51, 10)]
@@ -465,13 +478,16 @@ def test_a_folder_that_is_stopped_goes_on_with_the_result_it_was_at(folder, monk
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Job, 'follow', stopping)
-    assert run(*every, '--output=out', '--quiet') == 130
-    assert names('out') == ['a__paint.png', 'b__paint-unfinished.png', 'b__paint.png.state']
+    capsys.readouterr()
+    assert run(*every) == 130
+    out = capsys.readouterr().out
+    assert 'the same command with --resume goes on' in out and out.count('weighted') == 1  # the losses of the first
+    assert names('style') == ['a__paint.png', 'b__paint-unfinished.png', 'b__paint.png.state']
     monkeypatch.setattr(Job, 'follow', follow)
-    assert run(*every, '--output=out', '--resume') == 0
-    assert 'going on from out/b__paint.png.state' in capsys.readouterr().out
-    assert names('out') == ['a__paint.png', 'b__paint.png']
-    assert all(same(f'out/{name}', f'whole/{name}') for name in names('out'))
+    assert run(*every, '--resume') == 0
+    assert 'going on from style/b__paint.png.state' in capsys.readouterr().out
+    assert names('style') == ['a__paint.png', 'b__paint.png']
+    assert all(same(f'style/{name}', f'whole/{name}') for name in names('style'))
 
 
 def test_no_two_results_have_one_name():
