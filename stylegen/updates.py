@@ -64,7 +64,12 @@ def gradient_descent(learning_rate: float, decay: float = 1.0) -> Update:
 
 
 def adam(
-    learning_rate: float, beta_1: float = 0.9, beta_2: float = 0.99, epsilon: float = 1e-8, average: float = 0.0
+    learning_rate: float,
+    beta_1: float = 0.9,
+    beta_2: float = 0.99,
+    epsilon: float = 1e-8,
+    average: float = 0.0,
+    epsilon_hat: bool = False,
 ) -> Update:
     """Adam (Kingma and Ba 2015, algorithm 1) on the pixels; the moments are carried from size to size.
 
@@ -73,6 +78,7 @@ def adam(
         beta_1, beta_2, epsilon: As in the paper.
         average: Decay of an exponential average of the images, from the first to the last, which is the result then,
             without bias towards the first (section 7.2); 0: the last image is.
+        epsilon_hat: Epsilon is added before the bias of the square is corrected (end of section 2), as Keras does.
     """
 
     def start(image):
@@ -85,7 +91,8 @@ def adam(
         mean = beta_1 * mean + (1 - beta_1) * gradient
         square = beta_2 * square + (1 - beta_2) * tf.square(gradient)
         rate = learning_rate / (1 - tf.pow(beta_1, count))
-        scale = tf.sqrt(square / (1 - tf.pow(beta_2, count))) + epsilon
+        unbiased = 1 - tf.pow(beta_2, count)
+        scale = tf.sqrt(square / unbiased) + (epsilon / tf.sqrt(unbiased) if epsilon_hat else epsilon)
         if average:
             averaged = average * averaged + (1 - average) * image
             weight = average * weight + (1 - average)
@@ -169,7 +176,10 @@ def lbfgs(history: int = 10, learning_rate: float = 1.0, backtracking: int = 0, 
 
 
 def keeping_best(update: Update) -> Update:
-    """The same steps; the result is the image of the lowest loss on the way, among those that the loss was taken of."""
+    """The same steps; the result is the image of the lowest loss on the way, among those that the loss was taken of.
+
+    At another size it begins anew, with what the rule itself carries there.
+    """
 
     def start(image):
         return update.start(image), image, tf.constant(float('inf'))
@@ -185,4 +195,8 @@ def keeping_best(update: Update) -> Update:
         _, best, lowest = state
         return best if lowest < float('inf') else image
 
-    return Update(start, step, result)
+    def carried(state, image, resize):
+        inner = update.carried(state[0], image, resize)
+        return None if inner is None else (inner, *start(image)[1:])
+
+    return Update(start, step, result, carried)

@@ -5,7 +5,7 @@ import pytest
 import scipy.optimize
 
 from stylegen import updates
-from stylegen.backend import tf
+from stylegen.backend import keras, tf
 from stylegen.losses import dream_loss
 from stylegen.optimize import NonFiniteLoss, Objective, Step, Term, optimize_image
 from tests.conftest import photo
@@ -38,6 +38,15 @@ def test_adam_matches_numpy():
         m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g**2
         x = x - 0.02 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.99**t)) + 1e-8)
     assert np.allclose(run(updates.adam(0.02), 7), x, atol=1e-6)
+
+
+def test_epsilon_hat_is_the_epsilon_of_keras():
+    rates = {'learning_rate': 0.02, 'beta_1': 0.99, 'beta_2': 0.999, 'epsilon': 0.1}
+    optimizer, x = keras.optimizers.Adam(**rates), keras.Variable(np.zeros(SHAPE, np.float32))
+    for _ in range(7):
+        optimizer.apply([SCALES * (x.numpy() - CENTRE)], [x])
+    assert np.allclose(run(updates.adam(**rates, epsilon_hat=True), 7), x.numpy(), atol=1e-6)
+    assert not np.allclose(run(updates.adam(**rates), 7), x.numpy(), atol=1e-3)  # the control
 
 
 def numpy_lbfgs(steps, history):
@@ -330,6 +339,9 @@ def test_the_best_image_is_kept_whatever_comes_after_it():
     assert np.array_equal(image, states(wild, 14, np.full(SHAPE, 2.0, np.float32))[1])
     fresh = update.start(tf.constant(image))
     assert np.array_equal(update.result(tf.constant(image), fresh), image)
+    steps, best, none = update.carried(state, fresh[1], lambda x: x)  # to another size
+    assert steps == state[0] == 14 and np.array_equal(best, image) and none == np.inf
+    assert updates.keeping_best(updates.lbfgs(3)).carried(((), best, none), image, lambda x: x) is None
 
 
 def test_a_callback_that_answers_true_ends_the_run():

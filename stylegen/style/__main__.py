@@ -67,7 +67,11 @@ def define_flags() -> cli.Flags:
     flags.number('style_scale', "longest side of the style beside the content's: larger gives larger strokes")
     flags.integer('style_size', 'longest side of the style in pixels; wins over --style_scale', lower_bound=1)
     flags.group('How to get there')
-    flags.string('init', 'what to begin with: content, noise, style (noise in its colours) or a picture')
+    flags.string(
+        'init',
+        'what to begin with: content, noise, style (noise in its colours), mean (the mean colour of photographs) or a '
+        'picture',
+    )
     flags.choice('optimizer', 'how the picture is changed', OPTIMIZERS)
     flags.number('learning_rate', 'of adam and descent, of 1', lower_bound=0)
     flags.string(

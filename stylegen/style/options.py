@@ -153,7 +153,7 @@ def _idle(flags: FlagValues, settings: Mapping[str, Any], many: bool) -> dict[st
         idle |= dict.fromkeys(('color_time', 'color_map'), "the colours are the style's")
     elif color != 'linear':
         idle['color_map'] = f'--color={color} takes no linear map'
-    if init not in ('noise', 'style'):
+    if init == 'content' or init_file(init):
         idle['seed'] = f'nothing is drawn at random with --init={init}'
     if many:
         idle['film'] = 'there is more than one result'

@@ -4,6 +4,14 @@ With C channels, M positions, the Gram matrix per position G, the style's A, fea
 style term is a number times |G - A|^2, which is |A|^2 times ours (of Wasserstein distances, tr A times ours), and its
 content term a number times |F - P|^2, which is the spread |P - mean P|^2 times ours. They work on pixels from 0 to 255,
 we on 0 to 1.
+
+What differs still:
+- The result of L-BFGS and of plain descent is the picture of the lowest loss, theirs the last one. L-BFGS remembers
+  fewer than 100 steps where memory is short, and its first step is 255 times as long, for it is 1 in either's pixels.
+- Total variation counts the last row and column; it is without these in neural-style, johnson and keras.
+- crowsonkb: conv1_1 pads with zeros, hers repeats the edge; a style smaller than the picture is enlarged there, never
+  here; her variation looks at diagonals too.
+- keras: the style keeps its shape; there it is squashed to the picture's.
 """
 
 from collections.abc import Callable, Mapping
@@ -49,12 +57,13 @@ def _convolutions(number, *blocks):
 
 _FIVE = _convolutions(1, 1, 2, 3, 4, 5)
 _SINGLE_SIZE = {'coarsest': 10**9, 'margin': 0}
+_TORCH_LBFGS = {'optimizer': 'lbfgs', 'history': 100, 'trials': 0}  # whole steps, as the direction has them
 _GATYS = {
     'network': 'vgg19',
     'loss': 'gram',
     'style_layers': _FIVE,
     'content_layers': _convolutions(2, 4),
-    'optimizer': 'lbfgs',
+    **_TORCH_LBFGS,
     **_SINGLE_SIZE,
 }
 
@@ -71,7 +80,7 @@ PUBLISHED: Mapping[str, Published] = {
     ),
     # J. Johnson, neural-style (and neural-style-pt): the TV gradient is that of half the sum of squares
     'neural-style': Published(
-        {**_GATYS, 'iterations': 1000, 'style_scale': 1.0, 'init': 'noise'},
+        {**_GATYS, 'iterations': 1000, 'style_scale': 1.0, 'init': 'mean'},
         Formula(lambda a, c, m, _: 100 * a / c**4, _mean(5.0), lambda shape: 0.5e-3 * 255**2 * _differences(shape)),
     ),
     # Johnson et al. 2016, fast-neural-style, whose criterion is optimised here on the picture itself
@@ -81,15 +90,15 @@ PUBLISHED: Mapping[str, Published] = {
             'loss': 'gram',
             'style_layers': {'block1_conv2': 1.0, 'block2_conv2': 1.0, 'block3_conv3': 1.0, 'block4_conv3': 1.0},
             'content_layers': _convolutions(3, 3),
-            'optimizer': 'lbfgs',
             'iterations': 500,
             'style_scale': 1.0,
+            **_TORCH_LBFGS,
             **_SINGLE_SIZE,
         },
         Formula(lambda a, c, m, _: 5 * a / c**4, _mean(1.0), lambda shape: 0.5e-6 * 255**2 * _differences(shape)),
     ),
     # K. Crowson, style-transfer-pytorch: Wasserstein-2 on features of torchvision's VGG-19, whose inputs are
-    # 255 * 0.226 times smaller than ours; the sizes and steps are hers. Her variation looks at diagonals too.
+    # 255 * 0.226 times smaller than ours; the sizes and steps are hers
     'crowsonkb': Published(
         {
             'network': 'vgg19',
@@ -118,6 +127,7 @@ PUBLISHED: Mapping[str, Published] = {
             'beta_1': 0.99,
             'beta_2': 0.999,
             'epsilon': 0.1,
+            'epsilon_hat': True,
             'average': 0.0,
             'iterations': 1000,
             'style_scale': 1.0,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SMALLEST_STYLE = 32  # pixels, of a style's picture at a small size
 PATIENCE_STEPS = 10  # steps between looks at whether the loss still falls
+MEAN_COLOR = np.float32([123.68, 116.779, 103.939]) / 255  # of ImageNet, which VGG sees as zeros
 FLAT = 0.01  # a loss that falls by less than this share has flattened
 
 
@@ -118,6 +119,8 @@ class Run:
         noise = np.random.default_rng(self.seed).normal(size=(*size, 3)).astype(np.float32)
         if self.stylizer.init == 'noise':
             return 0.5 + 0.1 * noise
+        if self.stylizer.init == 'mean':  # as J. Johnson's neural-style begins
+            return MEAN_COLOR + 0.001 / 255 * noise
         mean, covariance = _colors(next(group for group in self.styles if group))
         return (mean + noise @ np.linalg.cholesky(covariance + 1e-6 * np.eye(3)).T).astype(np.float32)
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 
 LOSSES = ('wasserstein', 'gram', 'covariance', 'gram+histogram')
 OPTIMIZERS = ('adam', 'lbfgs', 'descent')
-INITS = ('content', 'noise', 'style')
-HISTORY = 10  # pairs of L-BFGS, fewer where memory is short
-TRIALS = 5  # how often a step of L-BFGS may be halved
+INITS = ('content', 'noise', 'style', 'mean')
 
 Styles = Sequence[tuple[np.ndarray, float]]  # pictures float32 (h, w, 3) in [0, 1] with their shares
 
@@ -55,7 +53,10 @@ class Stylizer:
     beta_1: float
     beta_2: float
     epsilon: float
+    epsilon_hat: bool
     average: float
+    history: int
+    trials: int
     iterations: int | Sequence[int]
     patience: int | None
     scale: float
@@ -92,13 +93,14 @@ class Stylizer:
                 raise UserError(f'expected weights of {what} from 0, and one above 0, got {dict(getattr(self, what))}')
         if not 0 <= self.strength <= 1:
             raise UserError(f'expected a strength from 0 to 1, got {self.strength}')
-        for what in ('variation', 'content_weight', 'style_weight', 'content_scale', 'learning_rate', 'margin'):
+        from_0 = 'variation', 'content_weight', 'style_weight', 'content_scale', 'learning_rate', 'trials', 'margin'
+        for what in from_0:
             if not (getattr(self, what) or 0) >= 0:
                 raise UserError(f'expected {what} to be 0 or more, got {getattr(self, what)}')
         for what in ('beta_1', 'beta_2', 'average'):
             if not 0 <= getattr(self, what) < 1:
                 raise UserError(f'expected {what} from 0 to below 1, got {getattr(self, what)}')
-        for what in ('style_size', 'patience'):
+        for what in ('style_size', 'patience', 'history'):
             if getattr(self, what) is not None and getattr(self, what) < 1:
                 raise UserError(f'expected {what} to be 1 or more, got {getattr(self, what)}')
         if self.style_scale <= 0:
@@ -120,8 +122,12 @@ class Stylizer:
 
     def update(self, history: int) -> Update:
         """The rule that the picture is changed by; L-BFGS keeps `history` pairs."""
-        betas = self.beta_1, self.beta_2
-        return _update(self.optimizer, self.learning_rate, betas, self.epsilon, self.average, history)
+        settings = {
+            'adam': (self.learning_rate, self.beta_1, self.beta_2, self.epsilon, self.average, self.epsilon_hat),
+            'lbfgs': (history, 1.0, self.trials),
+            'descent': (self.learning_rate, 0.96**0.01),  # the decay of the Keras example
+        }
+        return _update(self.optimizer, *settings[self.optimizer])
 
     @cached_property
     def costs(self) -> Costs:
@@ -140,7 +146,7 @@ class Stylizer:
     def plan(self, shape: tuple[int, int]) -> Plan:
         """Sizes, steps, windows and memory for a content of this height and width."""
         memory = pyramid.parse_memory(self.max_memory)
-        history = HISTORY if self.optimizer == 'lbfgs' else 0
+        history = self.history if self.optimizer == 'lbfgs' else 0
         return plan(self.costs, shape, self.scale, self.iterations, memory, self.coarsest, history)
 
     def __call__(
@@ -211,14 +217,10 @@ def check_pictures(
 
 
 @functools.lru_cache(16)
-def _update(
-    optimizer: str, learning_rate: float, betas: tuple[float, float], epsilon: float, average: float, history: int
-) -> Update:
+def _update(optimizer: str, *settings: Any) -> Update:
     """One rule for the same settings: the loop that is compiled goes with it."""
     from stylegen.updates import adam, gradient_descent, keeping_best, lbfgs
 
     if optimizer == 'adam':
-        return adam(learning_rate, *betas, epsilon, average)
-    if optimizer == 'descent':
-        return gradient_descent(learning_rate, decay=0.96**0.01)
-    return keeping_best(lbfgs(history, backtracking=TRIALS))
+        return adam(*settings)
+    return keeping_best((lbfgs if optimizer == 'lbfgs' else gradient_descent)(*settings))

@@ -133,7 +133,10 @@ def transfer(
     beta_1: float = 0.9,
     beta_2: float = 0.99,
     epsilon: float = 1e-8,
+    epsilon_hat: bool = False,
     average: float = 0.97,
+    history: int = 10,
+    trials: int = 5,
     iterations: int | Sequence[int] = (120, 100, 80, 60, 40, 30),
     patience: int | None = None,
     scale: float = 2**0.5,
@@ -179,13 +182,17 @@ def transfer(
         variation_form: 'square', 'absolute' or 'power', see `stylegen.losses.VARIATIONS`.
         optimizer: 'adam', 'lbfgs' or 'descent'.
         learning_rate: Of Adam or plain descent, in pixel units [0, 1].
-        beta_1, beta_2, epsilon: Of Adam.
-        average: Decay of the average of Adam's iterates, which is the result; 0: the last one is.
+        beta_1, beta_2, epsilon, epsilon_hat: Of Adam, see `stylegen.updates.adam`.
+        average: Decay of the average of Adam's iterates, which is the result; 0: the last one is. Of the other
+            optimisers the iterate of the lowest loss is.
+        history: Steps that L-BFGS remembers, fewer where memory is short.
+        trials: How often L-BFGS may halve a step that does not lower the loss; 0: it takes every step as it is.
         iterations: Steps at each size from the smallest: a number for all, or a list whose last goes on.
         patience: Go on to the next size when the loss has not fallen by 1 % for so many steps.
         scale: Ratio of one size to the next.
         coarsest: Least longest side of the smallest size, in pixels.
-        init: What to begin with: 'content', 'noise', 'style' (noise in the style's colours), or a picture.
+        init: What to begin with: 'content', 'noise', 'style' (noise in the style's colours), 'mean' (the mean colour of
+            photographs with next to no noise), or a picture.
         style_scale: Longest side of the style beside the content's: the larger, the larger its strokes. A style is
             never enlarged.
         style_size: The same in pixels, at the last size; wins over `style_scale`.

@@ -160,7 +160,7 @@ def test_typed_wins_over_recorded_over_published_over_default():
     assert gatys['optimizer'] == 'lbfgs' and gatys['iterations'] == '500' and gatys['network'] == 'vgg19'
     assert options.parse_steps(gatys['iterations']) == (500,) and gatys['content_layers'] == 'block4_conv2:1'
     assert settings('--like=gatys', '--optimizer=adam')['optimizer'] == 'adam'  # the default, but typed
-    assert settings('--like=neural-style')['init'] == 'noise'
+    assert settings('--like=neural-style')['init'] == 'mean'
     made = {**usual, 'strength': 0.2, 'network': 'vgg16', 'style_layers': 'block1_conv1:1'}
     assert settings(recorded=made) == made
     assert settings('--strength=0.3', recorded=made)['strength'] == 0.3

@@ -101,7 +101,7 @@ THEIRS = {'gatys': gatys, 'neural-style': neural_style, 'johnson': johnson, 'cro
 @pytest.mark.parametrize('name', list(PUBLISHED))
 def test_a_published_formula_adds_up_to_what_the_program_has(name, network):
     """Variation to a few parts in a hundred: others leave out a row, or look at diagonals too."""
-    stylizer, _ = open_stylizer(like=name, network=network, iterations=1)
+    stylizer, _ = open_stylizer(like=name, network=network, iterations=1, history=3)
     style = (
         STYLE[:48, :64] if name != 'keras' else noise(48, 64, seed=3)
     )  # Keras squeezes the style to the content's size
@@ -123,6 +123,13 @@ def test_a_published_formula_adds_up_to_what_the_program_has(name, network):
     assert np.allclose(ours[:2], expected[:2], rtol=2e-4)
     assert np.isclose(ours[2], expected[2], rtol=0.05)
     assert expected[0] > 0 and expected[1] > 0
+
+
+def test_torch_remembers_a_hundred_steps_where_memory_allows_and_takes_them_whole(network):
+    for name in ('gatys', 'neural-style', 'johnson'):
+        stylizer, _ = open_stylizer(like=name, network=network, max_memory='1GB')
+        assert stylizer.plan((48, 64)).history == 100 and stylizer.trials == 0
+    assert 3 <= stylizer.plan((512, 512)).history < 100
 
 
 def test_what_is_given_wins_over_the_program(network):

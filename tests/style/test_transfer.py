@@ -182,7 +182,9 @@ def test_the_same_seed_gives_the_same_bytes_and_another_another_picture():
 
 
 def test_every_beginning_begins_where_it_says():
-    begun = {init: stylized(init=init, iterations=1, strength=1.0, **PLAIN)[1][0].image for init in ('noise', 'style')}
+    names = 'noise', 'style', 'mean'
+    begun = {init: stylized(init=init, iterations=1, strength=1.0, **PLAIN)[1][0].image for init in names}
+    assert np.abs(begun['mean'] - np.float32([0.485, 0.458, 0.408])).max() < 0.04  # a step of Adam's may be 0.03
     assert np.abs(begun['noise'].mean() - 0.5) < 0.02 and np.abs(begun['noise'].std() - 0.1) < 0.03
     assert np.abs(begun['style'].mean((0, 1)) - STYLE.mean((0, 1))).max() < 0.06
     dark, light = np.float32(0.2) * STYLE, 1 - np.float32(0.2) * OTHER
