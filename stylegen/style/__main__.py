@@ -14,7 +14,9 @@ from stylegen.signatures import defaults_of
 from stylegen.style.coloring import COLORS, MAPS, TIMES
 from stylegen.style.folder import DEFAULT_FOLDER, is_many, style_folder
 from stylegen.style.job import Job, Pictures, Session, state_folder, unfinished_of
-from stylegen.style.options import DEFAULT_SIZE, NONE, format_steps, recorded, refuse_idle, settings_of
+from stylegen.style.options import DEFAULT_SIZE, NONE, as_typed, format_steps, recorded, refuse_idle, settings_of
+from stylegen.style.published import PUBLISHED
+from stylegen.style.run import PATIENCE_STEPS
 from stylegen.style.stylizer import LOSSES, OPTIMIZERS
 from stylegen.style.transfer import FIRST_CHOICE, transfer
 
@@ -24,8 +26,19 @@ LIST = 'list'
 
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
-    usual = defaults_of(transfer)
     flags = cli.Flags('Paints the content of one picture in the style of others.', transfer)
+    _picture_flags(flags)
+    _network_flags(flags)
+    _style_flags(flags)
+    _way_flags(flags)
+    _color_flags(flags)
+    flags.machine()
+    flags.switch('resume', 'go on from the state in --workdir, or else in OUTPUT.state; and keep it there')
+    flags.talk()
+    return flags
+
+
+def _picture_flags(flags: cli.Flags) -> None:
     flags.group('Pictures')
     flags.strings('content', 'a picture or a folder; several give a result each; the default comes with the package')
     flags.strings(
@@ -53,19 +66,36 @@ def define_flags() -> cli.Flags:
     flags.switch('skip_existing', 'do nothing where the output is there, as it is with many results')
     flags.string('replay', 'a result: make it again; what is typed beside it wins', default=None)
     flags.integer('save_every', 'save the picture so far every so many steps', default=None, lower_bound=1)
-    flags.network(layers="'list' to see what the network has, for the two below")
-    flags.string('style_layers', 'LAYER:WEIGHT,... whose statistics make the style; by network')
-    flags.string('content_layers', 'LAYER:WEIGHT,... whose maps make the content; by network')
+
+
+def _network_flags(flags: cli.Flags) -> None:
+    flags.network(layers=f"'{LIST}' prints the network's layers, for --style_layers and --content_layers")
+    flags.string('style_layers', 'LAYER:WEIGHT,... whose statistics define the style; default by network')
+    flags.string('content_layers', 'LAYER:WEIGHT,... whose maps define the content; default by network')
     flags.choice('pooling', 'of the network', POOLINGS)
+
+
+def _style_flags(flags: cli.Flags) -> None:
     flags.group('How much style')
     flags.number('strength', 'of the style: 0 all content, 1 all style', lower_bound=0, upper_bound=1)
     flags.choice('loss', 'distance of the styles', LOSSES)
-    flags.string('like', "settings and formula of a published program, or 'list'; what is typed beside it wins")
-    flags.number('content_weight', 'weight of the content instead of a strength; 1 if only the other', lower_bound=0)
-    flags.number('style_weight', 'weight of the style instead of a strength; 1 if only the other', lower_bound=0)
-    flags.number('tv_weight', 'weight of total variation, which smooths', default=usual['variation'], lower_bound=0)
-    flags.number('style_scale', "longest side of the style beside the content's: larger gives larger strokes")
+    flags.choice(
+        'like',
+        f"settings and formula of a published program; '{LIST}' prints them; what is typed beside it wins",
+        (*PUBLISHED, LIST),
+    )
+    for one, other in (('content', 'style'), ('style', 'content')):
+        text = f'weight of the {one} loss, instead of --strength; 1 if only --{other}_weight is given'
+        flags.number(f'{one}_weight', text, lower_bound=0)
+    usual = defaults_of(transfer)['variation']
+    flags.number('tv_weight', 'weight of total variation, which smooths', default=usual, lower_bound=0)
+    flags.number(
+        'style_scale', "longest side of the style picture as a multiple of the result's; larger gives larger strokes"
+    )
     flags.integer('style_size', 'longest side of the style in pixels; wins over --style_scale', lower_bound=1)
+
+
+def _way_flags(flags: cli.Flags) -> None:
     flags.group('How to get there')
     flags.string(
         'init',
@@ -73,22 +103,30 @@ def define_flags() -> cli.Flags:
         'picture',
     )
     flags.choice('optimizer', 'how the picture is changed', OPTIMIZERS)
-    flags.number('learning_rate', 'of adam and descent, of 1', lower_bound=0)
-    flags.string(
-        'iterations', 'steps at each size: N, or N,N,... whose last goes on', default=format_steps(usual['iterations'])
+    flags.number('learning_rate', 'step size of adam and descent; pixels run from 0 to 1', lower_bound=0)
+    usual = format_steps(defaults_of(transfer)['iterations'])
+    flags.string('iterations', 'steps at each size: N, or N,N,... whose last value repeats', default=usual)
+    flags.integer(
+        'patience',
+        'move to the next size when the loss has not fallen by 1 % within this many steps (checked every '
+        f'{PATIENCE_STEPS})',
+        lower_bound=1,
     )
-    flags.integer('patience', 'leave a size when its loss has flattened for so many steps', lower_bound=1)
     flags.number('scale', 'ratio of one size to the next', upper_bound=100)
-    flags.integer('coarsest', 'least longest side of the first size', lower_bound=1)
+    flags.integer('coarsest', "the first size's longest side is at least this", lower_bound=1)
     flags.integer('seed', 'of noise: the same seed gives the same picture', lower_bound=0)
+
+
+def _color_flags(flags: cli.Flags) -> None:
     flags.group('Colour')
-    flags.choice('color', "whose: the style's, or the content's by pixel (luminance) or as a whole", COLORS)
-    flags.choice('color_time', "when: the style gets the content's before, or the result after", TIMES)
+    flags.choice(
+        'color',
+        "style: the style's colours; luminance: the content's, pixel by pixel; linear, histogram: the content's "
+        'palette',
+        COLORS,
+    )
+    flags.choice('color_time', 'before: recolour the style picture; after: recolour the result', TIMES)
     flags.choice('color_map', 'which linear map, for --color=linear', MAPS)
-    flags.machine()
-    flags.switch('resume', 'go on from the state in --workdir, or else in OUTPUT.state; and keep it there')
-    flags.talk()
-    return flags
 
 
 def work(flags: FlagValues) -> None:
@@ -138,13 +176,13 @@ def listed(settings: Mapping[str, Any]) -> list[str]:
 
 
 def list_published() -> list[str]:
-    """The published programs and their settings."""
-    from stylegen.style.published import PUBLISHED
-
+    """The published programs and their settings, as flags where there is one."""
     lines = []
     for name, published in PUBLISHED.items():
+        typed, rest = as_typed(published.settings)
         lines.append(f'--like={name}')
-        lines += [f'    {argument} = {value}' for argument, value in published.settings.items()]
+        lines += [f'    --{flag}={value}' for flag, value in typed.items()]
+        lines += [f'    {argument}={value} (no flag)' for argument, value in rest.items()]
     return lines
 
 

@@ -88,11 +88,18 @@ def init_file(init: str) -> str | None:
     return init
 
 
-def _as_typed(name: str, value: Any) -> Any:
-    """The value of a flag that stands for an argument's."""
-    if name == 'iterations':
-        return format_steps(value)
-    return cli.format_weights(value) if isinstance(value, Mapping) else value
+def as_typed(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Arguments of `transfer` by flag, with the flags' values; and those that have no flag."""
+    flags = {name: flag for flag, name in (ARGUMENTS | {'init': 'init'}).items()}
+    typed, rest = {}, {}
+    for name, value in arguments.items():
+        if name not in flags:
+            rest[name] = value
+        elif name == 'iterations':
+            typed[flags[name]] = format_steps(value)
+        else:
+            typed[flags[name]] = cli.format_weights(value) if isinstance(value, Mapping) else value
+    return typed, rest
 
 
 def settings_of(flags: FlagValues, recorded: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -104,9 +111,7 @@ def settings_of(flags: FlagValues, recorded: Mapping[str, Any] | None = None) ->
     if recorded is not None and flags.like:
         raise UserError('--replay has the settings of its result already; leave out --like')
     typed = {name for name in SETTINGS if flags[name].present}
-    theirs = published_settings(flags.like)
-    given = {flag: _as_typed(flag, theirs[name]) for flag, name in ARGUMENTS.items() if name in theirs}
-    given = dict(recorded) if recorded is not None else given | ({'init': theirs['init']} if 'init' in theirs else {})
+    given = dict(recorded) if recorded is not None else as_typed(published_settings(flags.like))[0]
     chosen = {name: flags[name].value if name in typed else given.get(name, flags[name].value) for name in SETTINGS}
     weighed = typed.intersection(WEIGHTS)
     if 'strength' in typed and weighed:

@@ -1,4 +1,4 @@
-"""Which layers make style and content in each network, and the published settings by name."""
+"""Which layers make style and content in each network, and how much the content weighs."""
 
 from collections.abc import Mapping
 

@@ -28,7 +28,7 @@ class Targets:
     Args:
         extractor: Gives the features.
         style_layers, content_layers: Weights by layer.
-        loss: A key of `STYLE_LOSSES`, or 'gram+histogram'.
+        loss: Keys of `STYLE_LOSSES`, joined by '+'.
         places: How many places have styles of their own; 0: one style everywhere.
         variation: A key of `VARIATIONS`, the form of total variation.
 

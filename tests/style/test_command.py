@@ -90,7 +90,8 @@ def test_help_and_import_do_without_tensorflow():
     code = (
         'import sys\n'
         'from stylegen.style.__main__ import main\n'
-        'code = main(["stylegen-style", "--help"])\n'
+        'code = main(["stylegen-style", "--help"]) or main(["stylegen-style", "--like=list"])\n'
+        'code = code or main(["stylegen-style", "--strength=1", "--style_weight=1", "--output=x.png"]) - 2\n'
         'heavy = {"tensorflow", "keras", "matplotlib", "scipy"} & set(sys.modules)\n'
         'print("HEAVY", heavy); sys.exit(code)'
     )
@@ -182,7 +183,8 @@ def test_shares_regions_and_steps_are_read():
 def test_lists(capsys):
     assert run('--network=list') == 0 and run('--like=list') == 0
     out = capsys.readouterr().out
-    assert all(word in out for word in ('mini', 'vgg16', '--like=crowsonkb', 'optimizer = lbfgs'))
+    assert all(word in out for word in ('mini', 'vgg16', '--like=crowsonkb', '--optimizer=lbfgs', '--init=mean'))
+    assert '    --iterations=1000,500\n' in out and '    margin=0 (no flag)\n' in out and '{' not in out
     assert run('--network=mini', '--layers=list') == 0
     assert ['block4_conv2', '8', '256'] in [line.split() for line in capsys.readouterr().out.splitlines()]
 
@@ -207,7 +209,7 @@ def test_lists(capsys):
         (['--size=4'], '--size'),
         (['--stile=paint.png'], "unknown flag 'stile'; did you mean style"),
         (['--loss=grem'], 'gram'),
-        (['--like=gaty'], 'did you mean gatys'),
+        (['--like=gaty'], 'gatys|neural-style'),
         (['--init=nois'], 'did you mean noise'),
         (['--init=missing.png'], 'missing.png'),
         (['--network=min'], 'did you mean mini'),
