@@ -14,27 +14,27 @@ Loss = Callable[[Features], tf.Tensor]
 DREAM_MEASURES = {'mean_square': tf.square, 'mean': tf.identity}
 
 
-def place_weights(features: Features, layer: str, place: int) -> tf.Tensor:
-    """How much each position of a layer's map counts for one of the places, (N, h, w, 1): its mean over the position.
+def region_weights(features: Features, layer: str, region: int) -> tf.Tensor:
+    """How much each position of a layer's map counts for one of the regions, (N, h, w, 1): its mask's mean there.
 
-    Places are masks, float32 (N, H, W, P) at the image's size, which an objective puts among the features as 'places'.
+    An objective puts the masks of all regions among the features as 'masks', float32 (N, H, W, R) at the image's size.
     """
-    mask = features['places'][..., place]
+    mask = features['masks'][..., region]
     size, wanted = tf.shape(mask), tf.shape(features[layer])
     rows, columns = (_shares(size[axis], wanted[axis]) for axis in (1, 2))
     return tf.matmul(rows, tf.matmul(mask, columns, transpose_b=True))[..., None]
 
 
-def weights_of(features: Features, layer: str, place: int | None) -> tf.Tensor | None:
-    """How much each position of a layer's map counts for a place, (N, h, w, 1), or None: all the same.
+def weights_of(features: Features, layer: str, region: int | None) -> tf.Tensor | None:
+    """How much each position of a layer's map counts for a region, (N, h, w, 1), or None: all the same.
 
-    An objective that has them ready puts them among the features, as ('weights', layer), (N, h, w, P); of others the
-    masks are shrunk to the map, see `place_weights`.
+    An objective that has them ready puts them among the features, as ('weights', layer), (N, h, w, R); of others the
+    masks are shrunk to the map, see `region_weights`.
     """
-    if place is None:
+    if region is None:
         return None
     ready = features.get(('weights', layer))
-    return place_weights(features, layer, place) if ready is None else ready[..., place : place + 1]
+    return region_weights(features, layer, region) if ready is None else ready[..., region : region + 1]
 
 
 def _shares(length: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
@@ -49,7 +49,7 @@ def _shares(length: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
 
 
 def dream_loss(
-    layer: str, measure: str = 'mean_square', channels: Sequence[int] = (), place: int | None = None
+    layer: str, measure: str = 'mean_square', channels: Sequence[int] = (), region: int | None = None
 ) -> Loss:
     """The negative activity of a layer, so that minimising it makes the layer more active.
 
@@ -59,7 +59,7 @@ def dream_loss(
             "Inceptionism", code), who seed the backward pass with the activation itself. 'mean': the TensorFlow
             tutorial's, and Olah et al.'s (2017) for channels.
         channels: Only these; none: all.
-        place: Index of the mask that says where; None: everywhere.
+        region: Index of the mask that says where; None: everywhere.
     """
     of = DREAM_MEASURES[measure]
 
@@ -68,8 +68,8 @@ def dream_loss(
         if channels:
             activation = tf.gather(activation, list(channels), axis=-1)
         activity = of(activation)
-        if place is not None:
-            activity *= place_weights(features, layer, place)
+        if region is not None:
+            activity *= region_weights(features, layer, region)
         return -tf.reduce_mean(activity)
 
     return loss
@@ -102,7 +102,7 @@ def best_matches(activation: tf.Tensor, guide: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.gather(guide, tf.reshape(chosen, [-1])[:count]), tf.shape(activation))
 
 
-def guide_loss(layer: str, guide: tf.Tensor, place: int | None = None) -> Loss:
+def guide_loss(layer: str, guide: tf.Tensor) -> Loss:
     """Minus the dot product of each position with its best match in a guide: -mean_p max_q <x_p, y_q>.
 
     The gradient at a position is minus its best match, what Mordvintsev et al. (2015, code, "Controlling dreams") seed
@@ -111,28 +111,15 @@ def guide_loss(layer: str, guide: tf.Tensor, place: int | None = None) -> Loss:
     Args:
         layer: Name of the layer.
         guide: (Q, C), the layer's activations on the guide picture, or on several.
-        place: Index of the mask that says where; None: everywhere.
     """
     guide = tf.convert_to_tensor(guide)
 
     def loss(features: Features) -> tf.Tensor:
         activation = features[layer]
         product = activation * best_matches(tf.stop_gradient(activation), guide)
-        if place is not None:
-            product *= place_weights(features, layer, place)
         return -tf.reduce_mean(product) * activation.shape[-1]
 
     return loss
-
-
-def gram_matrix(activation: tf.Tensor) -> tf.Tensor:
-    """Channel correlations: (N, H, W, C) to (N, C, C), divided by H * W (Gatys et al. 2016, eq. 3, but a mean).
-
-    The division makes the matrix independent of the picture's size, so that one style target serves every size.
-    """
-    shape = tf.shape(activation)
-    flat = tf.reshape(activation, [shape[0], shape[1] * shape[2], activation.shape[-1]])
-    return tf.matmul(flat, flat, transpose_a=True) / tf.cast(shape[1] * shape[2], activation.dtype)
 
 
 def total_variation_loss(layer: str = 'input', power: float = 2.0, joint: bool = False) -> Loss:
@@ -170,22 +157,3 @@ VARIATIONS: Mapping[str, Callable[[], Loss]] = {
     'absolute': lambda: total_variation_loss(power=1.0),
     'power': lambda: total_variation_loss(power=2.5, joint=True),
 }
-
-
-def diversity_loss(layer: str) -> Loss:
-    """How alike the pictures of a batch are: the mean over all pairs of the cosine between their Gram matrices.
-
-    Minimising it pushes them apart. 1 for equal pictures, from 0 for activations that are never negative; 0 for a
-    batch of one. Olah, Mordvintsev, Schubert 2017, "Feature Visualization", section "Diversity", but a mean over pairs
-    where they take a sum.
-    """
-
-    def loss(features: Features) -> tf.Tensor:
-        gram = gram_matrix(features[layer])
-        count = tf.shape(gram)[0]
-        flat = tf.math.l2_normalize(tf.reshape(gram, [count, gram.shape[-1] ** 2]), axis=1)
-        cosines = tf.matmul(flat, flat, transpose_b=True)
-        others = 1 - tf.eye(count, dtype=flat.dtype)
-        return tf.math.divide_no_nan(tf.reduce_sum(cosines * others), tf.reduce_sum(others))
-
-    return loss

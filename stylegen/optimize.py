@@ -87,16 +87,16 @@ def losses_and_gradient(
     objective: Callable[[tf.Tensor], dict[str, tf.Tensor]], image: tf.Tensor
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
     """What `objective` gives for the image, and the gradient of its sum."""
-    lift = lift_for(image)
+    scale = loss_scale(image)
     with tf.GradientTape() as tape:
         tape.watch(image)
         losses = objective(image)
-        total = lift * tf.add_n(list(losses.values()))
+        total = scale * tf.add_n(list(losses.values()))
     gradient = tape.gradient(total, image, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    return losses, gradient / lift
+    return losses, gradient / scale
 
 
-def lift_for(image: tf.Tensor) -> tf.Tensor:
+def loss_scale(image: tf.Tensor) -> tf.Tensor:
     """A power of two near the number of pixels, to multiply a loss by while its gradient passes the network.
 
     Losses are means, so that a pixel's share of the gradient is about 1 / pixels: too small for float16. A power of two

@@ -101,13 +101,13 @@ class TiledObjective(Objective):
         terms = [term for term in self.terms if term.weight]
 
         def one(tile, squares):
-            pixels, places = tile[..., :3], tile[..., 3:]
+            pixels, masks = tile[..., :3], tile[..., 3:]
             features = self.extractor(pixels) if where == 'signal' else None
             with tf.GradientTape(persistent=True) as tape:
                 sources = [pixels] if features is None else [v for k, v in features.items() if k != 'input']
                 tape.watch(sources)
                 features = self.extractor(pixels) if features is None else features
-                losses = [term.loss({**features, 'places': places}) for term in terms]
+                losses = [term.loss({**features, 'masks': masks}) for term in terms]
             zero = tf.UnconnectedGradients.ZERO
             gradients = [tape.gradient(loss, sources, unconnected_gradients=zero) for loss in losses]
             found = [tf.add_n([tf.reduce_sum(tf.square(g)) for g in parts]) for parts in gradients]
@@ -128,8 +128,8 @@ class TiledObjective(Objective):
         # the operations in an order that a loop upsets): 9% more for a step of inception_v3.
         return tf.function(of, autograph=False, experimental_attributes={'_noinline': True})
 
-    def _losses(self, pixels, places):
-        features = {**self.extractor(pixels), 'places': places}
+    def _losses(self, pixels, masks):
+        features = {**self.extractor(pixels), 'masks': masks}
         terms = [term for term in self.terms if term.weight]
         return {term.name: self.balance[i] * term.weight * term.loss(features) for i, term in enumerate(terms)}
 

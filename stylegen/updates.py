@@ -129,35 +129,9 @@ def lbfgs(history: int = 10, learning_rate: float = 1.0, backtracking: int = 0, 
         # s and y, oldest first; 1 / y's, 0 for a pair not there yet; the last image and gradient; steps so far
         return pairs, pairs, tf.zeros([history]), image, tf.zeros_like(image), tf.constant(0)
 
-    def remember(image, gradient, state):
-        steps, changes, inverse, last_image, last_gradient, count = state
-        s, y = image - last_image, gradient - last_gradient
-        curvature = tf.reduce_sum(s * y)
-        keep = tf.logical_and(count > 0, curvature > tolerance)
-        shifted = (
-            tf.concat([steps[1:], s[None]], 0),
-            tf.concat([changes[1:], y[None]], 0),
-            tf.concat([inverse[1:], tf.math.divide_no_nan(1.0, curvature)[None]], 0),
-        )
-        return tf.nest.map_structure(lambda a, b: tf.where(keep, a, b), shifted, (steps, changes, inverse))
-
-    def direction(gradient, steps, changes, inverse):
-        q, alphas = gradient, []
-        for i in reversed(range(history)):
-            alphas.append(inverse[i] * tf.reduce_sum(steps[i] * q))
-            q -= alphas[-1] * changes[i]
-        square = tf.reduce_sum(tf.square(changes[-1]))
-        scale = tf.where(inverse[-1] > 0, tf.math.divide_no_nan(1.0, inverse[-1] * square), 1.0)
-        q *= scale
-        for i in range(history):
-            beta = inverse[i] * tf.reduce_sum(changes[i] * q)
-            q += (alphas[history - 1 - i] - beta) * steps[i]
-        return -q
-
     def step(image, gradient, loss, state, evaluate):
-        steps, changes, inverse = remember(image, gradient, state)
-        count = state[-1]
-        towards = direction(gradient, steps, changes, inverse)
+        pairs, count = _remembered(image, gradient, state, tolerance), state[-1]
+        towards = _direction(gradient, *pairs)
         length = tf.math.divide_no_nan(1.0, tf.reduce_sum(tf.abs(gradient)))
         size = learning_rate * tf.where(count == 0, tf.minimum(1.0, length), 1.0)
         slope = tf.reduce_sum(gradient * towards)
@@ -170,9 +144,37 @@ def lbfgs(history: int = 10, learning_rate: float = 1.0, backtracking: int = 0, 
                 return tf.logical_and(tries < backtracking, worse)
 
             size, _ = tf.while_loop(too_long, lambda size, tries: (size / 2, tries + 1), (size, tf.constant(0)))
-        return image + size * towards, (steps, changes, inverse, image, gradient, count + 1)
+        return image + size * towards, (*pairs, image, gradient, count + 1)
 
     return Update(start, step)
+
+
+def _remembered(image: tf.Tensor, gradient: tf.Tensor, state: State, tolerance: float) -> tuple[tf.Tensor, ...]:
+    """The pairs of `lbfgs` with the newest step among them, where its curvature is above `tolerance`."""
+    steps, changes, inverse, last_image, last_gradient, count = state
+    s, y = image - last_image, gradient - last_gradient
+    curvature = tf.reduce_sum(s * y)
+    keep = tf.logical_and(count > 0, curvature > tolerance)
+    shifted = (
+        tf.concat([steps[1:], s[None]], 0),
+        tf.concat([changes[1:], y[None]], 0),
+        tf.concat([inverse[1:], tf.math.divide_no_nan(1.0, curvature)[None]], 0),
+    )
+    return tf.nest.map_structure(lambda a, b: tf.where(keep, a, b), shifted, (steps, changes, inverse))
+
+
+def _direction(gradient: tf.Tensor, steps: tf.Tensor, changes: tf.Tensor, inverse: tf.Tensor) -> tf.Tensor:
+    """Where `lbfgs` goes: minus the inverse Hessian that the pairs imply, times the gradient."""
+    q, alphas, history = gradient, [], steps.shape[0]
+    for i in reversed(range(history)):
+        alphas.append(inverse[i] * tf.reduce_sum(steps[i] * q))
+        q -= alphas[-1] * changes[i]
+    square = tf.reduce_sum(tf.square(changes[-1]))
+    q *= tf.where(inverse[-1] > 0, tf.math.divide_no_nan(1.0, inverse[-1] * square), 1.0)
+    for i in range(history):
+        beta = inverse[i] * tf.reduce_sum(changes[i] * q)
+        q += (alphas[history - 1 - i] - beta) * steps[i]
+    return -q
 
 
 def keeping_best(update: Update) -> Update:

@@ -13,69 +13,11 @@ from typing import Any, NamedTuple
 
 from stylegen.backend import keras, tf
 from stylegen.losses import Features
-from stylegen.optimize import Objective, lift_for
+from stylegen.optimize import Objective, loss_scale
+from stylegen.scene import Scene, Window
 from stylegen.statistics import SummedLoss
 
 Links = Sequence[tuple[str, keras.Model]]  # see `FeatureExtractor.links`
-
-
-class Scene:
-    """What a picture is compared with, in variables: one trace serves all sizes.
-
-    Attributes:
-        content: {layer: (1, h, w, C)}, the maps of the content.
-        spread: {layer: ()}, their sum of squares about the mean of each channel.
-        weights: {layer: (1, h, w, P)}, how much each position counts for each place; empty without places.
-        factors: What each term of the objective is multiplied by, (terms,).
-        core: Side of a window without its halo, in pixels, a multiple of every stride.
-        gradient: Where the windows' gradients are added up.
-    """
-
-    def __init__(self, channels: Mapping[str, int], content: tuple[str, ...], terms: int, places: int = 0):
-        def open_map(depth):
-            return tf.Variable(tf.zeros([1, 1, 1, depth]), shape=[1, None, None, depth], trainable=False)
-
-        self.content = {layer: open_map(channels[layer]) for layer in content}
-        self.spread = {layer: tf.Variable(1.0, trainable=False) for layer in content}
-        self.weights = {layer: open_map(places) for layer in channels} if places else {}
-        self.factors = tf.Variable(tf.ones([terms]), trainable=False)
-        self.core = tf.Variable(0, trainable=False)
-        self.gradient = open_map(3)
-
-
-@dataclass(frozen=True)
-class Window:
-    """Where a window lies.
-
-    All are pairs, down and across: its core begins and ends, itself begins and ends, the size of the whole picture;
-    int32 (2,).
-    """
-
-    core: tf.Tensor
-    core_end: tf.Tensor
-    begin: tf.Tensor
-    end: tf.Tensor
-    size: tf.Tensor
-
-    @classmethod
-    def at(cls, index: tf.Tensor, core: tf.Tensor, halo: int, size: tf.Tensor) -> 'Window':
-        """The window of a number, counted row by row."""
-        across = -(-size[1] // core)
-        begin = tf.stack([index // across, index % across]) * core
-        end = tf.minimum(begin + core, size)
-        return cls(begin, end, tf.maximum(begin - halo, 0), tf.minimum(end + halo, size), size)
-
-    def cut(self, image: tf.Tensor) -> tf.Tensor:
-        """The window of a picture."""
-        return image[:, self.begin[0] : self.end[0], self.begin[1] : self.end[1]]
-
-    def core_of(self, features: tf.Tensor, stride: int, whole: bool) -> tf.Tensor:
-        """The core's part of a map, of this window or of the whole picture; what is left over goes to the last core."""
-        first = self.core // stride if whole else (self.core - self.begin) // stride
-        rest = tf.shape(features)[1:3] - first
-        count = tf.where(self.core_end == self.size, rest, (self.core_end - self.core) // stride)
-        last = first + count
-        return features[:, first[0] : last[0], first[1] : last[1]]
 
 
 class _DeepTerm(NamedTuple):
@@ -198,7 +140,7 @@ class WindowedObjective(Objective):
         meanwhile; and the first tap, which is the widest, is had anew on the way back if one convolution gives it.
         Together that takes a third less memory than one tape over all.
         """
-        lift, before = lift_for(image), image
+        scale, before = loss_scale(image), image
         losses: dict[str, tf.Tensor] = {}
         way_back = []
 
@@ -210,7 +152,7 @@ class WindowedObjective(Objective):
             with tf.GradientTape() as own:
                 own.watch(features)
                 of_layer = self._on_layer(layer, tf.cast(features, image.dtype))
-                total = lift * tf.add_n([tf.constant(0.0), *of_layer.values()])
+                total = scale * tf.add_n([tf.constant(0.0), *of_layer.values()])
 
             def back(deeper):
                 with tf.control_dependencies(deeper):
@@ -233,7 +175,7 @@ class WindowedObjective(Objective):
         gradient: list[tf.Tensor] = []
         for back in reversed(way_back):
             gradient = [back(gradient)]
-        return losses, gradient[0] / lift
+        return losses, gradient[0] / scale
 
     def _on_layer(self, layer, features):
         """The weighted losses of the terms on one layer of a whole picture."""
@@ -244,7 +186,7 @@ class WindowedObjective(Objective):
     def _compared(self, part):
         """What features are compared with, the maps among it as `part` gives them."""
         found = {('content', layer): part(layer, content) for layer, content in self.scene.content.items()}
-        found |= {('spread', layer): tf.convert_to_tensor(spread) for layer, spread in self.scene.spread.items()}
+        found |= {('total_variance', n): tf.convert_to_tensor(value) for n, value in self.scene.total_variance.items()}
         return found | {('weights', layer): part(layer, maps) for layer, maps in self.scene.weights.items()}
 
     def _passed_back(self, image, totals):
@@ -260,10 +202,10 @@ class WindowedObjective(Objective):
                 losses[term.name] = term.loss.value(totals[term.name])
             zero = tf.UnconnectedGradients.ZERO
             coefficients[term.number] = tape.gradient(losses[term.name], totals[term.name], unconnected_gradients=zero)
-        lift = lift_for(image)
+        scale = loss_scale(image)
 
         def share(features):
-            """What a window's sums add to the weighted losses, and, of those that a survey came first for, to each."""
+            """A window's share of the weighted losses; for terms with a survey, also each loss by name."""
             total, surveyed = tf.constant(0.0), {}
             for term in self._deep:
                 number = term.number
@@ -274,7 +216,7 @@ class WindowedObjective(Objective):
                     sums = term.loss.sums(features)
                     products = tf.nest.map_structure(lambda c, s: tf.reduce_sum(c * s), coefficients[number], sums)
                     total += self._factor(number) * tf.add_n(tf.nest.flatten(products))
-            return lift * total, surveyed
+            return scale * total, surveyed
 
         def step(index, surveyed):
             window = window_at(index)
@@ -282,9 +224,9 @@ class WindowedObjective(Objective):
             with tf.GradientTape() as tape:
                 tape.watch(pixels)
                 total, new = share(self._seen(pixels, window))
-            place = slice(None), slice(window.begin[0], window.end[0]), slice(window.begin[1], window.end[1])
-            added = self.scene.gradient[place] + tape.gradient(total, pixels) / lift
-            self.scene.gradient[place].assign(added)
+            here = slice(None), slice(window.begin[0], window.end[0]), slice(window.begin[1], window.end[1])
+            added = self.scene.gradient[here] + tape.gradient(total, pixels) / scale
+            self.scene.gradient[here].assign(added)
             return index + 1, tf.nest.map_structure(tf.add, surveyed, new)
 
         self.scene.gradient.assign(tf.zeros_like(image))

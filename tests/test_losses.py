@@ -6,7 +6,7 @@ import pytest
 from stylegen import losses
 from stylegen.backend import tf
 from stylegen.optimize import Objective, Term
-from stylegen.statistics import gram_loss
+from stylegen.statistics import diversity_loss, gram_loss
 
 RNG = np.random.default_rng(0)
 A = RNG.normal(size=(1, 5, 6, 4))
@@ -20,12 +20,6 @@ def numpy_gram(a):
 def test_dream_loss_is_the_negative_mean_square_or_mean():
     assert np.isclose(losses.dream_loss('x')({'x': tf.constant(A)}), -np.mean(A**2))
     assert np.isclose(losses.dream_loss('x', 'mean')({'x': tf.constant(A)}), -np.mean(A))
-
-
-def test_gram_matrix_matches_numpy_and_does_not_depend_on_the_size_of_a_repeated_picture():
-    assert np.allclose(losses.gram_matrix(tf.constant(A)), numpy_gram(A))
-    twice = np.concatenate([A, A], 1)
-    assert np.allclose(losses.gram_matrix(tf.constant(twice)), numpy_gram(A))
 
 
 def test_total_variation_of_a_checkerboard_and_of_a_flat_picture():
@@ -53,7 +47,7 @@ def test_forms_of_total_variation_match_numpy(power, joint):
 
 
 def terms_on_tiny():
-    style = {'raw': numpy_gram(RNG.normal(size=(1, 4, 4, 8))), 'weight': np.ones(1)}
+    style = {'second_moment': numpy_gram(RNG.normal(size=(1, 4, 4, 8))), 'weight': np.ones(1)}
     return {
         'dream': losses.dream_loss('b'),
         'dream_mean': losses.dream_loss('a', 'mean'),
@@ -118,7 +112,7 @@ def numpy_diversity(a):
 
 def test_diversity_loss_is_the_mean_cosine_between_the_gram_matrices_of_pairs():
     batch = RNG.normal(size=(3, 5, 6, 4)) + RNG.normal(size=(3, 1, 1, 4))
-    loss = losses.diversity_loss('x')
+    loss = diversity_loss('x')
     assert np.isclose(loss({'x': tf.constant(batch)}), numpy_diversity(batch))
     assert np.isclose(loss({'x': tf.constant(batch * [[[[3.0]]], [[[0.1]]], [[[1.0]]]])}), numpy_diversity(batch))
     twins = np.concatenate([A, A[:, ::-1]])  # one Gram matrix: where a feature is does not count
@@ -131,7 +125,7 @@ def test_diversity_loss_is_the_mean_cosine_between_the_gram_matrices_of_pairs():
 
 
 def test_gradient_of_diversity_equals_finite_differences(tiny):
-    objective = Objective(tiny, (Term('diversity', 2.0, losses.diversity_loss('b')),))
+    objective = Objective(tiny, (Term('diversity', 2.0, diversity_loss('b')),))
     image = RNG.uniform(0.2, 0.8, (3, 8, 10, 3))
     value, gradient = objective.value_and_gradient(tf.constant(image))
     gradient = gradient.numpy()
@@ -141,7 +135,7 @@ def test_gradient_of_diversity_equals_finite_differences(tiny):
 
 
 @pytest.mark.parametrize('shape, size', [((64, 80), (8, 10)), ((65, 83), (9, 11)), ((1, 7), (1, 3)), ((5, 5), (5, 5))])
-def test_a_place_counts_by_the_area_of_its_mask(shape, size):
+def test_a_region_counts_by_the_area_of_its_mask(shape, size):
     masks = tf.constant(np.random.default_rng(0).random((2, *shape, 3), np.float32))
-    weights = losses.place_weights({'a': tf.zeros([2, *size, 4]), 'places': masks}, 'a', 1)
+    weights = losses.region_weights({'a': tf.zeros([2, *size, 4]), 'masks': masks}, 'a', 1)
     assert np.allclose(weights, tf.image.resize(masks[..., 1:2], size, method='area'), atol=1e-5)

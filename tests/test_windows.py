@@ -15,9 +15,9 @@ from tests.extractors import noise, small_vgg
 SMALL = {'style_layers': {'input': 1.0, 'block3_conv1': 0.5}, 'content_layers': {'block2_conv2': 1.0}}
 
 
-def targets_for(extractor, style_layers, content_layers, loss='gram', places=0, variation='square'):
+def targets_for(extractor, style_layers, content_layers, loss='gram', regions=0, variation='square'):
     """What a transfer aims at, without a content yet."""
-    settings = {'loss': loss, 'places': places, 'variation': variation}
+    settings = {'loss': loss, 'regions': regions, 'variation': variation}
     return Targets(extractor, style_layers, content_layers, **settings)
 
 
@@ -27,12 +27,12 @@ def small():
     return small_vgg(('block2_conv2', 'block3_conv1'))
 
 
-def aim(targets, shape, core, places=0):
-    """Sets a content, a style for each place, and the masks; the picture to look at."""
-    masks = list(np.random.default_rng(5).dirichlet([0.5] * places, shape).transpose(2, 0, 1)) if places else []
+def aim(targets, shape, core, regions=0):
+    """Sets a content, a style for each region, and the masks; the picture to look at."""
+    masks = list(np.random.default_rng(5).dirichlet([0.5] * regions, shape).transpose(2, 0, 1)) if regions else []
     targets.set_content(noise(*shape, seed=1), [mask.astype(np.float32) for mask in masks], core)
-    for place in range(max(1, places)):
-        targets.set_styles(place, [(noise(60, 75, seed=7 + place) ** (2 + place), 0, 1.0)])
+    for region in range(max(1, regions)):
+        targets.set_styles(region, [(noise(60, 75, seed=7 + region) ** (2 + region), 0, 1.0)])
     targets.scene.factors.assign(np.linspace(0.5, 1.5, len(targets.of_term)))
     return tf.constant(noise(*shape, seed=2)[None])
 
@@ -71,10 +71,10 @@ def test_windows_agree_with_the_whole_where_edges_are_kept(small):
 
 def test_windows_agree_with_the_whole_in_regions(small):
     """Soft masks give histograms sums of fractions, which move a little with their order."""
-    targets = targets_for(small, **SMALL, loss='gram+histogram', places=2, variation='power')
-    picture = aim(targets, (77, 58), 24, places=2)
+    targets = targets_for(small, **SMALL, loss='gram+histogram', regions=2, variation='power')
+    picture = aim(targets, (77, 58), 24, regions=2)
     whole = judged(targets, picture, 0)
-    assert sum('place 1' in name for name in whole[0]) == 4
+    assert sum('region 1' in name for name in whole[0]) == 4
     assert agree(whole, judged(targets, picture, 24), 1e-4, 1e-4)
 
 

@@ -60,8 +60,8 @@ class PlacedExtractor:
         return getattr(self._extractor, name)
 
     def __call__(self, image: tf.Tensor) -> Features:
-        """The features, and the masks as 'places', for each picture of a batch."""
-        return {**self._extractor(image), 'places': tf.repeat(self._masks, tf.shape(image)[0], axis=0)}
+        """The features, and the masks, for each picture of a batch."""
+        return {**self._extractor(image), 'masks': tf.repeat(self._masks, tf.shape(image)[0], axis=0)}
 
 
 def build_terms(

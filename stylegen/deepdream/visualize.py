@@ -89,7 +89,7 @@ def visualize(
         rotation: It may be turned by so many degrees. (Olah et al.: 16 and then 8 pixels, 0.05, 5 degrees, in an
             appendix's 2560 steps of Adam at 0.05.)
         diversity: Weight of a term that pushes the pictures apart: the mean over the extractor's layers of
-            `stylegen.losses.diversity_loss`, which is about 1 at most. A channel's mean rises by 3 to 10; 1 to 3 is
+            `stylegen.statistics.diversity_loss`, which is about 1 at most. A channel's mean rises by 3 to 10; 1 to 3 is
             then felt, and 100 leaves nothing of the channel.
         seed: Of the noise and the views. The same seed gives the same pictures on the same machine.
         start: Picture to start from instead of noise, float32 (H, W, 3) or (count, H, W, 3) in [0, 1]; its size counts.
@@ -104,10 +104,10 @@ def visualize(
         NothingActive: A picture whose start has no gradient.
         stylegen.optimize.NonFiniteLoss: A loss overflowed; `picture` of it is the last good batch.
     """
-    from stylegen.losses import diversity_loss
     from stylegen.optimize import NonFiniteLoss, Step, Term, optimize_image
     from stylegen.parameterization import Fourier, ParameterizedObjective, Pixels
     from stylegen.robustness import random_views
+    from stylegen.statistics import diversity_loss
     from stylegen.updates import adam
 
     _check(count, steps, learning_rate, jitter, scale, rotation)

@@ -2,8 +2,8 @@
 
 With C channels, M positions, the Gram matrix per position G, the style's A, features F and the content's P, a program's
 style term is a number times |G - A|^2, which is |A|^2 times ours (of Wasserstein distances, tr A times ours), and its
-content term a number times |F - P|^2, which is the spread |P - mean P|^2 times ours. They work on pixels from 0 to 255,
-we on 0 to 1.
+content term a number times |F - P|^2, which is the total variance |P - mean P|^2 times ours. They work on pixels from 0
+to 255, we on 0 to 1.
 
 What differs still:
 - The result of L-BFGS and of plain descent is the picture of the lowest loss, theirs the last one. L-BFGS remembers
@@ -27,7 +27,7 @@ class Formula:
 
     Attributes:
         style: Of (unit, C, M, (height, width) of the picture).
-        content: Of (spread, C, M).
+        content: Of (total variance, C, M).
         variation: Of (height, width) of the picture.
         unit: Of A: what the style's distance is divided by to be ours.
     """
@@ -69,7 +69,7 @@ _GATYS = {
 
 
 def _mean(weight):
-    return lambda spread, channels, positions: weight * spread / (channels * positions)
+    return lambda variance, channels, positions: weight * variance / (channels * positions)
 
 
 PUBLISHED: Mapping[str, Published] = {
@@ -152,7 +152,7 @@ PUBLISHED: Mapping[str, Published] = {
         },
         Formula(
             lambda a, c, m, shape: 2e-7 * a * m**2 / (36 * (shape[0] * shape[1]) ** 2),
-            lambda spread, c, m: 2.5e-8 * spread,
+            lambda variance, c, m: 2.5e-8 * variance,
             lambda shape: 1e-6 * 255**2.5 * _differences(shape),
         ),
     ),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SMALLEST_STYLE = 32  # pixels, of a style's picture at a small size
 PATIENCE_STEPS = 10  # steps between looks at whether the loss still falls
-MEAN_COLOR = np.float32([123.68, 116.779, 103.939]) / 255  # of ImageNet, which VGG sees as zeros
+MEAN_COLOR = np.array([123.68, 116.779, 103.939], np.float32) / 255  # of ImageNet, which VGG sees as zeros
 FLAT = 0.01  # a loss that falls by less than this share has flattened
 
 
@@ -44,7 +44,9 @@ class Run:
         self.coloring = Coloring(stylizer.color, stylizer.color_time, stylizer.color_map)
         self.content = self.coloring.content(self.original)
         masks = [one for one, _ in regions]
-        self.places = [np.clip(1 - sum(masks), 0, 1).astype(np.float32), *masks] if masks else []
+        self.masks = (
+            [np.clip(1 - sum(masks), 0, 1).astype(np.float32), *masks] if masks else []
+        )  # `styles` is the rest's
         self.styles = [
             [(self.coloring.style(picture, self.original), share) for picture, share in group if share]
             for group in (styles, *(group for _, group in regions))
@@ -128,13 +130,13 @@ class Run:
         """Sets what the picture is compared with at this size, and how much each term counts."""
         stylizer, targets = self.stylizer, self.stylizer.targets
         targets.set_content(
-            self.base, [self._framed(images.resize(p, stage.size).clip(0, 1)) for p in self.places], stage.core
+            self.base, [self._framed(images.resize(p, stage.size).clip(0, 1)) for p in self.masks], stage.core
         )
-        for place, group in enumerate(self.styles):
+        for region, group in enumerate(self.styles):
             if group:
-                targets.set_styles(place, [(*self._style_at(p, stage), share) for p, share in group])
+                targets.set_styles(region, [(*self._style_at(p, stage), share) for p, share in group])
             else:
-                targets.areas[place] = 0.0
+                targets.areas[region] = 0.0
         if stylizer.like:
             self.factors = targets.set_published(stylizer.like, stage.size)
         elif stylizer.content_weight is not None or stylizer.style_weight is not None:

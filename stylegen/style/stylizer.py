@@ -116,7 +116,7 @@ class Stylizer:
             self.style_layers,
             self.content_layers,
             loss=self.loss,
-            places=self.regions + 1 if self.regions else 0,
+            regions=self.regions + 1 if self.regions else 0,
             variation=self.variation_form,
         )
 

@@ -11,11 +11,13 @@ from stylegen import receptive, statistics
 from stylegen.backend import tf
 from stylegen.errors import UserError
 from stylegen.extractor import FeatureExtractor
+from stylegen.histograms import HISTOGRAM_BINS, histogram
 from stylegen.losses import VARIATIONS
 from stylegen.optimize import Term
+from stylegen.scene import Scene, Window
 from stylegen.statistics import STYLE_LOSSES, SummedLoss
 from stylegen.style.published import PUBLISHED
-from stylegen.windows import Scene, Window, WindowedObjective
+from stylegen.windows import WindowedObjective
 
 PIXELS = 'input'  # as a layer: the picture itself, whose statistics are those of its colours
 LEAST_AWAY = 0.02  # a content that is as near as this to the style is taken to be this far from it
@@ -29,7 +31,7 @@ class Targets:
         extractor: Gives the features.
         style_layers, content_layers: Weights by layer.
         loss: Keys of `STYLE_LOSSES`, joined by '+'.
-        places: How many places have styles of their own; 0: one style everywhere.
+        regions: How many regions have styles of their own; 0: one style everywhere.
         variation: A key of `VARIATIONS`, the form of total variation.
 
     Attributes:
@@ -43,33 +45,33 @@ class Targets:
         content_layers: Mapping[str, float],
         *,
         loss: str,
-        places: int,
+        regions: int,
         variation: str,
     ):
-        self.extractor, self.losses_by_name, self.places = extractor, loss.split('+'), places
+        self.extractor, self.losses_by_name = extractor, loss.split('+')
         self.style_layers, self.content_layers = dict(style_layers), dict(content_layers)
         self.strides, self.channels = ({**of, PIXELS: n} for of, n in ((extractor.strides, 1), (extractor.channels, 3)))
         self.halo = _halo(extractor, max(self.strides.values()))
         self.wanted = {
-            (layer, place): self._variables(self.channels[layer])
+            (layer, region): self._variables(self.channels[layer])
             for layer in style_layers
-            for place in range(max(1, places))
+            for region in range(max(1, regions))
         }
         terms: list[Term] = []
-        self.of_term: list[tuple[str, str, int]] = []  # (kind, layer, place) of each term; 0 where there are no places
+        self.of_term: list[tuple[str, str, int]] = []  # (kind, layer, region) of each term; 0 where there are none
         for name in self.losses_by_name:
-            for (layer, place), target in self.wanted.items():
-                region = f' place {place}' if places else ''
-                loss_of = STYLE_LOSSES[name](layer, target, place if places else None)
+            for (layer, region), target in self.wanted.items():
+                where = f' region {region}' if regions else ''
+                loss_of = STYLE_LOSSES[name](layer, target, region if regions else None)
                 label = 'style' if name == self.losses_by_name[0] else name
-                terms.append(Term(f'{label} {layer}{region}', 1.0, loss_of))
-                self.of_term.append(('style', layer, place))
+                terms.append(Term(f'{label} {layer}{where}', 1.0, loss_of))
+                self.of_term.append(('style', layer, region))
         for layer in content_layers:
             terms.append(Term(f'content {layer}', 1.0, statistics.content_loss(layer)))
             self.of_term.append(('content', layer, 0))
         terms.append(Term('variation', 1.0, VARIATIONS[variation]()))
         self.of_term.append(('variation', PIXELS, 0))
-        self.scene = Scene(self.channels, tuple(content_layers), len(terms), places)
+        self.scene = Scene(self.channels, tuple(content_layers), len(terms), regions)
         self.objective = WindowedObjective(extractor, tuple(terms), self.strides, self.scene, self.halo or 0)
         self._cut = self.objective.cutting(True)
         self._surveys = self._survey_objective()
@@ -87,11 +89,11 @@ class Targets:
         return self._cut if core else self.objective
 
     def _variables(self, depth: int) -> dict[str, tf.Variable]:
-        shapes = {'raw': (1, depth, depth), 'first': (1, depth), 'weight': (1,)}
+        shapes = {'second_moment': (1, depth, depth), 'sum': (1, depth), 'weight': (1,)}
         if 'wasserstein' in self.losses_by_name:
             shapes |= {'root': (1, depth, depth), 'own': (1,)}
         if 'histogram' in self.losses_by_name:
-            shapes |= {'top': (depth,), 'histogram': (depth, statistics.HISTOGRAM_BINS)}
+            shapes |= {'top': (depth,), 'histogram': (depth, HISTOGRAM_BINS)}
         return {name: tf.Variable(tf.ones(shape), trainable=False) for name, shape in shapes.items()}
 
     def _survey_objective(self) -> WindowedObjective:
@@ -105,7 +107,7 @@ class Targets:
 
         def histogram_of(layer):
             top = self._tops[layer]
-            return SummedLoss(layer, lambda features: statistics.histogram(features, layer, top), none)
+            return SummedLoss(layer, lambda features: histogram(features, layer, top), none)
 
         terms = [Term(f'moments {layer}', 1.0, moments_of(layer)) for layer in self.style_layers]
         if 'histogram' in self.losses_by_name:
@@ -113,18 +115,19 @@ class Targets:
         scene = Scene(self.channels, (), len(terms))
         return WindowedObjective(self.extractor, tuple(terms), self.strides, scene, self.halo or 0)
 
-    def set_content(self, content: np.ndarray, places: Sequence[np.ndarray], core: int) -> None:
-        """Takes the maps of a content, (H, W, 3), and a mask (H, W) for each place, by windows of `core` or whole."""
+    def set_content(self, content: np.ndarray, masks: Sequence[np.ndarray], core: int) -> None:
+        """Takes the maps of a content, (H, W, 3), and a mask (H, W) for each region, by windows of `core` or whole."""
         self.scene.core.assign(core)
         image = tf.constant(content[None])
         for layer, maps in self._maps(image, core).items():
             self.scene.content[layer].assign(maps)
-            self.scene.spread[layer].assign(maps[0].var((0, 1), dtype=np.float64).sum() * maps[0, ..., 0].size)
+            variances = maps[0].var((0, 1), dtype=np.float64)
+            self.scene.total_variance[layer].assign(variances.sum() * maps[0, ..., 0].size)
         self.shapes = self.extractor.compute_output_shape(tuple(image.shape))
         for layer, weights in self.scene.weights.items():
-            stacked = [_shrunk(mask, self.strides[layer], self.shapes[layer][1:3]) for mask in places]
+            stacked = [_shrunk(mask, self.strides[layer], self.shapes[layer][1:3]) for mask in masks]
             weights.assign(np.stack(stacked, -1)[None])
-        self.areas = [float(mask.mean()) for mask in places] or [1.0]
+        self.areas = [float(mask.mean()) for mask in masks] or [1.0]
 
     def _maps(self, image: tf.Tensor, core: int) -> dict[str, np.ndarray]:
         """The maps of the content's layers, put together from windows."""
@@ -146,8 +149,8 @@ class Targets:
                 whole[:, y : y + part.shape[1], x : x + part.shape[2]] = part
         return maps
 
-    def set_styles(self, place: int, styles: Sequence[tuple[np.ndarray, int, float]]) -> None:
-        """Takes the styles of a place: pictures (h, w, 3), each with the windows' core that it is seen by (0: whole).
+    def set_styles(self, region: int, styles: Sequence[tuple[np.ndarray, int, float]]) -> None:
+        """Takes the styles of a region: pictures (h, w, 3), each with the windows' core that it is seen by (0: whole).
 
         The last of each three is its share: as if they hung side by side in these.
         """
@@ -155,28 +158,28 @@ class Targets:
         pictures = [(tf.constant(x[None]), core, share / total) for x, core, share in styles]
         sums = self._blended(pictures, 'moments')
         for layer in self.style_layers:
-            found, wanted = sums[layer], self.wanted[layer, place]
+            found, wanted = sums[layer], self.wanted[layer, region]
             if 'root' in wanted:
                 found |= statistics.for_wasserstein(found)
             if 'top' in wanted:
-                spread = tf.linalg.diag_part(statistics.covariance(found))[0]
-                found['top'] = statistics.mean(found)[0] + TOP * tf.sqrt(tf.nn.relu(spread))
+                variances = tf.linalg.diag_part(statistics.covariance(found))[0]
+                found['top'] = statistics.mean(found)[0] + TOP * tf.sqrt(tf.nn.relu(variances))
                 self._tops[layer].assign(found['top'])
             for name, value in found.items():
                 wanted[name].assign(value)
         if 'histogram' in self.losses_by_name:
             for layer, found in self._blended(pictures, 'histogram').items():
-                self.wanted[layer, place]['histogram'].assign(found)
+                self.wanted[layer, region]['histogram'].assign(found)
 
     def _blended(self, pictures: Sequence[tuple[tf.Tensor, int, float]], what: str) -> dict[str, Any]:
-        """The sums of several pictures by layer, each for one place, weighted by their shares."""
+        """The sums of several pictures by layer, each for one position, weighted by their shares."""
         blended: dict[str, Any] = {}
         for picture, core, share in pictures:
             self._surveys.scene.core.assign(core)
             totals = self._traced(f'survey {core > 0}', self._surveys.cutting(core > 0).totals)(picture)
-            places = {layer: totals[f'moments {layer}']['weight'] for layer in self.style_layers}
+            positions = {layer: totals[f'moments {layer}']['weight'] for layer in self.style_layers}
             for layer in self.style_layers:
-                weight = share / places[layer][0]
+                weight = share / positions[layer][0]
                 one = tf.nest.map_structure(lambda x, weight=weight: x * weight, totals[f'{what} {layer}'])
                 blended[layer] = tf.nest.map_structure(tf.add, blended[layer], one) if layer in blended else one
         return blended
@@ -198,8 +201,8 @@ class Targets:
         raw = list(self.relative(content, core).values())
         numbered = list(enumerate(self.of_term))
         weights = [
-            self.style_layers[layer] * self.areas[place] if kind == 'style' else 0.0
-            for _, (kind, layer, place) in numbered
+            self.style_layers[layer] * self.areas[region] if kind == 'style' else 0.0
+            for _, (kind, layer, region) in numbered
         ]
         away = max(LEAST_AWAY, np.dot(weights, raw) / max(sum(weights), 1e-9))
         content_total = sum(self.content_layers.values()) or 1.0
@@ -217,12 +220,12 @@ class Targets:
         """Weighs the relative losses as they are. Returns the factors of the terms."""
         shares = {'style': sum(self.style_layers.values()), 'content': sum(self.content_layers.values())}
         factors = [
-            style_weight * self.style_layers[layer] * self.areas[place] / shares[kind]
+            style_weight * self.style_layers[layer] * self.areas[region] / shares[kind]
             if kind == 'style'
             else content_weight * self.content_layers[layer] / shares[kind]
             if kind == 'content'
             else variation
-            for kind, layer, place in self.of_term
+            for kind, layer, region in self.of_term
         ]
         return self._set(np.asarray(factors, np.float32))
 
@@ -230,18 +233,18 @@ class Targets:
         """Weighs the losses so that they are those of a published program, for a picture of (height, width)."""
         formula = PUBLISHED[name].formula
         factors = []
-        for kind, layer, place in self.of_term:
+        for kind, layer, region in self.of_term:
             if kind == 'variation':
                 factors.append(formula.variation(shape))
                 continue
             _, height, width, channels = self.shapes[layer]
             if kind == 'style':
-                unit = formula.unit(statistics.gram(self.wanted[layer, place])[0].numpy())
-                weight = self.style_layers[layer] * self.areas[place]
+                unit = formula.unit(statistics.gram(self.wanted[layer, region])[0].numpy())
+                weight = self.style_layers[layer] * self.areas[region]
                 factors.append(formula.style(unit, channels, height * width, shape) * weight)
             else:
-                spread = float(self.scene.spread[layer])
-                factors.append(formula.content(spread, channels, height * width) * self.content_layers[layer])
+                variance = float(self.scene.total_variance[layer])
+                factors.append(formula.content(variance, channels, height * width) * self.content_layers[layer])
         return self._set(np.asarray(factors, np.float32))
 
     def _set(self, factors: np.ndarray) -> np.ndarray:

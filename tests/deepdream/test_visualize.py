@@ -9,9 +9,10 @@ import pytest
 from stylegen.backend import tf
 from stylegen.deepdream.visualize import PARAMETERIZATIONS, VisualizeStep, visualize
 from stylegen.errors import UserError
-from stylegen.losses import diversity_loss, dream_loss
+from stylegen.losses import dream_loss
 from stylegen.networks import feature_extractor
 from stylegen.optimize import NonFiniteLoss, Term
+from stylegen.statistics import diversity_loss
 from tests.conftest import photo
 
 

@@ -139,10 +139,10 @@ def test_what_is_given_wins_over_the_program(network):
 
 
 def test_regions_share_a_published_weight_by_their_areas(network):
-    stylizer, _ = open_stylizer(like='gatys', network=network, iterations=1, regions=1)
+    stylizer, _ = open_stylizer(like='gatys', network=network, iterations=1, regions=1, history=3)
     half, steps = np.zeros((48, 64), np.float32), []
     half[:, :16] = 1
     stylizer(CONTENT, [(STYLE, 1.0)], regions=[(half, [(STYLE, 1.0)])], init=START, callback=steps.append)
     names = [term.name for term in stylizer.targets.objective.terms]
     factors = dict(zip(names, stylizer.targets.scene.factors.numpy(), strict=True))
-    assert np.isclose(factors['style block1_conv1 place 0'], 3 * factors['style block1_conv1 place 1'])
+    assert np.isclose(factors['style block1_conv1 region 0'], 3 * factors['style block1_conv1 region 1'])

@@ -277,7 +277,7 @@ def test_a_style_is_never_enlarged_nor_too_small_for_the_network():
         made = []
         run = stylizer(iterations=0, **PLAIN, **settings)
         original = run.targets.set_styles
-        run.targets.set_styles = lambda place, styles: made.append(styles[0][0].shape[:2]) or original(place, styles)
+        run.targets.set_styles = lambda region, styles: made.append(styles[0][0].shape[:2]) or original(region, styles)
         run(CONTENT, [(picture, 1.0)])
         run.targets.set_styles = original
         return made[-1]
