@@ -12,7 +12,9 @@ from stylegen.errors import UserError
 from stylegen.extractor import FeatureExtractor
 from stylegen.graph import LayerInfo
 from stylegen.optimize import NonFiniteLoss
+from stylegen.statistics import STYLE_LOSSES
 from stylegen.style import Start, open_stylizer, transfer
+from stylegen.style.stylizer import LOSSES
 from tests.conftest import photo
 from tests.extractors import noise, small_vgg
 
@@ -83,6 +85,10 @@ def test_a_transfer_comes_nearer_to_the_style_and_tells_how(optimizer):
     assert work == sorted(work) and work[-1] == 1 and steps[0].result().shape == CONTENT.shape
 
 
+def test_the_losses_by_name_are_those_of_the_statistics():
+    assert {part for name in LOSSES for part in name.split('+')} == set(STYLE_LOSSES)
+
+
 def test_the_content_begins_at_a_content_loss_of_exactly_0_without_a_gradient():
     raw = first_losses()
     assert raw['content block2_conv2'] == 0 and raw['style block3_conv1'] > 0.01
@@ -143,6 +149,27 @@ def test_more_steps_of_lbfgs_are_never_worse_and_twenty_beat_as_many_of_adam():
     assert losses == sorted(losses, reverse=True) and losses[-1] < 0.5 * losses[0]
     for rate in (0.01, 0.03):
         assert losses[-1] < reached(optimizer='adam', iterations=20, average=0.0, learning_rate=rate)
+
+
+@pytest.mark.parametrize('init', ['content', 'noise'])
+def test_coarse_to_fine_comes_nearer_for_the_same_work(init):
+    options = {'loss': 'gram', 'content_weight': 0.3, 'style_weight': 1.0, 'variation': 0.5, 'average': 0.0, 'margin': 0}
+
+    def reached(**settings):
+        picture, steps = stylized(init=init, **settings, **options)
+        return total_of(picture, **options), steps[-1].all_work
+
+    single, work = reached(coarsest=10**6, iterations=20)
+    several, others_work = reached(coarsest=20, iterations=(16, 10, 11))
+    assert several <= single and others_work <= work
+
+
+def test_noise_begins_farther_off_than_the_content():
+    weights = {'content_weight': 0.3, 'style_weight': 1.0}
+    ours, theirs = (
+        sum(stylized(init=init, iterations=1, **weights, **PLAIN)[1][0].losses.values()) for init in ('content', 'noise')
+    )
+    assert theirs > 1.2 * ours
 
 
 def chroma(picture):
