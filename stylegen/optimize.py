@@ -131,9 +131,10 @@ def _compile(
             moved = tf.clip_by_value(moved, *bounds)
         sound = _all_finite((losses, gradient))
         good = tf.logical_and(sound, _all_finite(moved))
-        state = tf.nest.map_structure(lambda new, old: tf.where(good, new, old), new_state, state)
         last_sound = tf.where(sound, image, before)
-        return step + tf.cast(good, tf.int32), tf.where(good, moved, last_sound), last_sound, state, losses, good, seed
+        # not tf.where, which copies: the state may be a hundred pictures
+        image, state = tf.cond(good, lambda: (moved, new_state), lambda: (last_sound, state))
+        return step + tf.cast(good, tf.int32), image, last_sound, state, losses, good, seed
 
     def run(image, before, state, losses, seed, first, last):
         loop = (first, image, before, state, losses, tf.constant(True), seed)

@@ -155,12 +155,15 @@ def _remembered(image: tf.Tensor, gradient: tf.Tensor, state: State, tolerance: 
     s, y = image - last_image, gradient - last_gradient
     curvature = tf.reduce_sum(s * y)
     keep = tf.logical_and(count > 0, curvature > tolerance)
-    shifted = (
-        tf.concat([steps[1:], s[None]], 0),
-        tf.concat([changes[1:], y[None]], 0),
-        tf.concat([inverse[1:], tf.math.divide_no_nan(1.0, curvature)[None]], 0),
-    )
-    return tf.nest.map_structure(lambda a, b: tf.where(keep, a, b), shifted, (steps, changes, inverse))
+
+    def shifted():
+        return (
+            tf.concat([steps[1:], s[None]], 0),
+            tf.concat([changes[1:], y[None]], 0),
+            tf.concat([inverse[1:], tf.math.divide_no_nan(1.0, curvature)[None]], 0),
+        )
+
+    return tf.cond(keep, shifted, lambda: (steps, changes, inverse))
 
 
 def _direction(gradient: tf.Tensor, steps: tf.Tensor, changes: tf.Tensor, inverse: tf.Tensor) -> tf.Tensor:

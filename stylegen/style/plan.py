@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from stylegen import pyramid
 from stylegen.errors import UserError
 
-COPIES = 14  # pictures of the whole size that Adam's loop holds at once, besides the history of L-BFGS
+COPIES = 14  # pictures of the whole size that Adam's loop holds at once
+PAIR = 7  # more of them for a pair of L-BFGS: its two, before a call, before a step and after it
 LARGEST_CORE = 1024  # pixels: a larger window saves next to nothing
 LEAST_HISTORY = 3  # pairs of L-BFGS
 
@@ -95,7 +96,7 @@ def survey_core(costs: Costs, size: tuple[int, int], memory: float) -> int:
 
 
 def _fixed(costs, size, history):
-    return size[0] * size[1] * ((COPIES + 2 * history) * 3 * 4 + costs.per_target_pixel)
+    return size[0] * size[1] * ((COPIES + PAIR * history) * 3 * 4 + costs.per_target_pixel)
 
 
 def _work(costs, size, core):

@@ -153,7 +153,14 @@ def test_more_steps_of_lbfgs_are_never_worse_and_twenty_beat_as_many_of_adam():
 
 @pytest.mark.parametrize('init', ['content', 'noise'])
 def test_coarse_to_fine_comes_nearer_for_the_same_work(init):
-    options = {'loss': 'gram', 'content_weight': 0.3, 'style_weight': 1.0, 'variation': 0.5, 'average': 0.0, 'margin': 0}
+    options = {
+        'loss': 'gram',
+        'content_weight': 0.3,
+        'style_weight': 1.0,
+        'variation': 0.5,
+        'average': 0.0,
+        'margin': 0,
+    }
 
     def reached(**settings):
         picture, steps = stylized(init=init, **settings, **options)
@@ -167,7 +174,8 @@ def test_coarse_to_fine_comes_nearer_for_the_same_work(init):
 def test_noise_begins_farther_off_than_the_content():
     weights = {'content_weight': 0.3, 'style_weight': 1.0}
     ours, theirs = (
-        sum(stylized(init=init, iterations=1, **weights, **PLAIN)[1][0].losses.values()) for init in ('content', 'noise')
+        sum(stylized(init=init, iterations=1, **weights, **PLAIN)[1][0].losses.values())
+        for init in ('content', 'noise')
     )
     assert theirs > 1.2 * ours
 
