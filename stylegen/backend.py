@@ -4,7 +4,10 @@ Modules that compute say `from stylegen.backend import keras, tf`; modules that 
 """
 
 import contextlib
+import functools
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -34,7 +37,25 @@ def silent_stderr() -> Iterator[None]:
             os.close(kept)
 
 
+@functools.cache
+def _free_on_card() -> int | None:
+    """Bytes that are free on the first GPU that may be used, as the driver says; None where it says nothing.
+
+    Asked once, before TensorFlow's first operation: that takes nearly all of them.
+    """
+    program = shutil.which('nvidia-smi')
+    if not program:
+        return None
+    first = os.environ.get('CUDA_VISIBLE_DEVICES', '').split(',')[0].strip()
+    command = [program, '--query-gpu=memory.free', '--format=csv,noheader,nounits', f'--id={first or 0}']
+    try:
+        return int(subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.split()[0]) << 20
+    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
+        return None
+
+
 def _import():
+    _free_on_card()
     os.environ['KERAS_BACKEND'] = 'tensorflow'
     import keras
     import tensorflow
@@ -61,6 +82,11 @@ else:
 def has_gpu() -> bool:
     """Whether TensorFlow sees a GPU."""
     return bool(tf.config.list_physical_devices('GPU'))
+
+
+def gpu_memory() -> int | None:
+    """Bytes that were free on the first GPU when TensorFlow came; None where it sees none, or the driver is silent."""
+    return _free_on_card() if has_gpu() else None
 
 
 def use_xla(jit: str) -> bool:

@@ -3,13 +3,19 @@
 import math
 import os
 import re
+import shutil
 from collections.abc import Iterable
+from pathlib import Path
 
 from stylegen.errors import UserError
 
 AUTO = 'auto'
 FREE_SHARE = 0.6  # of the free memory, that 'auto' takes at most
 LEAST_MEMORY = 2**28  # that 'auto' gives, even where less is free
+GROUPS = (  # folder, files with its limit, its use, and what of that is only kept to be read again: version 2, and 1
+    (Path('/sys/fs/cgroup'), 'memory.max', 'memory.current', 'inactive_file'),
+    (Path('/sys/fs/cgroup/memory'), 'memory.limit_in_bytes', 'memory.usage_in_bytes', 'total_inactive_file'),
+)
 MEMORY_UNITS = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30, 'T': 2**40}
 
 
@@ -56,7 +62,7 @@ def parse_memory(text: str | float) -> int:
     if not isinstance(text, str):
         return int(text)
     if text == AUTO:
-        return 2 ** int(math.log2(max(FREE_SHARE * available_memory(), LEAST_MEMORY)))
+        return 2 ** int(math.log2(max(FREE_SHARE * free_memory(), LEAST_MEMORY)))
     match = re.fullmatch(r'\s*(\d+(?:\.\d+)?)\s*([KMGT]?)I?B?\s*', text.upper())
     if not match or float(match[1]) == 0:
         raise UserError(f'expected a size of memory such as 4GB or 500MB, got {text!r}')
@@ -70,15 +76,46 @@ def settled_memory(text: str) -> str:
 
 def format_memory(size: float) -> str:
     """A size in bytes as people say it: 1.5 GB."""
-    for unit in ('B', 'KB', 'MB'):
-        if size < 1000:
+    for unit in ('B', 'KB', 'MB', 'GB'):
+        if size < 999.5:
             return f'{size:.3g} {unit}'
         size /= 1024
-    return f'{size:.3g} GB'
+    return f'{size:.3g} TB'
+
+
+def shortage(needed: float) -> list[str]:
+    """A line for whoever needs more memory than is free; none for others."""
+    free = free_memory()
+    return [f'         only {format_memory(free)} is free: give less in --max_memory'] if needed > free else []
+
+
+def free_memory() -> int:
+    """Bytes that a network may take: of main memory, and where TensorFlow sees a GPU, of the GPU's if that is less."""
+    free = available_memory()
+    if shutil.which('nvidia-smi'):  # so that nobody else waits for TensorFlow
+        from stylegen.backend import gpu_memory
+
+        free = min(free, gpu_memory() or free)
+    return free
 
 
 def available_memory() -> int:
-    """Bytes of main memory that are free or can be freed; where the system does not tell, 4 GB."""
+    """Bytes of main memory that are free or can be freed, within the limit of the container."""
+    return min([_main_memory(), *(left for group in GROUPS if (left := _left_to(*group)) is not None)])
+
+
+def _left_to(folder: Path, limit: str, use: str, spare: str) -> int | None:
+    """Bytes that are left to a control group; None where it has no limit, or there are no such groups."""
+    try:
+        allowed, used = (int((folder / name).read_text()) for name in (limit, use))
+        fields = dict(line.split() for line in (folder / 'memory.stat').read_text().splitlines())
+        return max(0, allowed - used + int(fields.get(spare, 0)))
+    except (OSError, ValueError):  # no file, or 'max'
+        return None
+
+
+def _main_memory() -> int:
+    """Bytes that are free or can be freed; where the system does not tell, 4 GB."""
     try:
         with open('/proc/meminfo') as lines:
             fields = dict(line.split(':') for line in lines)

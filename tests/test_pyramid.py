@@ -2,7 +2,7 @@
 
 import pytest
 
-from stylegen import pyramid
+from stylegen import backend, pyramid
 from stylegen.errors import UserError
 from stylegen.pyramid import format_memory, octave_sizes, parse_memory, settled_memory, tile_side, total_pixels
 
@@ -37,6 +37,53 @@ def test_auto_is_a_share_of_what_is_free_and_is_settled_to_a_number(monkeypatch)
 
 def test_memory_is_written_as_people_read_it():
     assert [format_memory(n) for n in (12, 3000, 5 << 20, 3 << 29)] == ['12 B', '2.93 KB', '5 MB', '1.5 GB']
+    assert [format_memory(n << 20) for n in (999, 1000, 1023, 10**6)] == ['999 MB', '0.977 GB', '0.999 GB', '977 GB']
+    assert format_memory(999.6 * 2**20) == '0.976 GB' and format_memory(1 << 40) == '1 TB'
+
+
+def group(folder, **files):
+    """What a control group tells: one of the rows of GROUPS, with these files in a folder of its own."""
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(f'{text}\n')
+    return folder, 'limit', 'use', 'spare'
+
+
+def test_a_container_s_limit_counts_less_what_is_used_and_cannot_be_freed(tmp_path, monkeypatch):
+    monkeypatch.setattr(pyramid, '_main_memory', lambda: 9 << 30)
+    stat = f'anon 5\nspare {1 << 30}'
+    two = group(tmp_path / 'two', **{'limit': 4 << 30, 'use': 3 << 30, 'memory.stat': stat})
+    open_ = group(tmp_path / 'open', **{'limit': 'max', 'use': 3 << 30, 'memory.stat': stat})
+    full = group(tmp_path / 'full', **{'limit': 4 << 30, 'use': 5 << 30, 'memory.stat': 'anon 5'})
+    none = (tmp_path / 'none', 'limit', 'use', 'spare')
+    for groups, left in (([two, none], 2 << 30), ([open_, none], 9 << 30), ([none, full], 0)):
+        monkeypatch.setattr(pyramid, 'GROUPS', groups)
+        assert pyramid.available_memory() == left
+    assert pyramid.shortage(1) == ['         only 0 B is free: give less in --max_memory']
+
+
+SMI = """#!/bin/sh
+[ "$*" = "--query-gpu=memory.free --format=csv,noheader,nounits --id=GPU-1" ] && echo "$FREE"
+"""
+
+
+@pytest.mark.parametrize(
+    ('told', 'seen', 'free'), [('2048', True, 2 << 30), ('[N/A]', True, 9 << 30), ('2', False, 9 << 30)]
+)
+def test_where_there_is_a_gpu_its_free_memory_counts(told, seen, free, tmp_path, monkeypatch):
+    (tmp_path / 'nvidia-smi').write_text(SMI)
+    (tmp_path / 'nvidia-smi').chmod(0o755)
+    for name, value in (('PATH', str(tmp_path)), ('CUDA_VISIBLE_DEVICES', 'GPU-1,GPU-0'), ('FREE', told)):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(pyramid, 'available_memory', lambda: 9 << 30)
+    monkeypatch.setattr(backend, 'has_gpu', lambda: seen)
+    backend._free_on_card.cache_clear()
+    try:
+        assert pyramid.free_memory() == free
+        monkeypatch.setenv('PATH', '')
+        assert pyramid.free_memory() == 9 << 30
+    finally:
+        backend._free_on_card.cache_clear()
 
 
 def test_a_tile_is_the_largest_multiple_of_the_stride_that_fits():
