@@ -6,6 +6,7 @@ from stylegen.errors import unknown
 
 CLASSES = 'classes'  # the layer that a network's classifier is called, put on its last map
 IMAGENET_CLASSES = 1000
+FALLBACK = 'mini'  # the network that needs no download
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import json
 
 from stylegen.catalog import WeightsFile, network_row
-from stylegen.errors import UserError, unknown
+from stylegen.errors import Missing, UserError, unknown
 from stylegen.mini import mini_classes
 from stylegen.networks import class_count
 from stylegen.pretrained import published_file
@@ -43,14 +43,15 @@ def find_class(network: str, text: str | int) -> int:
             two names apart.
 
     Raises:
-        UserError: no class has that name or number; the nearest are named. Two have it (ImageNet has two cranes). The
-            names of ImageNet are not there and cannot be fetched, see `class_names`; numbers never need them.
+        Missing: no class has that name or number; the nearest are named. The names of ImageNet are not there and cannot
+            be fetched, see `class_names`; numbers never need them.
+        UserError: two have it (ImageNet has two cranes).
     """
     text = str(text).strip()
     if text.removeprefix('-').isdecimal():
         count = class_count(network)
         if not 0 <= int(text) < count:
-            raise UserError(f'{network} has no class {text}; there are 0 to {count - 1}')
+            raise Missing(f'{network} has no class {text}; there are 0 to {count - 1}')
         return int(text)
     if network.endswith('.keras'):
         raise UserError(f'the classes of {network} have no names; give a number from 0 to {class_count(network) - 1}')
@@ -58,7 +59,7 @@ def find_class(network: str, text: str | int) -> int:
     found = [number for number, name in enumerate(names) if name == text]
     found = found or [number for number, name in enumerate(names) if _letters(name) == _letters(text)]
     if not found:
-        raise unknown(f'class of {network}', text, names)
+        raise unknown(f'class of {network}', text, names, Missing)
     if len(found) > 1:
         raise UserError(
             f'{text!r} is the name of classes {" and ".join(map(str, found))} of {network}; give the number'

@@ -13,7 +13,15 @@ class UserError(ValueError):
     """
 
 
-def unknown(what: str, name: str, choices: Iterable[str]) -> UserError:
+class Missing(UserError):
+    """Something that this network does not have; another may have it."""
+
+
+class NoWeights(Missing):
+    """The weights of a network, or the names of its classes, are not on the machine and cannot be fetched."""
+
+
+def unknown(what: str, name: str, choices: Iterable[str], kind: type[UserError] = UserError) -> UserError:
     """The error for a name that is not among `choices`: the nearest ones, or all of them where none is near.
 
     Near is what is spelled alike, case aside, or has the name as a part. Of many choices only the first are named.
@@ -23,8 +31,8 @@ def unknown(what: str, name: str, choices: Iterable[str]) -> UserError:
     near = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)
     near = near or [key for key in folded if name and name.casefold() in key][:3]
     if near:
-        return UserError(f'unknown {what} {name!r}; did you mean {" or ".join(folded[key] for key in near)}?')
+        return kind(f'unknown {what} {name!r}; did you mean {" or ".join(folded[key] for key in near)}?')
     names = ', '.join(choices[:_MANY])
     if len(choices) > _MANY:
-        return UserError(f'unknown {what} {name!r}; there are {len(choices)}: {names}, ...')
-    return UserError(f'unknown {what} {name!r}; there are: {names}')
+        return kind(f'unknown {what} {name!r}; there are {len(choices)}: {names}, ...')
+    return kind(f'unknown {what} {name!r}; there are: {names}')

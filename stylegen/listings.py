@@ -1,6 +1,8 @@
 """What a program can be asked for, as lines of text: networks, and the layers and classes of one."""
 
 from stylegen import networks, pretrained
+from stylegen.catalog import FALLBACK
+from stylegen.classes import class_names
 from stylegen.errors import UserError
 
 
@@ -21,7 +23,7 @@ def list_layers(network: str) -> list[str]:
 
 def list_classes(network: str) -> list[str]:
     """The classes of a network with their numbers."""
-    return [f'{number:>4}  {name}' for number, name in enumerate(networks.class_names(network))]
+    return [f'{number:>4}  {name}' for number, name in enumerate(class_names(network))]
 
 
 def settled_network(network: str, first_choice: str) -> str:
@@ -31,5 +33,5 @@ def settled_network(network: str, first_choice: str) -> str:
     try:
         pretrained.find_weights(first_choice, offline=True)
     except UserError:
-        return 'mini'
+        return FALLBACK
     return first_choice

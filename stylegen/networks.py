@@ -4,15 +4,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stylegen.catalog import CLASSES, IMAGENET_CLASSES, NETWORKS, Network, network_row
-from stylegen.errors import UserError, unknown
+from stylegen.catalog import CLASSES, FALLBACK, IMAGENET_CLASSES, NETWORKS, Network, network_row
+from stylegen.errors import Missing, NoWeights, UserError, unknown
 from stylegen.mini import MINI_BLOCKS, build_mini, load_mini, mini_classes, mini_classifier, save_mini
-from stylegen.pretrained import AUTO, WeightsSource, choose_network, describe, find_weights
+from stylegen.pretrained import AUTO, WeightsSource, describe, find_weights, instead_of, offline_mode
 
 if TYPE_CHECKING:
     import keras
 
-    from stylegen.classes import class_names, find_class
     from stylegen.classifier import Head
     from stylegen.extractor import FeatureExtractor
     from stylegen.graph import LayerInfo
@@ -29,11 +28,8 @@ __all__ = [
     'LayerInfo',
     'Network',
     'WeightsSource',
-    'choose_network',
     'class_count',
-    'class_names',
     'feature_extractor',
-    'find_class',
     'find_weights',
     'layer_table',
     'mini_classes',
@@ -49,8 +45,6 @@ PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16', AUTO)
 _LATER = {
     'FeatureExtractor': 'stylegen.extractor',
     'LayerInfo': 'stylegen.graph',
-    'class_names': 'stylegen.classes',
-    'find_class': 'stylegen.classes',
 }
 
 
@@ -90,8 +84,9 @@ def feature_extractor(
             computed then depends on the machine in the third digit, not in the seventh.
 
     Raises:
-        UserError: an unknown network, layer or option; an option that would change nothing in this network; no
-            weights, or weights of another network.
+        Missing: an unknown layer, which is told before anything is downloaded; no weights.
+        UserError: an unknown network or option; an option that would change nothing in this network;
+            weights of another network.
     """
     for what, value, choices in (
         ('pooling', pooling, POOLINGS),
@@ -115,7 +110,9 @@ def feature_extractor(
     opened = _open(row, classifier)
     for name in layers:  # before anything is downloaded
         if name not in opened.infos:
-            raise _no_classes(network) if name == CLASSES else unknown(f'layer of {network}', name, opened.infos)
+            if name == CLASSES:
+                raise _no_classes(network)
+            raise unknown(f'layer of {network}', name, opened.infos, Missing)
     source = find_weights(network, weights, classifier=classifier)
     if row.name in NETWORKS:
         _load(opened.model, row, source)
@@ -149,25 +146,41 @@ def open_network(
 ) -> 'tuple[FeatureExtractor, str]':
     """The extractor of a network that is named or 'auto', and one line for the user that says what was taken.
 
+    'auto' is the first choice, where that has the layers (which is looked at before anything is downloaded) and its
+    weights are in the cache or can be fetched; else the embedded network.
+
     Args:
-        requested: a network, or 'auto', see `choose_network`.
-        first_choice: what 'auto' would rather have.
-        layers: gives the layers to tap in the network settled on. Those of a network named explicitly are checked
-            before anything is downloaded.
+        requested: a network, which is taken or fails; or 'auto'.
+        first_choice: what 'auto' would rather have. A weights file given with 'auto' is taken to be of this network.
+        layers: gives the layers to tap in a network; it may raise `Missing`.
         weights, precision, tap, pooling: as for `feature_extractor`.
+
+    Raises:
+        UserError: as `feature_extractor`. Where no network has what is asked for, what the first choice lacks.
     """
-    name, note = requested, ''
-    if requested == AUTO:
-        try:
-            classifier = CLASSES in layers(first_choice)
-        except UserError:  # a class that it has not; the network settled on may have it
-            classifier = True
-        name, note = choose_network(requested, first_choice, weights, classifier=classifier)
-    network_row(name)  # a name that does not exist is told before its layers are asked for
-    extractor = feature_extractor(
-        name, tuple(layers(name)), weights=weights, precision=precision, tap=tap, pooling=pooling
-    )
-    return extractor, note or describe(name, extractor.source)
+
+    def opened(name: str) -> 'FeatureExtractor':
+        network_row(name)  # a name that does not exist is told before its layers are asked for
+        wanted = tuple(layers(name))
+        if offline_mode() and name == first_choice and requested == AUTO:  # no weights: it need not be built
+            find_weights(name, weights, classifier=CLASSES in wanted)
+        return feature_extractor(name, wanted, weights=weights, precision=precision, tap=tap, pooling=pooling)
+
+    name = first_choice if requested == AUTO else requested
+    try:
+        extractor = opened(name)
+        return extractor, describe(name, extractor.source)
+    except Missing as error:
+        if requested != AUTO or weights is not None:
+            raise
+        lacking = error
+    try:
+        extractor = opened(FALLBACK)
+    except Missing as error:
+        raise error if isinstance(lacking, NoWeights) else lacking from None
+    if isinstance(lacking, NoWeights):
+        return extractor, instead_of(first_choice, classifier=CLASSES in extractor.taps)
+    return extractor, f'{describe(FALLBACK, extractor.source)}; {str(lacking).partition(";")[0]}'
 
 
 def layer_table(network: str) -> 'list[LayerInfo]':
@@ -239,7 +252,7 @@ def _open(row: Network, classifier: bool = False) -> _Opened:
 
 
 def _no_classes(network: str) -> UserError:
-    return UserError(
+    return Missing(
         f'{network} has no layer classes: for that a model ends in GlobalAveragePooling2D (or Flatten) and Dense'
     )
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stylegen import mini
-from stylegen.catalog import WeightsFile, network_row
+from stylegen.catalog import FALLBACK, WeightsFile, network_row
 from stylegen.download import DownloadError, algorithm, download
-from stylegen.errors import UserError
+from stylegen.errors import NoWeights, UserError
 from stylegen.files import digest_of
 
 URL_BASE = 'https://storage.googleapis.com/'
@@ -50,7 +50,8 @@ def find_weights(
         classifier: True looks for the published file with the classifier only.
 
     Raises:
-        UserError: an unknown network, a file that is not there, or no way to have one; one line with what to do.
+        UserError: an unknown network, or a file that is not there; one line with what to do.
+        NoWeights: there is no way to have one.
     """
     row = network_row(network)
     if weights is not None and network.endswith('.keras'):
@@ -75,7 +76,7 @@ def published_file(
         offline: as for `find_weights`.
 
     Raises:
-        UserError: none is there and it cannot be fetched.
+        NoWeights: none is there and it cannot be fetched.
     """
     notes = []
     for file in files:
@@ -90,35 +91,11 @@ def published_file(
     return _fetch(files[0], user, advice, notes, offline_mode() if offline is None else offline)
 
 
-def choose_network(
-    requested: str, first_choice: str, weights: str | Path | None = None, *, classifier: bool = False
-) -> tuple[str, str]:
-    """Settle on a network that has weights, and say so.
-
-    Args:
-        requested: a network, which is taken or fails; or 'auto': `first_choice` where its weights are given, in the
-            cache or can be fetched, `mini` otherwise.
-        first_choice: what 'auto' would rather have. A weights file given with 'auto' is taken to be of this network.
-        weights, classifier: as for `find_weights`.
-
-    Returns:
-        The name, and one line for the user: what was taken, from where, and how to have the other.
-
-    Raises:
-        UserError: the network asked for by name has no weights; it never falls back.
-    """
-    name = first_choice if requested == AUTO else requested
-    try:
-        source = find_weights(name, weights, classifier=classifier)
-    except UserError:
-        row = network_row(first_choice)
-        if requested != AUTO or weights is not None or not row.files:
-            raise
-        find_weights('mini')
-        file = row.files[-1 if classifier else 0].name
-        other = f'put {file} in {cache_folder()}, pass --weights=FILE or run with internet'
-        return 'mini', f'mini (embedded); for {first_choice} {other}'
-    return name, describe(name, source)
+def instead_of(network: str, *, classifier: bool = False) -> str:
+    """One line for the user: the embedded network, which is taken for want of weights, and how to have the other."""
+    file = network_row(network).files[-1 if classifier else 0].name
+    other = f'put {file} in {cache_folder()}, pass --weights=FILE or run with internet'
+    return f'{FALLBACK} (embedded); for {network} {other}'
 
 
 def describe(name: str, source: WeightsSource) -> str:
@@ -156,7 +133,7 @@ def _fetch(file: WeightsFile, user: str, advice: str, notes: list[str], offline:
             return WeightsSource(path, _digest_of(path, 'sha256'), 'download')
         except DownloadError as error:
             reason = f'it could not be fetched: {error}'
-    raise UserError(
+    raise NoWeights(
         f'{user} needs {file.name}{size}, which is not in {path.parent} '
         f'({"; ".join([*notes, reason])}); get it from {url} and {advice}'
     )

@@ -15,9 +15,10 @@ import pytest
 import tensorflow as tf
 
 from stylegen import catalog, classes, mini, networks, pretrained
+from stylegen.classes import find_class
 from stylegen.download import DownloadError
 from stylegen.errors import UserError
-from stylegen.networks import feature_extractor, find_class, layer_table
+from stylegen.networks import feature_extractor, layer_table
 from tests.conftest import shaken
 
 RNG = np.random.default_rng(0)
@@ -318,10 +319,21 @@ def test_classes_fetch_the_file_with_the_classifier(cache, monkeypatch):
 
 def test_auto_looks_for_the_file_with_the_classifier(cache, random_mini):
     (cache / NO_TOP).write_text(NO_TOP)
-    assert pretrained.choose_network('auto', 'mobilenet_v2')[0] == 'mobilenet_v2'
     extractor, note = networks.open_network('auto', 'mobilenet_v2', lambda name: ('classes',))
     assert extractor.network == 'mini' and extractor.channels == {'classes': 3}
     assert note.startswith('mini (embedded); for mobilenet_v2 ') and TOP in note and NO_TOP not in note
+
+
+def test_auto_opens_the_network_that_has_the_layer_or_class(cache, random_mini, imagenet):
+    for name in (NO_TOP, TOP):
+        (cache / name).write_text(name)  # which would be refused when they are loaded
+    imagenet[0].write_text(imagenet[1])
+    for layers, told in (
+        (lambda name: ('block5_conv1',), "unknown layer of mobilenet_v2 'block5_conv1'"),
+        (lambda name: ('classes',) if find_class(name, 'hat') else (), "unknown class of mobilenet_v2 'hat'"),
+    ):
+        extractor, note = networks.open_network('auto', 'mobilenet_v2', layers)
+        assert extractor.network == 'mini' and note == f'mini (embedded); {told}'
 
 
 @pytest.mark.parametrize(
@@ -359,7 +371,7 @@ def imagenet(monkeypatch, tmp_path):
 def test_names_of_imagenet(imagenet):
     path, content = imagenet
     path.write_text(content)
-    assert len(networks.class_names('vgg16')) == 1000
+    assert len(classes.class_names('vgg16')) == 1000
     for text in ('golden_retriever', 'Golden Retriever', 'golden-retriever', '207'):
         assert find_class('inception_v3', text) == 207
     assert find_class('vgg16', 'Jack-o-Lantern') == 607

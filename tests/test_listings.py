@@ -1,6 +1,7 @@
 """Lists of what there is: a line for each network, layer and class."""
 
 from stylegen import networks, pretrained
+from stylegen.classes import find_class
 from stylegen.listings import list_classes, list_layers, list_networks, settled_network
 
 
@@ -17,8 +18,8 @@ def test_layers_have_their_stride_and_channels():
 
 def test_classes_have_their_numbers():
     lines = list_classes('mini')
-    number, name = lines[networks.find_class('mini', 'ship')].split()
-    assert len(lines) == networks.class_count('mini') and networks.find_class('mini', number) == int(number)
+    number, name = lines[find_class('mini', 'ship')].split()
+    assert len(lines) == networks.class_count('mini') and find_class('mini', number) == int(number)
     assert name == 'ship'
 
 

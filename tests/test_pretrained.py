@@ -6,12 +6,13 @@ import socket
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from stylegen import catalog, download, mini, pretrained
-from stylegen.errors import UserError
+from stylegen import catalog, download, mini, networks, pretrained
+from stylegen.errors import Missing, UserError, unknown
 
 CONTENT = bytes(range(256)) * 400
 NAME = 'vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5'
@@ -201,27 +202,71 @@ def embedded(monkeypatch, tmp_path):
     return path
 
 
-def test_auto_takes_the_first_choice_where_it_can(cache, embedded):
-    name, line = pretrained.choose_network('auto', 'vgg16')
-    assert name == 'mini'
-    assert line.startswith('mini (embedded); for vgg16 ') and '\n' not in line
+@pytest.fixture
+def opened(monkeypatch, embedded):
+    """`open_network` with networks that are not built: of each the layer named after it, or any 'conv'."""
+
+    def feature_extractor(network, layers, *, weights, **options):
+        for layer in layers:
+            if layer not in (network, 'conv'):
+                raise unknown('layer', layer, [network], Missing)
+        return SimpleNamespace(network=network, taps=layers, source=pretrained.find_weights(network, weights))
+
+    monkeypatch.setattr(networks, 'feature_extractor', feature_extractor)
+
+    def open_network(requested, first_choice, layer='conv', weights=None):
+        extractor, note = networks.open_network(requested, first_choice, lambda name: (layer,), weights=weights)
+        assert '\n' not in note
+        return extractor.network, note
+
+    return open_network
+
+
+def test_auto_takes_the_first_choice_where_it_can(cache, opened):
+    name, line = opened('auto', 'vgg16')
+    assert name == 'mini' and line.startswith('mini (embedded); for vgg16 ')
     assert all(part in line for part in (NAME, str(cache), '--weights=FILE'))
     (cache / NAME).write_bytes(CONTENT)
-    assert pretrained.choose_network('auto', 'vgg16') == ('vgg16', f'vgg16 (cache {cache / NAME})')
+    assert opened('auto', 'vgg16') == ('vgg16', f'vgg16 (cache {cache / NAME})')
 
 
-def test_auto_with_weights_is_the_first_choice(embedded, tmp_path):
+@pytest.mark.parametrize('online', [True, False])
+def test_auto_takes_the_network_that_has_what_is_asked_for_and_fetches_nothing_for_another(
+    serve, cache, opened, online, monkeypatch
+):
+    asked = serve(CONTENT)
+    if not online:
+        monkeypatch.setenv('STYLEGEN_OFFLINE', '1')
+        (cache / NAME).write_bytes(CONTENT)
+    assert opened('auto', 'vgg16', 'mini') == ('mini', "mini (embedded); unknown layer 'mini'")
+    with pytest.raises(UserError, match="unknown layer 'neither'; there are: vgg16"):
+        opened('auto', 'vgg16', 'neither')
+    with pytest.raises(UserError, match="unknown layer 'mini'"):
+        opened('vgg16', 'vgg16', 'mini')
+    assert asked == []
+    assert opened('auto', 'vgg16', 'vgg16')[0] == 'vgg16' and len(asked) == online
+
+
+def test_without_weights_what_the_embedded_network_lacks_is_told(opened, monkeypatch):
+    monkeypatch.setenv('STYLEGEN_OFFLINE', '1')
+    with pytest.raises(UserError, match="unknown layer 'neither'; there are: mini"):
+        opened('auto', 'vgg16', 'neither')
+
+
+def test_auto_with_weights_is_the_first_choice(opened, tmp_path):
     given = tmp_path / 'given.h5'
     given.touch()
-    assert pretrained.choose_network('auto', 'vgg19', given) == ('vgg19', f'vgg19 (file {given})')
+    assert opened('auto', 'vgg19', weights=given) == ('vgg19', f'vgg19 (file {given})')
     with pytest.raises(UserError, match='cannot be read'):
-        pretrained.choose_network('auto', 'vgg19', tmp_path / 'absent.h5')
+        opened('auto', 'vgg19', weights=tmp_path / 'absent.h5')
+    with pytest.raises(UserError, match="unknown layer 'mini'"):
+        opened('auto', 'vgg19', 'mini', weights=given)
 
 
-def test_a_network_asked_for_by_name_never_falls_back(embedded):
+def test_a_network_asked_for_by_name_never_falls_back(opened):
     with pytest.raises(UserError, match=f'vgg16 needs {NAME}'):
-        pretrained.choose_network('vgg16', 'inception_v3')
-    assert pretrained.choose_network('mini', 'vgg16') == ('mini', 'mini (embedded)')
+        opened('vgg16', 'inception_v3')
+    assert opened('mini', 'vgg16') == ('mini', 'mini (embedded)')
 
 
 def test_save_mini_is_deterministic(tmp_path):

@@ -17,6 +17,7 @@ from stylegen.console import Console
 from stylegen.deepdream.dream import FIRST_CHOICE
 from stylegen.deepdream.options import NOISE, PROGRAM, parsed
 from stylegen.deepdream.subject import Subject, settle
+from stylegen.deepdream.targets import parse_target
 from stylegen.deepdream.visualize import NothingActive, VisualizeStep, visualize
 from stylegen.errors import UserError
 from stylegen.signatures import defaults_of
@@ -38,11 +39,9 @@ def open_subject(settings: Mapping[str, Any]) -> tuple[FeatureExtractor, str, Su
     """
     layers, classes = (parsed(settings[name], name) for name in ('layers', 'classes'))
     settled = functools.partial(settle, layers=layers, classes=classes)
-    network = settings['network']
-    if network == networks.AUTO:
-        network, _ = networks.choose_network(network, FIRST_CHOICE, settings['weights'])
-    targets = settled(network).targets
-    tap = 'before' if all(target.channels and target.layer != CLASSES for target in targets) else 'after'
+    targets = [parse_target(name) for name in layers or ()]  # without any it is whole layers
+    channels = [target for target in targets if target.channels and target.layer != CLASSES]
+    tap = 'before' if targets and channels == targets and not classes else 'after'
     extractor, note = networks.open_network(
         settings['network'],
         FIRST_CHOICE,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stylegen.catalog import CLASSES
+from stylegen.classes import find_class
 from stylegen.deepdream.presets import GUIDE_LAYERS, LAYERS
 from stylegen.deepdream.targets import Target, parse_target
 from stylegen.errors import UserError, unknown
@@ -65,8 +66,6 @@ def settle(
     Raises:
         UserError: Nothing is left to dream of, or a name is none.
     """
-    from stylegen.networks import find_class
-
     if layers is None and not (classes or guides or regions):
         layers = LAYERS.get(network) if default is None else default
         if layers is None:
