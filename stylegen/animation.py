@@ -9,19 +9,22 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from stylegen.errors import UserError
 from stylegen.files import check_target, replacing, settings_beside
 from stylegen.pixels import as_rgb, to_uint8
 from stylegen.video import Clip, check_crf, ffmpeg_program, write_mp4
 
 
-def check_animation(path: str | os.PathLike[str]) -> None:
+def check_animation(path: str | os.PathLike[str], fps: float = 10) -> None:
     """Refuse now, before the hours of work, what `save_animation` would refuse; nothing is left behind.
 
     Raises:
-        UserError: the suffix is not among ANIMATIONS, the folder is missing or not writable, the path is a folder, or
-            it is an MP4 and imageio-ffmpeg is not installed.
+        UserError: the suffix is not among ANIMATIONS, the folder is missing or not writable, the path is a folder, it
+            is an MP4 and imageio-ffmpeg is not installed, or there are too many frames per second, or none.
     """
     check_target(path, ANIMATIONS)
+    if not 0 < fps <= 1000:
+        raise UserError(f'frames per second are above 0 and at most 1000; got {fps:g}')
     if Path(path).suffix.lower() == '.mp4':
         ffmpeg_program()
 
@@ -42,7 +45,7 @@ def save_animation(
         path: where to; its suffix, one of ANIMATIONS, names the format.
         frames: one or more, all of one size, HxWx3 (or grey) float in [0, 1]. MP4 takes them one by one and holds none;
             GIF and WebP hold all of them, as bytes.
-        fps: frames per second; GIF rounds the time of a frame to 1/100 s.
+        fps: frames per second, at most 1000; GIF rounds the times at which frames end to 1/100 s, WebP to 1/1000 s.
         loop: how many times GIF and WebP are played; 0 is for ever. MP4 has no such thing.
         crf: x264's constant rate factor for MP4, from 1 (largest and best) to 51; some 6 more halve the file.
         sound: a clip whose sound MP4 keeps, as far as the frames last.
@@ -55,14 +58,12 @@ def save_animation(
 
     Raises:
         UserError: what `check_animation` refuses; a crf out of range.
-        ValueError: no frames, of different sizes, or with values that are not finite; fps not above 0; a negative loop.
+        ValueError: no frames, of different sizes, or with values that are not finite; a negative loop.
         OSError: the disk is full, or fails.
     """
     path = Path(path)
-    check_animation(path)
+    check_animation(path, fps)
     check_crf(crf)
-    if not 0 < fps <= 1000:
-        raise ValueError(f'frames per second are above 0 and at most 1000; got {fps}')
     if loop < 0:
         raise ValueError(f'a loop is 0 (for ever) or a number of times; got {loop}')
     same = _checked(frames)
@@ -87,15 +88,20 @@ def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 def _save_gif(temp: Path, frames: Iterator[np.ndarray], fps: float, *, loop: int, **_: Any) -> None:
     pictures = [Image.fromarray(frame).quantize(256) for frame in frames]
-    ends = [round(100 * (index + 1) / fps) for index in range(len(pictures))]  # so that rounding does not add up
-    times = [10 * max(1, end - start) for start, end in itertools.pairwise([0, *ends])]
+    times = _durations(len(pictures), fps, 10)
     pictures[0].save(temp, 'GIF', save_all=True, append_images=pictures[1:], duration=times, loop=loop)
 
 
 def _save_webp(temp: Path, frames: Iterator[np.ndarray], fps: float, *, loop: int, **_: Any) -> None:
     pictures = [Image.fromarray(frame) for frame in frames]
-    options = {'duration': round(1000 / fps), 'loop': loop, 'quality': 90}
+    options = {'duration': _durations(len(pictures), fps, 1), 'loop': loop, 'quality': 90}
     pictures[0].save(temp, 'WEBP', save_all=True, append_images=pictures[1:], **options)
+
+
+def _durations(count: int, fps: float, unit: int) -> list[int]:
+    """How long each frame is shown, in milliseconds: multiples of `unit`, whose rounding does not add up."""
+    ends = [round(1000 / unit * (index + 1) / fps) for index in range(count)]
+    return [unit * max(1, end - start) for start, end in itertools.pairwise([0, *ends])]
 
 
 def _save_mp4(temp: Path, frames: Iterator[np.ndarray], fps: float, *, crf: int, sound: Clip | None, **_: Any) -> None:

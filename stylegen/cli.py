@@ -157,6 +157,8 @@ def run(
         sys.stdout.flush()
         return 0
     except KeyboardInterrupt as stop:
+        if isinstance(stop.__cause__, Exception):
+            _complain(program, _describe(stop.__cause__), debug=False)
         _complain(program, 'stopped', debug=False)
         return interrupts.exit_code(stop)
     except UserError as error:
@@ -182,7 +184,7 @@ def leave(code: int) -> None:
 def _describe(error: Exception) -> str:
     text = ' '.join(str(error).split()) or type(error).__name__
     if isinstance(error, MemoryError) or type(error).__name__ == 'ResourceExhaustedError':
-        return 'out of memory; give a smaller --max_memory or --size'
+        return 'out of memory; make the pictures, their number or the batch smaller, or --max_memory where there is one'
     if isinstance(error, (OSError, ArithmeticError, UserError)):
         return text
     return f'{type(error).__name__}: {text[:300]} (an error of ours; --debug shows where)'
@@ -209,13 +211,16 @@ def free_name(name: str, *suffixes: str) -> Path:
 def save_somewhere(save: Callable[[Path], Path], output: Path) -> Path:
     """Saves to `output`, or where that fails now, to the system's folder for temporary files: nothing is lost.
 
+    There it is a PNG, if what failed may be the format: any size and kind of picture can be one.
+
     Raises:
         OSError: What went wrong at `output`, with the place where the result is.
     """
     try:
         return save(output)
     except (OSError, UserError) as error:
-        refuge = free_name(str(Path(tempfile.gettempdir()) / output.name))
+        name = output.with_suffix('.png').name if isinstance(error, UserError) else output.name
+        refuge = free_name(str(Path(tempfile.gettempdir()) / name))
         try:
             save(refuge)
         except (OSError, UserError):
@@ -226,6 +231,8 @@ def save_somewhere(save: Callable[[Path], Path], output: Path) -> Path:
 @contextlib.contextmanager
 def rescued(save: Callable[[Any], Path], latest: Callable[[], Any], say: Callable[[str], None]) -> Iterator[None]:
     """Saves the picture so far where the block that makes it is stopped or fails; the fault goes on.
+
+    Where it cannot be saved, that is told on stderr, and the fault goes on too.
 
     Args:
         save: Takes a picture, or what there is instead, and gives its path.
@@ -243,9 +250,12 @@ def rescued(save: Callable[[Any], Path], latest: Callable[[], Any], say: Callabl
         path = save(error.picture)
         raise ArithmeticError(f'{error}; the last good picture is in {path}; try --precision=float32') from None
     except BaseException:
-        picture = latest()
-        if picture is not None:
-            say(f'stopped; the picture so far is in {save(picture)}')
+        try:
+            picture = latest()
+            if picture is not None:
+                say(f'stopped; the picture so far is in {save(picture)}')
+        except Exception as error:
+            print(f'the picture so far could not be saved: {_describe(error)}', file=sys.stderr)
         raise
 
 

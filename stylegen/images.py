@@ -132,13 +132,21 @@ def load_image(path: str | os.PathLike[str], size: int | None = None) -> np.ndar
     return load_picture(path, size).pixels
 
 
-def check_writable(path: str | os.PathLike[str]) -> None:
+def check_writable(path: str | os.PathLike[str], shape: tuple[int, ...] | None = None) -> None:
     """Refuse now, before the hours of work, what `save_image` would refuse; nothing is left behind.
 
+    Args:
+        path: where a picture is to go.
+        shape: its (height, width, ...), where that is known.
+
     Raises:
-        UserError: the suffix is not among FORMATS, the folder is missing or not writable, or the path is a folder.
+        UserError: the suffix is not among FORMATS, the folder is missing or not writable, the path is a folder, or the
+            picture has more pixels a side than the format holds.
     """
     check_target(path, FORMATS)
+    kind = FORMATS[Path(path).suffix.lower()]
+    if shape and max(shape[:2]) > kind.longest:
+        raise UserError(f'{shown(path)}: {kind.name} holds at most {kind.longest} pixels a side; save as PNG')
 
 
 def save_image(
@@ -172,7 +180,7 @@ def save_image(
         OSError: the disk is full, or fails.
     """
     path = Path(path)
-    check_writable(path)
+    check_writable(path, np.shape(image))
     kind = FORMATS[path.suffix.lower()]
     if depth not in (8, 16) or (depth == 16 and not kind.deep):
         deep = ', '.join(suffix for suffix, other in FORMATS.items() if other.deep)
@@ -180,8 +188,6 @@ def save_image(
     if not 1 <= quality <= 100:
         raise UserError(f'{shown(path)}: quality is from 1 to 100; got {quality}')
     pixels = quantize(as_rgb(image), depth)
-    if max(pixels.shape) > kind.longest:
-        raise UserError(f'{shown(path)}: {kind.name} holds at most {kind.longest} pixels a side; save as PNG')
     if alpha is not None and kind.alpha:
         alpha = np.asarray(alpha)
         if alpha.shape != pixels.shape[:2]:

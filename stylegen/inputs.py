@@ -9,6 +9,10 @@ import numpy as np
 from stylegen import images
 from stylegen.errors import UserError
 
+PICTURES = Path(__file__).parent / 'pictures'  # that come along
+DEFAULT_PICTURE = PICTURES / 'raccoon.jpg'
+DEFAULT_SIZE = 1024  # a larger picture is worked on at this longest side unless --size says otherwise
+
 
 @dataclass
 class Inputs:
@@ -17,9 +21,9 @@ class Inputs:
     guides: list[np.ndarray] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
 
-    def load(self, path: str, size: int | None = None) -> images.Picture:
+    def load(self, path: str) -> images.Picture:
         """Reads a picture, see `stylegen.images.load_picture`, and keeps its hash."""
-        picture = images.load_picture(path, size)
+        picture = images.load_picture(path)
         self.hashes[path] = picture.sha256
         return picture
 

@@ -41,10 +41,25 @@ def remembered() -> Iterator[None]:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Holds the signals back until the block has ended: what is being saved is saved."""
+    """Holds the signals back until the block has ended: what is being saved is saved.
+
+    Where the block fails the signal counts, and what failed is its cause.
+    """
     held: list[int] = []
-    with _handled(lambda number, frame: held.append(number)):
-        yield
+    try:
+        with _handled(lambda number, frame: held.append(number)):
+            yield
+    except Exception as error:
+        try:
+            _let_go(held)
+        except KeyboardInterrupt as stop:
+            raise stop from error
+        raise
+    _let_go(held)
+
+
+def _let_go(held: list[int]) -> None:
+    """Sends the first of the signals that were held back on its way."""
     if held:
         signal.raise_signal(held[0])
 

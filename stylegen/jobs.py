@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from abc import ABC, abstractmethod
@@ -17,6 +18,7 @@ from stylegen import cli, images, interrupts, pyramid
 from stylegen.console import Console, Progress
 from stylegen.errors import UserError
 from stylegen.inputs import refuse_inputs
+from stylegen.records import identity
 from stylegen.workdir import Workdir, kept_settings
 
 SAVE_SECONDS = 10  # between states that are kept
@@ -24,7 +26,7 @@ SAVE_SHARE = 0.05  # of the time, at most, that keeping states may take
 
 
 def settled_memory(setting: str, workdir: str | Path | None) -> str:
-    """What --max_memory is as a number, to be recorded: 'auto' is what the state in the workdir was made with, if any.
+    """--max_memory to be recorded: for 'auto' what the state in the workdir was made with, or else what is free now.
 
     A run that goes on must cut its pictures as before, whatever is free now.
     """
@@ -59,6 +61,7 @@ class Job(ABC):
         flags: Of the command; `save_every` and `sidecar` are read here.
         alpha: Transparency that the picture keeps.
         workdir: Where the state is kept, and looked for before the work begins; or None.
+        shape: (height, width, ...) of the picture: what the output's format cannot hold is refused before the work.
         refuge: Where the state goes when the work stops and there is no workdir; or None.
         unfinished: Where the picture so far goes when the work stops, if not to the output.
     """
@@ -72,6 +75,7 @@ class Job(ABC):
         flags: FlagValues,
         console: Console,
         *,
+        shape: tuple[int, ...] | None = None,
         alpha: np.ndarray | None = None,
         workdir: str | Path | None = None,
         refuge: str | Path | None = None,
@@ -80,10 +84,12 @@ class Job(ABC):
         self.output, self.record, self.flags, self.console, self.alpha = output, record, flags, console, alpha
         self.refuge, self.unfinished = refuge, unfinished or output
         refuse_inputs(output, record['inputs'])
+        images.check_writable(output, shape)
         if flags.save_every:
             self._refuse_numbered(record['inputs'])
-        self.workdir = Workdir(workdir, record) if workdir else None
+        self.workdir = Workdir(workdir, record, identity) if workdir else None
         self.latest: Any = None
+        self.number = 0  # steps that were done, by earlier runs too
         self.resumed = False
         self.keep_again = 0.0
         self.progress: Progress | None = None
@@ -105,7 +111,15 @@ class Job(ABC):
         """The picture as it would be if the work ended with this step."""
 
     def run(self) -> Path:
-        """Works to the end and saves; when it is stopped or fails, saves the picture so far."""
+        """Works to the end and saves; when it is stopped or fails, saves the picture so far.
+
+        Raises:
+            UserError: Another process works with the same workdir.
+        """
+        with self.workdir.alone() if self.workdir else contextlib.nullcontext():
+            return self._run()
+
+    def _run(self) -> Path:
         began = time.monotonic()
         self.keep_again = began + SAVE_SECONDS
         state = self.workdir.load() if self.workdir else None
@@ -130,8 +144,9 @@ class Job(ABC):
             self.progress = self.console.progress(place.total, initial=place.done if self.resumed else 0)
         self.latest = step
         self.progress.to(place.done, place.words, loss=place.loss)
-        if self.flags.save_every and place.number % self.flags.save_every == 0:
-            self.save(self.picture(step), self._numbered(place.number))
+        every, before, self.number = self.flags.save_every, self.number, place.number
+        if every and self.number // every > before // every:  # a step may be told of once in several
+            self.save(self.picture(step), self._numbered(self.number))
         if self.workdir and time.monotonic() >= self.keep_again:
             self._keep(self.workdir)
 
@@ -149,7 +164,7 @@ class Job(ABC):
         if self.latest is None:
             return None
         try:
-            workdir = self.workdir or (self.refuge and Workdir(self.refuge, self.record))
+            workdir = self.workdir or (self.refuge and Workdir(self.refuge, self.record, identity))
         except UserError as error:
             self.console.warn(f'the state could not be kept: {error}')
         else:

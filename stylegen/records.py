@@ -66,6 +66,15 @@ def record(
     }
 
 
+def identity(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a record says which picture is made: all that a run must share with the state that it goes on from.
+
+    Where the weights lie and how they came there, and the versions of packages, may have changed meanwhile.
+    """
+    told = {name: record[name] for name in ('program', 'settings', 'inputs')}
+    return told | {'sha256 of the weights': record['weights']['sha256']}
+
+
 def recorded_settings(
     path: str, program: str, *, files: Sequence[str] = (), lists: Sequence[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:

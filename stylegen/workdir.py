@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import numpy as np
 
 from stylegen.errors import UserError
 from stylegen.files import check_target, make_folder, plain
+from stylegen.locks import LOCK, alone_in
 from stylegen.npz import read_settings, read_state, write_state
 
 STATE = 'state.npz'
+_LEFT = re.compile(r'\.(state\.npz|frame-\d+\.png)\.\d+-\d+\.tmp')  # by a process that was killed while it wrote
+_MISSING = object()
 
 
 class Workdir:
@@ -21,27 +25,52 @@ class Workdir:
     Args:
         folder: Made if missing.
         settings: What the run was told, JSON-serialisable. State of other settings is refused.
+        identity: Gives what of the settings must be the same, where that is not all of them.
     """
 
-    def __init__(self, folder: str | os.PathLike, settings: Mapping[str, Any]):
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        settings: Mapping[str, Any],
+        identity: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+    ):
         self.folder = make_folder(folder)
         self.settings = plain(settings)
+        self.identity = identity
         self.path = self.folder / STATE
         check_target(self.path, ['.npz'])
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """While the block runs no other process gets into the folder, which goes in the end if it is empty.
+
+        Raises:
+            UserError: Another process is at work there.
+        """
+        with alone_in(self.folder):
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):
+                    _remove(self.folder, LOCK)
+
     def load(self) -> dict[str, np.ndarray] | None:
-        """The arrays saved last, or None where there are none.
+        """The arrays saved last, or None where there are none. Half files that a killed process left are removed.
 
         Raises:
             UserError: The state belongs to other settings, which are named, or cannot be read.
         """
+        for path in self.folder.glob('.*.tmp'):
+            if _LEFT.fullmatch(path.name):
+                path.unlink(missing_ok=True)
         if not self.path.exists():
             return None
         try:
             settings, arrays = read_state(self.path)
+            kept = self.identity(settings)
         except Exception:
             raise UserError(f'{self.path} is not a state of ours; remove it or give another --workdir') from None
-        refuse_other(self.folder, settings, self.settings)
+        refuse_other(self.folder, kept, self.identity(self.settings))
         return arrays
 
     def save(self, **arrays: Any) -> None:
@@ -53,22 +82,35 @@ class Workdir:
         self.path.unlink(missing_ok=True)
 
 
+def forget_state(folder: Path) -> None:
+    """Removes the state of a run that has ended, and the folder where nothing else is in it."""
+    with contextlib.suppress(OSError):
+        _remove(folder, STATE, LOCK)
+
+
+def _remove(folder: Path, *names: str) -> None:
+    """Removes these files, where they are there, and then the folder, which fails where something else is in it."""
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+    folder.rmdir()
+
+
 def refuse_other(folder: Path, kept: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Refuses to go on with a run of other settings.
 
     Raises:
         UserError: The settings differ; those that do are named.
     """
-    if kept != given:
-        told = differing(kept, given, 'then', 'now')
+    if told := differing(kept, given, 'then', 'now'):
         raise UserError(f'{folder} keeps a run with another {told}; give the same, or another --workdir')
 
 
 def differing(first: Mapping[str, Any], second: Mapping[str, Any], one: str, other: str) -> str:
     """What two settings differ in, in words; '' for nothing. `one` and `other` say whose the values are."""
     old, new = _flat(first), _flat(second)
-    names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
-    return ', '.join(f'{name} ({old.get(name)} {one}, {new.get(name)} {other})' for name in names)
+    names = sorted(name for name in {*old, *new} if old.get(name, _MISSING) != new.get(name, _MISSING))
+    told = lambda values, name: values.get(name, 'nothing')
+    return ', '.join(f'{name[-1]} ({told(old, name)} {one}, {told(new, name)} {other})' for name in names)
 
 
 def kept_settings(folder: str | os.PathLike) -> dict[str, Any] | None:
@@ -79,9 +121,9 @@ def kept_settings(folder: str | os.PathLike) -> dict[str, Any] | None:
     return None
 
 
-def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings within settings, brought to one level; the inner names are kept, being what a user typed."""
-    flat: dict[str, Any] = {}
+def _flat(settings: Mapping[str, Any], *outer: str) -> dict[tuple[str, ...], Any]:
+    """Settings within settings, brought to one level: by their names from the outermost to the one a user typed."""
+    flat: dict[tuple[str, ...], Any] = {}
     for name, value in settings.items():
-        flat |= _flat(value) if isinstance(value, dict) else {name: value}
+        flat |= _flat(value, *outer, name) if isinstance(value, dict) else {(*outer, name): value}
     return flat

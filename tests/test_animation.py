@@ -36,12 +36,14 @@ def test_gif_and_webp(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ['a.gif', 'a.webp']
 
 
-def test_gif_keeps_time_where_frames_are_no_whole_hundredths(tmp_path):
+@pytest.mark.parametrize('suffix', ['.gif', '.webp'])
+def test_time_is_kept_where_frames_are_no_whole_units(tmp_path, suffix):
     many = (np.full((4, 4, 3), index % 2, np.float32) for index in range(60))
-    with Image.open(save_animation(tmp_path / 'a.gif', many, fps=30)) as image:
+    with Image.open(save_animation(tmp_path / f'a{suffix}', many, fps=30)) as image:
         total = 0
         for index in range(image.n_frames):
             image.seek(index)
+            image.load()
             total += image.info['duration']
     assert total == 2000
 
@@ -98,8 +100,10 @@ def test_refusals(tmp_path):
             save_animation(tmp_path / f'a{suffix}', [np.zeros((4, 4, 3)), np.zeros((4, 5, 3))])
     with pytest.raises(ValueError, match='not finite'):
         save_animation(path, [np.full((4, 4, 3), np.nan)])
-    with pytest.raises(ValueError, match='per second'):
-        save_animation(path, frames(), fps=0)
+    for fps in (0, 1001, float('nan')):
+        for call in (lambda fps=fps: check_animation(path, fps), lambda fps=fps: save_animation(path, None, fps)):
+            with pytest.raises(UserError, match='per second'):
+                call()
     with pytest.raises(ValueError, match='loop'):
         save_animation(path, frames(), loop=-1)
     with pytest.raises(UserError, match=r"'.avi'.*\.gif, \.webp, \.mp4"):

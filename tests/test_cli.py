@@ -2,9 +2,10 @@
 
 import signal
 
+import numpy as np
 import pytest
 
-from stylegen import cli, interrupts
+from stylegen import cli, images, interrupts
 from stylegen.errors import UserError
 
 
@@ -68,7 +69,7 @@ def test_a_wrong_flag_is_one_line_and_exit_code_2(args, message, capsys):
         (UserError('give a picture'), 2, 'pretend: give a picture'),
         (KeyboardInterrupt(), 130, 'pretend: stopped'),
         (ValueError('odd\nthing'), 1, 'ValueError: odd thing (an error of ours; --debug shows where)'),
-        (MemoryError(), 1, 'out of memory; give a smaller --max_memory or --size'),
+        (MemoryError(), 1, 'out of memory; make the pictures, their number or the batch smaller'),
         (OSError('the disk is full'), 1, 'pretend: the disk is full'),
     ],
 )
@@ -123,6 +124,14 @@ def test_a_result_that_cannot_be_saved_is_kept_elsewhere(tmp_path, monkeypatch):
     assert (tmp_path / 'out.png').read_text() == 'result'
 
 
+def test_a_picture_that_its_format_cannot_hold_is_kept_as_png(tmp_path, monkeypatch):
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    long = np.zeros((1, 16_384, 3), np.float32)
+    with pytest.raises(OSError, match=r'at most 16383 .*; the result is kept in .*out\.png'):
+        cli.save_somewhere(lambda path: images.save_image(path, long), tmp_path / 'out.webp')
+    assert images.load_image(tmp_path / 'out.png').shape == (1, 16_384, 3)
+
+
 @pytest.mark.parametrize('fault', [KeyboardInterrupt(), MemoryError(), UserError('no')])
 def test_what_is_there_is_saved_whatever_happens_and_the_fault_goes_on(fault):
     saved, said = [], []
@@ -138,6 +147,18 @@ def test_what_is_there_is_saved_whatever_happens_and_the_fault_goes_on(fault):
     with cli.rescued(save, lambda: 'half', said.append):
         pass
     assert len(saved) == 1
+
+
+@pytest.mark.parametrize('fault', [KeyboardInterrupt, RuntimeError])
+def test_a_fault_goes_on_also_where_nothing_can_be_saved(fault, capsys):
+    def full(picture):
+        raise OSError('the disk is full; the result is kept in /tmp/out.png')
+
+    with pytest.raises(fault), cli.rescued(full, lambda: 'half', pytest.fail):
+        raise fault
+    assert capsys.readouterr().err == (
+        'the picture so far could not be saved: the disk is full; the result is kept in /tmp/out.png\n'
+    )
 
 
 def test_an_overflow_saves_its_last_good_picture():

@@ -21,7 +21,7 @@ def folder(tmp_path, monkeypatch):
 
 def test_what_is_loaded_is_hashed():
     inputs = Inputs()
-    assert inputs.load('photo.png', 20).pixels.shape == (15, 20, 3)
+    assert inputs.load('photo.png').pixels.shape == (30, 40, 3)
     assert inputs.hashes == {'photo.png': hashlib.sha256(Path('photo.png').read_bytes()).hexdigest()}
 
 

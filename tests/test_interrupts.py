@@ -9,6 +9,13 @@ from stylegen import cli, interrupts
 from stylegen.console import Progress
 
 
+def nothing():
+    flags = cli.Flags('Is stopped.')
+    flags.group('Messages')
+    flags.talk()
+    return flags
+
+
 def swallowed(number=signal.SIGINT):
     """What a destructor does to the exception of a signal that comes while it runs."""
     with contextlib.suppress(KeyboardInterrupt):
@@ -43,6 +50,21 @@ def test_a_signal_waits_for_the_end_of_a_save(number):
     assert saved == [True] and interrupts.exit_code(caught.value) == 128 + number
 
 
+def test_a_signal_counts_also_where_the_save_fails(capsys):
+    def work(flags):
+        try:
+            with interrupts.uninterrupted():
+                signal.raise_signal(signal.SIGTERM)
+                raise OSError('the disk is full; the result is kept in /tmp/out.png')
+        except OSError:  # as of a state that cannot be kept: the work goes on
+            pass
+
+    assert cli.run('stopped', nothing, work, ['stopped']) == 143
+    assert capsys.readouterr().err == (
+        'stopped: the disk is full; the result is kept in /tmp/out.png\nstopped: stopped\n'
+    )
+
+
 def test_an_interrupt_that_is_ignored_stays_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -64,10 +86,4 @@ def test_a_command_ends_at_the_next_step_of_its_bar():
         bar.to(2, 'whole')
         done.append(True)
 
-    def define():
-        flags = cli.Flags('Is stopped.')
-        flags.group('Messages')
-        flags.talk()
-        return flags
-
-    assert cli.run('stopped', define, work, ['stopped']) == 130 and not done
+    assert cli.run('stopped', nothing, work, ['stopped']) == 130 and not done

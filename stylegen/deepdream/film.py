@@ -19,7 +19,7 @@ from stylegen.deepdream.dreamer import Dreamer
 from stylegen.deepdream.frames import Callback, FilmFrame, KeptFrames, keep_footage, keep_zoom
 from stylegen.deepdream.job import Session
 from stylegen.deepdream.options import DEFAULT_PICTURE, PROGRAM
-from stylegen.deepdream.zoom import DreamFunction, count_frames
+from stylegen.deepdream.zoom import RATE, DreamFunction, count_frames
 from stylegen.errors import UserError
 from stylegen.files import digest_of
 from stylegen.inputs import read_mask, refuse_inputs
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 CLIPS = ('.mp4', '.mov', '.m4v', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.wmv')
 DEFAULT_FILM = 'deepdream.mp4'
-RATE = 24.0  # frames per second of a zoom; the strength is that of a frame at this rate
 FILM_SIZE = 512  # longest side of the frames, unless --size says otherwise
 # What a frame is dreamt with where nothing else is said: less than a picture, for it adds up and there are many; and in
 # the colours of the frame before, which would burn out otherwise.
@@ -52,7 +51,7 @@ def parse_shift(text: str) -> tuple[float, float]:
 
 
 def at_rate(dreamer: Dreamer, fps: float) -> Dreamer:
-    """The dreamer of a zoom's frames at this rate, so that the film looks the same at any.
+    """The dreamer of a zoom's frames at this rate, so that the film looks the same at any; the strength is one at RATE.
 
     Dreams on frames that follow each other add up like independent ones: twice as many take 1 / sqrt(2) of the strength
     each. (Measured with `mini` from 4 to 16 frames a second; in proportion to 1 / fps, slow films come out the rougher,
@@ -126,9 +125,9 @@ def dream_film(settings: dict[str, Any], record: dict[str, Any] | None, flags: F
     beside the film, which goes when the film is there.
     """
     output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_FILM)
-    images.check_animation(output)
     settings = settings | {'size': settings['size'] or FILM_SIZE}
     source = (clip_source if is_clip(settings['input']) else zoom_source)(settings, settings['size'])
+    images.check_animation(output, source.fps)
     session = Session.open(settings, record)
     console.say(*session.about())
     mask = read_mask(session.inputs, settings['mask'], source.shape) if settings['mask'] else None
@@ -139,7 +138,7 @@ def dream_film(settings: dict[str, Any], record: dict[str, Any] | None, flags: F
     if record:
         records.check_replay(record, inputs, weights, console.warn)
     run = records.record(PROGRAM, session.settings, inputs, weights)
-    workdir = Workdir(flags.workdir or f'{output}.frames', run)
+    workdir = Workdir(flags.workdir or f'{output}.frames', run, records.identity)
     height, width = source.shape
     console.say(
         f'film     {source.frames} frames of {width} x {height}, {source.fps:g} a second; '
@@ -148,10 +147,11 @@ def dream_film(settings: dict[str, Any], record: dict[str, Any] | None, flags: F
     began = time.monotonic()
     dreamer = source.dreamer(session.dreamer)
     dream = lambda image, seed: dreamer(image, mask=mask, regions=regions, seed=seed)
-    kept = make_frames(source, workdir, dream, console)
-    images.save_animation(output, kept, source.fps, sound=source.sound, settings=run)
-    if not flags.workdir:
-        forget(kept, workdir)
+    with workdir.alone():
+        kept = make_frames(source, workdir, dream, console)
+        images.save_animation(output, kept, source.fps, sound=source.sound, settings=run)
+        if not flags.workdir:
+            forget(kept, workdir)
     console.say(f'result   {output} ({time.monotonic() - began:.1f} s)')
 
 
@@ -172,14 +172,11 @@ def make_frames(source: Source, workdir: Workdir, dream: DreamFunction, console:
     finally:
         for bar in progress:
             bar.close()
-        with contextlib.suppress(OSError):
-            workdir.folder.rmdir()  # only where nothing is in it
 
 
 def forget(kept: KeptFrames, workdir: Workdir) -> None:
-    """Removes the frames and the state, and their folder where nothing else is in it."""
+    """Removes the frames and the state."""
     with contextlib.suppress(OSError):
         for index in range(len(kept)):
             kept.path(index).unlink(missing_ok=True)
         workdir.clear()
-        workdir.folder.rmdir()

@@ -94,10 +94,7 @@ class Session:
             f'sizes    {", ".join(f"{w} x {h}" for h, w in made.sizes)}; {self.dreamer.steps} steps each',
             f'memory   about {pyramid.format_memory(made.memory)} beside what TensorFlow takes to start{tiles}',
         ]
-        free = pyramid.available_memory()
-        if made.memory > free:
-            lines.append(f'         only {pyramid.format_memory(free)} is free: give less in --max_memory')
-        return lines
+        return lines + pyramid.shortage(made.memory)
 
 
 class Job(jobs.Job):
@@ -130,13 +127,23 @@ class Job(jobs.Job):
         if session.record:
             records.check_replay(session.record, inputs, weights, console.warn)
         record = records.record(PROGRAM, session.settings, inputs, weights)
-        super().__init__(output, record, flags, console, alpha=picture.alpha, workdir=workdir, unfinished=unfinished)
+        super().__init__(
+            output,
+            record,
+            flags,
+            console,
+            shape=picture.pixels.shape,
+            alpha=picture.alpha,
+            workdir=workdir,
+            unfinished=unfinished,
+        )
 
     def work(self, state: Mapping[str, np.ndarray] | None) -> np.ndarray:
         """Dreams, from the beginning or from a state on."""
         start = None
         if state is not None:
             start = Start(int(state['octave']), int(state['step']), state['image'], state['balance'])
+            self.number = start.octave * self.session.dreamer.steps + start.step
             if self.workdir:
                 self.console.say(f'going on from {self.workdir.folder}: octave {start.octave + 1}, step {start.step}')
         return self.session.dreamer(

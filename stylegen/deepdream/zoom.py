@@ -9,6 +9,7 @@ from stylegen.errors import UserError
 from stylegen.pixels import as_rgb, sample
 
 DreamFunction = Callable[[np.ndarray, int], np.ndarray]
+RATE = 24.0  # frames per second
 
 
 def count_frames(seconds: float, fps: float) -> int:
@@ -81,10 +82,10 @@ def move(image: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 def zoom_frames(
     image: np.ndarray,
-    dreamer: DreamFunction,
+    dream: DreamFunction,
     *,
-    seconds: float = 10.0,
-    fps: float = 30.0,
+    seconds: float = 5.0,
+    fps: float = RATE,
     zoom: float = 1.5,
     rotation: float = 0.0,
     shift: tuple[float, float] = (0.0, 0.0),
@@ -98,7 +99,7 @@ def zoom_frames(
 
     Args:
         image: float32 HxWx3 in [0, 1].
-        dreamer: takes such a picture and a seed, and gives the dream on it. Frame i gets seed + i.
+        dream: takes such a picture and a seed, and gives the dream on it. Frame i gets seed + i.
         seconds: length of the film.
         fps: frames per second.
         zoom: see `motion`, as rotation and shift.
@@ -120,5 +121,5 @@ def zoom_frames(
         raise ValueError(f'a film goes on at frame {first} from the frame before it, and begins without one')
     for index in range(first, frames):
         start = as_rgb(image) if previous is None else move(previous, step)
-        previous = dreamer(start, seed + index)
+        previous = dream(start, seed + index)
         yield previous

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,10 @@ from absl.flags import FlagValues
 
 from stylegen import cli, images, jobs, pyramid, records
 from stylegen.console import Console
-from stylegen.inputs import Inputs, read_mask, read_picture, refuse_inputs
+from stylegen.inputs import DEFAULT_SIZE, Inputs, read_mask, read_picture, refuse_inputs
 from stylegen.style.film import Film
 from stylegen.style.options import (
     DEFAULT_CONTENT,
-    DEFAULT_SIZE,
     PROGRAM,
     init_file,
     manner,
@@ -27,6 +25,7 @@ from stylegen.style.options import (
 from stylegen.style.steps import Start, StyleStep
 from stylegen.style.stylizer import Styles, Stylizer
 from stylegen.style.transfer import open_stylizer
+from stylegen.workdir import forget_state
 
 
 @dataclass(frozen=True)
@@ -126,10 +125,7 @@ class Session:
         allowed = pyramid.format_memory(pyramid.parse_memory(self.settings['max_memory']))
         needed = f'about {pyramid.format_memory(plan.memory)} of {allowed} allowed'
         lines.append(f'memory   {needed}, beside what TensorFlow takes to start{windows}')
-        free = pyramid.available_memory()
-        if plan.memory > free:
-            lines.append(f'         only {pyramid.format_memory(free)} is free: give less in --max_memory')
-        return lines
+        return lines + pyramid.shortage(plan.memory)
 
 
 def state_folder(output: Path) -> Path:
@@ -176,6 +172,7 @@ class Job(jobs.Job):
             record,
             flags,
             console,
+            shape=pictures.content.pixels.shape,
             alpha=pictures.content.alpha,
             workdir=workdir,
             refuge=state_folder(output),
@@ -199,17 +196,17 @@ class Job(jobs.Job):
         if self.film and self.result is not None:
             self.console.say(f'film     {self.film.save(self.result, self.record if self.flags.sidecar else None)}')
         if not self.flags.workdir:
-            with contextlib.suppress(OSError):  # it is not there, or something else is in it
-                state_folder(self.output).rmdir()
+            forget_state(state_folder(self.output))  # one that was not gone on from
         return path
 
     def work(self, state: Mapping[str, np.ndarray] | None) -> np.ndarray:
         """Makes the picture, from the beginning or from a state on."""
         start = self._start(state) if state else None
+        self.number = self._number(start.stage, start.step) if start else 0
         if self.flags.resume and self.workdir and not state:
             self.console.say(f'nothing is kept in {self.workdir.folder}: this is the beginning')
         if self.film:
-            self.film.begin(self._number(start.stage, start.step) if start else 0)
+            self.film.begin(self.number)
         calls = self.film.stride if self.film else None
         result = self.session.stylizer(
             self.pictures.content.pixels,

@@ -11,14 +11,13 @@ from absl.flags import FlagValues
 
 from stylegen import cli, records
 from stylegen.errors import UserError, unknown
+from stylegen.inputs import DEFAULT_PICTURE, PICTURES
 from stylegen.style.stylizer import INITS
 from stylegen.style.transfer import published_settings
 
 PROGRAM = 'stylegen.style'  # as results call it
 NONE = 'none'  # as a style: none
-PICTURES = Path(__file__).parents[1] / 'pictures'
-DEFAULT_CONTENT, DEFAULT_STYLE = PICTURES / 'raccoon.jpg', PICTURES / 'whirls.jpg'
-DEFAULT_SIZE = 1024  # a larger picture is worked on at this longest side unless --size says otherwise
+DEFAULT_CONTENT, DEFAULT_STYLE = DEFAULT_PICTURE, PICTURES / 'whirls.jpg'
 OF_THE_PICTURES = ('content', 'style', 'region', 'mask', 'size', 'init', 'seed')
 ARGUMENTS = {  # flag -> the argument of `transfer` that it is, in another form for some
     **{name: name for name in ('network', 'weights', 'precision', 'pooling', 'style_layers', 'content_layers', 'like')},
