@@ -1,13 +1,18 @@
-"""Folders of pictures: what is in one, and what the results are called in another."""
+"""Folders of pictures: what is in one, what the results are called in another, and how they are made in turn."""
 
 import re
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from stylegen import images
+from stylegen.console import Console
 from stylegen.errors import UserError
 from stylegen.files import make_folder
 
-SUFFIXES = (*images.FORMATS, '.ppm', '.jp2', '.avif', '.jfif')
+SUFFIXES = (*images.FORMATS, '.ppm', '.pgm', '.pbm', '.pnm', '.jp2', '.avif', '.jfif')
+Session = TypeVar('Session')
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -27,18 +32,66 @@ def pictures_in(folder: Path) -> list[Path]:
     return pictures
 
 
-def result_names(pictures: list[Path], folder: Path) -> list[Path]:
-    """Where each result goes: the picture's own name, as PNG where its format cannot be written.
+def result_names(pictures: Sequence[Path], folder: Path) -> list[Path]:
+    """Where each result goes: by the picture's `unique_names`, as PNG where its format cannot be written."""
+    suffixes = [path.suffix if path.suffix.lower() in images.FORMATS else '.png' for path in pictures]
+    names = unique_names([[path] for path in pictures])
+    return [folder / f'{name}{suffix}' for name, suffix in zip(names, suffixes, strict=True)]
 
-    Two pictures that differ in their suffix only keep it within the name.
+
+def unique_names(groups: Sequence[Sequence[Path]]) -> list[str]:
+    """A name for each group of files, none twice: their stems, or else with their suffixes and a number."""
+    stems = ['+'.join(path.stem for path in group) for group in groups]
+    count, names = Counter(stems), dict[str, None]()
+    for stem, group in zip(stems, groups, strict=True):
+        name = stem if count[stem] == 1 else '+'.join(path.name.replace('.', '_') for path in group)
+        number, taken = 1, name
+        while taken in names:
+            number, taken = number + 1, f'{name}-{number + 1}'
+        names[taken] = None
+    return list(names)
+
+
+def each(
+    outputs: Sequence[Path],
+    names: Sequence[str],
+    begin: Callable[[], Session],
+    make: Callable[[Session, int, Path], None],
+    *,
+    overwrite: bool,
+    console: Console,
+) -> None:
+    """Makes every result that is not there yet; one that cannot be made is told and skipped.
+
+    Args:
+        outputs: Where the results go.
+        names: What each is called.
+        begin: Opens what makes them, when the first is to be made.
+        make: Makes one, given what was opened, its number from 0 and where it goes when it is stopped before its end.
+        overwrite: Makes those too that are there.
+        console: Is told of each.
+
+    Raises:
+        UserError: At the end, where some could not be made; or whatever `begin` refuses.
     """
-    stems = [path.stem for path in pictures]
-    names = []
-    for path in pictures:
-        suffix = path.suffix if path.suffix.lower() in images.FORMATS else '.png'
-        stem = path.name.replace('.', '_') if stems.count(path.stem) > 1 else path.stem
-        names.append(folder / f'{stem}{suffix}')
-    return names
+    session, failed = None, []
+    for number, (output, name) in enumerate(zip(outputs, names, strict=True)):
+        head = f'{number + 1}/{len(outputs)}'
+        if output.exists() and not overwrite:
+            console.say(f'{head}  {output} is there already; --overwrite makes it again')
+            continue
+        console.say(f'{head}  {name}')
+        session = session or begin()
+        unfinished = output.with_stem(f'{output.stem}-unfinished')  # what bears the output's name is done
+        try:
+            make(session, number, unfinished)
+            if unfinished not in outputs:
+                unfinished.unlink(missing_ok=True)
+        except (UserError, ArithmeticError) as error:
+            failed.append(name)
+            console.warn(f'{name} is skipped: {error}')
+    if failed:
+        raise UserError(f'{len(failed)} of {len(outputs)} results could not be made: {", ".join(failed[:10])}')
 
 
 def prepare_folder(source: Path, target: Path) -> None:

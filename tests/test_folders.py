@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from stylegen.console import Console
 from stylegen.errors import UserError
-from stylegen.folders import pictures_in, prepare_folder, result_names
+from stylegen.folders import each, pictures_in, prepare_folder, result_names
+from stylegen.images import load_image
 
 
 def test_pictures_are_in_the_order_that_people_count_and_results_bear_their_names(tmp_path):
@@ -16,6 +19,51 @@ def test_pictures_are_in_the_order_that_people_count_and_results_bear_their_name
     assert [p.name for p in found] == ['1².png', 'a2.jpg', 'a2.png', 'a10.jpg', 'b.png', 'c.jp2']
     names = [p.name for p in result_names(found, Path('out'))]
     assert names == ['1².png', 'a2_jpg.jpg', 'a2_png.png', 'a10.jpg', 'b.png', 'c.png']
+
+
+def test_no_two_results_bear_one_name():
+    pictures = [Path(name) for name in ('a.jpg', 'a.png', 'a_png.png', 'a_png-2.png', 'b.pgm', 'b.pbm')]
+    names = [path.name for path in result_names(pictures, Path('out'))]
+    assert names == ['a_jpg.jpg', 'a_png.png', 'a_png-2.png', 'a_png-2-2.png', 'b_pgm.png', 'b_pbm.png']
+
+
+@pytest.mark.parametrize('suffix', ['.pgm', '.pbm', '.pnm'])
+def test_pictures_of_one_channel_are_found(tmp_path, suffix):
+    Image.new('1' if suffix == '.pbm' else 'L', (4, 4)).save(tmp_path / f'a{suffix}', 'PPM')
+    (found,) = pictures_in(tmp_path)
+    assert load_image(found).shape == (4, 4, 3)
+
+
+def test_each_result_is_made_once_and_what_fails_is_told_at_the_end(tmp_path, capsys):
+    outputs, made, begun = [tmp_path / f'{name}.png' for name in 'abcd'], [], []
+    outputs[0].touch()
+
+    def make(session, number, unfinished):
+        unfinished.touch()
+        made.append((session, number))
+        if number == 2:
+            raise ArithmeticError('it overflowed')
+
+    def begin():
+        begun.append(True)
+        return 'open'
+
+    with pytest.raises(UserError, match=r'1 of 4 results could not be made: C$'):
+        each(outputs, list('ABCD'), begin, make, overwrite=False, console=Console())
+    assert made == [('open', 1), ('open', 2), ('open', 3)] and len(begun) == 1
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ['a.png', 'c-unfinished.png']
+    out, err = capsys.readouterr()
+    assert out.startswith('1/4  ') and 'a.png is there already' in out and err == 'C is skipped: it overflowed\n'
+    each(outputs[:1], ['A'], begin, make, overwrite=True, console=Console(quiet=True))
+    assert made[-1] == ('open', 0)
+
+
+def test_what_cannot_be_opened_is_no_fault_of_a_picture(tmp_path):
+    def begin():
+        raise UserError('no network')
+
+    with pytest.raises(UserError, match='no network'):
+        each([tmp_path / 'a.png', tmp_path / 'b.png'], ['a', 'b'], begin, None, overwrite=False, console=Console(True))
 
 
 def test_a_folder_without_pictures_is_told(tmp_path):

@@ -12,8 +12,8 @@ from absl.flags import FlagValues
 from stylegen import images
 from stylegen.console import Console
 from stylegen.errors import UserError
-from stylegen.folders import pictures_in, prepare_folder
-from stylegen.style.job import Job, Pictures, Session, state_folder, unfinished_of
+from stylegen.folders import each, pictures_in, prepare_folder, unique_names
+from stylegen.style.job import Job, Pictures, Session, state_folder
 from stylegen.style.options import DEFAULT_CONTENT, DEFAULT_STYLE, parse_style
 
 DEFAULT_FOLDER = 'style'
@@ -61,17 +61,8 @@ def _files(paths: Sequence[str]) -> list[str]:
 
 
 def _names(groups: Sequence[Sequence[str]], default: Path) -> list[str]:
-    """A name for each group of pictures, none twice: their stems, or else with their suffixes and a number."""
-    paths = [[Path(parse_style(text)[0]) for text in group] or [default] for group in groups]
-    stems = ['+'.join(path.stem for path in group) for group in paths]
-    names: list[str] = []
-    for stem, group in zip(stems, paths, strict=True):
-        name = stem if stems.count(stem) == 1 else '+'.join(path.name.replace('.', '_') for path in group)
-        number, taken = 1, name
-        while taken in names:
-            number, taken = number + 1, f'{name}-{number + 1}'
-        names.append(taken)
-    return names
+    """A name for each group of pictures, none twice."""
+    return unique_names([[Path(parse_style(text)[0]) for text in group] or [default] for group in groups])
 
 
 def style_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags: FlagValues, console: Console) -> None:
@@ -84,37 +75,22 @@ def style_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags:
     pairs = pairs_of(settings, target)
     for source in (*settings['content'], *(parse_style(text)[0] for text in settings['style'])):
         prepare_folder(Path(source), target)
-    images.check_writable(pairs[0].output)
-    session, failed = None, []
-    for number, pair in enumerate(pairs, 1):
-        output = pair.output
-        if output.exists() and not flags.overwrite:
-            console.say(f'{number}/{len(pairs)}  {output} is there already; --overwrite makes it again')
-            continue
-        console.say(f'{number}/{len(pairs)}  {output.name}')
-        if session is None:
-            session = Session.open(settings, record, flags.workdir or (target if flags.resume else None))
-            console.say(*session.about())
-        try:
-            unfinished = _one(session, pair, flags, console)
-            if unfinished not in [other.output for other in pairs]:
-                unfinished.unlink(missing_ok=True)
-        except (UserError, ArithmeticError) as error:
-            failed.append(output.name)
-            console.warn(f'{output.name} is skipped: {error}')
-    if failed:
-        raise UserError(f'{len(failed)} of {len(pairs)} results could not be made: {", ".join(failed[:10])}')
+    outputs = [pair.output for pair in pairs]
+    images.check_writable(outputs[0])
 
+    def begin() -> Session:
+        session = Session.open(settings, record, flags.workdir or (target if flags.resume else None))
+        console.say(*session.about())
+        return session
 
-def _one(session: Session, pair: Pair, flags: FlagValues, console: Console) -> Path:
-    """Makes one result; where it would have been had it been stopped."""
-    output = pair.output
-    unfinished = unfinished_of(output)
-    workdir = Path(flags.workdir) / output.name if flags.workdir else state_folder(output) if flags.resume else None
-    settings = session.settings | {'content': pair.content, 'style': pair.style}
-    pictures = Pictures.read(settings, console.say)
-    console.say(*session.outlook(settings, pictures))
-    job = Job(session, settings, pictures, output, flags, console, workdir=workdir, unfinished=unfinished)
-    job.run()
-    console.say(*job.terms())
-    return unfinished
+    def make(session: Session, number: int, unfinished: Path) -> None:
+        pair, output = pairs[number], outputs[number]
+        workdir = Path(flags.workdir) / output.name if flags.workdir else state_folder(output) if flags.resume else None
+        chosen = session.settings | {'content': pair.content, 'style': pair.style}
+        pictures = Pictures.read(chosen, console.say)
+        console.say(*session.outlook(chosen, pictures))
+        job = Job(session, chosen, pictures, output, flags, console, workdir=workdir, unfinished=unfinished)
+        job.run()
+        console.say(*job.terms())
+
+    each(outputs, [output.name for output in outputs], begin, make, overwrite=flags.overwrite, console=console)
