@@ -10,15 +10,18 @@ from stylegen import cli, images, listings
 from stylegen.console import Console
 from stylegen.deepdream.dream import FIRST_CHOICE, dream
 from stylegen.deepdream.dreamer import BALANCES, COLORS, MEASURES, NORMS, SMOOTHINGS
-from stylegen.deepdream.explore import explore
+from stylegen.deepdream.explore import EXPLORE_SIZE, explore
+from stylegen.deepdream.film import FILM_SIZE, dream_film, is_clip
 from stylegen.deepdream.film import MANNER as FILM_MANNER
-from stylegen.deepdream.film import RATE, dream_film, is_clip
 from stylegen.deepdream.folder import dream_folder
+from stylegen.deepdream.footage import dream_footage
 from stylegen.deepdream.job import Job, Session
-from stylegen.deepdream.noise import NOISE, dream_from_noise, noise_picture
-from stylegen.deepdream.options import DEFAULT_SIZE, read_input, recorded, refuse_idle, settings_of
+from stylegen.deepdream.noise import DEFAULTS, NOISE, dream_from_noise, noise_picture
+from stylegen.deepdream.options import read_input, recorded, refuse_idle, settings_of
 from stylegen.deepdream.presets import PRESETS
 from stylegen.deepdream.visualize import PARAMETERIZATIONS, visualize
+from stylegen.deepdream.zoom import RATE, zoom_frames
+from stylegen.inputs import DEFAULT_SIZE
 from stylegen.jobs import settled_memory
 
 DEFAULT_OUTPUT = 'deepdream.png'
@@ -27,7 +30,21 @@ TILE_SIZE = 512  # of a tile that repeats and is made from noise
 
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
-    flags = cli.Flags('Lets a neural network dream on a picture: what it sees, it draws.', dream, visualize)
+    summary = 'Lets a neural network dream on a picture: what it sees, it draws.'
+    flags = cli.Flags(summary, dream, zoom_frames, dream_footage, visualize)
+    define_pictures(flags)
+    flags.network()
+    define_subject(flags)
+    define_manner(flags)
+    define_noise(flags)
+    define_film(flags)
+    flags.machine()
+    flags.talk()
+    return flags
+
+
+def define_pictures(flags: cli.Flags) -> None:
+    """Flags of what is read and written."""
     flags.group('Pictures')
     flags.string('input', "a picture, a folder, a clip, or 'noise'; the default comes with the package", default=None)
     flags.string(
@@ -35,51 +52,73 @@ def define_flags() -> cli.Flags:
         f'PNG, JPEG, WebP or TIFF, or a folder; by default {DEFAULT_OUTPUT}, or a free name like it',
         default=None,
     )
-    flags.integer('size', f'longest side; by default its own, up to {DEFAULT_SIZE}', default=None, lower_bound=1)
+    flags.integer(
+        'size',
+        f'longest side; by default its own, up to {DEFAULT_SIZE}; of a film {FILM_SIZE}, from noise {DEFAULTS["size"]} '
+        f'(a tile {TILE_SIZE}), of each picture on a contact sheet {EXPLORE_SIZE}',
+        default=None,
+        lower_bound=1,
+    )
     flags.string('mask', 'grey picture: white dreams, black stays as it is, bit for bit')
     flags.switch('sidecar', 'write the settings beside the result too, as JSON')
     flags.switch('overwrite', 'of a folder: do pictures again whose result is there')
     flags.string('replay', 'a result: make it again; what is typed beside it wins', default=None)
     flags.integer('save_every', 'save the dream so far every so many steps', default=None, lower_bound=1)
-    flags.network()
+
+
+def define_subject(flags: cli.Flags) -> None:
+    """Flags of what is dreamt of."""
     flags.group('What to dream of')
     flags.choice('preset', 'settings by name; what is typed beside it wins', list(PRESETS), default=None)
     flags.string('classes', "CLASS:WEIGHT,... by name or number, or 'list': the picture becomes more like them")
     flags.strings('guide', 'a picture whose contents are looked for in yours; may be given several times')
     flags.string('guide_layers', 'LAYER:WEIGHT,... that are compared with the guide')
     flags.strings('region', 'MASK=LAYER:WEIGHT,...: layers that act where a grey picture is white; several times')
-    flags.choice('balance', 'signal: all layers equally loud before they are weighted', BALANCES)
+    flags.choice('balance', 'signal, gradient: make all layers contribute equally before their weights apply', BALANCES)
     flags.choice('measure', 'of activity; auto: mean_square of layers, mean of channels and classes', MEASURES)
     flags.string(
         'explore', "a contact sheet of what 'layers' do to the picture, or the channels of a layer", default=None
     )
+
+
+def define_manner(flags: cli.Flags) -> None:
+    """Flags of how it is dreamt."""
     flags.group('How to dream')
     flags.integer('octaves', 'sizes to work through', lower_bound=1)
     flags.number('octave_scale', 'ratio of one size to the next', upper_bound=100)
     flags.integer('steps', 'steps at each size', lower_bound=0)
-    flags.number('strength', 'how much a picture, or a frame, changes, of 1: steps are steered to it', upper_bound=1)
-    flags.number('step_size', 'or the change a step, of 1, not steered', lower_bound=0, upper_bound=1)
-    flags.choice('norm', 'of the gradient, that step_size is measured in', NORMS)
+    flags.number(
+        'strength',
+        'RMS change of the picture (or of each frame), pixels being 0 to 1; steps adapt to reach it',
+        upper_bound=1,
+    )
+    flags.number('step_size', 'fixed change per step, instead of --strength', lower_bound=0, upper_bound=1)
+    flags.choice('norm', "how the gradient's size is measured for --step_size", NORMS)
     flags.choice('smoothing', 'of the gradient', SMOOTHINGS)
     flags.number('variation', 'smooths the picture (total variation): share of each step', lower_bound=0)
     flags.integer('jitter', 'random shift before each step, in pixels', lower_bound=0, upper_bound=10000)
     flags.choice('color', 'luminance keeps the colours, match their mean and spread', COLORS)
     flags.switch('wrap', 'make a tile that repeats without seams')
     flags.integer('seed', 'the same seed gives the same dream', lower_bound=0)
+
+
+def define_noise(flags: cli.Flags) -> None:
+    """Flags of pictures that are made from noise."""
     flags.group('From noise (--input=noise)')
     flags.choice('parameterization', 'what is optimised', PARAMETERIZATIONS)
     flags.integer('count', 'pictures, on one sheet', lower_bound=1, upper_bound=1000)
     flags.number('diversity', 'pushes the pictures apart; 1 to 3 is felt', lower_bound=0)
+
+
+def define_film(flags: cli.Flags) -> None:
+    """Flags of films."""
     flags.group('Film (--zoom, or a clip as --input)')
     flags.number('zoom', 'makes a film that zooms into its own dream: factor per second, such as 1.5', default=None)
-    flags.number('rotation', 'of a zoom: degrees per second', default=0.0)
+    flags.number('rotation', 'of a zoom: degrees per second')
     flags.string('shift', 'of a zoom: X,Y in widths and heights per second', default='0,0')
-    flags.number('seconds', 'length of a zoom', default=5.0, lower_bound=0)
-    flags.number('fps', f'of a zoom: frames per second; --strength is of one at {RATE:g}', default=RATE, lower_bound=0)
-    flags.number('blend', 'of a clip: share of the dream that is carried along by the optical flow', default=0.7)
-    flags.machine()
-    flags.talk()
-    return flags
+    flags.number('seconds', 'length of a zoom', lower_bound=0)
+    flags.number('fps', f'of a zoom: frames per second; --strength is of one at {RATE:g}', lower_bound=0)
+    flags.number('blend', 'of a clip: share of the dream that is carried along by the optical flow')
 
 
 def work(flags: FlagValues) -> None:
@@ -92,7 +131,7 @@ def work(flags: FlagValues) -> None:
     if lines := listed(settings):
         return print('\n'.join(lines))
     mode = mode_of(settings)
-    refuse_idle(flags, mode)
+    refuse_idle(flags, mode, settings['wrap'])
     if mode == 'explore':
         return explore(settings, record, flags, console)
     if mode in ('zoom', 'clip'):

@@ -138,7 +138,7 @@ def dream(
 
     Raises:
         UserError: A setting that cannot be, with what can.
-        stylegen.optimize.NonFiniteLoss: A layer's loss overflowed; it holds the octave's last good image.
+        stylegen.optimize.NonFiniteLoss: A layer's loss overflowed; its `picture` is the last good one, at full size.
     """
     dreamer, _ = open_dreamer(
         network=network,

@@ -76,7 +76,10 @@ class Dreamer:
 
     def plan(self, shape: tuple[int, int]) -> Plan:
         """Sizes, tile and memory for a picture of this height and width."""
-        return plan(self.extractor, shape, self.octaves, self.octave_scale, self.max_memory, self.wrap)
+        from stylegen.backend import use_xla
+
+        tile = self._xla_tile if use_xla(self.jit) else 0
+        return plan(self.extractor, shape, self.octaves, self.octave_scale, self.max_memory, self.wrap, tile)
 
     @cached_property
     def _terms(self):
@@ -181,7 +184,7 @@ class Dreamer:
         if not regions or self.subject.targets or self.subject.guided:
             return mask, 1.0
         covered = np.max(regions, axis=0)  # nothing is dreamt of elsewhere
-        return covered if mask is None else mask, float(np.sqrt(np.mean(np.square(covered))))
+        return covered if mask is None else np.minimum(covered, mask), float(np.sqrt(np.mean(np.square(covered))))
 
     def _climb(
         self, part: PictureDream, current: np.ndarray, first: int, share: float, seed: int, steps_per_call: int | None

@@ -74,7 +74,8 @@ def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags: Flag
     sheet = images.contact_sheet([picture.pixels, *made.values()], labels, title=title)
     run = records.record(PROGRAM, settings, inputs, source)
     with interrupts.uninterrupted():
-        path = cli.save_somewhere(lambda path: images.save_image(path, sheet, settings=run), output)
+        save = lambda path: images.save_image(path, sheet, settings=run, sidecar=flags.sidecar)
+        path = cli.save_somewhere(save, output)
     console.say(f'result   {path}')
     if stopped:
         raise KeyboardInterrupt

@@ -44,7 +44,7 @@ def carry(last: FootageFrame, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def dream_footage(
     frames: Iterable[np.ndarray],
-    dreamer: DreamFunction,
+    dream: DreamFunction,
     *,
     blend: float = 0.7,
     seed: int = 0,
@@ -53,14 +53,14 @@ def dream_footage(
     """Dreams on the frames of a clip so that the dream holds on to what they show.
 
     With f a frame, d the detail carried into it and s = blend * trust, the dream begins at x = f + s d, and the picture
-    is s x + (1 - s) dreamer(x). On a still shot, with a dreamer that adds n, the new detail is s d + (1 - s) n: a mean
+    is s x + (1 - s) dream(x). On a still shot, with a dream that adds n, the new detail is s d + (1 - s) n: a mean
     of dreams, as strong as a single one at any blend. So it cannot grow brighter from frame to frame, as it does where
-    the picture is dreamer(f + d) (samim23/DeepDreamAnim, issue 11). What comes into sight, and the first frame after a
+    the picture is dream(f + d) (samim23/DeepDreamAnim, issue 11). What comes into sight, and the first frame after a
     cut, has a dream of full strength at once.
 
     Args:
         frames: float32 HxWx3 in [0, 1], all of one size, taken one by one.
-        dreamer: takes a picture and a seed, and gives the dream on it.
+        dream: takes a picture and a seed, and gives the dream on it.
         blend: share of what is carried, at least 0 (every frame by itself) and below 1. More holds still better; less
             lets the dream follow sooner.
         seed: the same for every frame, so that what holds still is dreamed alike.
@@ -84,6 +84,6 @@ def dream_footage(
             detail, trusted, cut = carry(previous, frame)
             share = np.float32(blend) * trusted[..., None]
             start = np.clip(frame + share * detail, 0, 1)
-        picture = np.clip(share * start + (1 - share) * dreamer(start, seed), 0, 1)
+        picture = np.clip(share * start + (1 - share) * dream(start, seed), 0, 1)
         previous = FootageFrame(index, frame, picture, cut)
         yield previous

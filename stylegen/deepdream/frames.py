@@ -1,6 +1,5 @@
 """The frames of a film, kept in a folder one by one, so that a run goes on where it was killed."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,19 +24,10 @@ class FilmFrame:
     Attributes:
         frame: its number, from 0.
         frames: how many there are to be.
-        picture: float32 HxWx3 in [0, 1].
-        seconds: what a frame takes: the mean of those that this call made.
     """
 
     frame: int
     frames: int
-    picture: np.ndarray
-    seconds: float
-
-    @property
-    def seconds_left(self) -> float:
-        """How long the rest will take."""
-        return self.seconds * max(0, self.frames - self.frame - 1)
 
 
 Callback = Callable[[FilmFrame], None]
@@ -71,7 +61,6 @@ def keep_frames(
     make: Callable[[Arrays | None], Iterator[tuple[np.ndarray, Arrays]]],
     frames: int,
     *,
-    depth: int = 8,
     callback: Callback | None = None,
 ) -> KeptFrames:
     """Makes the frames of a film that are not in the workdir yet, and keeps each as it comes.
@@ -84,7 +73,6 @@ def keep_frames(
         make: takes the state of the last frame that was kept, or None at the beginning, and gives the frames that
             follow, float32 HxWx3, each with its state.
         frames: how many there are to be, for progress.
-        depth: bits a channel of the PNG files: 8, or 16 for use elsewhere (here they are read as 8).
         callback: called with a `FilmFrame` after each that was made.
 
     Returns:
@@ -99,12 +87,12 @@ def keep_frames(
     missing = [kept.path(index) for index in range(begun) if not kept.path(index).exists()]
     if missing:
         raise UserError(f'{missing[0]} is missing; put it back, or give another --workdir')
-    index, start = begun, time.monotonic()
+    index = begun
     for picture, arrays in make(state):
-        save_image(kept.path(index), picture, depth=depth)
+        save_image(kept.path(index), picture)
         workdir.save(frame=np.array(index), **arrays)
         if callback:
-            callback(FilmFrame(index, frames, picture, (time.monotonic() - start) / (index + 1 - begun)))
+            callback(FilmFrame(index, frames))
         index += 1
     return KeptFrames(workdir.folder, index)
 
@@ -112,11 +100,10 @@ def keep_frames(
 def keep_zoom(
     workdir: Workdir,
     image: np.ndarray,
-    dreamer: DreamFunction,
+    dream: DreamFunction,
     *,
     seconds: float,
     fps: float,
-    depth: int = 8,
     callback: Callback | None = None,
     **options: Any,
 ) -> KeptFrames:
@@ -126,19 +113,18 @@ def keep_zoom(
         going_on: dict[str, Any] = (
             {} if state is None else {'first': int(state['frame']) + 1, 'previous': state['picture']}
         )
-        for picture in zoom_frames(image, dreamer, seconds=seconds, fps=fps, **options, **going_on):
+        for picture in zoom_frames(image, dream, seconds=seconds, fps=fps, **options, **going_on):
             yield picture, {'picture': picture}
 
-    return keep_frames(workdir, make, count_frames(seconds, fps), depth=depth, callback=callback)
+    return keep_frames(workdir, make, count_frames(seconds, fps), callback=callback)
 
 
 def keep_footage(
     workdir: Workdir,
     clip: Clip,
-    dreamer: DreamFunction,
+    dream: DreamFunction,
     *,
     prepare: Callable[[np.ndarray], np.ndarray] = lambda frame: frame,
-    depth: int = 8,
     callback: Callback | None = None,
     **options: Any,
 ) -> KeptFrames:
@@ -153,7 +139,7 @@ def keep_footage(
         if state is not None:
             previous = FootageFrame(int(state['frame']), state['ground'], state['picture'], cut=False)
             first = previous.index + 1
-        for made in dream_footage(map(prepare, clip.read(first)), dreamer, previous=previous, **options):
+        for made in dream_footage(map(prepare, clip.read(first)), dream, previous=previous, **options):
             yield made.picture, {'ground': made.frame, 'picture': made.picture}
 
-    return keep_frames(workdir, make, clip.frames, depth=depth, callback=callback)
+    return keep_frames(workdir, make, clip.frames, callback=callback)

@@ -12,12 +12,10 @@ from stylegen import cli, records
 from stylegen.deepdream.presets import PRESETS
 from stylegen.errors import UserError
 from stylegen.images import Picture
-from stylegen.inputs import read_picture
+from stylegen.inputs import DEFAULT_PICTURE, DEFAULT_SIZE, read_picture
 
 PROGRAM = 'stylegen.deepdream'  # as results call it
 NOISE = 'noise'  # as --input
-DEFAULT_PICTURE = Path(__file__).parents[1] / 'pictures' / 'raccoon.jpg'
-DEFAULT_SIZE = 1024  # a larger picture is worked on at this longest side unless --size says otherwise
 MANNER = (
     *('balance', 'measure', 'octaves', 'octave_scale', 'steps', 'strength', 'step_size', 'norm', 'smoothing'),
     *('variation', 'jitter', 'color', 'wrap', 'max_memory', 'jit'),
@@ -59,9 +57,10 @@ def settings_of(
 
 OF_A_PICTURE = ('mask', 'guide', 'guide_layers', 'region')  # flags that ask what is in it
 OF_A_RUN = ('workdir', 'save_every')
+NOT_OF_A_TILE = ('mask', 'region')
 IDLE = {  # mode -> flags that do nothing in it
     'noise': (*OF_A_PICTURE, *OF_A_RUN, *(set(MANNER) - {'measure', 'steps', 'jit'}), *FILM, 'overwrite'),
-    'wrap': ('mask', 'region', *FROM_NOISE, *FILM, 'overwrite'),
+    'wrap': (*NOT_OF_A_TILE, *FROM_NOISE, *FILM, 'overwrite'),
     'explore': (*OF_A_PICTURE, *OF_A_RUN, *FROM_NOISE, *FILM, 'classes', 'wrap', 'overwrite'),
     'zoom': ('blend', 'save_every', 'wrap', 'overwrite', *FROM_NOISE),
     'clip': (*(set(FILM) - {'blend'}), 'save_every', 'wrap', 'overwrite', *FROM_NOISE),
@@ -70,15 +69,27 @@ IDLE = {  # mode -> flags that do nothing in it
 }
 
 
-def refuse_idle(flags: FlagValues, mode: str) -> None:
-    """Refuses flags that were typed and would do nothing.
+MADE = {  # mode -> what is made, in words
+    'noise': 'a picture from noise',
+    'wrap': 'a tile that repeats',
+    'explore': 'a contact sheet',
+    'zoom': 'a zoom',
+    'clip': 'a clip that dreams',
+    'folder': 'a folder of dreams',
+    'picture': 'a picture',
+}
+
+
+def refuse_idle(flags: FlagValues, mode: str, wrap: bool = False) -> None:
+    """Refuses flags that were typed and would do nothing; `wrap` says whether pictures become tiles that repeat.
 
     Raises:
         UserError: With the first of them.
     """
-    for name in sorted(IDLE[mode]):
+    for name in sorted({*IDLE[mode], *(NOT_OF_A_TILE if wrap else ())}):
         if flags[name].present:
-            raise UserError(f'--{name} does nothing here (what is made is a {mode}); leave it out')
+            made = MADE['wrap' if wrap and name in NOT_OF_A_TILE else mode]
+            raise UserError(f'--{name} does nothing here (what is made is {made}); leave it out')
 
 
 def parse_region(text: str) -> tuple[str, dict[str, float]]:

@@ -40,8 +40,12 @@ def plan(
     octave_scale: float,
     max_memory: str | float,
     wrap: bool = False,
+    fixed_tile: int = 0,
 ) -> Plan:
     """Octave sizes, the tile that fits in `max_memory`, and the memory it takes.
+
+    Args:
+        fixed_tile: The side of the one tile that XLA compiles for, and fills up for smaller pictures; 0 without XLA.
 
     Raises:
         UserError: The picture is too small for the network, or too large for the memory.
@@ -62,12 +66,15 @@ def plan(
     fixed = shape[0] * shape[1] * 3 * 4 * COPIES
     per_pixel = extractor.bytes_per_pixel
     whole = (shape[0] + 2 * margin) * (shape[1] + 2 * margin) * per_pixel + fixed
-    if whole <= memory:
+    if whole <= memory and not fixed_tile:
         return Plan(tuple(sizes), 0, whole)
     if fixed >= memory:
         raise UserError(
             f'a picture of {shape[1]} x {shape[0]} alone takes {pyramid.format_memory(fixed)} of the '
             f'{pyramid.format_memory(memory)} allowed; raise --max_memory or give a smaller --size'
         )
+    if fixed_tile:
+        cut = max(shape) + 2 * margin > fixed_tile
+        return Plan(tuple(sizes), fixed_tile if cut else 0, fixed_tile**2 * per_pixel + fixed)
     tile = min(pyramid.tile_side(per_pixel, memory - fixed, stride, smallest), LONGEST_TILE // stride * stride)
     return Plan(tuple(sizes), tile, tile * tile * per_pixel + fixed)

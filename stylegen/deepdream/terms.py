@@ -11,11 +11,10 @@ from stylegen.deepdream.subject import Subject
 from stylegen.deepdream.targets import Target
 from stylegen.errors import UserError
 from stylegen.extractor import FeatureExtractor
-from stylegen.losses import DREAM_MEASURES, Features, dream_loss, guide_loss
+from stylegen.losses import Features, dream_loss, guide_loss
 from stylegen.optimize import Term
 
 GUIDE_SIZE = 224  # longest side of a guide picture, that of Mordvintsev et al.
-MEASURES = ('auto', *DREAM_MEASURES)
 
 
 class Places:
@@ -73,7 +72,8 @@ def build_terms(
         subject: What to dream of.
         extractor: A network with all of the subject's layers.
         guides: Pictures, float32 (H, W, 3) in [0, 1].
-        measure: One of MEASURES; auto is 'mean_square' of whole layers and 'mean' of channels, neurons and classes.
+        measure: One of `stylegen.losses.DREAM_MEASURES`; or 'auto': 'mean_square' of whole layers and 'mean' of
+            channels, neurons and classes.
     """
     regions = list(subject.regions)
     rest = len(regions) if regions and subject.targets else None

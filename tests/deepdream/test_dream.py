@@ -5,7 +5,7 @@ import pytest
 
 from stylegen import color, images, losses, networks, optimize, smoothing, updates
 from stylegen.backend import tf
-from stylegen.deepdream import DreamStep, Start, dream, dreamer, open_dreamer, terms
+from stylegen.deepdream import DreamStep, Start, dream, dreamer, open_dreamer
 from stylegen.deepdream.dreamer import MEASURES, NORMS, SMOOTHINGS
 from stylegen.deepdream.plan import plan
 from stylegen.errors import UserError
@@ -152,6 +152,13 @@ def test_a_tiled_dream_is_a_dream(tiny):
     assert 0.8 < np.abs(tiled - image).mean() / np.abs(whole - image).mean() < 1.25
 
 
+def test_the_plan_of_xla_is_the_one_tile_that_it_compiles_for(tiny):
+    xla, plain = (open_dreamer(network=tiny, jit=jit)[0] for jit in ('on', 'off'))
+    assert xla._objective.tile == xla.plan((600, 700)).tile == dreamer.XLA_TILE and plain.plan((600, 700)).tile == 0
+    small = xla.plan((60, 70))
+    assert small.tile == 0 and small.memory > dreamer.XLA_TILE**2 * tiny.bytes_per_pixel > plain.plan((60, 70)).memory
+
+
 def test_octaves_never_fall_under_what_the_network_takes(tiny):
     sizes = plan(tiny, (70, 100), 10, 1.4, '4GB').sizes
     assert len(sizes) == 3 and min(sizes[0]) >= 32  # 36, 50 and 70 high
@@ -263,7 +270,7 @@ def test_an_extractor_dreams_of_its_own_layers():
 def test_choices_are_those_of_the_modules_that_compute():
     assert set(NORMS) == set(updates.NORMS)
     assert SMOOTHINGS == smoothing.SMOOTHINGS
-    assert MEASURES == terms.MEASURES == ('auto', *losses.DREAM_MEASURES)
+    assert ('auto', *losses.DREAM_MEASURES) == MEASURES
 
 
 def rms(change):

@@ -101,13 +101,10 @@ def test_progress_is_told(tmp_path):
     told = []
     keep_zoom(Workdir(tmp_path, {}), photo(20, 20), grain, seconds=1, fps=4, callback=told.append)
     assert [(frame.frame, frame.frames) for frame in told] == [(0, 4), (1, 4), (2, 4), (3, 4)]
-    assert all(frame.seconds > 0 and frame.picture.shape == (20, 20, 3) for frame in told)
-    assert told[0].seconds_left == 3 * told[0].seconds and told[3].seconds_left == 0
 
 
-@pytest.mark.parametrize('depth', [8, 16])
-def test_kept_frames_are_written_one_by_one(tmp_path, depth):
-    kept = keep_zoom(Workdir(tmp_path / 'run', {}), photo(20, 30), grain, seconds=1, fps=4, depth=depth)
+def test_kept_frames_are_written_one_by_one(tmp_path):
+    kept = keep_zoom(Workdir(tmp_path / 'run', {}), photo(20, 30), grain, seconds=1, fps=4)
     for suffix in ('.gif', '.webp', '.mp4'):
         save_animation(tmp_path / f'a{suffix}', kept, fps=4)
     with Image.open(tmp_path / 'a.gif') as gif, Image.open(tmp_path / 'a.webp') as webp:

@@ -1,5 +1,6 @@
 """What else the command does: replay, folders, exploring, noise, tiles, guides, classes and regions."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def test_a_folder_is_done_and_a_bad_file_is_told(folder, capsys):
     images.save_image(source / 'small.png', photo(6, 40))
     assert run('--input=in', '--output=out', *QUICK) == 2
     err = capsys.readouterr().err
-    assert 'broken.png is skipped' in err and 'small.png is skipped' in err and '2 of 4 pictures' in err
+    assert 'broken.png is skipped' in err and 'small.png is skipped' in err and '2 of 4 results' in err
     assert sorted(p.name for p in (folder / 'out').iterdir()) == ['a10.png', 'a2.jpg']
     run('--input=in/a10.png', '--output=alone.png', *QUICK)
     assert np.array_equal(pixels('alone.png'), pixels('out/a10.png'))
@@ -121,9 +122,10 @@ def test_exploring_makes_a_labelled_sheet(monkeypatch):
     assert told == ['the picture', '--layers=block1_conv1', '--layers=block3_conv1']
     monkeypatch.setattr(explore, 'CHANNELS', 2)
     told.clear()
-    assert run('--explore=block2_conv1', '--input=photo.png', '--output=channels.png', *QUICK) == 0
+    assert run('--explore=block2_conv1', '--input=photo.png', '--output=channels.png', '--sidecar', *QUICK) == 0
     assert len(told) == 3 and all(text.startswith('--layers=block2_conv1[') for text in told[1:])
     assert images.read_settings('channels.png')['settings']['explore'] == 'block2_conv1'
+    assert json.loads(Path('channels.png.json').read_text()) == images.read_settings('channels.png')
 
 
 def test_the_strongest_channels_are_the_most_active(tiny):
@@ -183,6 +185,7 @@ def test_from_noise_advice_can_be_followed(monkeypatch, capsys):
         ['--input=photo.png', '--rotation=3'],
         ['--input=photo.png', '--overwrite'],
         ['--input=photo.png', '--wrap', '--mask=photo.png'],
+        ['--input=.', '--wrap', '--mask=photo.png'],
         ['--input=photo.png', '--explore=layers', '--classes=ship'],
         ['--input=photo.png', '--zoom=2', '--save_every=2'],
     ],
@@ -190,7 +193,8 @@ def test_from_noise_advice_can_be_followed(monkeypatch, capsys):
 def test_flags_that_would_do_nothing_are_refused(args, capsys):
     assert run(*args, '--quiet', '--network=mini') == 2
     err = capsys.readouterr().err
-    assert f'{args[-1].partition("=")[0]} does nothing here' in err and err.count('\n') == 1
+    assert f'{args[-1].partition("=")[0]} does nothing here (what is made is a' in err and err.count('\n') == 1
+    assert not any(f'is a {vowel}' in err for vowel in 'aeio')
 
 
 def jump(picture):
@@ -258,7 +262,7 @@ def test_a_picture_of_a_folder_that_overflows_is_skipped(folder, capsys):
     for name in 'ab':
         images.save_image(f'in/{name}.png', photo(40, 48))
     assert run('--input=in', '--output=out', '--layers=block1_conv1:1e39', *QUICK) == 2
-    assert '2 of 2 pictures' in capsys.readouterr().err
+    assert '2 of 2 results' in capsys.readouterr().err
     assert sorted(path.name for path in Path('out').iterdir()) == ['a-unfinished.png', 'b-unfinished.png']
 
 

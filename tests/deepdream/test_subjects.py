@@ -5,6 +5,7 @@ import pytest
 
 from stylegen import losses, networks
 from stylegen.backend import tf
+from stylegen.classes import find_class
 from stylegen.deepdream import dream, dreamer
 from stylegen.deepdream.subject import Subject, settle
 from stylegen.deepdream.targets import Target, parse_target
@@ -60,7 +61,7 @@ def test_layers_of_the_network_s_own_choice_give_way_to_what_is_named():
     ],
 )
 def test_what_is_named_twice_is_refused(subject, message):
-    assert networks.find_class('mini', 'ship') == 8
+    assert find_class('mini', 'ship') == 8
     with pytest.raises(UserError, match=message):
         settle('mini', **subject)
 
@@ -94,7 +95,7 @@ def test_a_neuron_rises_where_it_is(tiny):
 @pytest.mark.parametrize('name', ['ship', 'sunflower'])
 def test_a_class_dream_convinces_the_classifier_also_where_no_gradient_was_taken(name):
     """As it is, mirrored, and at three quarters of its size."""
-    number = networks.find_class('mini', name)
+    number = find_class('mini', name)
     image = photo(128, 128)
     result = dream(image, network='mini', classes={name: 1.0}, octaves=2, steps=12, strength=0.1)
     classifier = networks.mini_classifier()
@@ -240,6 +241,14 @@ def test_the_strength_of_regions_is_felt_within_them(tiny):
     assert abs(np.sqrt(np.mean(np.square(change()[:24, :24]))) / FAST['strength'] - 1) < 0.15
     beside = change(layers={'a': 1.0})  # the control: a picture that changes as a whole
     assert abs(np.sqrt(np.mean(np.square(beside))) / FAST['strength'] - 1) < 0.05
+
+
+def test_where_a_mask_or_no_region_is_nothing_changes(tiny):
+    image, left, top = photo(40, 40), np.zeros((40, 40), np.float32), np.zeros((40, 40), np.float32)
+    left[:, :20], top[:20] = 1, 1
+    result = dream(image, network=tiny, mask=top, regions=[(left, {'b': 1.0})], **FAST)
+    changed = (result != image).any(-1)
+    assert changed[:20, :20].mean() > 0.9 and not changed[20:].any() and not changed[:, 20:].any()
 
 
 def test_a_region_of_nothing_changes_nothing(tiny):
