@@ -9,7 +9,7 @@ from typing import TypeVar
 from stylegen import images
 from stylegen.console import Console
 from stylegen.errors import UserError
-from stylegen.files import make_folder
+from stylegen.files import make_folder, sidecar
 
 SUFFIXES = (*images.FORMATS, '.ppm', '.pgm', '.pbm', '.pnm', '.jp2', '.avif', '.jfif')
 Session = TypeVar('Session')
@@ -86,7 +86,8 @@ def each(
         try:
             make(session, number, unfinished)
             if unfinished not in outputs:
-                unfinished.unlink(missing_ok=True)
+                for path in (unfinished, sidecar(unfinished)):
+                    path.unlink(missing_ok=True)
         except (UserError, ArithmeticError) as error:
             failed.append(name)
             console.warn(f'{name} is skipped: {error}')

@@ -168,8 +168,8 @@ def save_image(
         quality: 1 to 100, for JPEG and WebP; at 100 WebP is lossless.
         depth: bits a channel: 8, or for PNG and TIFF 16.
         settings: how the picture was made; what JSON lacks becomes text. PNG, TIFF, WebP and JPEG (up to 65,000
-            characters) carry it within; for BMP and GIF it is only in the sidecar.
-        sidecar: write the settings to `<path>.json` too.
+            characters) carry it within.
+        sidecar: write the settings to `<path>.json` too, as is done anyway where the file cannot carry them.
 
     Returns:
         The path.
@@ -195,7 +195,8 @@ def save_image(
         pixels = np.dstack([pixels, quantize(alpha, depth)])
     settings = None if settings is None else plain(settings)
     data = (_encode_deep if depth == 16 else _encode)(kind, pixels, settings, quality)
-    with settings_beside(path, settings if sidecar else None), replacing(path) as temp:
+    beside = sidecar or len(_text(settings)) > kind.text
+    with settings_beside(path, settings if beside else None), replacing(path) as temp:
         temp.write_bytes(data)
     return path
 
@@ -206,7 +207,7 @@ def _encode(kind: Format, pixels: np.ndarray, settings: dict | None, quality: in
         options['pnginfo'] = info = PngInfo()
         if settings is not None:
             info.add_itxt(_KEY, json.dumps(settings))
-    elif settings is not None and len(text := json.dumps({_KEY: settings})) <= kind.text:
+    elif settings is not None and len(text := _text(settings)) <= kind.text:
         options['exif'] = exif = Image.Exif()
         exif[_DESCRIPTION] = text
     if kind.name == 'JPEG':
@@ -220,10 +221,15 @@ def _encode(kind: Format, pixels: np.ndarray, settings: dict | None, quality: in
     return buffer.getvalue()
 
 
+def _text(settings: dict | None) -> str:
+    """Settings as a file carries them, under a name of ours."""
+    return json.dumps({_KEY: settings})
+
+
 def _encode_deep(kind: Format, pixels: np.ndarray, settings: dict | None, quality: int) -> bytes:
     if kind.name == 'PNG':
         return png_bytes(pixels, srgb_profile(), {} if settings is None else {_KEY: json.dumps(settings)})
-    return tiff_bytes(pixels, srgb_profile(), '' if settings is None else json.dumps({_KEY: settings}))
+    return tiff_bytes(pixels, srgb_profile(), '' if settings is None else _text(settings))
 
 
 def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -158,7 +158,7 @@ def write_mp4(
 def _add_sound(path: Path, clip: Clip, seconds: float) -> None:
     codec = ['copy'] if clip.sound in COPIED else ['aac', '-b:a', '192k']
     with replacing(path) as beside:
-        video = ['-i', f'file:{path}', '-t', str(seconds), '-i', f'file:{clip.path}', '-map', '0:v:0', '-map', '1:a:0']
+        video = ['-i', f'file:{path}', '-t', str(seconds), *_input(clip.path), '-map', '0:v:0', '-map', '1:a:0']
         muxed = _run(*_quiet(), '-y', *video, '-c:v', 'copy', '-c:a', *codec, *_mp4(beside))
         if muxed.returncode:
             raise _failed(muxed.stderr.decode(errors='replace'))
@@ -169,7 +169,12 @@ def _quiet(level: str = 'error') -> list[str]:
 
 
 def _reader(path: str, level: str = 'error') -> list[str]:
-    return [*_quiet(level), '-protocol_whitelist', 'file', '-i', f'file:{path}']
+    return [*_quiet(level), *_input(path)]
+
+
+def _input(path: str) -> list[str]:
+    """A clip as an input of ffmpeg, which opens nothing that it names."""
+    return ['-protocol_whitelist', 'file', '-i', f'file:{path}']
 
 
 def _mp4(path: str | os.PathLike[str]) -> list[str]:

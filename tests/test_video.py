@@ -9,7 +9,7 @@ import pytest
 from stylegen import video
 from stylegen.errors import UserError
 from stylegen.images import save_animation
-from stylegen.video import COPIED, ffmpeg_program, open_clip
+from stylegen.video import COPIED, Clip, ffmpeg_program, open_clip
 
 GREYS = np.linspace(0.1, 0.9, 12)
 
@@ -117,6 +117,19 @@ def test_sound_ends_with_the_frames_and_never_cuts_them(tmp_path, count, sound, 
     made = save_animation(tmp_path / 'b.mp4', some, clip.fps, sound=clip)
     assert open_clip(made).frames == count
     assert len(heard(made)) / 44100 == pytest.approx(lasts, abs=0.08)
+
+
+def test_nothing_that_a_clip_names_is_opened_for_its_sound_either(tmp_path, monkeypatch):
+    commands = []
+
+    def run(*command):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(video, '_run', run)
+    video._add_sound(save_animation(tmp_path / 'b.mp4', frames()), Clip('a.mp4', 32, 24, 10.0, 12, 'aac'), 1.2)
+    place = commands[0].index('file:a.mp4')
+    assert commands[0][place - 3 : place] == ('-protocol_whitelist', 'file', '-i')
 
 
 def test_sound_that_cannot_be_added_leaves_the_earlier_file(tmp_path):

@@ -101,10 +101,9 @@ def save_grid(
     output: Path, batches: Iterator[np.ndarray], seeds: Sequence[int], record: Mapping[str, Any],
     labels: np.ndarray | None = None, *, columns: int | None = None, scale: int = 1, gap: int = 2,
 ) -> None:  # fmt: skip
-    """Writes all pictures on one, row by row; a format that cannot carry the record gets it in a file beside it."""
+    """Writes all pictures on one, row by row."""
     pictures = [picture for batch in batches for picture in enlarged(batch, scale)]
-    beside = output.suffix.lower() in ('.gif', '.bmp')
-    images.save_image(output, images.grid(pictures, columns, gap * scale), settings=record, sidecar=beside)
+    images.save_image(output, images.grid(pictures, columns, gap * scale), settings=record)
 
 
 def save_files(
