@@ -1,10 +1,15 @@
 """What a picture shows beyond its borders: its own mirror image, or itself again."""
 
 from stylegen.backend import tf
+from stylegen.errors import unknown
+
+BORDERS = ('mirror', 'wrap')
 
 
 def seen_at(index: tf.Tensor, size: tf.Tensor, border: str = 'mirror') -> tf.Tensor:
     """Which row of a picture of `size` rows is seen at rows that may lie beyond its borders, see `extend`."""
+    if border not in BORDERS:
+        raise unknown('border', border, BORDERS)
     if border == 'wrap':
         return index % size
     period = tf.maximum(2 * size - 2, 1)

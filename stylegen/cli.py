@@ -20,12 +20,11 @@ from typing import Any
 from absl import flags
 
 from stylegen import interrupts
+from stylegen.choices import JIT
 from stylegen.errors import UserError, unknown
 from stylegen.networks import PRECISIONS
 from stylegen.pyramid import FREE_SHARE
 from stylegen.signatures import defaults_of
-
-JIT = ('auto', 'on', 'off')
 
 
 class Flags:

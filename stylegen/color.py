@@ -145,9 +145,9 @@ def match_histogram(image: np.ndarray, original: np.ndarray) -> np.ndarray:
 def _tone_curves(values: np.ndarray, wanted: np.ndarray, width: float) -> np.ndarray:
     """Each column of `values` through the monotone curve that gives it the histogram of that column of `wanted`.
 
-    The values in one bin, `width` wide, are one knot of the curve: their mean goes to the mean of as great a share of
-    `wanted`, counted from its least value. So values that differ by rounding only stay together. Beyond its last knots
-    a curve goes on with a slope of one, as far as `wanted` goes.
+    Each non-empty bin of `values`, `width` wide, is a knot: its mean is mapped to the mean of the same quantile range
+    of `wanted`. Values that differ by rounding only share a bin and stay together. Beyond its last knots a curve goes
+    on with a slope of one, as far as `wanted` goes.
     """
     columns = []
     for column, goal in zip(values.T, wanted.T, strict=True):

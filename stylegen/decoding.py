@@ -15,6 +15,7 @@ from stylegen.files import shown
 from stylegen.pixels import from_uint8
 
 MAX_PIXELS = 250_000_000
+ORIENTATION = 0x0112  # the EXIF tag
 _READ = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'GIF', 'BMP', 'DIB', 'PPM', 'JPEG2000', 'AVIF')  # none that runs a program
 
 _lifting = threading.Lock()
@@ -77,7 +78,7 @@ def arrays(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
         pixels = from_uint8(np.asarray(_to_srgb(base, image.info.get('icc_profile'))))
     orientation = 1
     with contextlib.suppress(Exception):  # a broken EXIF block does not spoil the picture
-        orientation = image.getexif().get(0x0112, 1)
+        orientation = image.getexif().get(ORIENTATION, 1)
     return _upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation)
 
 

@@ -14,15 +14,6 @@ class FeatureExtractor(keras.Model):
 
     Frozen: nothing is trainable, and dropout and batch normalisation are never in training mode. Made by
     `networks.feature_extractor`.
-
-    Attributes:
-        network: name of the network, or path of the `.keras` file.
-        taps: names of the layers, in the order asked for. (`layers` is Keras's own, all layers of the graph.)
-        strides: {tap: pixels of the image for one step on the map}.
-        channels: {tap: depth of the map}.
-        min_size: smallest side of an image, in pixels.
-        bytes_per_pixel: memory that a gradient takes for each pixel of the image, an estimate.
-        source: the weights file: path, sha256, origin. (`weights` is Keras's own, the variables.)
     """
 
     def __init__(
@@ -47,7 +38,7 @@ class FeatureExtractor(keras.Model):
 
     @property
     def taps(self) -> tuple[str, ...]:
-        """Names of the layers, in the order asked for."""
+        """Names of the layers, in the order asked for; `layers` is Keras's own, all layers of the graph."""
         return tuple(info.name for info in self._facts[1])
 
     @property
@@ -62,7 +53,7 @@ class FeatureExtractor(keras.Model):
 
     @property
     def source(self) -> WeightsSource:
-        """The weights file."""
+        """The weights file: path, sha256, origin; `weights` is Keras's own, the variables."""
         return self._facts[2]
 
     @property

@@ -197,8 +197,8 @@ def rebuild(
     return image, {name: outputs[name] for name in taps}
 
 
-def smallest_side(model: keras.Model, limit: int = 512) -> int:
-    """The smallest side, in pixels, of an image that gives every output of the model at least one pixel."""
+def smallest_side(model: keras.Model) -> int:
+    """The smallest side, in pixels and up to 512, of an image of which every output of the model has a pixel."""
 
     def works(side):
         try:
@@ -207,7 +207,7 @@ def smallest_side(model: keras.Model, limit: int = 512) -> int:
             return False
         return all(min(shape[1:3]) > 0 for shape in shapes.values())
 
-    low, high = 0, limit  # fails, works
+    low, high = 0, 512  # fails, works
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if works(middle) else (middle, high)
@@ -268,8 +268,6 @@ def _fused(operation: keras.Operation) -> bool:
 def _mirrored(operation: keras.Operation) -> bool:
     """Whether zeros are put around the input of this convolution, that can be replaced."""
     if not isinstance(operation, keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.SeparableConv2D):
-        return False
-    if isinstance(operation, keras.layers.Conv2DTranspose):
         return False
     return operation.padding == 'same' and max(operation.strides) == 1 and max(operation.kernel_size) > 1
 

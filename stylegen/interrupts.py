@@ -1,7 +1,7 @@
 """Ctrl-C that is not lost, and the end that a system asks for (SIGTERM), which is taken for one.
 
-Python drops a KeyboardInterrupt that is raised while a destructor runs, and TensorFlow's functions have destructors: of
-some hundred dreams that were stopped one went on. Here it is remembered, and raised again at the next step.
+Python drops a KeyboardInterrupt that is raised while a destructor runs, and TensorFlow's functions have destructors:
+one of about a hundred dreams that were stopped went on. Here it is remembered, and raised again at the next step.
 """
 
 import contextlib

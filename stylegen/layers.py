@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stylegen.backend import keras, tf
+from stylegen.borders import seen_at
 
 Shape = tuple[Any, ...]  # a side that is not known is None
 
@@ -93,9 +94,7 @@ class ReflectPadding(keras.layers.Layer):
             return tf.pad(inputs, [(before, after) if i == axis else (0, 0) for i in range(4)], 'REFLECT')
 
         def often():
-            period = tf.maximum(2 * (size - 1), 1)
-            index = tf.math.floormod(tf.range(-before, size + after), period)
-            return tf.gather(inputs, tf.minimum(index, tf.maximum(2 * (size - 1) - index, 0)), axis=axis)
+            return tf.gather(inputs, seen_at(tf.range(-before, size + after), size), axis=axis)
 
         if (static := inputs.shape[axis]) is not None:
             return once() if static > most else often()

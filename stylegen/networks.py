@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stylegen.catalog import CLASSES, FALLBACK, IMAGENET_CLASSES, NETWORKS, Network, network_row
+from stylegen.choices import POOLINGS
 from stylegen.errors import Missing, NoWeights, UserError, unknown
 from stylegen.mini import MINI_BLOCKS, build_mini, load_mini, mini_classes, mini_classifier, save_mini
 from stylegen.pretrained import AUTO, WeightsSource, describe, find_weights, instead_of, offline_mode
@@ -38,7 +39,6 @@ __all__ = [
     'save_mini',
 ]
 
-POOLINGS = ('max', 'average', 'l2')
 PADDINGS = ('same', 'reflect')
 TAPS = ('after', 'before')
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16', AUTO)

@@ -8,6 +8,7 @@ from PIL import Image
 from stylegen.errors import UserError
 
 _REACH = 4  # pixels, of the coarser of two images, that a resampling looks to each side; Lanczos needs 3
+_FADED = 0.25  # of each side of a tile that repeats
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:
@@ -118,24 +119,23 @@ def resize(image: np.ndarray, shape: tuple[int, int], wrap: bool = False) -> np.
     return result
 
 
-def seamless(image: np.ndarray, share: float = 0.25) -> np.ndarray:
+def seamless(image: np.ndarray) -> np.ndarray:
     """The picture as a tile that repeats: opposite edges are laid over one another and faded into each other.
 
-    The result is smaller, by `share` of each side. In the fade, differences from the mean keep their size: weights are
-    roots, so that texture does not wash out.
+    The result is smaller, by a quarter of each side, which is faded. In the fade, differences from the mean keep their
+    size: weights are roots, so that texture does not wash out.
 
     Args:
         image: HxWx3.
-        share: of each side that is faded, above 0 and up to 0.5.
 
     Returns:
-        float32 of about (1 - share) of the height and the width.
+        float32, of about three quarters of the height and the width.
     """
     mean = image.mean((0, 1), dtype=np.float32)
     out = image - mean
     for axis in (0, 1):
         out = np.moveaxis(out, axis, 0)
-        band = max(1, round(len(out) * share))
+        band = max(1, round(len(out) * _FADED))
         fade = ((np.arange(band, dtype=np.float32) + 0.5) / band).reshape(-1, 1, 1)
         joined = np.sqrt(fade) * out[:band] + np.sqrt(1 - fade) * out[-band:]
         out = np.moveaxis(np.concatenate([joined, out[band:-band]]), 0, axis)

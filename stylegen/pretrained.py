@@ -37,10 +37,10 @@ def find_weights(
 ) -> WeightsSource:
     """Find, or fetch, the weights of a network.
 
-    In this order: the file given; for `mini` the package; Keras's cache (`$KERAS_HOME/models`, `~/.keras/models`; a
-    file whose digest is not the published one is passed over); a download to that cache, announced on stderr and
-    given up when nothing comes for `download.TIMEOUT` seconds. mobilenet_v2 has no published digest: its file is
-    checked by its length and, when it is loaded, by its shapes.
+    The first of these that there is: the file given; for `mini` the one in the package; a file in Keras's cache
+    (`$KERAS_HOME/models`, `~/.keras/models`) that has the published digest; a download to that cache, which is told on
+    stderr and fails when nothing comes for `download.TIMEOUT` seconds. No digest is published of mobilenet_v2's files:
+    they are checked by their length, and by their shapes when they are loaded.
 
     Args:
         network: a name in `NETWORKS`, or the path of a `.keras` file, which brings its own.
@@ -106,7 +106,12 @@ def describe(name: str, source: WeightsSource) -> str:
 
 def cache_folder() -> Path:
     """The folder in which keras.applications keeps weights."""
-    return Path(os.environ.get('KERAS_HOME') or '~/.keras').expanduser() / 'models'
+    return keras_folder() / 'models'
+
+
+def keras_folder() -> Path:
+    """The folder in which Keras keeps what it fetches."""
+    return Path(os.environ.get('KERAS_HOME') or '~/.keras').expanduser()
 
 
 def offline_mode() -> bool:

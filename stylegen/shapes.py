@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from stylegen.color import LUMA
+
 EPOCH = 2**16  # pictures that are called an epoch; the next one brings others
 _NUMBERS = 16  # random numbers for a picture
 _EDGE = 0.5  # pixels to each side of an outline, over which it fades
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601, as Pillow's grey
 
 Field = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -108,7 +109,7 @@ def draw_shapes(indices: np.ndarray, size: tuple[int, int], channels: int = 3) -
     shape = _color(u[12], lighter(0.5, 0.9) * np.sqrt(u[13]), lighter(0.75, 0.1) + 0.25 * u[14])
     planes = [(a + (b - a) * slope) * (1 - cover) + c * cover for a, b, c in zip(first, second, shape, strict=True)]
     pixels = np.stack(planes, -1)
-    pixels = pixels if channels == 3 else (pixels @ _LUMA)[..., None]
+    pixels = pixels if channels == 3 else (pixels @ LUMA)[..., None]
     return np.rint(pixels * 255).astype(np.uint8)
 
 

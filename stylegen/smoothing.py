@@ -4,16 +4,18 @@ import numpy as np
 
 from stylegen.backend import tf
 from stylegen.borders import extend
+from stylegen.choices import SMOOTHINGS
+from stylegen.errors import unknown
 
-SMOOTHINGS = ('none', 'gaussian', 'laplacian')
 GAUSSIAN_REACH = 8  # pixels at each side; the widest Gaussian of a run has sigma 5
 LAPLACIAN_MARGIN = 64
+BANDS = 4  # of a Laplacian pyramid
 _BINOMIAL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256.0
 
 
-def gaussian_kernel(sigma: tf.Tensor, reach: int = GAUSSIAN_REACH) -> tf.Tensor:
-    """A sampled Gaussian of 2 * reach + 1 taps that sum to 1."""
-    taps = tf.range(-reach, reach + 1, dtype=tf.float32)
+def gaussian_kernel(sigma: tf.Tensor) -> tf.Tensor:
+    """A sampled Gaussian of 2 * GAUSSIAN_REACH + 1 taps that sum to 1."""
+    taps = tf.range(-GAUSSIAN_REACH, GAUSSIAN_REACH + 1, dtype=tf.float32)
     weights = tf.exp(-tf.square(taps / sigma) / 2)
     return weights / tf.reduce_sum(weights)
 
@@ -40,13 +42,13 @@ def _colour_kernel(channels: int) -> np.ndarray:
     return (_BINOMIAL[:, :, None, None] * np.eye(channels)).astype(np.float32)
 
 
-def laplacian_split(image: tf.Tensor, bands: int = 4) -> list[tf.Tensor]:
-    """The bands of an image from fine to coarse, and what is left below them: bands + 1 tensors.
+def laplacian_split(image: tf.Tensor) -> list[tf.Tensor]:
+    """The bands of an image from fine to coarse, and what is left below them: BANDS + 1 tensors.
 
     Burt and Adelson (1983), with the binomial kernel [1, 4, 6, 4, 1] in both directions.
     """
     kernel, parts = _colour_kernel(image.shape[-1]), []
-    for _ in range(bands):
+    for _ in range(BANDS):
         low = tf.nn.conv2d(image, kernel, 2, 'SAME')
         parts.append(image - _enlarged(low, image, kernel))
         image = low
@@ -66,7 +68,7 @@ def _enlarged(low, like, kernel):
     return tf.ensure_shape(tf.nn.conv2d_transpose(low, kernel * 4, tf.shape(like), 2, 'SAME'), like.shape)
 
 
-def equalized(gradient: tf.Tensor, bands: int = 4) -> tf.Tensor:
+def equalized(gradient: tf.Tensor) -> tf.Tensor:
     """The image with each band of its Laplacian pyramid at a root mean square of 1; zeros stay zeros.
 
     ("Laplacian pyramid gradient normalization", Mordvintsev 2015, TensorFlow's DeepDream tutorial of 2016.) The coarse
@@ -77,11 +79,13 @@ def equalized(gradient: tf.Tensor, bands: int = 4) -> tf.Tensor:
         size = tf.sqrt(tf.reduce_mean(tf.square(part), axis=[1, 2, 3], keepdims=True))
         return tf.math.divide_no_nan(part, size)
 
-    return laplacian_merge([unit(part) for part in laplacian_split(gradient, bands)])
+    return laplacian_merge([unit(part) for part in laplacian_split(gradient)])
 
 
 def smooth(gradient: tf.Tensor, smoothing: str, done: tf.Tensor, border: str = 'mirror') -> tf.Tensor:
     """A gradient smoothed by one of SMOOTHINGS; `done` is the share of the steps that are done, in (0, 1]."""
+    if smoothing not in SMOOTHINGS:
+        raise unknown('smoothing', smoothing, SMOOTHINGS)
     if smoothing == 'gaussian':
         return cascade(gradient, done, border)
     if smoothing == 'laplacian':

@@ -6,6 +6,7 @@ import pytest
 from stylegen import smoothing
 from stylegen.backend import tf
 from stylegen.borders import extend
+from stylegen.errors import UserError
 
 
 def noise(height=37, width=50, seed=0):
@@ -18,6 +19,13 @@ def test_borders_are_numpys(margin, border, mode):
     image = noise(9, 12)
     expected = np.pad(image[0], ((margin, margin), (margin, margin), (0, 0)), mode)
     assert np.array_equal(extend(image, margin, border)[0], expected)
+
+
+def test_names_that_there_are_not_are_told():
+    with pytest.raises(UserError, match=r"unknown border 'mirrored'; did you mean mirror\?"):
+        extend(noise(), 2, 'mirrored')
+    with pytest.raises(UserError, match="unknown smoothing 'gauss'"):
+        smoothing.smooth(noise(), 'gauss', 0.5)
 
 
 def test_a_pixel_is_mirrored_too():

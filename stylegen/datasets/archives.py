@@ -60,6 +60,7 @@ def _folder(path: Path) -> tuple[list[str], Read]:
             inner.clear()
             continue
         seen.add(real)
+        inner.sort()  # of two links to one folder the first counts, whatever the system's order is
         names += [Path(folder, file).relative_to(path).as_posix() for file in files]
 
     def whole(name: str) -> bytes:

@@ -1,8 +1,8 @@
 """A clean end of the process, while TensorFlow's threads still ask Python for the next batches.
 
 Once the interpreter goes down, a thread that wants to enter Python never comes back, and TensorFlow waits for it for
-ever: of processes that ended right after a batch of drawn pictures, each one hung. What is prepared ahead is bounded,
-so that it is enough to answer at once and to wait until nobody asks any more.
+ever: every process that ended right after a batch of drawn pictures hung. What is prepared ahead is bounded, so that it
+is enough to answer at once and to wait until nobody asks any more.
 """
 
 import atexit

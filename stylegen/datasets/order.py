@@ -30,7 +30,7 @@ class Order:
 
 
 def aside(count: int, seed: int) -> np.ndarray:
-    """A permutation for other purposes than training, which has none of its own epochs in this order."""
+    """A permutation that no training epoch uses, for sampling pictures outside training."""
     return permutation(count, seed, _ASIDE)
 
 

@@ -13,7 +13,7 @@ from stylegen.datasets.sources import ALL, DRAWN, SPLITS, Array, Files, choose_s
 from stylegen.download import TIMEOUT
 from stylegen.errors import UserError
 from stylegen.files import reading, shown
-from stylegen.pretrained import offline_mode
+from stylegen.pretrained import keras_folder, offline_mode
 
 _IMAGES = 'images'
 _LABELS = 'labels'
@@ -70,7 +70,7 @@ def open_named(name: str, split: str | None = None) -> Array:
     """
     classes, kept = NAMED[name]
     split = choose_split(split, ('train', 'test'), name)
-    cache = Path(os.environ.get('KERAS_HOME') or '~/.keras').expanduser() / 'datasets'
+    cache = keras_folder() / 'datasets'
     if offline_mode() and not any((cache / place).exists() for place in kept):
         raise _unfetched(name, cache, 'STYLEGEN_OFFLINE is set, so it was not fetched')
     from stylegen.backend import keras

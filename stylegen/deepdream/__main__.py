@@ -7,9 +7,10 @@ from typing import Any
 from absl.flags import FlagValues
 
 from stylegen import cli, images, listings
+from stylegen.choices import MEASURES, NORMS, SMOOTHINGS
 from stylegen.console import Console
 from stylegen.deepdream.dream import FIRST_CHOICE, dream
-from stylegen.deepdream.dreamer import BALANCES, COLORS, MEASURES, NORMS, SMOOTHINGS
+from stylegen.deepdream.dreamer import BALANCES, COLORS
 from stylegen.deepdream.explore import EXPLORE_SIZE, explore
 from stylegen.deepdream.film import FILM_SIZE, dream_film, is_clip
 from stylegen.deepdream.film import MANNER as FILM_MANNER

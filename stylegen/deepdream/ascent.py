@@ -50,7 +50,7 @@ def dream_step(
 
     Args:
         norm: 'mean_abs' or 'std', see `stylegen.updates.normalize`.
-        smoothing: One of `stylegen.smoothing.SMOOTHINGS`.
+        smoothing: One of `stylegen.choices.SMOOTHINGS`.
         variation: How strongly total variation is pushed down, as a share of the step's length.
         border: 'mirror' or 'wrap', what the smoothing sees beyond the border.
     """

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylegen import images, pixels, pyramid
+from stylegen.choices import MEASURES, NORMS, SMOOTHINGS
 from stylegen.deepdream.octaves import DreamStep, PictureDream, Start
 from stylegen.deepdream.plan import Plan, margin_of, plan
 from stylegen.deepdream.subject import Subject
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from stylegen.extractor import FeatureExtractor
 
 COLORS = ('free', 'luminance', 'match')
-NORMS = ('mean_abs', 'std')
-SMOOTHINGS = ('none', 'gaussian', 'laplacian')
-MEASURES = ('auto', 'mean_square', 'mean')
 BALANCES = ('signal', 'gradient', 'none')
 XLA_TILE = 512  # pixels: the one shape that XLA compiles for, unless the memory allows less only
 

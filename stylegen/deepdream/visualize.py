@@ -113,17 +113,11 @@ def visualize(
     _check(count, steps, learning_rate, jitter, scale, rotation)
     if diversity and count == 1:
         raise UserError('diversity is between pictures; ask for a count of 2 or more')
-    if start is not None:
-        start = _batch(start, count)
-    height, width = (size, size) if isinstance(size, int) else size
-    if start is not None:
-        height, width = start.shape[1:3]
-    if min(height, width) < extractor.min_size:
-        raise UserError(f'pictures of {width} x {height} are too small: at least {extractor.min_size} pixels a side')
     if parameterization not in PARAMETERIZATIONS:
         raise unknown('parameterization', parameterization, PARAMETERIZATIONS)
-    if jitter is None:
-        jitter = round(min(height, width) / 16)
+    start = None if start is None else _batch(start, count)
+    height, width = _sides(size if start is None else start.shape[1:3], extractor.min_size)
+    jitter = round(min(height, width) / 16) if jitter is None else jitter
 
     layers = list(extractor.strides) if diversity else []
     terms = (*terms, *(Term(f'diversity {name}', diversity / len(layers), diversity_loss(name)) for name in layers))
@@ -164,6 +158,14 @@ def _check(count: int, steps: int, learning_rate: float, jitter: int | None, sca
     ):
         if not allowed:
             raise UserError(f'{name} is {rule}, not {value}')
+
+
+def _sides(size: int | tuple[int, ...], smallest: int) -> tuple[int, int]:
+    """Height and width, refused where the network sees nothing of them."""
+    height, width = (size, size) if isinstance(size, int) else size
+    if min(height, width) < smallest:
+        raise UserError(f'pictures of {width} x {height} are too small: at least {smallest} pixels a side')
+    return height, width
 
 
 def _batch(start: np.ndarray, count: int) -> np.ndarray:
