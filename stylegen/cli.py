@@ -23,6 +23,7 @@ from stylegen import interrupts
 from stylegen.choices import JIT
 from stylegen.errors import UserError, unknown
 from stylegen.networks import PRECISIONS
+from stylegen.pretrained import telling
 from stylegen.pyramid import FREE_SHARE
 from stylegen.signatures import defaults_of
 
@@ -147,7 +148,8 @@ def run(
             print(command.help(program))
             return 0
         debug = values.debug
-        with warnings.catch_warnings(), interrupts.remembered():
+        quiet = telling(lambda text: None) if values.quiet else contextlib.nullcontext()
+        with warnings.catch_warnings(), interrupts.remembered(), quiet:
             if debug:
                 os.environ['STYLEGEN_DEBUG'] = '1'
             else:

@@ -1,9 +1,11 @@
 """Where the weights of a feature network come from: a file, the package, Keras's cache, the internet."""
 
+import contextlib
 import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,23 @@ class WeightsSource:
     path: Path
     sha256: str
     origin: str
+
+
+def _on_stderr(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+_say: ContextVar[Callable[[str], None]] = ContextVar('say', default=_on_stderr)
+
+
+@contextlib.contextmanager
+def telling(say: Callable[[str], None]) -> Iterator[None]:
+    """Within the block `say` is told of each download before it begins, which else is told on stderr."""
+    before = _say.set(say)
+    try:
+        yield
+    finally:
+        _say.reset(before)
 
 
 def find_weights(
@@ -132,7 +151,7 @@ def _fetch(file: WeightsFile, user: str, advice: str, notes: list[str], offline:
     if offline:
         reason = 'STYLEGEN_OFFLINE is set, so it was not fetched' if offline_mode() else 'offline, so not fetched'
     else:
-        print(f'downloading {file.name}{size}, which {user} needs: {url}', file=sys.stderr, flush=True)
+        _say.get()(f'downloading {file.name}{size}, which {user} needs: {url}')
         try:
             download(url, path, file.digest)
             return WeightsSource(path, _digest_of(path, 'sha256'), 'download')

@@ -71,7 +71,8 @@ def identity(record: Mapping[str, Any]) -> dict[str, Any]:
 
     Where the weights lie and how they came there, and the versions of packages, may have changed meanwhile.
     """
-    told = {name: record[name] for name in ('program', 'settings', 'inputs')}
+    settings = {name: value for name, value in record['settings'].items() if name != 'weights'}
+    told = {'program': record['program'], 'settings': settings, 'inputs': record['inputs']}
     return told | {'sha256 of the weights': record['weights']['sha256']}
 
 

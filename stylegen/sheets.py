@@ -33,12 +33,17 @@ def grid(images: Iterable[np.ndarray], columns: int | None = None, gap: int = 4,
     if gap < 0:
         raise ValueError(f'a gap is at least 0 pixels; got {gap}')
     height, width = images[0].shape[:2]
-    rows = math.ceil(len(images) / columns)
-    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), background, np.float32)
+    sheet = np.full((*grid_shape(len(images), (height, width), columns, gap), 3), background, np.float32)
     for index, image in enumerate(images):
         top, left = index // columns * (height + gap), index % columns * (width + gap)
         sheet[top : top + height, left : left + width] = image
     return sheet
+
+
+def grid_shape(count: int, shape: tuple[int, int], columns: int | None = None, gap: int = 4) -> tuple[int, int]:
+    """Height and width of the `grid` of so many images of this height and width."""
+    columns = _columns(count, columns)
+    return math.ceil(count / columns) * (shape[0] + gap) - gap, columns * (shape[1] + gap) - gap
 
 
 def contact_sheet(

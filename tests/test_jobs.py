@@ -46,7 +46,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def job(output, *, weights=WEIGHTS, flags=FLAGS, seed=1, **options):
-    record = records.record('test', {'seed': seed}, {'photo.png': '123'}, weights)
+    settings = {'seed': seed, 'weights': str(weights.path)}
+    record = records.record('test', settings, {'photo.png': '123'}, weights)
     return Counting(Path(output), record, flags, Console(quiet=True), **options)
 
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from stylegen import catalog, download, mini, networks, pretrained
+from stylegen import catalog, cli, download, mini, networks, pretrained
 from stylegen.errors import Missing, UserError, unknown
 
 CONTENT = bytes(range(256)) * 400
@@ -92,6 +92,20 @@ def test_the_right_file_is_downloaded_once(serve, tmp_path, capsys):
     assert NAME in printed.err and '59 MB' in printed.err and not printed.out
     assert pretrained.find_weights('vgg16').origin == 'cache'
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize('quiet', [True, False])
+def test_a_quiet_command_does_not_tell_of_downloads(serve, capsys, quiet):
+    serve(CONTENT)
+
+    def define():
+        flags = cli.Flags('Needs weights.')
+        flags.group('Messages')
+        flags.talk()
+        return flags
+
+    assert cli.run('needing', define, lambda flags: pretrained.find_weights('vgg16'), ['x', f'--quiet={quiet}']) == 0
+    assert (NAME in capsys.readouterr().err) is not quiet
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from stylegen.deepdream.subject import Subject, settle
 from stylegen.deepdream.targets import parse_target
 from stylegen.deepdream.visualize import NothingActive, VisualizeStep, visualize
 from stylegen.errors import UserError
+from stylegen.sheets import grid_shape
 from stylegen.signatures import defaults_of
 
 if TYPE_CHECKING:
@@ -61,9 +62,10 @@ def dream_from_noise(
     """Makes pictures from noise and saves them, several as one grid; when it is stopped or fails, as they are."""
     from stylegen.deepdream.terms import PlacedExtractor, Places, build_terms
 
+    side = settings['size'] or DEFAULTS['size']
+    images.check_writable(output, grid_shape(settings['count'], (side, side)))
     extractor, note, subject, tap = open_subject(settings)
     terms, _, points = build_terms(subject, extractor, [], settings['measure'])
-    side = settings['size'] or DEFAULTS['size']
     steps = settings['steps'] if flags['steps'].present or flags.replay else DEFAULTS['steps']
     settings = settings | {'network': extractor.network, 'steps': steps, 'size': side}
     if not settings['classes']:

@@ -150,6 +150,11 @@ def test_pictures_from_noise(folder):
     assert np.array_equal(pixels('again.png'), pixels('one.png'))
 
 
+def test_a_sheet_too_long_for_its_format_is_refused_before_the_work(capsys):
+    assert run('--input=noise', '--size=8190', '--count=4', '--network=mini', '--quiet', '--output=out.webp') == 2
+    assert 'WEBP holds at most 16383 pixels a side; save as PNG' in capsys.readouterr().err
+
+
 def test_from_noise_any_fault_saves_what_is_there(monkeypatch, capsys):
     def fail(self, done, *args, **kwargs):
         raise RuntimeError('the machine caught fire')
