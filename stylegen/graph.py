@@ -1,28 +1,19 @@
-"""Rebuild a functional Keras model: other pooling, padding, precision, taps. Importing this imports Keras."""
+"""What there is in a functional Keras model: names, strides, sizes, memory. Importing this imports Keras."""
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from stylegen.backend import keras
 from stylegen.errors import UserError
-from stylegen.folding import fold, foldable
-from stylegen.layers import AveragePooling, L2Pooling, Preprocess, ReflectPadding
 
-if TYPE_CHECKING:
-    from stylegen.classifier import Head
-
-POOLINGS = {'max': None, 'average': AveragePooling, 'l2': L2Pooling}
-_ACTIVATIONS = (
+ACTIVATIONS = (
     keras.layers.Activation,
     keras.layers.ReLU,
     keras.layers.LeakyReLU,
     keras.layers.PReLU,
     keras.layers.ELU,
 )
-_FLOAT32 = (keras.layers.Rescaling, keras.layers.Normalization)
 _KEPT = (
     keras.layers.MaxPooling2D,
     keras.layers.AveragePooling2D,
@@ -105,98 +96,6 @@ def layer_infos(
     return infos
 
 
-def rebuild(
-    model: keras.Model,
-    taps: Sequence[str],
-    names: dict[int, str],
-    *,
-    preprocessing: str,
-    pooling: str,
-    padding: str,
-    tap: str,
-    precision: str,
-    head: 'Head | None' = None,
-) -> tuple[keras.KerasTensor, dict[str, keras.KerasTensor]]:
-    """A copy of `model`, weights included, that ends at `taps` and takes RGB in [0, 1] of any size.
-
-    Batch normalisation is folded into the convolution before it, if that is not tapped itself.
-
-    Args:
-        model: one input, functional.
-        taps: names as in `names`.
-        names: from `stable_names`.
-        preprocessing: 'unit', or a mode of `layers.Preprocess`.
-        pooling, padding, tap, precision: as for `networks.feature_extractor`.
-        head: the layers to put on maps, from `classifier.find_head`.
-
-    Returns:
-        The input, and {tap: output}, float32.
-
-    Raises:
-        UserError: `tap` is 'before' and none of the taps has an activation.
-    """
-    operations = {names[id(operation)]: operation for operation in model.operations}
-    chosen = [operations[name] for name in taps]
-    part = keras.Model(model.inputs, [ends(operation)[1] for operation in chosen])
-    image = keras.Input((None, None, 3), name='image')
-    pixels = image if preprocessing == 'unit' else Preprocess(preprocessing, dtype='float32', name='preprocess')(image)
-    in_head = head.operations if head else ()
-    if tap == 'before' and not any(_activation(operation) for operation in chosen if operation not in in_head):
-        raise UserError(f'tap=before: none of {", ".join(taps)} ends in an activation; ask for layers that do')
-    outputs: dict[str, keras.KerasTensor] = {}
-    copied: dict[int, keras.Layer] = {}  # id of the copy -> the original
-    norms = foldable(part)  # id of a convolution -> what is folded into it
-    folded = {id(norm) for norm in norms.values()}
-
-    def copy(operation):
-        config = {**operation.get_config(), 'name': names[id(operation)]}
-        kind = type(operation)
-        if isinstance(operation, keras.Model):
-            clone = _any_size_copy(operation, precision)
-        elif not isinstance(operation, keras.Layer):
-            clone = kind.from_config(config)
-        elif head and operation in head.operations:
-            clone = head.on_maps(operation, {**config, 'dtype': precision})
-        else:
-            config['dtype'] = 'float32' if isinstance(operation, _FLOAT32) else precision
-            if isinstance(operation, keras.layers.MaxPooling2D):
-                kind = POOLINGS[pooling] or kind
-            if padding == 'reflect' and _mirrored(operation):
-                config['padding'] = 'valid'
-            if tap == 'before' and config['name'] in taps and _fused(operation):
-                config['activation'] = 'linear'
-            if id(operation) in norms:
-                config['use_bias'] = True
-            clone = kind.from_config(config)
-        copied[id(clone)] = operation
-        return clone
-
-    def call(clone, *args, **kwargs):
-        operation = copied[id(clone)]
-        name = names[id(operation)]
-        args = keras.tree.map_structure(lambda x: pixels if x is image else x, args)
-        entering = args[0]
-        if padding == 'reflect' and _mirrored(operation):
-            rows, columns = _margins(operation)
-            args = (ReflectPadding(rows, columns, name=f'{name}_reflect', dtype=precision)(args[0]), *args[1:])
-        result = entering if id(operation) in folded else clone(*args, **kwargs)
-        if id(operation) in norms:
-            fold(operation, norms[id(operation)], clone)
-        elif id(operation) not in folded:
-            _copy_weights(operation, clone)
-        if name in taps:
-            outputs[name] = entering if tap == 'before' and isinstance(operation, _ACTIVATIONS) else result
-            if tap == 'before' and _fused(operation):  # taken off in `copy`, put back for the layers that follow
-                return keras.layers.Activation(operation.activation, name=f'{name}_activation', dtype=precision)(result)
-        return result
-
-    inputs = keras.tree.map_structure(lambda _: image, part.input)  # alone, or in a list of one
-    keras.models.clone_model(part, input_tensors=inputs, clone_function=copy, call_function=call)
-    if precision != 'float32':
-        outputs = {n: keras.layers.Identity(name=f'{n}_float32', dtype='float32')(x) for n, x in outputs.items()}
-    return image, {name: outputs[name] for name in taps}
-
-
 def smallest_side(model: keras.Model) -> int:
     """The smallest side, in pixels and up to 512, of an image of which every output of the model has a pixel."""
 
@@ -226,7 +125,7 @@ def bytes_per_pixel(model: keras.Model) -> float:
     for operation in model.operations:
         if info := infos.get(operation.name):
             size = info.channels / info.stride**2 * (4 if operation.output.dtype == 'float32' else 2)
-            kept += size if _activation(operation) or isinstance(operation, _KEPT) else 0
+            kept += size if has_activation(operation) or isinstance(operation, _KEPT) else 0
             widest = max(widest, size)
     return kept + 10 * widest
 
@@ -236,45 +135,15 @@ def has_max_pooling(model: keras.Model) -> bool:
     return any(isinstance(layer, keras.layers.MaxPooling2D) for layer in model.layers)
 
 
-def _any_size_copy(model, precision):
-    """A nested model anew, for maps of any size where it turns maps into maps."""
-    image = None
-    if len(model.inputs) == 1 and len(model.inputs[0].shape) == len(model.outputs[0].shape) == 4:
-        image = keras.Input((None, None, model.inputs[0].shape[3]))
-    return keras.models.clone_model(model, image, clone_function=lambda layer: _plain_copy(layer, precision))
+def has_activation(operation: keras.Operation) -> bool:
+    """Whether it is an activation, or applies one."""
+    return isinstance(operation, ACTIVATIONS) or fused(operation)
 
 
-def _plain_copy(layer, precision):
-    return type(layer).from_config({**layer.get_config(), 'dtype': precision})
-
-
-def _copy_weights(source: keras.Operation, target: keras.Operation) -> None:
-    for old, new in zip(getattr(source, 'weights', ()), getattr(target, 'weights', ()), strict=True):
-        new.assign(old.value)
-    if hasattr(target, 'finalize_state'):
-        target.finalize_state()
-
-
-def _activation(operation: keras.Operation) -> bool:
-    return isinstance(operation, _ACTIVATIONS) or _fused(operation)
-
-
-def _fused(operation: keras.Operation) -> bool:
+def fused(operation: keras.Operation) -> bool:
     """Whether a layer with weights applies an activation of its own."""
     activation = getattr(operation, 'activation', None)
-    return not isinstance(operation, _ACTIVATIONS) and activation not in (None, keras.activations.linear)
-
-
-def _mirrored(operation: keras.Operation) -> bool:
-    """Whether zeros are put around the input of this convolution, that can be replaced."""
-    if not isinstance(operation, keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.SeparableConv2D):
-        return False
-    return operation.padding == 'same' and max(operation.strides) == 1 and max(operation.kernel_size) > 1
-
-
-def _margins(operation: keras.layers.Layer) -> list[tuple[int, int]]:
-    totals = [(size - 1) * rate for size, rate in zip(operation.kernel_size, operation.dilation_rate, strict=True)]
-    return [(total // 2, total - total // 2) for total in totals]
+    return not isinstance(operation, ACTIVATIONS) and activation not in (None, keras.activations.linear)
 
 
 def _own_stride(operation: keras.Operation) -> int:

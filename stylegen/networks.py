@@ -104,6 +104,7 @@ def feature_extractor(
     from stylegen import graph
     from stylegen.backend import fast_precision
     from stylegen.extractor import FeatureExtractor
+    from stylegen.rebuild import rebuild
 
     precision = fast_precision() if precision == AUTO else precision
     classifier = CLASSES in layers
@@ -118,7 +119,7 @@ def feature_extractor(
         _load(opened.model, row, source)
     if pooling != 'max' and not graph.has_max_pooling(opened.model):
         raise UserError(f'{network} has no max pooling to replace by {pooling}; leave pooling=max')
-    image, outputs = graph.rebuild(
+    image, outputs = rebuild(
         opened.model,
         layers,
         opened.names,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stylegen import color, graph, images, losses, networks, optimize, updates
+from stylegen import color, images, losses, networks, optimize, rebuild, updates
 from stylegen.backend import tf, use_xla
 from stylegen.choices import JIT, MEASURES, NORMS, POOLINGS, SMOOTHINGS
 from stylegen.deepdream import DreamStep, Start, dream, dreamer, open_dreamer
@@ -269,7 +269,7 @@ def test_an_extractor_dreams_of_its_own_layers():
 
 def test_choices_are_those_of_the_modules_that_compute():
     assert set(NORMS) == set(updates.NORMS)
-    assert set(POOLINGS) == set(graph.POOLINGS)
+    assert set(POOLINGS) == set(rebuild.POOLINGS)
     assert all(isinstance(use_xla(jit), bool) for jit in JIT)
     assert ('auto', *losses.DREAM_MEASURES) == MEASURES
 
