@@ -52,6 +52,11 @@ def unique_names(groups: Sequence[Sequence[Path]]) -> list[str]:
     return list(names)
 
 
+def unfinished_of(output: Path) -> Path:
+    """Where a picture that is stopped goes when what bears the output's name is taken for done."""
+    return output.with_stem(f'{output.stem}-unfinished')
+
+
 def each(
     outputs: Sequence[Path],
     names: Sequence[str],
@@ -82,7 +87,7 @@ def each(
             continue
         console.say(f'{head}  {name}')
         session = session or begin()
-        unfinished = output.with_stem(f'{output.stem}-unfinished')  # what bears the output's name is done
+        unfinished = unfinished_of(output)
         try:
             make(session, number, unfinished)
             if unfinished not in outputs:

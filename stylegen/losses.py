@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from stylegen.backend import tf
+from stylegen.errors import unknown
 
 Features = Mapping[Any, tf.Tensor]  # by layer; an objective adds what they are compared with, by a pair of names
 Loss = Callable[[Features], tf.Tensor]
@@ -61,6 +62,8 @@ def dream_loss(
         channels: Only these; none: all.
         region: Index of the mask that says where; None: everywhere.
     """
+    if measure not in DREAM_MEASURES:
+        raise unknown('measure', measure, DREAM_MEASURES)
     of = DREAM_MEASURES[measure]
 
     def loss(features: Features) -> tf.Tensor:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stylegen.backend import tf
+from stylegen.errors import unknown
 
 State = Any  # a nest of tensors
 
@@ -36,6 +37,8 @@ def normalize(gradient: tf.Tensor, norm: str = 'mean_abs') -> tf.Tensor:
 
     It is scaled by its largest entry first: an objective may then be in any unit, as far as float32 reaches.
     """
+    if norm not in NORMS:
+        raise unknown('norm', norm, NORMS)
     scaled = tf.math.divide_no_nan(gradient, tf.reduce_max(tf.abs(gradient), axis=[1, 2, 3], keepdims=True))
     return tf.math.divide_no_nan(scaled, NORMS[norm](scaled))
 

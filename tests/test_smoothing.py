@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stylegen import smoothing
+from stylegen import losses, smoothing, updates
 from stylegen.backend import tf
 from stylegen.borders import extend
 from stylegen.errors import UserError
@@ -26,6 +26,10 @@ def test_names_that_there_are_not_are_told():
         extend(noise(), 2, 'mirrored')
     with pytest.raises(UserError, match="unknown smoothing 'gauss'"):
         smoothing.smooth(noise(), 'gauss', 0.5)
+    with pytest.raises(UserError, match="unknown norm 'max'; there are: mean_abs, std"):
+        updates.normalize(noise(), 'max')
+    with pytest.raises(UserError, match=r"unknown measure 'means'; did you mean mean"):
+        losses.dream_loss('a', 'means')
 
 
 def test_a_pixel_is_mirrored_too():

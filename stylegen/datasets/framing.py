@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from stylegen.decoding import arrays, opened
+from stylegen.decoding import ORIENTATION, arrays, opened
 from stylegen.errors import UserError, unknown
 from stylegen.files import shown
 from stylegen.pixels import to_uint8
 
-_ORIENTATION = 0x0112  # the EXIF tag
 _PADDING = 255  # white, as under transparency
 FIT = 'crop'  # what is done where nothing was asked for
 _GAP = 3.0  # times the size wanted, down to which Pillow may halve by plain averages before it resamples
@@ -60,7 +59,7 @@ def _is_plain(image: Image.Image) -> bool:
     if image.mode not in ('L', 'RGB') or image.has_transparency_data or image.info.get('icc_profile'):
         return False
     with contextlib.suppress(Exception):  # a broken EXIF block does not spoil the picture
-        return image.getexif().get(_ORIENTATION, 1) == 1
+        return image.getexif().get(ORIENTATION, 1) == 1
     return True
 
 

@@ -9,12 +9,13 @@ from absl.flags import FlagValues
 from stylegen import cli, images, listings
 from stylegen.console import Console
 from stylegen.errors import UserError
+from stylegen.folders import unfinished_of
 from stylegen.inputs import DEFAULT_SIZE
 from stylegen.networks import POOLINGS
 from stylegen.signatures import defaults_of
 from stylegen.style.coloring import COLORS, MAPS, TIMES
 from stylegen.style.folder import DEFAULT_FOLDER, is_many, style_folder
-from stylegen.style.job import Job, Pictures, Session, state_folder, unfinished_of
+from stylegen.style.job import Job, Pictures, Session, state_folder
 from stylegen.style.options import NONE, as_typed, format_steps, recorded, refuse_idle, settings_of
 from stylegen.style.published import PUBLISHED
 from stylegen.style.run import PATIENCE_STEPS

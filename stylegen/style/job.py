@@ -133,11 +133,6 @@ def state_folder(output: Path) -> Path:
     return output.with_name(f'{output.name}.state')
 
 
-def unfinished_of(output: Path) -> Path:
-    """Where a picture that is stopped goes when what bears the output's name is taken for done."""
-    return output.with_stem(f'{output.stem}-unfinished')
-
-
 class Job(jobs.Job):
     """One style transfer that is shown, kept and saved.
 
