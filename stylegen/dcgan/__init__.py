@@ -1,6 +1,14 @@
 """Deep convolutional generative adversarial networks (Radford, Metz, Chintala 2016): train, resume, watch, sample.
 
-None of it imports TensorFlow before it is called.
+    from stylegen.data import open_images
+    from stylegen.dcgan import latents, open_generator, train
+
+    train(open_images('photos/', (64, 64)), workdir='run', preset='paper64')
+    generator = open_generator('run')  # without an argument the one that comes with the package
+    pictures = generator(latents(range(64), generator.latent_dim))
+
+`sample`, `interpolate`, `arithmetic`, `project`, `evaluate` and `export` take a generator, `read_history` and `report`
+a workdir. None of it imports TensorFlow before it is called. On the command line: `python -m stylegen.dcgan`.
 """
 
 from stylegen.dcgan.arithmetic import arithmetic
