@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegen import files, images, jobs
+from stylegen import images
 from stylegen.deepdream import __main__ as command
 from stylegen.deepdream import options
 from stylegen.deepdream.dream import dream
@@ -161,24 +161,6 @@ def test_an_overflow_keeps_the_last_good_picture(capsys):
     assert images.load_image('out.png').shape == (64, 80, 3)
 
 
-def test_a_full_disk_loses_neither_the_result_nor_the_earlier_file(capsys, folder, monkeypatch):
-    Path('out.png').write_bytes(b'earlier')
-    refuge = folder / 'refuge'
-    refuge.mkdir()
-    monkeypatch.setattr('tempfile.tempdir', str(refuge))
-    save = images.save_image
-
-    def full(path, *args, **kwargs):
-        if Path(path).parent != refuge:
-            raise files.DiskFull(28, 'the disk is full', str(path))
-        return save(path, *args, **kwargs)
-
-    monkeypatch.setattr(images, 'save_image', full)
-    assert run('--input=photo.png', '--output=out.png', '--quiet', *QUICK) == 1
-    assert 'the disk is full' in (err := capsys.readouterr().err) and str(refuge / 'out.png') in err
-    assert Path('out.png').read_bytes() == b'earlier' and images.load_image(refuge / 'out.png').shape == (64, 80, 3)
-
-
 def test_ctrl_c_saves_the_dream_so_far(folder):
     running = process('--input=photo.png', '--output=out.png', '--steps=100000', '--step_size=0.005',
                       '--network=mini', '--workdir=run')  # fmt: skip
@@ -244,14 +226,3 @@ def test_an_error_in_the_middle_saves_the_dream_so_far(capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert 'the machine caught fire' in err and 'the picture so far is in out.png' in out
     assert images.load_image('out.png').shape == (64, 80, 3)
-
-
-def test_a_workdir_that_fills_up_does_not_stop_the_dream(capsys, monkeypatch):
-    monkeypatch.setattr(jobs, 'SAVE_SECONDS', 0)
-
-    def full(self, **arrays):
-        raise files.DiskFull(28, 'the disk is full', 'state.npz')
-
-    monkeypatch.setattr(jobs.Workdir, 'save', full)
-    assert run('--input=photo.png', '--output=out.png', '--workdir=run', '--quiet', *QUICK) == 0
-    assert 'the state could not be kept' in capsys.readouterr().err and Path('out.png').exists()

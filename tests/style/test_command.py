@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegen import files, images, jobs, pyramid
+from stylegen import images, pyramid
 from stylegen.signatures import defaults_of
 from stylegen.style import film, options, transfer
 from stylegen.style.__main__ import define_flags
@@ -270,24 +270,6 @@ def test_an_overflow_keeps_the_last_good_picture(capsys):
     assert images.load_image('out.png').shape == (64, 80, 3)
 
 
-def test_a_full_disk_loses_neither_the_result_nor_the_earlier_file(capsys, folder, monkeypatch):
-    Path('out.png').write_bytes(b'earlier')
-    refuge = folder / 'refuge'
-    refuge.mkdir()
-    monkeypatch.setattr('tempfile.tempdir', str(refuge))
-    save = images.save_image
-
-    def full(path, *args, **kwargs):
-        if Path(path).parent != refuge:
-            raise files.DiskFull(28, 'the disk is full', str(path))
-        return save(path, *args, **kwargs)
-
-    monkeypatch.setattr(images, 'save_image', full)
-    assert run(*PAIR, '--output=out.png', *QUICK) == 1
-    assert 'the disk is full' in (err := capsys.readouterr().err) and str(refuge / 'out.png') in err
-    assert Path('out.png').read_bytes() == b'earlier' and images.load_image(refuge / 'out.png').shape == (64, 80, 3)
-
-
 LONG = [*PAIR, '--output=out.png', '--iterations=20,100', '--film=out.gif', *FEW]
 
 
@@ -348,17 +330,6 @@ def test_an_error_in_the_middle_saves_the_picture_so_far(capsys, monkeypatch):
     assert Path('out-unfinished.png').exists() and not Path('out.png').exists()  # which would be skipped
     assert run(*loud, '--output=out.png', '--skip_existing') == 0
     assert Path('out.png').exists() and not Path('out-unfinished.png').exists()
-
-
-def test_a_workdir_that_fills_up_does_not_stop_the_run(capsys, monkeypatch):
-    monkeypatch.setattr(jobs, 'SAVE_SECONDS', 0)
-
-    def full(self, **arrays):
-        raise files.DiskFull(28, 'the disk is full', 'state.npz')
-
-    monkeypatch.setattr(jobs.Workdir, 'save', full)
-    assert run(*PAIR, '--output=out.png', '--workdir=run', *QUICK) == 0
-    assert 'the state could not be kept' in capsys.readouterr().err and Path('out.png').exists()
 
 
 def test_preview_film_and_pictures_on_the_way(capsys):
