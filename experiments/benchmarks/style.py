@@ -6,8 +6,8 @@ Time:      about 50 minutes on two cores, 10 of them for reach
 Expected:  tables. Measured on two cores (AVX512_BF16), by the clock: a step of ours is 1.04 to 1.05 x as fast as the
            tutorial's, 2.85 to 3.0 x the Keras example's, 1.1 x PyTorch's at 256 pixels, 1.2 x at 512, 1.35 x at 1024;
            86 to 87 % of the convolution peak; at 1024 pixels 2.26 GB, the others 3.46, 7.33 and 4.00. With mini ours is
-           at the tutorial's loss 5.9 x sooner (14 s, 83 s); with VGG-19 of random weights it is not: 4.33e5 after 1000
-           steps and 180 s, the tutorial 4.27e5 after 318 s, from 6.76e5
+           at the tutorial's loss 5.9 and 6.2 x sooner (14 s, 83 and 89 s); with VGG-19 of random weights not: from
+           6.76e5 it comes to 4.33e5 in 1000 steps and 180 s, the tutorial to 4.27e5 in 318 s
 
 gradient: VGG-19 of random weights up to block5_conv2, style from block*_conv1 and content from block5_conv2, the loss
 and formula of TensorFlow's tutorial (ours: --like=tensorflow), square pictures. A step is a gradient and Adam's change
