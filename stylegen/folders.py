@@ -57,6 +57,12 @@ def unfinished_of(output: Path) -> Path:
     return output.with_stem(f'{output.stem}-unfinished')
 
 
+def remove_unfinished(path: Path) -> None:
+    """Removes such a picture, and its record beside it, where they are there."""
+    for one in (path, sidecar(path)):
+        one.unlink(missing_ok=True)
+
+
 def each(
     outputs: Sequence[Path],
     names: Sequence[str],
@@ -91,8 +97,7 @@ def each(
         try:
             make(session, number, unfinished)
             if unfinished not in outputs:
-                for path in (unfinished, sidecar(unfinished)):
-                    path.unlink(missing_ok=True)
+                remove_unfinished(unfinished)
         except (UserError, ArithmeticError) as error:
             failed.append(name)
             console.warn(f'{name} is skipped: {error}')

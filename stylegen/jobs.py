@@ -138,7 +138,7 @@ class Job(ABC):
         return path
 
     def follow(self, step: Any) -> None:
-        """Shows a step, saves and keeps what is due; to be told of every step."""
+        """Shows a step, saves and keeps what is due."""
         place = self.place(step)
         if self.progress is None:
             self.progress = self.console.progress(place.total, initial=place.done if self.resumed else 0)

@@ -179,9 +179,10 @@ def open_network(
         extractor = opened(FALLBACK)
     except Missing as error:
         raise error if isinstance(lacking, NoWeights) else lacking from None
-    if isinstance(lacking, NoWeights):
+    if any(file.name in str(lacking) for file in network_row(first_choice).files):  # and not the names of its classes
         return extractor, instead_of(first_choice, classifier=CLASSES in extractor.taps)
-    return extractor, f'{describe(FALLBACK, extractor.source)}; {str(lacking).partition(";")[0]}'
+    told = str(lacking) if isinstance(lacking, NoWeights) else str(lacking).partition(';')[0]
+    return extractor, f'{describe(FALLBACK, extractor.source)}; {told}'
 
 
 def layer_table(network: str) -> 'list[LayerInfo]':

@@ -1,6 +1,5 @@
 """Arrays in an `.npz`: with settings, as the states of runs are kept; or with a SHA-256 beside it, as what ships is."""
 
-import hashlib
 import io
 import json
 import os
@@ -67,7 +66,7 @@ def verify(path: Path) -> str:
         UserError: one of the two files is missing, or they disagree.
     """
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = digest_of(path)
         expected = path.with_suffix('.sha256').read_text().split()
     except OSError as error:
         raise UserError(

@@ -84,8 +84,9 @@ class Workdir:
 
 def forget_state(folder: Path) -> None:
     """Removes the state of a run that has ended, and the folder where nothing else is in it."""
-    with contextlib.suppress(OSError):
-        _remove(folder, STATE, LOCK)
+    if folder.is_dir():
+        with contextlib.suppress(OSError, UserError), alone_in(folder):  # unless another run is at work with it
+            _remove(folder, STATE, LOCK)
 
 
 def _remove(folder: Path, *names: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stylegen import catalog, cli, download, mini, networks, pretrained
-from stylegen.errors import Missing, UserError, unknown
+from stylegen.errors import Missing, NoWeights, UserError, unknown
 
 CONTENT = bytes(range(256)) * 400
 NAME = 'vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5'
@@ -259,6 +259,20 @@ def test_auto_takes_the_network_that_has_what_is_asked_for_and_fetches_nothing_f
         opened('vgg16', 'vgg16', 'mini')
     assert asked == []
     assert opened('auto', 'vgg16', 'vgg16')[0] == 'vgg16' and len(asked) == online
+
+
+def test_what_is_missing_beside_the_weights_is_what_auto_tells(opened, cache):
+    """The names of ImageNet's classes, say: to put the weights where they are already would change nothing."""
+
+    def layers(name):
+        if name == 'vgg16':
+            raise NoWeights('vgg16 needs names.json (offline; not fetched); get it from https://a.b')
+        return ('mini',)
+
+    (cache / NAME).write_bytes(CONTENT)
+    extractor, note = networks.open_network('auto', 'vgg16', layers)
+    assert extractor.network == 'mini' and NAME not in note
+    assert note == 'mini (embedded); vgg16 needs names.json (offline; not fetched); get it from https://a.b'
 
 
 def test_without_weights_what_the_embedded_network_lacks_is_told(opened, monkeypatch):

@@ -106,7 +106,8 @@ def use(facts: Mapping[str, Any]) -> str:
 def markdown(facts: Mapping[str, Any]) -> str:
     """The card in words."""
     images, made = facts['images'], facts['checkpoint']
-    learned, data = 'What it learned from is not known here.', f'sha256 {facts["data"].get("sha256")}'
+    digest = facts['data'].get('sha256')
+    learned, data = 'What it learned from is not known here.', f'sha256 {digest}' if digest else ''
     if 'source' in facts['data']:
         source = _code(facts['data']['source'])
         learned = f'It learned from {facts["data"]["count"]} pictures of {source} and makes no other kind.'

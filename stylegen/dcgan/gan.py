@@ -7,7 +7,7 @@ from stylegen.dcgan.augment import DRAWS, NONE, augment, parse_policy
 from stylegen.dcgan.choices import UPDATES
 from stylegen.dcgan.draws import Draws
 from stylegen.dcgan.losses import adversarial, gradient_penalty, r1_penalty
-from stylegen.errors import UserError, unknown
+from stylegen.errors import unknown
 from stylegen.normalization import frozen_statistics, settle_statistics
 from stylegen.replicas import UnreducedAdam, mean_over_replicas
 from stylegen.spectral import power_iteration
@@ -73,8 +73,6 @@ class DCGAN(keras.Model):
         for what, name, choices in (('updates', updates, UPDATES), ('decay', decay, DECAYS)):
             if name not in choices:
                 raise unknown(what, name, choices)
-        if updates == 'simultaneous' and d_steps > 1:
-            raise UserError('several --d_steps are one after the other; leave out --updates=simultaneous')
         self.losses_of = adversarial(loss, label_smoothing)
         self.policy = ','.join(parse_policy(augment))
         self.target, self.r1, self.flip, self.ema = 1 - label_smoothing, r1, flip, ema

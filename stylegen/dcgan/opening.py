@@ -85,12 +85,17 @@ def labels_of(generator: Generator, seeds: Sequence[int], labels: str | np.ndarr
         return None
     if labels is None:
         return np.array([seed % len(classes) for seed in seeds], np.int32)
-    numbers = []
-    for name in (part.strip() for part in labels.split(',')) if isinstance(labels, str) else map(str, labels):
+    if not isinstance(labels, str):
+        numbers = np.ravel(labels)
+        if not numbers.size or numbers.dtype.kind not in 'iu' or numbers.min() < 0 or numbers.max() >= len(classes):
+            raise UserError(f'expected numbers of classes from 0 to {len(classes) - 1}, got {numbers.tolist()[:10]}')
+        return np.resize(numbers, len(seeds)).astype(np.int32)
+    found = []
+    for name in (part.strip() for part in labels.split(',')):
         if name not in classes and not (name.isdecimal() and int(name) < len(classes)):
             raise unknown('class', name, classes)
-        numbers.append(classes.index(name) if name in classes else int(name))
-    return np.resize(np.array(numbers, np.int32), len(seeds))
+        found.append(classes.index(name) if name in classes else int(name))
+    return np.resize(np.array(found, np.int32), len(seeds))
 
 
 def record_of(

@@ -178,8 +178,12 @@ def _check_together(norm: str, training: Mapping[str, Any], given: Collection[st
     Raises:
         UserError: They do not.
     """
+    from stylegen.dcgan.augment import parse_policy
     from stylegen.dcgan.losses import ADVERSARIAL, adversarial
 
+    parse_policy(training['augment'])
+    if training['updates'] == 'simultaneous' and training['d_steps'] > 1:
+        raise UserError('several --d_steps are one after the other; leave out --updates=simultaneous')
     for name in BELOW_1:
         if not 0 <= training[name] < 1:
             raise UserError(f'--{name} is 0 at least and below 1; got {training[name]:g}')

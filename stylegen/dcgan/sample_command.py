@@ -15,6 +15,7 @@ from stylegen.dcgan.neighbours import nearest, sheet
 from stylegen.dcgan.opening import generator_flags, labels_of, open_generator, parse_seeds, record_of
 from stylegen.dcgan.sample import FORMS, NPZ, check_output, form_of, sample, save_grid
 from stylegen.errors import UserError
+from stylegen.sheets import grid_shape
 
 DEFAULT_OUTPUT = {'grid': 'samples.png', 'files': 'samples', 'npz': 'samples.npz'}
 DEFAULT_SEEDS = '0-63'
@@ -61,11 +62,14 @@ def work(flags: FlagValues) -> None:
     generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
     labels = labels_of(generator, seeds, flags.labels)
     height, width = (side * flags.scale for side in generator.plan.size)
-    if form == 'grid' and len(seeds) * height * width > MOST_PIXELS:
-        raise UserError(
-            f'{len(seeds):,} pictures of {height} x {width} are too many for one grid; give less --seeds, or a folder '
-            f'or {NPZ} as --output'
-        )
+    if form == 'grid' and not flags.neighbours:
+        shape = grid_shape(len(seeds), (height, width), flags.columns, 2 * flags.scale)
+        if shape[0] * shape[1] > MOST_PIXELS:
+            raise UserError(
+                f'{len(seeds):,} pictures of {height} x {width} are too many for one grid; give less --seeds, or a '
+                f'folder or {NPZ} as --output'
+            )
+        images.check_writable(output, shape)
     check_output(output, form, seeds, flags.overwrite)
     settings = {name: flags[name].value for name in ('seeds', 'labels', 'columns', 'scale')}
     if flags.neighbours:

@@ -100,7 +100,7 @@ def train(
         callback: Is told a `Report` with every log row.
         warn: Is told, in a line, what goes wrong and is mended.
         options: `latent_dim`, `g_width`, `d_width`, `upsampling`, `d_norm` (see `stylegen.dcgan.models`), `batch_size`,
-            and the arguments of `stylegen.dcgan.gan.DCGAN`; None is the preset's.
+            and the arguments of `stylegen.dcgan.gan.DCGAN` but `decay_steps`; None is the preset's.
 
     Raises:
         UserError: The workdir keeps a run of other settings, or another process is at work in it; there are no classes;

@@ -128,11 +128,11 @@ def work(flags: FlagValues) -> None:
     again, record = recorded(flags.replay) if flags.replay else (None, None)
     film = flags.zoom is not None or is_clip(flags.input)
     settings = settings_of(flags, again, FILM_MANNER if film else {})
-    settings['max_memory'] = settled_memory(settings['max_memory'], flags.workdir)
     if lines := listed(settings):
         return print('\n'.join(lines))
     mode = mode_of(settings)
     refuse_idle(flags, mode, settings['wrap'])
+    settings['max_memory'] = settled_memory(settings['max_memory'], flags.workdir)
     if mode == 'explore':
         return explore(settings, record, flags, console)
     if mode in ('zoom', 'clip'):

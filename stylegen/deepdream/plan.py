@@ -45,7 +45,8 @@ def plan(
     """Octave sizes, the tile that fits in `max_memory`, and the memory it takes.
 
     Args:
-        fixed_tile: The side of the one tile that XLA compiles for, and fills up for smaller pictures; 0 without XLA.
+        fixed_tile: The side of the one tile that XLA compiles for, and fills up for smaller pictures; 0 without XLA. It
+            serves pictures of all sizes, which come on top of the memory that it was chosen for.
 
     Raises:
         UserError: The picture is too small for the network, or too large for the memory.

@@ -9,7 +9,7 @@ from absl.flags import FlagValues
 from stylegen import cli, images, listings
 from stylegen.console import Console
 from stylegen.errors import UserError
-from stylegen.folders import unfinished_of
+from stylegen.folders import remove_unfinished, unfinished_of
 from stylegen.inputs import DEFAULT_SIZE
 from stylegen.networks import POOLINGS
 from stylegen.signatures import defaults_of
@@ -166,7 +166,7 @@ def work(flags: FlagValues) -> None:
         job.again += f' and --output={output}'
     job.run()
     if unfinished:
-        unfinished.unlink(missing_ok=True)
+        remove_unfinished(unfinished)
     console.say('', *job.terms())
 
 

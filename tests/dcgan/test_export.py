@@ -185,6 +185,7 @@ def test_a_card_of_a_run_that_nothing_is_known_of(tmp_path):
     assert made.card['data'] == made.card['figures'] == {}
     text = (tmp_path / 'made.keras.md').read_text()
     assert 'No figures of it are known' in text and 'What it learned from is not known' in text
+    assert 'None' not in text and '| Data |' not in text
 
 
 def test_the_card_of_a_packed_generator_says_what_the_run_did(tmp_path, monkeypatch):

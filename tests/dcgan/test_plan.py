@@ -58,6 +58,9 @@ def test_what_is_another_run_is_named_as_it_is_typed(tmp_path, options, said):
         ({'penalty_every': 4}, '--penalty_every does nothing without --r1 or --loss=wasserstein_gp'),
         ({'r1': 1.0}, '--d_norm=none or --d_norm=spectral'),
         ({'loss': 'hinge', 'label_smoothing': 0.1}, 'leave out --label_smoothing'),
+        ({'augment': 'colour'}, "unknown augmentation 'colour'; did you mean color"),
+        ({'updates': 'simultaneous', 'd_steps': 2}, 'several --d_steps are one after the other'),
+        ({'name': 'mnist28', 'd_steps': 2}, 'several --d_steps are one after the other'),
         ({'width': 3}, "unknown option 'width'"),
     ],
 )

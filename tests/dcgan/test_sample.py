@@ -1,5 +1,7 @@
 """A picture depends on the generator and its seed alone, in whatever form it is kept."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -71,9 +73,15 @@ def test_the_class_of_a_seed_is_its_own_where_none_is_named(conditional, generat
     assert labels_of(generator, [0, 1]) is None
 
 
-@pytest.mark.parametrize('labels', ['bird', '3', '-1', '', np.array([3])], ids=str)
+def test_numbers_are_numbers_and_texts_are_names_first():
+    digits = SimpleNamespace(plan=SimpleNamespace(classes=('1', '2', '3')))
+    assert labels_of(digits, [0, 1], np.array([1, 2])).tolist() == [1, 2]
+    assert labels_of(digits, [0, 1], '1,2').tolist() == [0, 1]
+
+
+@pytest.mark.parametrize('labels', ['bird', '3', '-1', '', *map(np.array, ([3], [-1], [], [1.0]))], ids=str)
 def test_classes_that_there_are_not_are_refused(conditional, labels):
-    with pytest.raises(UserError, match='unknown class'):
+    with pytest.raises(UserError, match='unknown class' if isinstance(labels, str) else 'numbers of classes from 0 to'):
         labels_of(conditional, [1], labels)
 
 
