@@ -35,10 +35,10 @@ def main(argv):
     """Trains what is not trained yet, and measures."""
     del argv
     from stylegen.data import open_images
-    from stylegen.dcgan.evaluate import evaluate, evaluator_of, held_out
-    from stylegen.dcgan.latents import latents
+    from stylegen.dcgan.evaluating import evaluate, evaluator_of, held_out
+    from stylegen.dcgan.latent_vectors import latents
     from stylegen.dcgan.load import WHICH, load_generator
-    from stylegen.dcgan.train import train
+    from stylegen.dcgan.training import train
     from stylegen.images import save_image
     from stylegen.sheets import contact_sheet, grid
 

@@ -17,7 +17,7 @@ import numpy as np
 from absl import app, flags
 
 from stylegen.checkpoints import LAST
-from stylegen.dcgan.latents import latents
+from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import WHICH
 from stylegen.dcgan.opening import labels_of, open_generator
 from stylegen.dcgan.shipped import load_packed, pack_generator

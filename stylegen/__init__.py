@@ -1,6 +1,7 @@
 """Image synthesis in TensorFlow/Keras: DeepDream, neural style transfer, DCGAN.
 
-`stylegen.dream(image, ...)` and the modules below it do the work; nothing heavy is imported until one is used.
+`stylegen.dream(image)`, `stylegen.transfer(content, style)`, `stylegen.train(images)` and the modules below do the
+work; nothing heavy is imported until one is used.
 """
 
 import importlib
@@ -13,7 +14,10 @@ _HOMES = {
     'feature_extractor': 'stylegen.networks',
     'load_image': 'stylegen.images',
     'optimize_image': 'stylegen.optimize',
+    'sample': 'stylegen.dcgan',
     'save_image': 'stylegen.images',
+    'train': 'stylegen.dcgan',
+    'transfer': 'stylegen.style',
 }
 __all__ = ['__version__', *_HOMES]
 

@@ -1,6 +1,9 @@
 """The package as a whole: what importing it costs, what it names, what README says."""
 
 import hashlib
+import importlib
+import inspect
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -26,6 +29,24 @@ def test_importing_it_imports_nothing_heavy():
 def test_public_names_are_there():
     assert all(getattr(stylegen, name) for name in stylegen.__all__)
     assert not hasattr(stylegen, 'nothing_of_this_name')
+
+
+@pytest.mark.parametrize('name', ['dream', 'transfer', 'train', 'sample', 'optimize_image', 'feature_extractor'])
+def test_the_functions_of_the_package_are_functions(name):
+    assert inspect.isfunction(getattr(stylegen, name)) and name in dir(stylegen)
+
+
+def packages():
+    found = pkgutil.walk_packages(stylegen.__path__, 'stylegen.')
+    return ['stylegen', *(module.name for module in found if module.ispkg)]
+
+
+@pytest.mark.parametrize('name', packages())
+def test_no_name_is_at_once_a_module_and_something_else(name):
+    package = importlib.import_module(name)
+    modules = [module.name for module in pkgutil.iter_modules(package.__path__)]
+    given = {module: getattr(package, module) for module in modules if hasattr(package, module)}
+    assert [module for module, value in given.items() if not inspect.ismodule(value)] == []
 
 
 README = (ROOT / 'README.md').read_text()

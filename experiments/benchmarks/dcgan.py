@@ -60,7 +60,7 @@ def ours(path, tick, updates, precision='float32', per_call=1, jit='auto', eager
     """By `stylegen.dcgan`, as its command trains."""
     from stylegen.backend import tf
     from stylegen.data import open_images
-    from stylegen.dcgan.train import train
+    from stylegen.dcgan.training import train
 
     if eager:
         tf.config.run_functions_eagerly(True)

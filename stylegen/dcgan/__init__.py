@@ -11,18 +11,18 @@
 a workdir. None of it imports TensorFlow before it is called. On the command line: `python -m stylegen.dcgan`.
 """
 
-from stylegen.dcgan.arithmetic import arithmetic
-from stylegen.dcgan.evaluate import evaluate
-from stylegen.dcgan.export import export
+from stylegen.dcgan.evaluating import evaluate
+from stylegen.dcgan.exporting import export
 from stylegen.dcgan.history import read_history
-from stylegen.dcgan.interpolate import interpolate
-from stylegen.dcgan.latents import latents
+from stylegen.dcgan.interpolating import interpolate
+from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import load_generator
 from stylegen.dcgan.opening import open_generator
-from stylegen.dcgan.project import project
-from stylegen.dcgan.report import report
-from stylegen.dcgan.sample import sample
-from stylegen.dcgan.train import train
+from stylegen.dcgan.projecting import project
+from stylegen.dcgan.reporting import report
+from stylegen.dcgan.sampling import sample
+from stylegen.dcgan.training import train
+from stylegen.dcgan.vector_arithmetic import arithmetic
 
 __all__ = [
     'arithmetic',

@@ -6,8 +6,8 @@ from absl.flags import FlagValues
 
 from stylegen import cli, images
 from stylegen.console import Console
-from stylegen.dcgan.arithmetic import Term, arithmetic, parse_expression, sheet
 from stylegen.dcgan.opening import generator_flags, open_generator, parse_seeds, record_of
+from stylegen.dcgan.vector_arithmetic import Term, arithmetic, parse_expression, sheet
 from stylegen.errors import UserError
 
 DEFAULT_OUTPUT = 'arithmetic.png'

@@ -9,10 +9,10 @@ from absl.flags import FlagValues
 from stylegen import cli
 from stylegen.checkpoints import LAST, Checkpoints
 from stylegen.console import Console, Progress
-from stylegen.dcgan.evaluate import evaluate, evaluator_of, held_out, labels_like, table, training_data
+from stylegen.dcgan.evaluating import evaluate, evaluator_of, held_out, labels_like, table, training_data
 from stylegen.dcgan.history import EVALUATION
 from stylegen.dcgan.load import WHICH, load_generator
-from stylegen.dcgan.train import PROGRAM
+from stylegen.dcgan.training import PROGRAM
 from stylegen.dcgan.training_command import DEFAULT_WORKDIR
 from stylegen.embeddings import EMBEDDINGS, Embedding, embeddings_here, open_embedding
 from stylegen.errors import UserError

@@ -7,7 +7,7 @@ from absl.flags import FlagValues
 
 from stylegen import cli
 from stylegen.console import Console
-from stylegen.dcgan.export import PIXELS, SUFFIXES, TOLERANCES, check_output, export, format_of
+from stylegen.dcgan.exporting import PIXELS, SUFFIXES, TOLERANCES, check_output, export, format_of
 from stylegen.dcgan.opening import generator_flags, open_generator
 
 DEFAULT_FORMAT = 'keras'

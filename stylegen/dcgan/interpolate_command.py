@@ -7,7 +7,7 @@ from absl.flags import FlagValues
 from stylegen import cli, images
 from stylegen.animation import ANIMATIONS
 from stylegen.console import Console
-from stylegen.dcgan.interpolate import PATHS, interpolate, save_walk
+from stylegen.dcgan.interpolating import PATHS, interpolate, save_walk
 from stylegen.dcgan.opening import generator_flags, labels_of, open_generator, parse_seeds, record_of
 from stylegen.errors import UserError
 from stylegen.files import check_target

@@ -12,7 +12,7 @@ from stylegen import cli, records
 from stylegen.checkpoints import LAST
 from stylegen.dcgan import shipped
 from stylegen.dcgan.load import WHICH, Generator, load_generator
-from stylegen.dcgan.train import PROGRAM
+from stylegen.dcgan.training import PROGRAM
 from stylegen.errors import UserError, unknown
 from stylegen.files import digest_of
 from stylegen.pretrained import WeightsSource

@@ -9,8 +9,8 @@ from absl.flags import FlagValues
 from stylegen import cli, images
 from stylegen.console import Console
 from stylegen.dcgan.opening import generator_flags, open_generator, record_of
-from stylegen.dcgan.project import framed, framed_hole, project
-from stylegen.dcgan.sample import NPZ
+from stylegen.dcgan.projecting import framed, framed_hole, project
+from stylegen.dcgan.sampling import NPZ
 from stylegen.errors import UserError
 from stylegen.files import check_target
 from stylegen.inputs import Inputs, read_mask, refuse_inputs

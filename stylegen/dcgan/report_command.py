@@ -4,7 +4,7 @@ from absl.flags import FlagValues
 
 from stylegen import cli
 from stylegen.console import Console
-from stylegen.dcgan.report import save_report
+from stylegen.dcgan.reporting import save_report
 from stylegen.dcgan.training_command import DEFAULT_WORKDIR
 from stylegen.files import check_target
 

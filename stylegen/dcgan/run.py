@@ -15,9 +15,9 @@ from stylegen.backend import tf, use_xla
 from stylegen.checkpoints import Checkpoints, arrays_of, assign
 from stylegen.dcgan.gan import METRICS
 from stylegen.dcgan.history import FILM, QUALITY, SAMPLES, SETTINGS
-from stylegen.dcgan.latents import latents
+from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.plan import Plan, compared
-from stylegen.dcgan.train import PROGRAM, Care
+from stylegen.dcgan.training import PROGRAM, Care
 from stylegen.dcgan.watch import FEATURES, Judge, Trouble
 from stylegen.distribution import Devices
 from stylegen.files import make_folder, plain, replacing

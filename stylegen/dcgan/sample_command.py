@@ -13,7 +13,7 @@ from stylegen.data import open_images
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.neighbours import nearest, sheet
 from stylegen.dcgan.opening import generator_flags, labels_of, open_generator, parse_seeds, record_of
-from stylegen.dcgan.sample import FORMS, NPZ, check_output, form_of, sample, save_grid
+from stylegen.dcgan.sampling import FORMS, NPZ, check_output, form_of, sample, save_grid
 from stylegen.errors import UserError
 from stylegen.sheets import grid_shape
 

@@ -10,7 +10,7 @@ from stylegen.dcgan import choices
 from stylegen.dcgan.plan import OPTIONS, make_plan
 from stylegen.dcgan.presets import PRESETS, preset
 from stylegen.dcgan.sizes import parse_size
-from stylegen.dcgan.train import train
+from stylegen.dcgan.training import train
 from stylegen.distribution import DISTRIBUTIONS, WorkerLost, begin_again, read_cluster
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ Callbacks are told a `DreamStep` or a `VisualizeStep`; a `Start` made of a `Drea
 command line: `python -m stylegen.deepdream`.
 """
 
-from stylegen.deepdream.dream import dream, open_dreamer
 from stylegen.deepdream.dreamer import Dreamer
+from stylegen.deepdream.dreaming import dream, open_dreamer
 from stylegen.deepdream.octaves import DreamStep, Start
-from stylegen.deepdream.visualize import VisualizeStep, visualize
+from stylegen.deepdream.visualizing import VisualizeStep, visualize
 from stylegen.deepdream.zoom import zoom_frames
 
 __all__ = ['DreamStep', 'Dreamer', 'Start', 'VisualizeStep', 'dream', 'open_dreamer', 'visualize', 'zoom_frames']

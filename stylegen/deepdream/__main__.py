@@ -9,8 +9,8 @@ from absl.flags import FlagValues
 from stylegen import cli, images, listings
 from stylegen.choices import MEASURES, NORMS, SMOOTHINGS
 from stylegen.console import Console
-from stylegen.deepdream.dream import FIRST_CHOICE, dream
 from stylegen.deepdream.dreamer import BALANCES, COLORS
+from stylegen.deepdream.dreaming import FIRST_CHOICE, dream
 from stylegen.deepdream.explore import EXPLORE_SIZE, explore
 from stylegen.deepdream.film import FILM_SIZE, dream_film, is_clip
 from stylegen.deepdream.film import MANNER as FILM_MANNER
@@ -20,7 +20,7 @@ from stylegen.deepdream.job import Job, Session
 from stylegen.deepdream.noise import DEFAULTS, NOISE, dream_from_noise, noise_picture
 from stylegen.deepdream.options import read_input, recorded, refuse_idle, settings_of
 from stylegen.deepdream.presets import PRESETS
-from stylegen.deepdream.visualize import PARAMETERIZATIONS, visualize
+from stylegen.deepdream.visualizing import PARAMETERIZATIONS, visualize
 from stylegen.deepdream.zoom import RATE, zoom_frames
 from stylegen.inputs import DEFAULT_SIZE
 from stylegen.jobs import settled_memory

@@ -12,8 +12,8 @@ from absl.flags import FlagValues
 
 from stylegen import cli, images, jobs, pyramid, records
 from stylegen.console import Console
-from stylegen.deepdream.dream import open_dreamer
 from stylegen.deepdream.dreamer import Dreamer
+from stylegen.deepdream.dreaming import open_dreamer
 from stylegen.deepdream.octaves import DreamStep, Start
 from stylegen.deepdream.options import MANNER, NOISE, PROGRAM, SUBJECT, parse_region, parsed
 from stylegen.inputs import Inputs, read_mask

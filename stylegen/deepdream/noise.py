@@ -14,11 +14,11 @@ from absl.flags import FlagValues
 from stylegen import cli, images, interrupts, networks, records
 from stylegen.catalog import CLASSES
 from stylegen.console import Console
-from stylegen.deepdream.dream import FIRST_CHOICE
+from stylegen.deepdream.dreaming import FIRST_CHOICE
 from stylegen.deepdream.options import NOISE, PROGRAM, parsed
 from stylegen.deepdream.subject import Subject, settle
 from stylegen.deepdream.targets import parse_target
-from stylegen.deepdream.visualize import NothingActive, VisualizeStep, visualize
+from stylegen.deepdream.visualizing import NothingActive, VisualizeStep, visualize
 from stylegen.errors import UserError
 from stylegen.sheets import grid_shape
 from stylegen.signatures import defaults_of

@@ -13,6 +13,6 @@ of one goes on from there. On the command line: `python -m stylegen.style`.
 
 from stylegen.style.steps import Start, StyleStep
 from stylegen.style.stylizer import Stylizer
-from stylegen.style.transfer import open_stylizer, transfer
+from stylegen.style.transferring import open_stylizer, transfer
 
 __all__ = ['Start', 'StyleStep', 'Stylizer', 'open_stylizer', 'transfer']

@@ -20,7 +20,7 @@ from stylegen.style.options import NONE, as_typed, format_steps, recorded, refus
 from stylegen.style.published import PUBLISHED
 from stylegen.style.run import PATIENCE_STEPS
 from stylegen.style.stylizer import LOSSES, OPTIMIZERS
-from stylegen.style.transfer import FIRST_CHOICE, transfer
+from stylegen.style.transferring import FIRST_CHOICE, transfer
 
 DEFAULT_OUTPUT = 'style.png'
 LIST = 'list'

@@ -24,7 +24,7 @@ from stylegen.style.options import (
 )
 from stylegen.style.steps import Start, StyleStep
 from stylegen.style.stylizer import Styles, Stylizer
-from stylegen.style.transfer import open_stylizer
+from stylegen.style.transferring import open_stylizer
 from stylegen.workdir import forget_state
 
 

@@ -13,7 +13,7 @@ from stylegen import cli, records
 from stylegen.errors import UserError, unknown
 from stylegen.inputs import DEFAULT_PICTURE, PICTURES
 from stylegen.style.stylizer import INITS
-from stylegen.style.transfer import published_settings
+from stylegen.style.transferring import published_settings
 
 PROGRAM = 'stylegen.style'  # as results call it
 NONE = 'none'  # as a style: none

@@ -7,7 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from stylegen.data import open_images
-from stylegen.dcgan.train import train
+from stylegen.dcgan.training import train
 
 
 def main(place: Path, runs: dict) -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stylegen.dcgan.arithmetic import Term, arithmetic, parse_expression, sheet
-from stylegen.dcgan.latents import latents
+from stylegen.dcgan.latent_vectors import latents
+from stylegen.dcgan.vector_arithmetic import Term, arithmetic, parse_expression, sheet
 from stylegen.errors import UserError
 from stylegen.images import load_image, read_settings
 from tests.conftest import run

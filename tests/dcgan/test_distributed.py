@@ -12,7 +12,7 @@ import pytest
 
 from stylegen.checkpoints import Checkpoints
 from stylegen.data import open_images
-from stylegen.dcgan.train import train
+from stylegen.dcgan.training import train
 from stylegen.logs import read_events, read_log
 from tests.conftest import ROOT, process
 from tests.dcgan.sets import folder, small_set

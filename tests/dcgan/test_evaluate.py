@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from stylegen.data import open_images
-from stylegen.dcgan.evaluate import drawn, evaluate, evaluator_of, held_out, labels_like, table
-from stylegen.dcgan.latents import latents
+from stylegen.dcgan.evaluating import drawn, evaluate, evaluator_of, held_out, labels_like, table
+from stylegen.dcgan.latent_vectors import latents
 from stylegen.errors import UserError
 from stylegen.images import save_image
 from tests.conftest import run
@@ -116,7 +116,7 @@ def test_without_other_pictures_the_floor_comes_from_the_data_itself(folder):
 
 
 def test_the_reference_and_the_pictures_of_the_floor_are_different_ones(folder, monkeypatch):
-    module = sys.modules['stylegen.dcgan.evaluate']
+    module = sys.modules['stylegen.dcgan.evaluating']
     monkeypatch.setattr(module, 'Evaluator', lambda reference, features, other, **told: (reference, other))
     reference, other = evaluator_of(open_images(folder / 'train', 16), count=15)
     assert len(np.unique(np.concatenate([reference, other]).reshape(30, -1), axis=0)) == 30
@@ -143,7 +143,7 @@ def test_the_table_has_a_line_for_every_figure_and_says_what_it_was_made_of(fold
 @pytest.fixture(scope='module')
 def trained(folder, tmp_path_factory):
     """The workdir of a run of two steps, 16 pixels."""
-    from stylegen.dcgan.train import train
+    from stylegen.dcgan.training import train
 
     options = {**TINY, 'latent_dim': 3, 'samples': 4, 'sample_every': 0, 'evaluate_every': 0}
     workdir = tmp_path_factory.mktemp('runs') / 'run'

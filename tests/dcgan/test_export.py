@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from stylegen.dcgan import card, export, formats
-from stylegen.dcgan.export import SUFFIXES, check_output, format_of, greatest_difference
+from stylegen.dcgan.exporting import SUFFIXES, check_output, format_of, greatest_difference
 from stylegen.dcgan.history import data_of, figures_of
-from stylegen.dcgan.latents import latents
+from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.plan import make_plan
 from stylegen.dcgan.shipped import SHIPPED, load_packed, pack_generator

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegen.dcgan.interpolate import interpolate, rows, spherical, walk
-from stylegen.dcgan.latents import latents
+from stylegen.dcgan.interpolating import interpolate, rows, spherical, walk
+from stylegen.dcgan.latent_vectors import latents
 from stylegen.errors import UserError
 from stylegen.images import load_image, read_settings
 from tests.conftest import run

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from stylegen.dcgan.blending import blended, weights_near
-from stylegen.dcgan.latents import latents
-from stylegen.dcgan.project import framed, framed_hole, project
+from stylegen.dcgan.latent_vectors import latents
+from stylegen.dcgan.projecting import framed, framed_hole, project
 from stylegen.errors import UserError
 from stylegen.images import Picture, load_image, read_settings, save_image
 from tests.conftest import photo, run

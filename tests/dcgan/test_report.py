@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from stylegen.dcgan.history import read_history
-from stylegen.dcgan.report import SHEETS, duration, flat, report, save_report
+from stylegen.dcgan.reporting import SHEETS, duration, flat, report, save_report
 from stylegen.errors import UserError
 from stylegen.files import DiskFull
 from stylegen.pages import POLICY
@@ -223,7 +223,7 @@ def test_files_that_are_being_written_or_damaged_do_no_harm(workdir):
 
 
 def test_what_training_leaves_is_found(tmp_path):
-    from stylegen.dcgan.train import train
+    from stylegen.dcgan.training import train
 
     options = {**TINY, 'samples': 4, 'sample_every': 2, 'log_every': 2, 'checkpoint_every': 2, 'evaluate_every': 0}
     train(small_set(tmp_path / 'data'), workdir=tmp_path / 'run', steps=4, **options)
@@ -285,7 +285,7 @@ def test_values_that_are_not_finite_leave_gaps(workdir):
 def test_of_many_sheets_a_few_are_shown_and_of_large_files_none(workdir, monkeypatch):
     for step in range(300, 5000, 100):
         picture(workdir / 'samples' / f'step-{step:08d}.png')
-    monkeypatch.setattr(sys.modules['stylegen.dcgan.report'], 'FILM_BYTES', 50)
+    monkeypatch.setattr(sys.modules['stylegen.dcgan.reporting'], 'FILM_BYTES', 50)
     page = Page(report(workdir))
     assert len(page.images()) == SHEETS
     assert 'step 4,900, the last sheet' in page.text and 'step 0' in page.text

@@ -8,10 +8,10 @@ from PIL import Image
 
 from stylegen.checkpoints import Checkpoints
 from stylegen.dcgan import shipped
-from stylegen.dcgan.latents import latents
+from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import load_generator
 from stylegen.dcgan.opening import labels_of, open_generator, parse_seeds
-from stylegen.dcgan.sample import form_of, sample
+from stylegen.dcgan.sampling import form_of, sample
 from stylegen.errors import UserError
 from stylegen.files import digest_of
 from stylegen.images import grid, load_image, read_settings

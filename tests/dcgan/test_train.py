@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from stylegen.checkpoints import Checkpoints
-from stylegen.dcgan.latents import latents
+from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import load_generator
-from stylegen.dcgan.train import train
+from stylegen.dcgan.training import train
 from stylegen.errors import UserError
 from stylegen.files import DiskFull
 from stylegen.logs import read_events, read_log

@@ -13,7 +13,7 @@ from PIL import Image
 from stylegen import images
 from stylegen.deepdream import __main__ as command
 from stylegen.deepdream import options
-from stylegen.deepdream.dream import dream
+from stylegen.deepdream.dreaming import dream
 from tests.conftest import ROOT, photo, process, run, wait_for
 
 QUICK = ['--steps=2', '--octaves=2', '--network=mini']

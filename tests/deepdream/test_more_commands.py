@@ -12,7 +12,7 @@ from stylegen import images, jobs, mini
 from stylegen.console import Progress
 from stylegen.deepdream import explore, noise, options
 from stylegen.deepdream.__main__ import define_flags
-from stylegen.deepdream.visualize import NothingActive
+from stylegen.deepdream.visualizing import NothingActive
 from stylegen.errors import UserError
 from tests.conftest import photo, run
 

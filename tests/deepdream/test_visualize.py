@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stylegen.backend import tf
-from stylegen.deepdream.visualize import PARAMETERIZATIONS, VisualizeStep, visualize
+from stylegen.deepdream.visualizing import PARAMETERIZATIONS, VisualizeStep, visualize
 from stylegen.errors import UserError
 from stylegen.losses import dream_loss
 from stylegen.networks import feature_extractor
@@ -183,5 +183,5 @@ def test_xla_agrees_with_the_plain_graph(tiny):
 
 
 def test_importing_it_does_not_import_tensorflow():
-    code = 'import sys, stylegen.deepdream.visualize; sys.exit("tensorflow" in sys.modules)'
+    code = 'import sys, stylegen.deepdream.visualizing; sys.exit("tensorflow" in sys.modules)'
     assert subprocess.run([sys.executable, '-c', code], timeout=60).returncode == 0

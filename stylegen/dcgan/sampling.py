@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from stylegen import images
-from stylegen.dcgan.latents import latents
+from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import Generator
 from stylegen.errors import UserError, unknown
 from stylegen.files import check_target, make_folder

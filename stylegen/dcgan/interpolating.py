@@ -8,9 +8,9 @@ import numpy as np
 
 from stylegen import images
 from stylegen.animation import ANIMATIONS
-from stylegen.dcgan.latents import latents
+from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import Generator
-from stylegen.dcgan.sample import enlarged
+from stylegen.dcgan.sampling import enlarged
 from stylegen.errors import UserError, unknown
 
 

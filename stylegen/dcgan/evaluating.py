@@ -10,7 +10,7 @@ import numpy as np
 
 from stylegen.data import ALL, ImageSet, NoPart, open_images
 from stylegen.dcgan.history import COMPARABLE, SETTINGS
-from stylegen.dcgan.latents import latents
+from stylegen.dcgan.latent_vectors import latents
 from stylegen.embeddings import Embedding
 from stylegen.errors import UserError
 from stylegen.evaluation import FEATURES, Evaluator, Progress

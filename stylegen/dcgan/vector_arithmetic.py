@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stylegen.dcgan.latents import latents
+from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.opening import labels_of, parse_seeds
 from stylegen.errors import UserError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylegen.dcgan.card import PIXELS, card, markdown
-from stylegen.dcgan.latents import latents
+from stylegen.dcgan.latent_vectors import latents
 from stylegen.errors import UserError, unknown
 from stylegen.files import DiskFull, check_target, replacing, settings_beside, shown
 
