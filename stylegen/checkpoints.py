@@ -12,8 +12,9 @@ import numpy as np
 from stylegen.errors import UserError
 from stylegen.files import make_folder, plain
 from stylegen.interrupts import uninterrupted
-from stylegen.npz import read_state, write_state
+from stylegen.npz import open_arrays, read_state, write_state
 from stylegen.workdir import refuse_other
+from stylegen.zips import TooLarge
 
 LAST, BEST = 'last', 'best'
 FOLDER, SCORE = 'checkpoints', 'score'
@@ -83,7 +84,7 @@ class Checkpoints:
     def best_score(self) -> float:
         """The score of the best; infinite where there is none."""
         try:
-            with np.load(self.place(BEST), allow_pickle=False) as stored:
+            with open_arrays(self.place(BEST)) as stored:
                 return float(stored[SCORE])
         except Exception:  # there is none, or it is damaged: any is better
             return float('inf')
@@ -97,6 +98,8 @@ class Checkpoints:
         path = self.path(which)
         try:
             return read_state(path)
+        except TooLarge:
+            raise
         except Exception:  # whatever zipfile, NumPy or json meet in a damaged file
             raise UserError(
                 f'{path} is no checkpoint of ours, or damaged; remove it to go on from the one before'

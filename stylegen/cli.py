@@ -21,8 +21,10 @@ from absl import flags
 
 from stylegen import interrupts
 from stylegen.choices import JIT
+from stylegen.console import Console
 from stylegen.errors import UserError, unknown
 from stylegen.networks import PRECISIONS
+from stylegen.notes import notes_to
 from stylegen.pretrained import telling
 from stylegen.pyramid import FREE_SHARE
 from stylegen.signatures import defaults_of
@@ -154,6 +156,7 @@ def run(
                 os.environ['STYLEGEN_DEBUG'] = '1'
             else:
                 warnings.simplefilter('ignore')
+            notes_to((lambda line: None) if values.quiet else Console().warn)
             work(values)
         sys.stdout.flush()
         return 0

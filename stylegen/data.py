@@ -8,7 +8,6 @@ What comes at a step depends on the seed and the step alone, so that a run which
 
 import hashlib
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from stylegen.datasets.readers import FromDisk, Progress, Reader, compact, from_
 from stylegen.datasets.sources import ALL, DRAWN, SPLITS, NoPart, choose_split
 from stylegen.datasets.tables import NAMED, Unfetched, open_source
 from stylegen.errors import UserError
+from stylegen.notes import note
 from stylegen.shapes import EPOCH, SHAPES, shape_labels
 
 __all__ = [
@@ -70,7 +70,7 @@ def open_images(
             and of NAMED are read whole in any case.
         progress: Is told how many of how many pictures have been read.
         warn: Is told, in a line and once for each, of pictures that could be read now and later not; the next one of
-            the order takes their place. By default a Python warning.
+            the order takes their place. By default `stylegen.notes.note`.
 
     Raises:
         Unfetched: One of NAMED that is not here and cannot be fetched.
@@ -93,11 +93,9 @@ def open_images(
         raise UserError(f'none of the {len(skipped)} pictures of {source} can be read; the first, {name!r}, {reason}')
     numbers = opened.labels[kept] if labels and opened.labels is not None else None
     classes = () if numbers is None else opened.classes
-    read: Reader
-    if pixels is None:
-        read = FromDisk(opened, kept, framing, warn or (lambda line: warnings.warn(line, RuntimeWarning, stacklevel=2)))
-    else:
-        read = from_memory(compact(pixels, kept))
+    read: Reader = (
+        FromDisk(opened, kept, framing, warn or note) if pixels is None else from_memory(compact(pixels, kept))
+    )
     told = [-1] * len(kept) if numbers is None else numbers.tolist()
     rows = [(opened.names[index], known[index], label) for index, label in zip(kept, told, strict=True)]
     manifest = _manifest(source, opened.split, len(kept), _digest(rows), classes, framing) | {'skipped': len(skipped)}

@@ -5,18 +5,24 @@ import functools
 import io
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from stylegen.errors import UserError
 from stylegen.files import shown
+from stylegen.notes import note
 from stylegen.pixels import from_uint8
+from stylegen.png_chunks import SIGNATURE, without_burden
+from stylegen.ranges import BYTES, DEEP, IN_FILES, UNIT, Range, range_of, scaled
 
 MAX_PIXELS = 250_000_000
 ORIENTATION = 0x0112  # the EXIF tag
 _READ = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'GIF', 'BMP', 'DIB', 'PPM', 'JPEG2000', 'AVIF')  # none that runs a program
+
+_NOTES = 'stylegen notes'  # in Pillow's dictionary of a picture
 
 _lifting = threading.Lock()
 _lifted: list[int | None] = []
@@ -37,34 +43,92 @@ def _limit_lifted() -> Iterator[None]:
                 Image.MAX_IMAGE_PIXELS = limit
 
 
+class Upright(NamedTuple):
+    """A picture as it is to be seen.
+
+    Attributes:
+        pixels: HxWx3 float32 in [0, 1], sRGB.
+        alpha: HxW float32 in [0, 1], where there is transparency.
+        notes: Lines about what was not taken quite as it stood; of "it".
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None
+    notes: tuple[str, ...]
+
+
 @contextlib.contextmanager
 def opened(data: bytes, path: str | os.PathLike[str]) -> Iterator[Image.Image]:
     """The picture in `data`, its header read; whatever goes wrong with it in the block is the user's to mend."""
     Image.init()
+    notes: tuple[str, ...] = ()
+    if data.startswith(SIGNATURE):
+        data, notes = without_burden(data)
     with _limit_lifted():
         try:
             with Image.open(io.BytesIO(data), formats=[name for name in _READ if name in Image.OPEN]) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise UserError(
-                        f'{shown(path)} has {image.width} x {image.height} pixels, above the limit of '
-                        f'{MAX_PIXELS // 10**6} million; make it smaller first'
-                    )
+                _check_size(image, shown(path))
+                image.info[_NOTES] = notes
                 yield image
         except UnidentifiedImageError:
             raise UserError(f'{shown(path)} is not a picture that can be read; convert it to PNG or JPEG') from None
         except (UserError, MemoryError):
             raise
         except Exception as error:  # Pillow's decoders raise nearly anything
-            reason = ' '.join(str(error).split()) or type(error).__name__
-            raise UserError(f'{shown(path)} is damaged or cut short ({reason}); copy or download it again') from error
+            raise UserError(
+                f'{shown(path)} is damaged or cut short ({_reason(error)}); copy or download it again'
+            ) from error
 
 
-def arrays(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Pixels and alpha, upright."""
+def of_pillow(image: Image.Image, name: str) -> Upright:
+    """A picture that Pillow has opened or made; `name` is what an error calls it.
+
+    Raises:
+        UserError: It is above MAX_PIXELS, or its pixels cannot be read.
+    """
+    with _limit_lifted():
+        _check_size(image, name)
+        try:
+            return arrays(image, name)
+        except (UserError, MemoryError):
+            raise
+        except Exception as error:
+            raise UserError(f'Pillow cannot read the pixels of {name} ({_reason(error)}); open it again') from error
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise UserError(
+            f'{name} has {image.width} x {image.height} pixels, above the limit of '
+            f'{MAX_PIXELS // 10**6} million; make it smaller first'
+        )
+
+
+def _reason(error: Exception) -> str:
+    return ' '.join(str(error).split()) or type(error).__name__
+
+
+def decoded(
+    data: bytes, path: str | os.PathLike[str], check: Callable[[Image.Image], None] = lambda image: None
+) -> Upright:
+    """The picture in the bytes of a file; its notes are said. `check` sees it before its pixels are read."""
+    with opened(data, path) as image:
+        check(image)
+        upright = arrays(image, shown(path))
+    for line in upright.notes:
+        note(f'{shown(path)}: {line}')
+    return upright
+
+
+def arrays(image: Image.Image, name: str) -> Upright:
+    """A picture of Pillow's, upright; `name` is what an error calls it."""
     image.load()
+    notes = list(image.info.get(_NOTES, ()))
     alpha = None
+    icc = image.info.get('icc_profile')
     if image.mode in ('I', 'F') or image.mode.startswith('I;16'):
-        grey = _unit_range(np.asarray(image), image.mode)
+        grey, told = _grey(np.asarray(image), name)
+        notes += told + (['its colour profile is not applied (it has more than 8 bits)'] if icc else [])
         pixels = np.repeat(grey[..., None], 3, axis=2)
     else:
         base = image
@@ -75,22 +139,32 @@ def arrays(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
             base = image.convert('L')
         elif image.mode not in ('RGB', 'CMYK', 'LAB'):
             base = base.convert('RGB')
-        pixels = from_uint8(np.asarray(_to_srgb(base, image.info.get('icc_profile'))))
+        converted, fault = _to_srgb(base, icc)
+        notes += [f'its colour profile is not applied ({fault})'] if fault else []
+        pixels = from_uint8(np.asarray(converted))
     orientation = 1
     with contextlib.suppress(Exception):  # a broken EXIF block does not spoil the picture
         orientation = image.getexif().get(ORIENTATION, 1)
-    return _upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation)
+    return Upright(_upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation), tuple(notes))
 
 
-def _unit_range(values: np.ndarray, mode: str) -> np.ndarray:
-    if mode.startswith('I;16'):
-        return values.astype(np.float32) / np.float32(65535)
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    tops = [top for top in ((1, 255, 65535) if mode == 'F' else (255, 65535)) if low >= 0 and high <= top]
-    low, high = (0.0, tops[0]) if tops else (low, high)
-    scaled = (values.astype(np.float64) - low) / max(high - low, 1e-30)
-    return np.clip(np.nan_to_num(scaled, posinf=1, neginf=0), 0, 1).astype(np.float32)
+def _grey(values: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
+    """Grey of 16 or 32 bits as float32 in [0, 1], and lines about how it was read."""
+    if values.dtype.itemsize == 2:
+        return scaled(values, DEEP), []
+    notes, finite = [], values[np.isfinite(values)]
+    if values.dtype.kind == 'f':
+        of = range_of(finite, name, IN_FILES) if finite.size else UNIT
+    else:
+        low, high = float(values.min()), float(values.max())
+        known = (range_ for range_ in (BYTES, DEEP) if low >= 0 and high <= range_.high)
+        of = next(known, Range(low, max(high, low + 1)))
+    if of != UNIT:
+        notes.append(f'its values are read as {of}')
+    if finite.size < values.size:
+        values = np.nan_to_num(values, nan=of.low, posinf=of.high, neginf=of.low)
+        notes.append('some of its values are NaN or infinite, and read as black or white')
+    return scaled(values.astype(np.float64) - of.low, Range(0, of.high - of.low)), notes
 
 
 def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
@@ -111,26 +185,33 @@ def srgb_profile() -> bytes:
     return profile[:24] + bytes([7, 208, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]) + profile[36:]
 
 
-def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    """An L, RGB, CMYK or LAB image as RGB in sRGB, by its profile if that is sound."""
-    with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        if image.mode == 'LAB':
-            source, mode = ImageCms.ImageCmsProfile(ImageCms.createProfile('LAB')), 'LAB'
-        else:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(icc or b''))
-            mode = {'RGB': 'RGB', 'GRAY': 'L', 'CMYK': 'CMYK'}[source.profile.xcolor_space.strip()]
-        if mode == image.mode or (mode, image.mode) == ('RGB', 'L'):
-            transform = ImageCms.buildTransform(
-                source,
-                ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile())),
-                mode,
-                'RGB',
-                ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                ImageCms.Flags.BLACKPOINTCOMPENSATION,
-            )
-            if mode in ('CMYK', 'LAB') or not _is_identity(transform, mode):
-                return transform.apply(image.convert(mode))
-    return image.convert('RGB')
+def _to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
+    """An L, RGB, CMYK or LAB image as RGB in sRGB, by its profile; and why that was not applied, if it was not."""
+    if image.mode == 'LAB':
+        icc = ImageCms.ImageCmsProfile(ImageCms.createProfile('LAB')).tobytes()
+    if not icc:
+        return image.convert('RGB'), ''
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        space = source.profile.xcolor_space.strip()
+        mode = {'RGB': 'RGB', 'GRAY': 'L', 'CMYK': 'CMYK', 'Lab': 'LAB'}.get(space, '')
+        if mode != image.mode and (mode, image.mode) != ('RGB', 'L'):
+            return image.convert('RGB'), f'it is for {space}, the picture is {image.mode}'
+        transform = ImageCms.buildTransform(
+            source,
+            ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile())),
+            mode,
+            'RGB',
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+        if mode in ('CMYK', 'LAB') or not _is_identity(transform, mode):
+            return transform.apply(image.convert(mode)), ''
+    except MemoryError:
+        raise
+    except Exception:  # whatever lcms meets
+        return image.convert('RGB'), 'it is damaged'
+    return image.convert('RGB'), ''
 
 
 def _is_identity(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:

@@ -31,12 +31,12 @@ def shown(path: str | os.PathLike[str]) -> str:
 
 @contextlib.contextmanager
 def reading(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Gives a file, open at its first byte.
+    """Gives a file, open at its first byte; `~` is expanded.
 
     Raises:
         UserError: where it is missing, a folder, a web address, a device, unreadable or empty.
     """
-    name = os.fspath(path)
+    name = os.path.expanduser(os.fspath(path))
     if re.match(r'data:|[A-Za-z][A-Za-z0-9+.-]+:/', name):
         raise UserError(f'{shown(name)} is an address, not a file; download it first and give the path of the file')
     if os.path.isdir(name):

@@ -20,7 +20,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from stylegen.animation import check_animation, save_animation
-from stylegen.decoding import MAX_PIXELS, arrays, opened, srgb_profile
+from stylegen.conversion import as_batch, as_mask, as_picture
+from stylegen.decoding import MAX_PIXELS, decoded, opened, srgb_profile
 from stylegen.errors import UserError
 from stylegen.files import check_target, plain, read_bytes, replacing, settings_beside, shown
 from stylegen.files import sidecar as sidecar_path
@@ -32,6 +33,9 @@ __all__ = [
     'FORMATS',
     'MAX_PIXELS',
     'Picture',
+    'as_batch',
+    'as_mask',
+    'as_picture',
     'check_animation',
     'check_writable',
     'contact_sheet',
@@ -99,27 +103,33 @@ def load_picture(path: str | os.PathLike[str], size: int | None = None) -> Pictu
     """Read a picture: JPEG, PNG, WebP, TIFF, GIF, BMP (and PPM, JPEG 2000, AVIF), in any colour mode.
 
     EXIF orientation is applied. An ICC profile is converted to sRGB (relative colorimetric, black point compensation,
-    8 bits); a profile that is sRGB already or broken changes nothing. Alpha is kept aside, and the colours under it
-    stay as they are. Of an animation or a file of many pages the first picture is read.
+    8 bits); a profile that is sRGB already changes nothing. Alpha is kept aside, and the colours under it stay as they
+    are. Of an animation or a file of many pages the first picture is read.
 
     16-bit grey keeps its full precision (and then its profile is not applied); Pillow gives 16-bit colour as 8 bits.
-    Grey in 32-bit integers or floats is taken to be in [0, 1] (floats), [0, 255] or [0, 65535], whichever holds all its
-    values, or else stretched from its least to its greatest value.
+    For grey in floats see `stylegen.ranges`; NaN is black. Grey in 32-bit integers is taken to be in [0, 255] or
+    [0, 65535], whichever holds all its values, or else stretched from its least to its greatest value.
+
+    A `stylegen.notes.Note` says what was not taken quite as it stood: a profile that is damaged or of another kind of
+    picture, a range of values other than [0, 1].
 
     Args:
         path: a file.
         size: the longest side wanted, in pixels; smaller pictures are enlarged. Default: as it is.
 
     Raises:
-        UserError: the file is missing, empty, unreadable, no picture, damaged or above MAX_PIXELS; a size below 1.
+        UserError: the file is missing, empty, unreadable, no picture, damaged or above MAX_PIXELS; its floats are in
+            no range that is known; a size below 1.
     """
     if size is not None and size < 1:
         raise UserError(f'the size of a picture is at least 1 pixel; got {size}')
-    data = read_bytes(path)
-    with opened(data, path) as image:
+
+    def check(image: Image.Image) -> None:
         if size is not None and math.prod(fit((image.height, image.width), size)) > MAX_PIXELS:
             raise UserError(f'{shown(path)} at size {size} is above {MAX_PIXELS // 10**6} million pixels; use less')
-        pixels, alpha = arrays(image)
+
+    data = read_bytes(path)
+    pixels, alpha, _ = decoded(data, path, check)
     if size is not None:
         shape = fit(pixels.shape, size)
         pixels = np.clip(resize(pixels, shape), 0, 1)
@@ -179,7 +189,7 @@ def save_image(
         ValueError: an array that is no image, or has values that are not finite.
         OSError: the disk is full, or fails.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     check_writable(path, np.shape(image))
     kind = FORMATS[path.suffix.lower()]
     if depth not in (8, 16) or (depth == 16 and not kind.deep):

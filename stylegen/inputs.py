@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from stylegen import images
+from stylegen.conversion import fitted_mask
 from stylegen.errors import UserError
 
 PICTURES = Path(__file__).parent / 'pictures'  # that come along
@@ -45,12 +46,7 @@ def read_mask(inputs: Inputs, path: str, shape: tuple[int, int]) -> np.ndarray:
         UserError: The file is no picture, or of another shape.
     """
     picture = inputs.load(path)
-    height, width = picture.pixels.shape[:2]
-    off = abs(width * shape[0] - height * shape[1])  # 0 where the shapes are alike
-    if off > max(0.02 * height * shape[1], max(width, height)):  # by more than a side's rounding, too
-        raise UserError(f'the mask {path} is {width} x {height}, the picture {shape[1]} x {shape[0]}: of another shape')
-    mask = images.resize(picture.pixels.mean(-1), shape).clip(0, 1)
-    return np.where(mask < 1 / 255, 0, mask).astype(np.float32)
+    return fitted_mask(picture.pixels.mean(-1), f'mask {path}', shape)
 
 
 def read_picture(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylegen.errors import UserError
-from stylegen.npz import save_arrays, verify
+from stylegen.npz import open_arrays, save_arrays, verify
+from stylegen.zips import TooLarge
 
 if TYPE_CHECKING:
     import keras
@@ -123,7 +124,9 @@ def verify_mini() -> str:
 
 def _read(path: str | Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open_arrays(path) as archive:
             return dict(archive)
+    except TooLarge:
+        raise
     except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f'{path}: not a weights file of mini (.npz), or damaged') from error

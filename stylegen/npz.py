@@ -1,20 +1,76 @@
 """Arrays in an `.npz`: with settings, as the states of runs are kept; or with a SHA-256 beside it, as what ships is."""
 
+import contextlib
 import io
 import json
+import math
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from stylegen.errors import UserError
-from stylegen.files import digest_of, plain, replacing
+from stylegen.files import digest_of, plain, replacing, shown
+from stylegen.zips import refuse_larger
 
 SETTINGS = 'settings'  # the JSON text among the arrays of a state
+_SUFFIX = '.npy'
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the ways that NumPy writes; zipfile bounds what these unpack to
 _WHEN = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
+
+
+class Arrays(Mapping[str, np.ndarray]):
+    """The arrays of an `.npz`, as of `np.load`: each is read when it is asked for, where it fits into the memory.
+
+    Args:
+        archive: Open for reading.
+        name: Of the file, for errors.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, name: str):
+        self.archive, self.name = archive, name
+        self.members = {info.filename.removesuffix(_SUFFIX): info for info in archive.infolist()}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """An array; ValueError where it is none, is damaged or holds Python objects.
+
+        Raises:
+            stylegen.zips.TooLarge: It takes more memory than there is.
+        """
+        info = self.members[name]
+        if info.compress_type not in _PACKED:
+            raise ValueError(f'{name} is packed as NumPy never packs')
+        with self.archive.open(info) as stream:
+            version = np.lib.format.read_magic(stream)
+            if version not in _HEADERS:
+                raise ValueError(f'{name} is an array of version {version}')
+            shape, _, dtype = _HEADERS[version](stream)
+        needed = math.prod(shape) * dtype.itemsize
+        if needed > info.file_size:
+            raise ValueError(f'{name} says that it has {needed} bytes, of {info.file_size}')
+        refuse_larger(needed, f'{name} {"x".join(map(str, shape))} in {self.name}')
+        with self.archive.open(info) as stream:
+            return np.lib.format.read_array(stream, allow_pickle=False)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.members  # without reading it
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.members)
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+
+@contextlib.contextmanager
+def open_arrays(file: str | os.PathLike | BinaryIO) -> Iterator[Arrays]:
+    """The arrays of an `.npz`, a path or an open file; of another file it raises whatever zipfile and NumPy meet."""
+    with zipfile.ZipFile(file) as archive:
+        yield Arrays(archive, shown(file if isinstance(file, (str, os.PathLike)) else getattr(file, 'name', '.npz')))
 
 
 def write_state(
@@ -29,14 +85,14 @@ def write_state(
 
 def read_state(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Settings and arrays that `write_state` wrote; of another file it raises whatever zipfile, NumPy or json meet."""
-    with np.load(path, allow_pickle=False) as stored:
+    with open_arrays(path) as stored:
         settings = json.loads(str(stored[SETTINGS]))
-        return settings, {name: stored[name] for name in stored.files if name != SETTINGS}
+        return settings, {name: stored[name] for name in stored if name != SETTINGS}
 
 
 def read_settings(path: str | os.PathLike) -> dict[str, Any]:
     """The settings alone, see `read_state`."""
-    with np.load(path, allow_pickle=False) as stored:
+    with open_arrays(path) as stored:
         return json.loads(str(stored[SETTINGS]))
 
 

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from stylegen.backend import tf, use_xla
+from stylegen.conversion import PictureLike, as_batch
 from stylegen.losses import Features, Loss
+from stylegen.ranges import UNIT
 from stylegen.updates import State, Update
 
 SECONDS_PER_CALL = 0.5  # how long a compiled call may take before Python looks in: progress, Ctrl-C
@@ -156,7 +158,7 @@ def _relaxed(value: tf.Tensor, image: tf.Tensor) -> tf.TensorSpec:
 
 
 def optimize_image(
-    image: tf.Tensor,
+    image: PictureLike,
     objective: Objective,
     update: Update,
     steps: int,
@@ -165,14 +167,16 @@ def optimize_image(
     first: int = 0,
     state: State | None = None,
     seed: int = 0,
-    bounds: tuple[float, float] | None = (0.0, 1.0),
+    bounds: tuple[float, float] | None = UNIT,
     steps_per_call: int | None = None,
     jit: str = 'auto',
+    checked: bool = False,
 ) -> tf.Tensor:
     """Changes an image step by step so that the objective falls.
 
     Args:
-        image: float32 (N, H, W, 3).
+        image: A picture, or several of one size (N, H, W, 3), in any form that `images.as_picture` takes. With other
+            bounds than [0, 1] it is a float32 tensor of any shape and range.
         objective: Gives losses and gradient.
         update: The rule that turns a gradient into the next image, from `stylegen.updates`.
         steps: How many in all.
@@ -185,14 +189,17 @@ def optimize_image(
         steps_per_call: The callback comes after every step that is a multiple of it, and after the last; by default
             about twice a second.
         jit: 'auto', 'on' or 'off': whether XLA compiles the loop.
+        checked: `image` is a float32 (N, H, W, 3) already, whose range is not looked at; the bounds hold from the first
+            step on.
 
     Returns:
         The image after the last step.
 
     Raises:
+        UserError: The image is no picture.
         NonFiniteLoss: With the last good image.
     """
-    image = tf.convert_to_tensor(image, tf.float32)
+    image = tf.convert_to_tensor(image if checked or bounds != UNIT else as_batch(image), tf.float32)
     xla = use_xla(jit)
     state = update.start(image) if state is None else tf.nest.map_structure(tf.convert_to_tensor, state)
     names = [term.name for term in objective.terms if term.weight]

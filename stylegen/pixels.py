@@ -5,8 +5,6 @@ import math
 import numpy as np
 from PIL import Image
 
-from stylegen.errors import UserError
-
 _REACH = 4  # pixels, of the coarser of two images, that a resampling looks to each side; Lanczos needs 3
 _FADED = 0.25  # of each side of a tile that repeats
 
@@ -25,20 +23,6 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
     if image.ndim != 3 or image.shape[2] not in (1, 3) or 0 in image.shape:
         raise ValueError(f'expected one image of shape (height, width, 3), got {image.shape}')
     return np.broadcast_to(image, (*image.shape[:2], 3)).astype(np.float32, copy=False)
-
-
-def checked(name: str, image: np.ndarray) -> np.ndarray:
-    """A picture that a function was given, as contiguous float32 (H, W, 3); `name` is what the message calls it.
-
-    Raises:
-        UserError: for another shape, integers (whose range is not [0, 1]), or values that are not finite.
-    """
-    image = np.asarray(image)
-    if image.dtype.kind not in 'fb':
-        raise UserError(f'the {name} is of {image.dtype}, expected floats in [0, 1]; bytes are to be divided by 255')
-    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape or not np.isfinite(image).all():
-        raise UserError(f'expected a finite picture of shape (height, width, 3) as the {name}, got {image.shape}')
-    return np.ascontiguousarray(image, np.float32)
 
 
 def quantize(image: np.ndarray, depth: int = 8) -> np.ndarray:

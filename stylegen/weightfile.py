@@ -12,6 +12,7 @@ import numpy as np
 from stylegen.backend import keras
 from stylegen.errors import UserError
 from stylegen.graph import snake_case
+from stylegen.zips import unpack
 
 # (how the file calls a layer, its arrays still on the disk)
 Entry = tuple[str, list[h5py.Dataset]]
@@ -54,7 +55,7 @@ def _opened(path: str | Path) -> h5py.File:
     if not zipfile.is_zipfile(path):
         return h5py.File(path, 'r')
     with zipfile.ZipFile(path) as archive:
-        return h5py.File(io.BytesIO(archive.read('model.weights.h5')), 'r')
+        return h5py.File(io.BytesIO(unpack(archive, 'model.weights.h5', str(path))), 'r')
 
 
 def _matched(model: keras.Model, file: h5py.File) -> tuple[list[tuple[keras.Layer, Entry | None]], list[Entry]]:

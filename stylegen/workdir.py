@@ -13,6 +13,7 @@ from stylegen.errors import UserError
 from stylegen.files import check_target, make_folder, plain
 from stylegen.locks import LOCK, alone_in
 from stylegen.npz import read_settings, read_state, write_state
+from stylegen.zips import TooLarge
 
 STATE = 'state.npz'
 _LEFT = re.compile(r'\.(state\.npz|frame-\d+\.png)\.\d+-\d+\.tmp')  # by a process that was killed while it wrote
@@ -68,6 +69,8 @@ class Workdir:
         try:
             settings, arrays = read_state(self.path)
             kept = self.identity(settings)
+        except TooLarge:
+            raise
         except Exception:
             raise UserError(f'{self.path} is not a state of ours; remove it or give another --workdir') from None
         refuse_other(self.folder, kept, self.identity(self.settings))

@@ -1,5 +1,6 @@
 """Sets of pictures: every kind is read, what is bad is left out, and the order hangs on seed and step alone."""
 
+import contextlib
 import io
 import json
 import os
@@ -16,6 +17,7 @@ from stylegen.data import ImageSet, Unfetched, inspect_images, open_images
 from stylegen.datasets.framing import Decoded, Framing
 from stylegen.datasets.order import Order, aside
 from stylegen.errors import UserError
+from stylegen.notes import Note
 from stylegen.shapes import draw_shapes
 from tests.conftest import ROOT
 
@@ -154,12 +156,30 @@ def test_arrays_in_an_npz(tmp_path):
     assert np.array_equal(everything(images), PIXELS)
     assert images.classes == ('a', 'b', 'c') and images.labels.tolist() == [0, 1, 2] * 4
     np.savez(path, mean=np.zeros((3, 3)), data=PIXELS.transpose(0, 3, 1, 2) / np.float32(127.5) - 1)
-    assert np.array_equal(everything(open_images(path, 8)), PIXELS)
+    with pytest.warns(Note, match=r'data: its values are read as \[-1, 1\]'):
+        images = open_images(path, 8)
+    assert np.array_equal(everything(images), PIXELS)
     np.savez(path, x_train=PIXELS[:8, ..., 0], y_train=np.arange(8), x_test=PIXELS[8:, ..., 0], y_test=np.arange(4))
     assert np.array_equal(everything(open_images(path, 8, 1, split='test')), PIXELS[8:, ..., :1])
     assert open_images(path, 8).count == 8
     np.savez(path, images=np.dstack([np.zeros((2, 2, 3)), np.zeros((2, 2))]).astype(np.uint8)[None])
     assert (everything(open_images(path, 2)) == 255).all()  # transparent: white
+
+
+def test_floats_in_an_npz_mean_the_same_in_every_range_and_with_rounding(tmp_path):
+    path, unit = tmp_path / 'set.npz', PIXELS / 255
+    for floats, told in (
+        (unit, None),
+        (unit * 1.0000001, None),
+        (unit.astype(np.float16), None),
+        (np.float32(PIXELS), 'read as .0, 255.'),
+        (unit * 65535, 'read as .0, 65535.'),
+        (unit * 2 - 1, 'read as .-1, 1.'),
+    ):
+        np.savez(path, images=floats)
+        with pytest.warns(Note, match=told) if told else contextlib.nullcontext():
+            images = open_images(path, 8)
+        assert np.array_equal(everything(images), PIXELS)
 
 
 def test_of_an_npz_only_what_is_wanted_is_read(tmp_path):
@@ -179,11 +199,22 @@ def test_parts_of_two_sizes_are_not_taken_together(tmp_path):
         open_images(tmp_path / 'set.npz', 8, split='all')
 
 
+def test_what_is_noted_of_many_pictures_is_one_line(tmp_path):
+    files = {f'{name}.png': encoded(PIXELS[0], icc_profile=b'nonsense') for name in 'abc'}
+    with pytest.warns(Note) as caught:
+        assert open_images(write(tmp_path, pngs(2) | files), 8).count == 5
+    assert [str(one.message) for one in caught] == [
+        "'a.png' and 2 more: its colour profile is not applied (it is damaged)"
+    ]
+
+
 @pytest.mark.parametrize(
     ('arrays', 'message'),
     [
         ({'weights': np.zeros((3, 3))}, r'has no pictures; expected an array .images.*found weights \(3, 3\) float64'),
-        ({'images': np.full((2, 4, 4, 3), np.nan)}, 'from nan to nan; expected uint8'),
+        ({'images': np.full((2, 4, 4, 3), np.nan)}, '96 of 96 values of .*: images are NaN'),
+        ({'images': np.float32(PIXELS) / 212.5}, 'are from 0 to 1.2; expected floats'),
+        ({'images': np.float32(PIXELS) / 255 - 0.1}, 'are from -0.1 to 0.9; expected floats'),
         ({'images': np.zeros((2, 5, 5, 7), np.uint8)}, 'has the shape'),
         ({'images': PIXELS, 'labels': np.zeros(5, int)}, '12 pictures, but 5 labels'),
         ({'images': PIXELS[:0]}, 'has the shape'),

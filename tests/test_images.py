@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 from stylegen import decoding, files, images
 from stylegen.errors import UserError
 from stylegen.images import load_image, load_picture
+from stylegen.notes import Note
 from tests.icc_profiles import black_only_cmyk, described, linear_grey, near_srgb, ordinary_user, swapped_srgb
 
 RNG = np.random.default_rng(0)
@@ -182,23 +183,47 @@ def test_sixteen_bit_colour_is_read_to_a_byte(tmp_path):
     assert np.abs(load_image(tmp_path / 'a.png') - array / 65535).max() <= 1 / 255
 
 
+def noted(path):
+    """A picture that is read, and the lines that are said of it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        pixels = load_image(path)
+    assert all(one.category is Note and one.filename == __file__ for one in caught)
+    return pixels, [str(one.message).removeprefix(f'{str(path)!r}: ') for one in caught]
+
+
 @pytest.mark.parametrize(
-    ('values', 'kind', 'expected'),
+    ('values', 'kind', 'expected', 'lines'),
     [
-        (np.float32([0, 0.25, 1]), 3, [0, 0.25, 1]),
-        (np.float32([0, 51, 255]), 3, [0, 0.2, 1]),
-        (np.float32([-1, 0, 3]), 3, [0, 0.25, 1]),
-        (np.float32([np.nan, 0.25, 1]), 3, [0, 0.25, 1]),
-        (np.float32([0.5, 0.5, 0.5]), 3, [0.5, 0.5, 0.5]),
-        (np.float32([-2, -2, -2]), 3, [0, 0, 0]),
-        (np.int32([0, 51, 255]), 2, [0, 0.2, 1]),
-        (np.int32([0, 13107, 65535]), 2, [0, 0.2, 1]),
-        (np.int32([-100000, 0, 300000]), 2, [0, 0.25, 1]),
+        (np.float32([0, 0.25, 1]), 3, [0, 0.25, 1], []),
+        (np.float32([-1e-4, 0.25, 1.0000001]), 3, [0, 0.25, 1], []),
+        (np.float32([0, 51, 255]), 3, [0, 0.2, 1], ['its values are read as [0, 255]']),
+        (np.float32([0, 51, 255.1]), 3, [0, 0.2, 1], ['its values are read as [0, 255]']),
+        (np.float32([0, 13107, 65535]), 3, [0, 0.2, 1], ['its values are read as [0, 65535]']),
+        (np.float32([-0.9, 0, 1]), 3, [0.05, 0.5, 1], ['its values are read as [-1, 1]']),
+        (np.float32([np.nan, 0.25, np.inf]), 3, [0, 0.25, 1], ['some of its values are NaN or infinite, and read as '
+                                                               'black or white']),
+        (np.float32([0.5, 0.5, 0.5]), 3, [0.5, 0.5, 0.5], []),
+        (np.int32([0, 51, 255]), 2, [0, 0.2, 1], ['its values are read as [0, 255]']),
+        (np.int32([0, 13107, 65535]), 2, [0, 0.2, 1], ['its values are read as [0, 65535]']),
+        (np.int32([-100000, 0, 300000]), 2, [0, 0.25, 1], ['its values are read as [-100000, 300000]']),
+        (np.int32([-2, -2, -2]), 2, [0, 0, 0], ['its values are read as [-2, -1]']),
     ],
-)
-def test_wide_grey(tmp_path, values, kind, expected):
+)  # fmt: skip
+def test_wide_grey(tmp_path, values, kind, expected, lines):
     (tmp_path / 'a.tif').write_bytes(tiff(values[None], '<', kind))
-    np.testing.assert_allclose(load_image(tmp_path / 'a.tif')[0, :, 0], expected, atol=1e-6)
+    pixels, said = noted(tmp_path / 'a.tif')
+    np.testing.assert_allclose(pixels[0, :, 0], expected, atol=1e-6)
+    assert said == lines
+
+
+@pytest.mark.parametrize(
+    ('values', 'found'),
+    [([0, 0.5, 1.2], '0 to 1.2'), ([-0.1, 0.5, 1], '-0.1 to 1'), ([-1, 0, 3], '-1 to 3'), ([0, 9, 40], '0 to 40')],
+)
+def test_floats_of_no_range_that_is_known_are_refused_with_what_was_found(tmp_path, values, found):
+    (tmp_path / 'a.tif').write_bytes(tiff(np.float32([values]), '<', 3))
+    assert f"a.tif' are from {found}; expected floats in [0, 1]" in message(tmp_path / 'a.tif')
 
 
 def test_cmyk(tmp_path):
@@ -317,12 +342,101 @@ def test_profile_as_good_as_srgb_changes_nothing(tmp_path):
     np.testing.assert_array_equal(as_bytes(saved(tmp_path, RGB, 'a.png', icc_profile=profile)), RGB)
 
 
-def test_broken_or_foreign_profile_is_ignored(tmp_path):
+def lab_profile():
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile('LAB')).tobytes()
+
+
+def pixels_and_line(path):
+    pixels, lines = noted(path)
+    return np.rint(pixels * 255), ' '.join(lines)
+
+
+def test_a_picture_is_read_without_a_profile_that_is_broken_or_of_another_kind(tmp_path):
     cut = swapped_srgb()[:200]
-    for profile in (b'nonsense', cut, linear_grey(), black_only_cmyk()):
-        np.testing.assert_array_equal(as_bytes(saved(tmp_path, RGB, 'a.png', icc_profile=profile)), RGB)
+    for profile, told in (
+        (b'nonsense', 'is not applied (it is damaged)'),
+        (cut, 'is not applied (it is damaged)'),
+        (linear_grey(), 'is not applied (it is for GRAY, the picture is RGB)'),
+        (black_only_cmyk(), 'is not applied (it is for CMYK, the picture is RGB)'),
+        (lab_profile(), 'is not applied (it is for Lab, the picture is RGB)'),
+    ):
+        seen, line = pixels_and_line(saved(tmp_path, RGB, 'a.png', icc_profile=profile))
+        np.testing.assert_array_equal(seen, RGB)
+        assert line == f'its colour profile {told}'
+        saved(tmp_path, RGB, 'without.jpg', quality=95)
+        seen, line = pixels_and_line(saved(tmp_path, RGB, 'a.jpg', quality=95, icc_profile=profile))
+        np.testing.assert_array_equal(seen, as_bytes(tmp_path / 'without.jpg'))
+        assert line == f'its colour profile {told}'
     cmyk = Image.new('CMYK', (2, 2), (255, 0, 0, 0))
-    assert as_bytes(saved(tmp_path, cmyk, 'a.tif', icc_profile=swapped_srgb()))[0, 0].tolist() == [0, 255, 255]
+    seen, line = pixels_and_line(saved(tmp_path, cmyk, 'a.tif', icc_profile=swapped_srgb()))
+    assert seen[0, 0].tolist() == [0, 255, 255] and 'it is for RGB, the picture is CMYK' in line
+
+
+def test_a_png_with_a_profile_that_is_too_large_for_pillow_is_read_without_it(tmp_path):
+    profile = swapped_srgb() + bytes(2 << 20)
+    seen, line = pixels_and_line(saved(tmp_path, RGB, 'a.png', icc_profile=profile))
+    np.testing.assert_array_equal(seen, RGB)
+    assert line == 'its colour profile is not applied (it is damaged, or larger than 1 MB)'
+
+
+def test_the_profile_of_sixteen_bit_grey_is_said_not_to_be_applied(tmp_path):
+    deep = Image.fromarray(np.full((2, 2), 30000, np.uint16))
+    _, line = pixels_and_line(saved(tmp_path, deep, 'a.png', icc_profile=linear_grey()))
+    assert line == 'its colour profile is not applied (it has more than 8 bits)'
+
+
+# ---- parts of a PNG beside its pixels
+
+
+def chunk(kind, data):
+    return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+
+
+@pytest.mark.parametrize('before', [True, False], ids=['before the pixels', 'after them'])
+@pytest.mark.parametrize(
+    'part',
+    [
+        chunk(b'zTXt', b'prompt\0\0' + zlib.compress(b'a cat ' * 300_000)),
+        chunk(b'iTXt', b'workflow\0\1\0\0\0' + zlib.compress(b'a dog ' * 300_000)),
+        b''.join(chunk(b'tEXt', b'%d\0' % i + b'x' * (1 << 20)) for i in range(65)),
+        chunk(b'tEXt', b'a\0b')[:-1] + b'?',
+        chunk(b'pHYs', b'123456789')[:-1] + b'?',
+    ],
+    ids=['zTXt', 'iTXt', 'many', 'bad checksum of a text', 'bad checksum'],
+)
+def test_a_png_is_read_whatever_is_wrong_with_its_texts(tmp_path, part, before):
+    data = saved(tmp_path, RGB, 'a.png').read_bytes()
+    place = data.index(b'IDAT') - 4 if before else len(data) - 12
+    (tmp_path / 'a.png').write_bytes(data[:place] + part + data[place:])
+    limits = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
+    seen, line = pixels_and_line(tmp_path / 'a.png')
+    np.testing.assert_array_equal(seen, RGB)
+    assert line == ('its part pHYs is damaged and left out' if b'pHYs' in part else '')
+    assert limits == (PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY)
+
+
+def test_what_a_png_says_beside_a_long_text_is_kept(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    rgba = np.dstack([RGB, RGB[..., 0]])
+    data = saved(tmp_path, rgba, 'a.png', exif=exif, icc_profile=swapped_srgb()).read_bytes()
+    place = data.index(b'IDAT') - 4
+    text = chunk(b'zTXt', b'prompt\0\0' + zlib.compress(bytes(3 << 20)))
+    ours = chunk(b'iTXt', b'stylegen\0\0\0\0\0{"seed": 3}')
+    expected = load_picture(tmp_path / 'a.png')
+    (tmp_path / 'a.png').write_bytes(data[:place] + text + ours + data[place:])
+    seen = load_picture(tmp_path / 'a.png')
+    np.testing.assert_array_equal(seen.pixels, expected.pixels)
+    np.testing.assert_array_equal(seen.alpha, expected.alpha)
+    assert seen.pixels.shape == (30, 20, 3) and images.read_settings(tmp_path / 'a.png') == {'seed': 3}
+
+
+@pytest.mark.parametrize(('name', 'end'), [('a.png', 12), ('a.gif', 1)])
+def test_where_only_the_end_mark_is_missing_no_pixel_is(tmp_path, name, end):
+    path = saved(tmp_path, RGB, name)
+    expected = as_bytes(path)
+    path.write_bytes(path.read_bytes()[:-end])
+    np.testing.assert_array_equal(as_bytes(path), expected)
 
 
 # ---- sizes

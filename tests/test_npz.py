@@ -1,11 +1,22 @@
 """Arrays in a file are whole or as they were before, and come back with their settings."""
 
 import hashlib
+import io
+import re
+import tracemalloc
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stylegen.npz import read_settings, read_state, save_arrays, verify, write_state
+from stylegen import mini, npz, zips
+from stylegen.checkpoints import Checkpoints
+from stylegen.datasets.tables import open_source
+from stylegen.dcgan.shipped import load_packed
+from stylegen.errors import UserError
+from stylegen.npz import open_arrays, read_settings, read_state, save_arrays, verify, write_state
+from stylegen.workdir import Workdir
 
 
 @pytest.mark.parametrize('compressed', [False, True])
@@ -29,3 +40,88 @@ def test_what_is_kept_with_a_digest_is_whole_or_as_it_was(tmp_path, monkeypatch)
     with pytest.raises(OSError, match='disk is full'):
         save_arrays(path, {'x': np.arange(4)})
     assert verify(path) == digest and sorted(p.name for p in tmp_path.iterdir()) == ['a.npz', 'a.sha256']
+
+
+def lying(path, name, shape, *, declared=None, method=zipfile.ZIP_DEFLATED):
+    """An .npz with one array of a few bytes whose header says that it has more; `declared` is what the zip says."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {'descr': '|u1', 'fortran_order': False, 'shape': shape})
+    with zipfile.ZipFile(path, 'w', method) as archive:
+        archive.writestr(f'{name}.npy', header.getvalue() + bytes(1000))
+        info = archive.infolist()[0]
+        info.file_size = declared or info.file_size  # in the directory, which is what a reader believes
+    return path
+
+
+def peak_of(work):
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_array_that_does_not_fit_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(zips, 'available_memory', lambda: 10 << 20)
+    path = tmp_path / 'a.npz'
+    np.savez_compressed(path, x=np.zeros((9, 1 << 20), np.uint8), small=np.arange(3))
+    with open_arrays(path) as arrays:
+        assert arrays['small'].tolist() == [0, 1, 2] and set(arrays) == {'x', 'small'}
+
+        def refused():
+            with pytest.raises(zips.TooLarge, match=r"x 9x1048576 in '.*a.npz' unpacks to 9 MB, and may to 8 MB"):
+                arrays['x']
+
+        assert peak_of(refused) < 1 << 20
+
+
+@pytest.mark.parametrize('read', [
+    lambda path: mini.load_mini(None, path),
+    lambda path: load_packed(path),
+    lambda path: open_source(path),
+    lambda path: read_state(path),
+    lambda path: Checkpoints(path.parent).load(1),
+    lambda path: Workdir(path.parent, {}, dict).load(),
+])  # fmt: skip
+def test_whoever_reads_an_npz_says_that_it_is_too_large(tmp_path, monkeypatch, read):
+    path = tmp_path / 'state.npz'
+    np.savez_compressed(path, images=np.zeros((2 << 20, 1), np.uint8), settings=np.array('{}'), facts=np.array('{}'))
+    (tmp_path / 'checkpoints').mkdir()
+    Checkpoints(tmp_path).place(1).write_bytes(path.read_bytes())
+    monkeypatch.setattr(zips, 'available_memory', lambda: 1 << 20)
+    with pytest.raises(UserError, match='unpacks to 2 MB'):
+        read(path)
+
+
+def test_a_header_that_lies_about_its_size_is_damage(tmp_path):
+    for options in ({}, {'declared': 10**12}):
+        path = lying(tmp_path / 'a.npz', 'images', (10**6, 10**6, 3), **options)
+        with open_arrays(path) as arrays, pytest.raises((ValueError, zipfile.BadZipFile)):
+            arrays['images']
+    with pytest.raises(UserError):
+        open_source(path)
+    lying(path, 'x', (1000,), method=zipfile.ZIP_BZIP2)
+    with open_arrays(path) as arrays, pytest.raises(ValueError, match='as NumPy never packs'):
+        arrays['x']
+
+
+@pytest.mark.parametrize('method', [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_of_a_zip_unpacks_to_no_more_than_it_says(tmp_path, method):
+    data = np.random.default_rng(0).bytes(50_000) + bytes(4 << 20)
+    with zipfile.ZipFile(tmp_path / 'a.zip', 'w', method) as archive:
+        archive.writestr('a', data)
+    with zipfile.ZipFile(tmp_path / 'a.zip') as archive:
+        assert zips.unpack(archive, 'a', 'it') == data
+        with pytest.raises(zips.TooLarge, match=r'it unpacks to 4.05 MB, and may to 4 MB'):
+            zips.unpack(archive, 'a', 'it', 4 << 20)
+        archive.getinfo('a').file_size = 1000
+        with pytest.raises(zipfile.BadZipFile, match='CRC'):  # after so many
+            zips.unpack(archive, 'a', 'it')
+
+
+def test_no_module_opens_arrays_or_pictures_but_by_the_guarded_ways():
+    sources = {path: path.read_text() for path in Path(npz.__file__).parent.rglob('*.py')}
+    opening = {path.name for path, text in sources.items() if re.search(r'\bImage\.open\(', text)}
+    loading = {path.name for path, text in sources.items() if re.search(r'\bnp\.load\(|\.read_array\(', text)}
+    assert opening == {'decoding.py'} and loading == {'npz.py'}

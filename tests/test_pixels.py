@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from stylegen.errors import UserError
 from stylegen.images import fit, from_uint8, resize, to_uint8
-from stylegen.pixels import as_rgb, checked, quantize, sample
+from stylegen.pixels import as_rgb, quantize, sample
 
 
 def noise(*shape):
@@ -36,21 +35,6 @@ def test_what_is_no_unit_float_is_refused():
     for shape in [(2, 2, 4), (1, 2, 2, 3), (0, 2, 3), (5,)]:
         with pytest.raises(ValueError, match='expected one image'):
             as_rgb(np.ones(shape))
-
-
-def test_a_picture_of_bytes_is_refused_and_not_taken_for_floats():
-    for wrong, message in (
-        (np.full((4, 5, 3), 200, np.uint8), 'the content is of uint8, expected floats'),
-        (np.full((4, 5, 3), np.nan), 'expected a finite picture .* as the content'),
-        (noise(4, 5), r'got \(4, 5\)'),
-        (noise(4, 5, 4), r'got \(4, 5, 4\)'),
-    ):
-        with pytest.raises(UserError, match=message):
-            checked('content', wrong)
-    image = noise(4, 5, 3)
-    assert checked('content', image) is image
-    flipped = checked('content', image.astype(np.float64)[:, ::-1])
-    assert flipped.dtype == np.float32 and flipped.flags.c_contiguous
 
 
 def test_grey_becomes_rgb():

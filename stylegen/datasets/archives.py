@@ -11,6 +11,7 @@ from stylegen.errors import UserError
 from stylegen.files import reading, shown
 from stylegen.folders import SUFFIXES
 from stylegen.pyramid import available_memory, format_memory
+from stylegen.zips import unpack
 
 Read = Callable[[str], bytes]
 LARGEST = 1 << 30  # bytes of one picture file
@@ -95,7 +96,7 @@ def _zip(path: Path) -> tuple[list[str], Read]:
 
     def read(name: str) -> bytes:
         try:
-            return _bounded(name, archive.getinfo(name).file_size, lambda: archive.read(name))
+            return unpack(archive, name, shown(name), LARGEST)
         except UserError:
             raise
         except Exception as error:  # whatever zipfile and its decompressors meet

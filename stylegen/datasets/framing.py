@@ -20,10 +20,14 @@ _GAP = 3.0  # times the size wanted, down to which Pillow may halve by plain ave
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture as it is: uint8 HxW (grey) or HxWx3 in sRGB, upright; `alpha` tells that it was transparent."""
+    """A picture as it is: uint8 HxW (grey) or HxWx3 in sRGB, upright; `alpha` tells that it was transparent.
+
+    `notes` are lines about what was not taken quite as it stood, see `stylegen.decoding.Upright`.
+    """
 
     pixels: np.ndarray
     alpha: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def decode(data: bytes, name: str | os.PathLike[str], least: tuple[int, int] | None = None) -> Decoded:
@@ -45,8 +49,8 @@ def decode(data: bytes, name: str | os.PathLike[str], least: tuple[int, int] | N
             if least:
                 image.draft(None, (least[1], least[0]))
             return Decoded(np.asarray(image))
-        pixels, alpha = arrays(image)
-    return Decoded(to_uint8(pixels if alpha is None else on_white(pixels, alpha)), alpha is not None)
+        pixels, alpha, notes = arrays(image, shown(name))
+    return Decoded(to_uint8(pixels if alpha is None else on_white(pixels, alpha)), alpha is not None, notes)
 
 
 def on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,10 +13,12 @@ from stylegen.datasets.framing import Framing
 from stylegen.datasets.sources import Array, Files
 from stylegen.errors import UserError
 from stylegen.files import shown
+from stylegen.notes import note
 
 Progress = Callable[[int, int], None]  # how many of how many
 Fetched = tuple[np.ndarray, list[int]]  # uint8 (n, height, width, channels), and the rows that could not be read
 Reader = Callable[[np.ndarray], Fetched]
+_LINES = 10  # about pictures, each of several
 _CHUNK = 64  # pictures for a thread at a time
 
 
@@ -46,7 +49,7 @@ def reason(error: UserError, name: str) -> str:
 def read_all(
     source: Files | Array, framing: Framing, pixels: np.ndarray | None, progress: Progress | None = None
 ) -> tuple[list[bytes | None], tuple[tuple[str, str], ...]]:
-    """Reads every picture of a source once.
+    """Reads every picture of a source once; what is noted of several is said of them in one line.
 
     Args:
         source: Whose pictures.
@@ -59,6 +62,7 @@ def read_all(
     """
     digests: list[bytes | None] = [None] * len(source.names)
     failed: dict[int, str] = {}
+    noted: dict[str, list[str]] = defaultdict(list)
 
     def read(index: int) -> None:
         try:
@@ -66,10 +70,15 @@ def read_all(
             if pixels is not None:
                 pixels[index] = framing(decoded)
             digests[index] = digest
+            for line in decoded.notes:
+                noted[line].append(source.names[index])
         except UserError as error:
             failed[index] = reason(error, source.names[index])
 
     in_parallel(read, len(source.names), progress)
+    for line, names in sorted(noted.items())[:_LINES]:
+        more = f' and {len(names) - 1} more' if len(names) > 1 else ''
+        note(f'{shown(min(names))}{more}: {line}')
     return digests, tuple((source.names[index], failed[index]) for index in sorted(failed))
 
 

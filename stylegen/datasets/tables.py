@@ -13,7 +13,11 @@ from stylegen.datasets.sources import ALL, DRAWN, SPLITS, Array, Files, choose_s
 from stylegen.download import TIMEOUT
 from stylegen.errors import UserError
 from stylegen.files import reading, shown
+from stylegen.notes import Note, note
+from stylegen.npz import open_arrays
+from stylegen.pixels import to_uint8
 from stylegen.pretrained import keras_folder, offline_mode
+from stylegen.ranges import IN_FILES, UNIT, range_of, scaled
 
 _IMAGES = 'images'
 _LABELS = 'labels'
@@ -102,9 +106,8 @@ def open_npz(path: Path, split: str | None = None) -> Array:
 
     They are the array `images` (or `x_train` and `x_test`, which are parts), or else the first array that can be
     pictures: (count, height, width, channels) or (count, channels, height, width), with 1, 3 or 4 channels, or where
-    there is none (count, height, width); of uint8, or of floats in [0, 1], [-1, 1] or [0, 255], whichever holds all of
-    them. Classes are the numbers or texts in `labels` (or `y_train` and `y_test`), named by `classes` where that is
-    there.
+    there is none (count, height, width); of uint8, or of numbers in a range that `stylegen.ranges` tells. Classes are
+    the numbers or texts in `labels` (or `y_train` and `y_test`), named by `classes` where that is there.
 
     Raises:
         NoPart: It has no such part.
@@ -112,9 +115,9 @@ def open_npz(path: Path, split: str | None = None) -> Array:
     """
     with reading(path) as file:
         try:
-            with np.load(file, allow_pickle=False) as stored:  # which reads an array when it is asked for
+            with open_arrays(file) as stored:  # which reads an array when it is asked for
                 return _taken(stored, path, split)
-        except (UserError, MemoryError):
+        except (UserError, MemoryError, Note):
             raise
         except Exception as error:  # whatever zipfile and NumPy meet in a file that is none
             raise UserError(f'{shown(path)} is no .npz file of plain arrays, or damaged ({error})') from None
@@ -177,15 +180,10 @@ def _bytes(array: np.ndarray, name: str) -> np.ndarray:
         raise UserError(f'{name} has the shape {array.shape}; expected (count, height, width, 1, 3 or 4 channels)')
     if array.dtype == np.uint8:
         return array
-    low, high = float(array.min()), float(array.max())
-    if array.dtype.kind == 'f':
-        ranges = [(least, top) for least, top in ((0, 1), (-1, 1), (0, 255)) if least <= low and high <= top]
-        if ranges:  # NaN is in none
-            least, top = ranges[0]
-            return np.rint((array - least) * (255 / (top - least))).astype(np.uint8)
-    elif array.dtype.kind in 'iub' and low >= 0 and high <= 255:
-        return (array * (255 if array.dtype.kind == 'b' else 1)).astype(np.uint8)
-    raise UserError(f'{name} is {array.dtype} from {low:g} to {high:g}; expected uint8, or floats in [0, 1] or [-1, 1]')
+    of = range_of(array, name, IN_FILES)
+    if of != UNIT and array.dtype.kind == 'f':
+        note(f'{name}: its values are read as {of}')
+    return to_uint8(scaled(array, of))
 
 
 def _classes(values: np.ndarray, names: np.ndarray | None) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 import stylegen
 from stylegen.charts import line_chart, number
 from stylegen.dcgan.history import COMPARABLE, FILM, History, as_number, read_history
 from stylegen.dcgan.presets import PRESETS
+from stylegen.decoding import opened
 from stylegen.files import replacing
 from stylegen.pages import heading, page, pairs, paragraph, picture, sections, table, tiles
 
@@ -117,9 +117,9 @@ def _shown(path: Path, caption: str, large: bool = False) -> str:
     """A picture of the workdir, smaller where it is large; one that cannot be read is named."""
     try:
         data = path.read_bytes()
-        with Image.open(io.BytesIO(data)) as image:
+        with opened(data, path) as image:
             image.load()
-            kind = image.format.lower()
+            kind = str(image.format).lower()
             if kind != 'gif' and len(data) > SHEET_BYTES:
                 image.thumbnail((SHEET_SIDE, SHEET_SIDE))
                 stream = io.BytesIO()

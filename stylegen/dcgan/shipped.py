@@ -13,7 +13,8 @@ from stylegen.dcgan.load import Generator, fill
 from stylegen.dcgan.plan import Plan
 from stylegen.errors import UserError
 from stylegen.files import digest_of, plain
-from stylegen.npz import save_arrays, verify
+from stylegen.npz import open_arrays, save_arrays, verify
+from stylegen.zips import TooLarge
 
 SHIPPED = Path(weights.__file__).parent / 'dcgan_cifar10.npz'
 FACTS = 'facts'  # the JSON text among the arrays
@@ -68,7 +69,7 @@ def load_packed(path: str | Path | None = None) -> Generator:
             )
         verify(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open_arrays(path) as archive:
             arrays = dict(archive)
         facts = json.loads(str(arrays.pop(FACTS)))
         plan = Plan.of(facts['plan'])
@@ -76,6 +77,8 @@ def load_packed(path: str | Path | None = None) -> Generator:
         fill(model, [array.astype(np.float32) for _, array in sorted(arrays.items())])
         known = facts.get('data') or {'sha256': facts['settings'].get('data')}, facts.get('figures') or {}
         return Generator(model, plan, facts['step'], facts['which'], path, facts['settings'], *known)
+    except TooLarge:
+        raise
     except (
         OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error
     ) as error:  # fmt: skip

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylegen import images, pixels, pyramid
+from stylegen import images, pyramid
 from stylegen.choices import MEASURES, NORMS, SMOOTHINGS
+from stylegen.conversion import PictureLike
 from stylegen.deepdream.octaves import DreamStep, PictureDream, Start
 from stylegen.deepdream.plan import Plan, margin_of, plan
 from stylegen.deepdream.subject import Subject
@@ -129,10 +130,10 @@ class Dreamer:
 
     def __call__(
         self,
-        image: np.ndarray,
+        image: PictureLike,
         *,
-        mask: np.ndarray | None = None,
-        regions: Sequence[np.ndarray] = (),
+        mask: PictureLike | None = None,
+        regions: Sequence[PictureLike] = (),
         seed: int = 0,
         start: Start | None = None,
         callback: Callable[[DreamStep], None] | None = None,
@@ -146,10 +147,10 @@ class Dreamer:
         """
         from stylegen.deepdream.terms import Places
 
-        image = pixels.checked('picture', image)
-        for what, one in [('mask', mask), *(('region', region) for region in regions)]:
-            if one is not None:
-                check_mask(what, one, image.shape[:2])
+        image = images.as_picture(image)
+        shape = image.shape[:2]
+        mask = None if mask is None else images.as_mask(mask, 'mask', shape)
+        regions = [images.as_mask(region, 'region', shape) for region in regions]
         if len(regions) != len(self.subject.regions):
             raise UserError(f'{len(self.subject.regions)} regions are dreamt of; got {len(regions)} masks')
 
@@ -205,6 +206,7 @@ class Dreamer:
                 seed=int(np.random.SeedSequence([seed, part.octave]).generate_state(1)[0] >> 1),
                 steps_per_call=steps_per_call,
                 jit='off',  # the objective compiles its tiles
+                checked=True,
             )
         except NonFiniteLoss as error:
             error.picture = part.whole(np.asarray(error.image[0]))
@@ -221,12 +223,3 @@ class Dreamer:
         share = np.array([1.0 if place is None else shares[place] for place in where])
         factors = np.divide(share, loudness, out=np.ones(len(terms)), where=loudness > 0)
         self._objective.balance.assign(factors.astype(np.float32))
-
-
-def check_mask(what: str, mask: np.ndarray, shape: tuple[int, int]) -> None:
-    """Refuses a mask of another size or with values that are no shares."""
-    if mask.shape != shape:
-        size = ' x '.join(map(str, mask.shape[::-1]))
-        raise UserError(f'the {what} is {size}, the picture {shape[1]} x {shape[0]}')
-    if not (mask.min() >= 0 and mask.max() <= 1):
-        raise UserError(f'expected a {what} of values from 0 to 1, got {mask.min():g} to {mask.max():g}')

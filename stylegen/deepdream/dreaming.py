@@ -7,16 +7,17 @@ TensorFlow is imported when a dream begins, so that `--help` need not wait for i
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stylegen import networks
+from stylegen.conversion import PictureLike, as_pictures
 from stylegen.deepdream.dreamer import Dreamer
 from stylegen.deepdream.octaves import DreamStep, Start
 from stylegen.deepdream.subject import settle
-from stylegen.pixels import checked
+from stylegen.layer_weights import WeightsLike, as_weights
 from stylegen.signatures import defaults_of
 
 if TYPE_CHECKING:
@@ -40,8 +41,11 @@ def open_dreamer(**settings: Any) -> tuple[Dreamer, str]:
     if spare := set(settings) - set(_defaults()):
         raise TypeError(f'open_dreamer() has no argument {", ".join(sorted(spare))}')
     network, weights, precision = (settings.pop(name) for name in ('network', 'weights', 'precision'))
-    guides = tuple(checked('guide', guide) for guide in settings.pop('guides'))
-    wanted = {name: settings.pop(name) for name in ('layers', 'classes', 'guide_layers', 'regions')}
+    guides = tuple(as_pictures(settings.pop('guides'), 'guide'))
+    wanted: dict[str, Any] = {
+        name: as_weights(settings.pop(name), name) for name in ('layers', 'classes', 'guide_layers')
+    }
+    wanted['regions'] = [as_weights(layers, 'region') or {} for layers in settings.pop('regions')]
     wanted['guides'] = len(guides)
     if isinstance(network, str):
         extractor, note = networks.open_network(
@@ -62,15 +66,15 @@ def _defaults() -> dict[str, Any]:
 
 
 def dream(
-    image: np.ndarray,
+    image: PictureLike,
     *,
     network: str | FeatureExtractor = 'auto',
     weights: str | None = None,
-    layers: Mapping[str, float] | None = None,
-    classes: Mapping[str, float] | None = None,
-    guides: Sequence[np.ndarray] = (),
-    guide_layers: Mapping[str, float] | None = None,
-    regions: Sequence[tuple[np.ndarray, Mapping[str, float]]] = (),
+    layers: WeightsLike = None,
+    classes: WeightsLike = None,
+    guides: PictureLike | Sequence[PictureLike] = (),
+    guide_layers: WeightsLike = None,
+    regions: Sequence[tuple[PictureLike, WeightsLike]] = (),
     balance: str = 'signal',
     measure: str = 'auto',
     octaves: int = 6,
@@ -83,7 +87,7 @@ def dream(
     variation: float = 0.0,
     jitter: int = 32,
     color: str = 'free',
-    mask: np.ndarray | None = None,
+    mask: PictureLike | None = None,
     wrap: bool = False,
     seed: int = 0,
     max_memory: str | float = '4GB',
@@ -95,17 +99,17 @@ def dream(
     """Dreams on a picture.
 
     Args:
-        image: float32 (H, W, 3) in [0, 1].
+        image: A path, a PIL picture, an array or a tensor; of bytes or of floats in [0, 1], see `stylegen.conversion`.
         network: 'auto', a name of `stylegen.networks.NETWORKS`, a .keras file, or a `FeatureExtractor`, which is then
             taken as it is.
         weights: File of weights for the network; otherwise they are looked for, see `stylegen.pretrained`.
         layers: Weights by layer, 'block4_conv2', by channels of it, 'block4_conv2[3,17-19]', or by neuron,
-            'block4_conv2[3@0.5,0.25]'; negative ones make it less active. None: the network's own choice, unless
-            classes, guides or regions are given.
+            'block4_conv2[3@0.5,0.25]'; negative ones make it less active. A list of names gives each the weight 1.
+            None: the network's own choice, unless classes, guides or regions are given.
         classes: Weights by name or number of a class: the picture becomes more like it, everywhere.
-        guides: Pictures, float32 (h, w, 3) in [0, 1]: what they show is looked for in the picture (best match).
+        guides: A picture or several, of any size: what they show is looked for in the picture (best match).
         guide_layers: Weights by layer that is compared with the guides'. None: the network's own choice.
-        regions: Masks, float32 (H, W) in [0, 1], each with the layers that act there; `layers` act elsewhere.
+        regions: Masks, as `mask`, each with the layers that act there; `layers` act elsewhere.
         balance: 'signal' makes layers, guides and classes equally loud before they are weighted, by the norm of their
             gradient at their layer (K. Crowson's deep_dream); 'gradient' by the norm of what arrives at the picture;
             'none' leaves them as they are.
@@ -123,7 +127,8 @@ def dream(
         jitter: The picture is moved by up to so many pixels before each step; without `wrap`, half a stride of the
             network is the most. One that is cut into tiles is rolled by up to a tile.
         color: 'free'; 'luminance': only lightness changes; 'match': mean and covariance of the colours stay.
-        mask: float32 (H, W) in [0, 1]: how much of the dream shows; where it is 0 the picture stays, bit for bit.
+        mask: A grey picture, floats (H, W) in [0, 1] or booleans: how much of the dream shows; where it is 0 the
+            picture stays, bit for bit.
         wrap: The picture is a tile that repeats, and stays one. Its sides are best multiples of the network's stride.
         seed: Of the rolls. The same seed gives the same picture on the same machine.
         max_memory: Bytes, or a text such as '4GB', to stay within: larger pictures are cut into tiles.

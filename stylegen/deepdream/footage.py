@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stylegen.conversion import as_picture
 from stylegen.deepdream.zoom import DreamFunction
 from stylegen.errors import UserError
 from stylegen.flow import CUT, dense_flow, likeness, trust, warp
-from stylegen.pixels import as_rgb
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def dream_footage(
     """
     if not 0 <= blend < 1:
         raise UserError(f'the blend is at least 0 and below 1; got {blend}')
-    for index, frame in enumerate(map(as_rgb, frames), 0 if previous is None else previous.index + 1):
+    for index, frame in enumerate(map(as_picture, frames), 0 if previous is None else previous.index + 1):
         if previous is None:
             start, share, cut = frame, np.float32(0), True
         elif frame.shape != previous.frame.shape:

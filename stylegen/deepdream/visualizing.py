@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stylegen.conversion import PictureLike, as_batch
 from stylegen.errors import UserError, unknown
-from stylegen.pixels import checked
 
 if TYPE_CHECKING:
     from stylegen.deepdream.terms import PlacedExtractor
@@ -63,7 +63,7 @@ def visualize(
     rotation: float = 10.0,
     diversity: float = 0.0,
     seed: int = 0,
-    start: np.ndarray | None = None,
+    start: PictureLike | None = None,
     callback: Callable[[VisualizeStep], None] | None = None,
     jit: str = 'auto',
 ) -> np.ndarray:
@@ -92,7 +92,7 @@ def visualize(
             `stylegen.statistics.diversity_loss`, which is about 1 at most. A channel's mean rises by 3 to 10; 1 to 3 is
             then felt, and 100 leaves nothing of the channel.
         seed: Of the noise and the views. The same seed gives the same pictures on the same machine.
-        start: Picture to start from instead of noise, float32 (H, W, 3) or (count, H, W, 3) in [0, 1]; its size counts.
+        start: Picture to start from instead of noise, or (count, H, W, 3); its size counts.
         callback: Called with a `VisualizeStep` about twice a second.
         jit: 'auto', 'on' or 'off': XLA.
 
@@ -168,12 +168,11 @@ def _sides(size: int | tuple[int, ...], smallest: int) -> tuple[int, int]:
     return height, width
 
 
-def _batch(start: np.ndarray, count: int) -> np.ndarray:
-    start = np.asarray(start)
-    batch = np.repeat(start[None], count, 0) if start.ndim == 3 else start
-    if batch.ndim != 4 or len(batch) != count:
-        raise UserError(f'expected a finite picture (H, W, 3), or {count} in a batch, as the start, got {start.shape}')
-    return np.stack([checked('start', picture) for picture in batch])
+def _batch(start: PictureLike, count: int) -> np.ndarray:
+    batch = as_batch(start, 'start')
+    if len(batch) not in (1, count):
+        raise UserError(f'expected one picture, or {count} in a batch, as the start, got {batch.shape}')
+    return np.repeat(batch, count, 0) if len(batch) < count else batch
 
 
 def _check_moved(now: np.ndarray, before: np.ndarray) -> None:

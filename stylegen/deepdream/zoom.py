@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from stylegen.conversion import as_picture
 from stylegen.errors import UserError
-from stylegen.pixels import as_rgb, sample
+from stylegen.pixels import sample
 
 DreamFunction = Callable[[np.ndarray, int], np.ndarray]
 RATE = 24.0  # frames per second
@@ -120,6 +121,6 @@ def zoom_frames(
     if (first > 0) != (previous is not None):
         raise ValueError(f'a film goes on at frame {first} from the frame before it, and begins without one')
     for index in range(first, frames):
-        start = as_rgb(image) if previous is None else move(previous, step)
+        start = as_picture(image) if previous is None else move(previous, step)
         previous = dream(start, seed + index)
         yield previous

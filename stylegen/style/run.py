@@ -191,6 +191,7 @@ class Run:
             bounds=None if self.stylizer.optimizer in ('lbfgs', 'descent') else (0.0, 1.0),
             steps_per_call=math.gcd(PATIENCE_STEPS, self.steps_per_call or 0) if patience else self.steps_per_call,
             jit='off' if stage.core else self.stylizer.jit,
+            checked=True,
         )
         return (image if latest is None else self.update.result(image, latest)).numpy()[0], latest
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylegen import pixels, pyramid
+from stylegen import pyramid
+from stylegen.conversion import PictureLike, StylesLike, as_mask, as_picture, as_shares
 from stylegen.errors import UserError, unknown
 from stylegen.style.coloring import COLORS, MAPS, TIMES
 from stylegen.style.plan import Costs, Plan, plan
@@ -151,12 +152,12 @@ class Stylizer:
 
     def __call__(
         self,
-        content: np.ndarray,
-        styles: Styles,
+        content: PictureLike,
+        styles: StylesLike,
         *,
-        regions: Sequence[tuple[np.ndarray, Styles]] = (),
-        mask: np.ndarray | None = None,
-        init: np.ndarray | None = None,
+        regions: Sequence[tuple[PictureLike, StylesLike]] = (),
+        mask: PictureLike | None = None,
+        init: PictureLike | None = None,
         seed: int = 0,
         start: Start | None = None,
         callback: Callable[[StyleStep], None] | None = None,
@@ -172,29 +173,20 @@ class Stylizer:
             UserError: A picture, mask or number of regions that cannot be.
             stylegen.optimize.NonFiniteLoss: A loss overflowed; its `picture` is the last good one, at full size.
         """
-        content, styles = pixels.checked('content', content), _checked(styles)
-        regions = [(one, _checked(group)) for one, group in regions]
-        init = None if init is None else pixels.checked('init', init)
-        check_pictures(content, styles, regions, mask, self.regions, self.extractor.min_size)
+        content, styles = as_picture(content, 'content'), as_shares(styles)
+        shape = content.shape[:2]
+        regions = [(as_mask(one, 'mask of a region', shape), as_shares(group)) for one, group in regions]
+        mask = None if mask is None else as_mask(mask, 'mask', shape)
+        init = None if init is None else as_picture(init, 'init')
+        check_pictures(styles, regions, self.regions, self.extractor.min_size)
         from stylegen.style.run import Run
 
         run = Run(self, content, styles, regions, mask, seed, callback, steps_per_call)
         return run.go(init, start)
 
 
-def _checked(styles: Styles) -> Styles:
-    return [(pixels.checked('style', picture), share) for picture, share in styles]
-
-
-def check_pictures(
-    content: np.ndarray,
-    styles: Styles,
-    regions: Sequence[tuple[np.ndarray, Styles]],
-    mask: np.ndarray | None,
-    count: int,
-    smallest: int = 1,
-) -> None:
-    """Refuses styles too small for the network, masks of another shape, styles that weigh nothing.
+def check_pictures(styles: Styles, regions: Sequence[tuple[np.ndarray, Styles]], count: int, smallest: int = 1) -> None:
+    """Refuses styles too small for the network, another number of regions, styles that weigh nothing.
 
     Raises:
         UserError: With what was expected and what came.
@@ -202,11 +194,6 @@ def check_pictures(
     for picture, _ in [pair for group in (styles, *(s for _, s in regions)) for pair in group]:
         if min(picture.shape[:2]) < smallest:
             raise UserError(f'a style is {picture.shape[1]} x {picture.shape[0]}, it needs {smallest} pixels a side')
-    for one in [*(one for one, _ in regions), *([] if mask is None else [mask])]:
-        if one.shape != content.shape[:2]:
-            raise UserError(f'a mask is {one.shape[::-1]}, the content {content.shape[1::-1]} (width, height)')
-        if not (one.min() >= 0 and one.max() <= 1):
-            raise UserError(f'expected masks in [0, 1], got {one.min():.3g} to {one.max():.3g}')
     if len(regions) != count:
         raise UserError(f'expected {count} regions, got {len(regions)}')
     for group in (styles, *(s for _, s in regions)):

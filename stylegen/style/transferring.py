@@ -7,18 +7,21 @@ transfer begins, so that `--help` need not wait for it.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stylegen import networks
+from stylegen.conversion import PictureLike, StylesLike
 from stylegen.errors import UserError, unknown
+from stylegen.layer_weights import WeightsLike, as_weights
 from stylegen.signatures import defaults_of
 from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS
 from stylegen.style.published import PUBLISHED
 from stylegen.style.steps import Start, StyleStep
-from stylegen.style.stylizer import Styles, Stylizer
+from stylegen.style.stylizer import Stylizer
 
 if TYPE_CHECKING:
     from stylegen.extractor import FeatureExtractor
@@ -48,7 +51,7 @@ def open_stylizer(**settings: Any) -> tuple[Stylizer, str]:
         if like and settings[name] != usual[name]:
             raise UserError(f'--like={like} has its own {name}, {usual[name]}; leave out --{name}')
     network, weights, precision, pooling = (settings.pop(n) for n in ('network', 'weights', 'precision', 'pooling'))
-    chosen = {name: settings.pop(name) for name in ('style_layers', 'content_layers')}
+    chosen = {name: as_weights(settings.pop(name), name) for name in ('style_layers', 'content_layers')}
     if isinstance(network, str):
         extractor, note = networks.open_network(
             network,
@@ -112,13 +115,13 @@ def _defaults() -> dict[str, Any]:
 
 
 def transfer(
-    content: np.ndarray,
-    style: np.ndarray | Styles,
+    content: PictureLike,
+    style: StylesLike,
     *,
     network: str | FeatureExtractor = 'auto',
     weights: str | None = None,
-    style_layers: Mapping[str, float] | None = None,
-    content_layers: Mapping[str, float] | None = None,
+    style_layers: WeightsLike = None,
+    content_layers: WeightsLike = None,
     pooling: str = 'max',
     like: str | None = None,
     loss: str = 'wasserstein',
@@ -141,14 +144,14 @@ def transfer(
     patience: int | None = None,
     scale: float = 2**0.5,
     coarsest: int = 96,
-    init: str | np.ndarray = 'content',
+    init: str | PictureLike = 'content',
     style_scale: float = 1.3,
     style_size: int | None = None,
     color: str = 'style',
     color_time: str = 'after',
     color_map: str = 'symmetric',
-    regions: Sequence[tuple[np.ndarray, Styles]] = (),
-    mask: np.ndarray | None = None,
+    regions: Sequence[tuple[PictureLike, StylesLike]] = (),
+    mask: PictureLike | None = None,
     margin: int = 8,
     seed: int = 0,
     max_memory: str | float = 'auto',
@@ -160,14 +163,15 @@ def transfer(
     """Paints the content of one picture in the style of others.
 
     Args:
-        content: float32 (H, W, 3) in [0, 1].
-        style: float32 (h, w, 3) in [0, 1] of any size and shape, or several as [(picture, share), ...]: their
+        content: A path, a PIL picture, an array or a tensor; of bytes or of floats in [0, 1], see
+            `stylegen.conversion`.
+        style: A picture too, of any size and shape, or several as [picture, ...] or [(picture, share), ...]: their
             statistics are mixed in these shares, as if they hung side by side.
         network: 'auto', a name of `stylegen.networks.NETWORKS`, a .keras file, or a `FeatureExtractor`, which is then
             taken as it is.
         weights: File of weights for the network; otherwise they are looked for, see `stylegen.pretrained`.
-        style_layers, content_layers: Weights by layer, of which 'input' is the picture itself, its colours.
-            None: the network's own choice.
+        style_layers, content_layers: Weights by layer, of which 'input' is the picture itself, its colours. A list of
+            names gives each the weight 1. None: the network's own choice.
         pooling: 'max', 'average' or 'l2', of the network.
         like: The settings and the formula of a published program, a key of `stylegen.style.published.PUBLISHED`; what
             is not as by default wins over them, but its loss and form of variation are fixed.
@@ -192,7 +196,7 @@ def transfer(
         scale: Ratio of one size to the next.
         coarsest: Least longest side of the smallest size, in pixels.
         init: What to begin with: 'content', 'noise', 'style' (noise in the style's colours), 'mean' (the mean colour of
-            photographs with next to no noise), or a picture.
+            photographs with next to no noise), or a picture; the path of a file is one.
         style_scale: Longest side of the style beside the content's: the larger, the larger its strokes. A style is
             never enlarged.
         style_size: The same in pixels, at the last size; wins over `style_scale`.
@@ -200,9 +204,10 @@ def transfer(
             content's as a whole.
         color_time: Whether the content's colours are given 'before', to the style, or 'after', to the result.
         color_map: Which linear map: 'symmetric', 'cholesky' or 'pca' (Gatys et al. 2017, section 5).
-        regions: Masks, float32 (H, W) in [0, 1], each with styles of its own, or none: [(mask, [(picture, share)])].
+        regions: Masks, as `mask`, each with styles of its own, as `style`, or none ([]): [(mask, style), ...].
             `style` is for the rest.
-        mask: float32 (H, W) in [0, 1]: how much of the result shows; where it is 0 the content stays, bit for bit.
+        mask: A grey picture, floats (H, W) in [0, 1] or booleans: how much of the result shows; where it is 0 the
+            content stays, bit for bit.
         margin: Pixels painted beyond each border and cut off in the end, for a network sees zeros there.
         seed: Of noise. The same seed gives the same picture on the same machine.
         max_memory: Bytes, a text such as '4GB', or 'auto', a share of what is free, to stay within: a larger picture is
@@ -221,9 +226,8 @@ def transfer(
         stylegen.optimize.NonFiniteLoss: A loss overflowed; its `picture` is the last good one.
     """
     given = dict(locals())
-    styles = [(style, 1.0)] if isinstance(style, np.ndarray) else style
-    begin = None if isinstance(init, str) else init
+    begin = None if isinstance(init, str) and not os.path.isfile(os.path.expanduser(init)) else init
     given |= {'regions': len(regions)} | ({'init': 'content'} if begin is not None else {})
     changed = {name: given[name] for name, value in _defaults().items() if given[name] != value}
     stylizer, _ = open_stylizer(**changed)
-    return stylizer(content, styles, regions=regions, mask=mask, init=begin, seed=seed, start=start, callback=callback)
+    return stylizer(content, style, regions=regions, mask=mask, init=begin, seed=seed, start=start, callback=callback)

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from stylegen.dcgan.history import read_history
 from stylegen.dcgan.reporting import SHEETS, duration, flat, report, save_report
@@ -220,6 +220,14 @@ def test_files_that_are_being_written_or_damaged_do_no_harm(workdir):
     page.check_alone()
     assert 'Step 200' in page.text and 'Alarms 1' in page.text
     assert 'step-00000100.png cannot be read' in page.text and len(page.images()) == 3
+
+
+def test_a_sheet_that_is_postscript_starts_no_program(workdir, monkeypatch):
+    started = []
+    monkeypatch.setattr(EpsImagePlugin, 'Ghostscript', lambda *args, **kwargs: started.append(args))
+    Image.new('RGB', (8, 8)).save(workdir / 'samples' / 'step-00000100.png', 'EPS')
+    page = Page(report(workdir))
+    assert 'step-00000100.png cannot be read' in page.text and not started
 
 
 def test_what_training_leaves_is_found(tmp_path):

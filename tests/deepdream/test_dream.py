@@ -178,7 +178,7 @@ def test_octaves_never_fall_under_what_the_network_takes(tiny):
         ({'step_size': -0.01}, 'a number of 0 or more as step_size, got -0.01'),
         ({'step_size': float('nan')}, 'as step_size, got nan'),
         ({'step_size': None, 'strength': float('nan')}, 'a strength above 0 and up to 1, got nan'),
-        ({'mask': np.ones((5, 5), np.float32)}, 'the mask is 5 x 5, the picture 40 x 40'),
+        ({'mask': np.ones((5, 6), np.float32)}, 'the mask is 6 x 5, the picture 40 x 40'),
         ({'norm': 'l2'}, "unknown norm 'l2'"),
         ({'jit': 'onn'}, "unknown jit 'onn'; did you mean on"),
         ({'layers': {'c': 1.0}}, "unknown layer 'c'; there are: a, b"),
@@ -191,20 +191,64 @@ def test_mistakes_are_told(options, message, tiny):
         dreamt(tiny, photo(40, 40), **options)
 
 
-def test_pictures_that_are_not_finite_or_not_rgb_are_refused(tiny):
-    for wrong in (np.full((40, 40, 3), np.nan), np.zeros((40, 40)), np.zeros((40, 40, 4))):
-        with pytest.raises(UserError, match='expected a finite picture'):
-            dreamt(tiny, wrong)
+@pytest.mark.parametrize(
+    ('wrong', 'told'),
+    [
+        (np.full((40, 40, 3), np.nan), '4800 of 4800 values of the picture are NaN'),
+        (255 * photo(40, 40), 'divide them by 255'),
+        (2 * photo(40, 40) - 1, 'the values of the picture are from -0.*; expected floats in .0, 1.'),
+        (np.moveaxis(photo(40, 40), -1, 0), r'np.moveaxis\(x, 0, -1\)'),
+        ('none.png', "'none.png' does not exist"),
+        (None, 'the picture is a NoneType; expected a picture: a path'),
+    ],
+)
+def test_what_is_no_picture_is_refused(wrong, told, tiny):
+    with pytest.raises(UserError, match=told):
+        dreamt(tiny, wrong)
+    with pytest.raises(UserError, match=told.replace('the picture', 'the guide')):
+        dreamt(tiny, photo(40, 40), guides=[wrong])
 
 
 @pytest.mark.parametrize('value', [-0.2, 1.5, np.nan])
 def test_a_mask_is_of_shares(value, tiny):
     mask = np.full((40, 40), 0.5, np.float32)
     mask[3, 4] = value
-    with pytest.raises(UserError, match='expected a mask of values from 0 to 1'):
+    with pytest.raises(UserError, match='values of the mask are'):
         dreamt(tiny, photo(40, 40), mask=mask)
-    with pytest.raises(UserError, match='expected a region of values from 0 to 1'):
+    with pytest.raises(UserError, match='values of the region are'):
         dreamt(tiny, photo(40, 40), regions=[(mask, {'a': 1.0})])
+
+
+def test_a_dream_is_the_same_of_whatever_form_a_picture_has(tiny, tmp_path):
+    from PIL import Image
+
+    from stylegen.backend import tf
+    from stylegen.images import from_uint8
+
+    data = np.rint(255 * photo(24, 32)).astype(np.uint8)
+    on = np.arange(32) % 2 * np.ones((24, 1), bool)
+    Image.fromarray(data).save(tmp_path / 'a.png')
+    Image.fromarray(np.uint8(255 * on)).save(tmp_path / 'on.png')
+    plain = {'layers': {'a': 1.0}, 'guide_layers': {'b': 1.0}, 'steps': 1, 'octaves': 1}
+    floats = from_uint8(data)
+    expected = dreamt(tiny, floats, guides=[floats], mask=on.astype(np.float32), **plain)
+    for image, guides, mask, layers in (
+        (str(tmp_path / 'a.png'), tmp_path / 'a.png', tmp_path / 'on.png', 'a'),
+        (Image.open(tmp_path / 'a.png'), [Image.open(tmp_path / 'a.png')], Image.open(tmp_path / 'on.png'), ['a']),
+        (data[None], data, on, 'a:1'),
+        (tf.constant(floats), [floats[None]], on[..., None].astype(np.int64), [('a', 1)]),
+    ):
+        made = dreamt(tiny, image, guides=guides, mask=mask, **{**plain, 'layers': layers})
+        assert np.array_equal(made, expected)
+    assert np.array_equal(expected[:, ::2], floats[:, ::2]) and not np.array_equal(expected, floats)
+
+
+def test_layers_that_cannot_be_meant_are_told_in_words(tiny):
+    for layers in (3, [3.5], {'a': 'much'}):
+        with pytest.raises(UserError, match=r"expected layers as {'name': weight}, \['name', ...\] or 'name:weight"):
+            dreamt(tiny, photo(40, 40), layers=layers)
+    with pytest.raises(UserError, match='a is named twice in layers'):
+        dreamt(tiny, photo(40, 40), layers=['a', 'a'])
 
 
 @pytest.mark.filterwarnings('ignore:overflow encountered')

@@ -388,22 +388,51 @@ def test_pictures_and_masks_that_cannot_be_are_refused():
     for content, styles, options, message in (
         (photo(8, 8)[:1, :1], STYLE, {}, '1 x 1; it needs at least'),
         (CONTENT, STYLE[:3], {}, 'a style is 44 x 3, it needs 4 pixels'),
-        (CONTENT[..., 0], STYLE, {}, 'expected a finite picture .* as the content'),
-        (CONTENT * np.nan, STYLE, {}, 'expected a finite picture .* as the content'),
-        (CONTENT, np.concatenate([STYLE, STYLE], -1), {}, 'expected a finite picture .* as the style'),
-        (images.to_uint8(CONTENT), STYLE, {}, 'the content is of uint8'),
-        (CONTENT, images.to_uint8(STYLE), {}, 'the style is of uint8'),
-        (CONTENT, STYLE, {'init': images.to_uint8(CONTENT)}, 'the init is of uint8'),
-        (CONTENT, STYLE, {'init': CONTENT[..., 0]}, 'expected a finite picture .* as the init'),
-        (CONTENT, STYLE, {'init': CONTENT * np.nan}, 'expected a finite picture .* as the init'),
+        (CONTENT * np.nan, STYLE, {}, 'values of the content are NaN'),
+        (255 * CONTENT, STYLE, {}, 'the values of the content .* divide them by 255'),
+        (CONTENT, 255 * STYLE, {}, 'the values of the style .* divide them by 255'),
+        (CONTENT, np.concatenate([STYLE, STYLE], -1), {}, r'the shape of the style is \(.*, 6\)'),
+        (CONTENT, [3], {}, r'the shape of the style is \(\)'),
+        (CONTENT, None, {}, 'the style is a NoneType; expected a picture'),
+        (CONTENT, [(STYLE, 1.0), 'none.jpg'], {}, "'none.jpg' does not exist"),
+        (CONTENT, {'none.jpg': 'much'}, {}, "the share of a style is a number; got 'much'"),
+        (CONTENT, STYLE, {'init': CONTENT * np.nan}, 'values of the init are NaN'),
         (CONTENT, [], {}, 'at least one style'),
         (CONTENT, [(STYLE, 0.0)], {}, 'shares of styles'),
         (CONTENT, [(STYLE, 2.0), (OTHER, -1.0)], {}, 'shares of styles'),
-        (CONTENT, STYLE, {'mask': 3 * half}, r'masks in \[0, 1\], got 0 to 1.5'),
-        (CONTENT, STYLE, {'mask': half - 1}, r'masks in \[0, 1\], got -1'),
-        (CONTENT, STYLE, {'mask': half * np.nan}, r'masks in \[0, 1\]'),
-        (CONTENT, STYLE, {'mask': half[:9]}, r'a mask is \(56, 9\), the content \(56, 40\)'),
-        (CONTENT, STYLE, {'regions': [(half[:, :5], [(OTHER, 1.0)])]}, 'a mask is'),
+        (CONTENT, STYLE, {'mask': 3 * half}, 'values of the mask are from 0 to 1.5'),
+        (CONTENT, STYLE, {'mask': half - 1}, 'values of the mask are from -1'),
+        (CONTENT, STYLE, {'mask': half * np.nan}, 'values of the mask are NaN'),
+        (CONTENT, STYLE, {'mask': half[:9]}, 'the mask is 56 x 9, the picture 56 x 40: of another shape'),
+        (CONTENT, STYLE, {'regions': [(half[:, :5], [(OTHER, 1.0)])]}, 'the mask of a region is'),
     ):
         with pytest.raises(UserError, match=message):
             stylized(content, styles, iterations=1, **ONE_SIZE, **options)
+
+
+def test_a_transfer_is_the_same_of_whatever_form_pictures_have(tmp_path):
+    from PIL import Image
+
+    content, style, other = (images.to_uint8(picture) for picture in (CONTENT, STYLE, OTHER))
+    on = np.asarray(HALF > 0)
+    for name, picture in (('content', content), ('style', style), ('other', other), ('on', np.uint8(255 * on))):
+        Image.fromarray(picture).save(tmp_path / f'{name}.png')
+    settings = {'network': extractor(), 'iterations': 1, **ONE_SIZE}
+    floats = [images.from_uint8(picture) for picture in (content, style, other)]
+    mixed = transfer(floats[0], [(floats[1], 1.0), (floats[2], 1.0)], mask=on.astype(np.float32), **LAYERS, **settings)
+    path = lambda name: tmp_path / f'{name}.png'
+    for picture, styles, mask in (
+        (path('content'), [path('style'), str(path('other'))], path('on')),
+        (Image.open(path('content')), [Image.open(path('style')), (other, 1)], on),
+        (content[None], {str(path('style')): 1, path('other'): 1.0}, on[..., None]),
+    ):
+        made = transfer(picture, styles, mask=mask, **settings, **LAYERS)
+        assert np.array_equal(made, mixed)
+    listed = {name: list(layers) for name, layers in LAYERS.items()}
+    one = transfer(floats[0], floats[1], init=floats[2], **settings, **LAYERS)
+    for styles, init in (
+        (path('style'), path('other')),
+        (Image.open(path('style')), str(path('other'))),
+        ((style, 0.5), other),
+    ):
+        assert np.array_equal(transfer(content, styles, init=init, **settings, **listed), one)
