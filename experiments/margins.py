@@ -75,7 +75,7 @@ def main(argv):
     layers = ('block5_conv1', 'block4_conv3')
     extractor = networks.feature_extractor('mini', layers)
     terms = tuple(Term(layer, 1.0, dream_loss(layer)) for layer in layers)
-    large = images.resize(images.load_image(PICTURE), (300, 400))
+    large = np.clip(images.resize(images.load_image(PICTURE), (300, 400)), 0, 1)
     if _CONTRAST.value:
         large = (0.25 * large + np.linspace(0.75, 0, len(large))[:, None, None]).astype(np.float32)
     inner = (slice(AROUND, -AROUND),) * 2

@@ -15,7 +15,7 @@ from stylegen.errors import UserError
 from stylegen.files import shown
 from stylegen.notes import note
 from stylegen.pixels import from_uint8
-from stylegen.png_chunks import SIGNATURE, without_burden
+from stylegen.png_chunks import SIGNATURE, needed
 from stylegen.ranges import BYTES, DEEP, IN_FILES, UNIT, Range, range_of, scaled
 
 MAX_PIXELS = 250_000_000
@@ -63,7 +63,7 @@ def opened(data: bytes, path: str | os.PathLike[str]) -> Iterator[Image.Image]:
     Image.init()
     notes: tuple[str, ...] = ()
     if data.startswith(SIGNATURE):
-        data, notes = without_burden(data)
+        data, notes = needed(data)
     with _limit_lifted():
         try:
             with Image.open(io.BytesIO(data), formats=[name for name in _READ if name in Image.OPEN]) as image:

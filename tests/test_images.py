@@ -401,8 +401,10 @@ def chunk(kind, data):
         b''.join(chunk(b'tEXt', b'%d\0' % i + b'x' * (1 << 20)) for i in range(65)),
         chunk(b'tEXt', b'a\0b')[:-1] + b'?',
         chunk(b'pHYs', b'123456789')[:-1] + b'?',
+        chunk(b'gAMA', b'1') + chunk(b'cHRM', b'') + chunk(b'sRGB', b'') + chunk(b'acTL', b'') + chunk(b'fcTL', b''),
+        chunk(b'zTXt', b'stylegen\0\1abc') + chunk(b'iTXt', b'stylegen\0\1\1') + chunk(b'iTXt', b'stylegen'),
     ],
-    ids=['zTXt', 'iTXt', 'many', 'bad checksum of a text', 'bad checksum'],
+    ids=['zTXt', 'iTXt', 'many', 'bad checksum of a text', 'bad checksum', 'cut', 'cut texts'],
 )
 def test_a_png_is_read_whatever_is_wrong_with_its_texts(tmp_path, part, before):
     data = saved(tmp_path, RGB, 'a.png').read_bytes()
@@ -411,8 +413,26 @@ def test_a_png_is_read_whatever_is_wrong_with_its_texts(tmp_path, part, before):
     limits = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
     seen, line = pixels_and_line(tmp_path / 'a.png')
     np.testing.assert_array_equal(seen, RGB)
-    assert line == ('its part pHYs is damaged and left out' if b'pHYs' in part else '')
+    assert line == ''
     assert limits == (PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY)
+
+
+@pytest.mark.parametrize(
+    ('part', 'told'),
+    [
+        (chunk(b'iCCP', b''), 'its colour profile is not applied'),
+        (chunk(b'iCCP', b'a\0\1abc'), 'its colour profile is not applied'),
+        (chunk(b'iCCP', b'a\0\0' + zlib.compress(b'profile'))[:-1] + b'?', 'its colour profile is not applied'),
+        (chunk(b'tRNS', b'abc'), 'its transparency is damaged and left out'),
+        (chunk(b'eXIf', b'abc')[:-1] + b'?', 'its EXIF data are damaged and left out'),
+    ],
+)
+def test_a_part_of_a_png_that_changes_what_is_seen_is_missed_in_a_line(tmp_path, part, told):
+    data = saved(tmp_path, RGB, 'a.png').read_bytes()
+    (tmp_path / 'a.png').write_bytes(data[: data.index(b'IDAT') - 4] + part + data[data.index(b'IDAT') - 4 :])
+    seen, line = pixels_and_line(tmp_path / 'a.png')
+    np.testing.assert_array_equal(seen, RGB)
+    assert line.startswith(told)
 
 
 def test_what_a_png_says_beside_a_long_text_is_kept(tmp_path):

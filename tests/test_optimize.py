@@ -6,6 +6,7 @@ import scipy.optimize
 
 from stylegen import updates
 from stylegen.backend import keras, tf
+from stylegen.errors import UserError
 from stylegen.losses import dream_loss
 from stylegen.optimize import NonFiniteLoss, Objective, Step, Term, optimize_image
 from tests.conftest import photo
@@ -223,6 +224,24 @@ def test_backtracking_walks_away_from_nan():
 def test_bounds_hold():
     image = optimize_image(np.full(SHAPE, 0.5, np.float32), bowl(), updates.adam(0.2), 30).numpy()
     assert image.min() >= 0 and image.max() <= 1 and (image == 0).any()
+
+
+def test_an_image_is_taken_in_every_form_and_what_is_none_is_told(tmp_path):
+    from PIL import Image
+
+    data = np.rint(255 * photo(6, 7)).astype(np.uint8)
+    Image.fromarray(data).save(tmp_path / 'a.png')
+    move = lambda image: optimize_image(image, brighter, updates.adam(0.01), 1).numpy()
+    brighter = Objective(lambda x: {'input': x}, (Term('dark', 1.0, lambda f: -tf.reduce_mean(f['input'])),))
+    expected = move(data[None] / np.float32(255))
+    assert expected.shape == (1, 6, 7, 3) and 0 < (expected - data / 255).min() < 0.011
+    for form in (data, tmp_path / 'a.png', Image.fromarray(data), tf.constant(data), data / 255):
+        assert np.array_equal(move(form), expected)
+    np.testing.assert_allclose(move(np.stack([data, data]))[1], expected[0], atol=1e-6)
+    for wrong, told in ((255 * photo(6, 7), 'divide them by 255'), (np.full((6, 7, 3), np.nan), 'NaN')):
+        for image in (wrong, tf.constant(wrong)):
+            with pytest.raises(UserError, match=told):
+                move(image)
 
 
 def scipys(value_and_gradient, start, steps):

@@ -107,6 +107,7 @@ def ours(image, weights, steps, note, precision='float32'):
                 state=state,
                 steps_per_call=1,
                 jit='off',
+                checked=True,
             ).numpy()
         detail = current[0] - base
 
