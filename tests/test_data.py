@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from stylegen.data import ImageSet, Unfetched, inspect_images, open_images
+from stylegen.datasets import archives
 from stylegen.datasets.framing import Decoded, Framing
 from stylegen.datasets.order import Order, aside
 from stylegen.errors import UserError
@@ -197,6 +198,14 @@ def test_parts_of_two_sizes_are_not_taken_together(tmp_path):
     assert open_images(tmp_path / 'set.npz', 8).count == 12
     with pytest.raises(UserError, match='pictures of 4x8x3 and 8x8x3 in its parts; take one part'):
         open_images(tmp_path / 'set.npz', 8, split='all')
+
+
+def test_a_picture_that_unpacks_to_too_much_is_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, 'LARGEST', 1 << 20)
+    path = zipped(tmp_path / 'set.zip', pngs(2) | {'bomb.png': bytes(2 << 20)})
+    images = open_images(path, 8)
+    assert images.count == 2 and images.skipped == (('bomb.png', 'unpacks to 2 MB, and may to 1 MB; make it smaller, or '
+                                                     'free some memory'),)  # fmt: skip
 
 
 def test_what_is_noted_of_many_pictures_is_one_line(tmp_path):

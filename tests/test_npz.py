@@ -95,12 +95,14 @@ def test_whoever_reads_an_npz_says_that_it_is_too_large(tmp_path, monkeypatch, r
 
 
 def test_a_header_that_lies_about_its_size_is_damage(tmp_path):
-    for options in ({}, {'declared': 10**12}):
-        path = lying(tmp_path / 'a.npz', 'images', (10**6, 10**6, 3), **options)
-        with open_arrays(path) as arrays, pytest.raises((ValueError, zipfile.BadZipFile)):
-            arrays['images']
-    with pytest.raises(UserError):
+    path = lying(tmp_path / 'a.npz', 'images', (1000, 1000, 1))
+    with open_arrays(path) as arrays, pytest.raises(ValueError, match='images says that it has 1000000 bytes, of 1128'):
+        arrays['images']
+    with pytest.raises(UserError, match='no .npz file of plain arrays, or damaged .*says that it has'):
         open_source(path)
+    lying(path, 'images', (10**6, 10**6, 3), declared=10**13)
+    with open_arrays(path) as arrays, pytest.raises(zips.TooLarge, match='unpacks to 2.73 TB'):
+        arrays['images']
     lying(path, 'x', (1000,), method=zipfile.ZIP_BZIP2)
     with open_arrays(path) as arrays, pytest.raises(ValueError, match='as NumPy never packs'):
         arrays['x']

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from stylegen import mini
+from stylegen import mini, zips
 from stylegen.backend import keras
 from stylegen.errors import UserError
 from stylegen.weightfile import load_weights
@@ -49,3 +49,12 @@ def test_what_cannot_be_inflated_is_refused(tmp_path):
         load_weights(model, spoilt_zip(tmp_path / 'a.keras', 'model.weights.h5'), 'ours')
     with pytest.raises(UserError, match='not a weights file of mini'):
         mini.load_mini(mini.build_mini(), spoilt_zip(tmp_path / 'a.npz', 'x.npy'))
+
+
+def test_what_does_not_fit_into_the_memory_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(zips, 'available_memory', lambda: 1 << 20)
+    with zipfile.ZipFile(tmp_path / 'a.keras', 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('model.weights.h5', bytes(4 << 20))
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    with pytest.raises(UserError, match=r'a.keras unpacks to 4 MB, and may to'):
+        load_weights(model, tmp_path / 'a.keras', 'ours')
