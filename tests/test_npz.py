@@ -98,10 +98,10 @@ def test_a_header_that_lies_about_its_size_is_damage(tmp_path):
     path = lying(tmp_path / 'a.npz', 'images', (1000, 1000, 1))
     with open_arrays(path) as arrays, pytest.raises(ValueError, match='images says that it has 1000000 bytes, of 1128'):
         arrays['images']
-    with pytest.raises(UserError, match='no .npz file of plain arrays, or damaged .*says that it has'):
+    with pytest.raises(UserError, match=r'no .npz file of plain arrays, or damaged .*says that it has'):
         open_source(path)
     lying(path, 'images', (10**6, 10**6, 3), declared=10**13)
-    with open_arrays(path) as arrays, pytest.raises(zips.TooLarge, match='unpacks to 2.73 TB'):
+    with open_arrays(path) as arrays, pytest.raises(zips.TooLarge, match=r'unpacks to 2.73 TB'):
         arrays['images']
     lying(path, 'x', (1000,), method=zipfile.ZIP_BZIP2)
     with open_arrays(path) as arrays, pytest.raises(ValueError, match='as NumPy never packs'):
