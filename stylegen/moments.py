@@ -1,9 +1,9 @@
 """Moments of feature maps: sums over positions that keep their digits, whatever the mean and however many there are.
 
 A float32 sum of many equal terms loses digits: one after another, four million values of 0.8 come out 0.15 % wrong. And
-a covariance as E[xx'] - E[x]E[x]' loses as many as the mean is larger than the deviation. So float32 sums are taken here
-of deviations from a centre near the mean, in two stages: within blocks of positions, then over the blocks. From there
-on the few numbers that are left are float64, in which the sums are moved to the centre 0. There they add up over the
+a covariance as E[xx'] - E[x]E[x]' loses as many as the mean is larger than the deviation. So the float32 sums here are
+of deviations from a centre near the mean. They are taken in two stages: within blocks of positions, then over the
+blocks. The few numbers that are left are float64 from there on, moved to the centre 0. There they add up over the
 windows of a large picture, and over pictures.
 """
 
