@@ -16,6 +16,7 @@ import numpy as np
 from absl import app, flags
 
 from stylegen import images, pixels, sheets, statistics
+from stylegen.moments import moments
 from stylegen.networks import feature_extractor
 from stylegen.style import open_stylizer
 
@@ -38,7 +39,7 @@ def judge(extractor, picture, style):
     of_picture, of_style = extractor(picture[None]), extractor(style[None])
     found = {'wasserstein': [], 'gram': []}
     for layer in LAYERS:
-        target = statistics.moments(of_style, layer)
+        target = moments(of_style, layer)
         target |= statistics.for_wasserstein(target)
         for name, values in found.items():
             values.append(float(statistics.STYLE_LOSSES[name](layer, target)(of_picture)))
