@@ -26,7 +26,7 @@ from stylegen.files import check_target, plain, read_bytes, replacing, settings_
 from stylegen.files import sidecar as sidecar_path
 from stylegen.pixels import as_rgb, fit, from_uint8, quantize, resize, seamless, to_uint8
 from stylegen.sheets import contact_sheet, grid
-from stylegen.sixteen_bit import png_bytes, tiff_bytes
+from stylegen.sixteen_bit import deepened, is_colour, png_bytes, tiff_bytes
 
 __all__ = [
     'FORMATS',
@@ -87,12 +87,14 @@ class Picture:
         alpha: HxW float32 in [0, 1], where the file has transparency.
         path: as it was given.
         sha256: of the file's bytes, in hexadecimal.
+        note: one line for the user, where less was read than the file has.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None
     path: str
     sha256: str
+    note: str = ''
 
 
 def load_picture(path: str | os.PathLike[str], size: int | None = None) -> Picture:
@@ -102,7 +104,8 @@ def load_picture(path: str | os.PathLike[str], size: int | None = None) -> Pictu
     8 bits); a profile that is sRGB already or broken changes nothing. Alpha is kept aside, and the colours under it
     stay as they are. Of an animation or a file of many pages the first picture is read.
 
-    16-bit grey keeps its full precision (and then its profile is not applied); Pillow gives 16-bit colour as 8 bits.
+    16-bit grey keeps its full precision (and then its profile is not applied). 16-bit colour does where OpenCV is there
+    and no profile changes the colours; or else it is read at 8 bits, and `note` says why.
     Grey in 32-bit integers or floats is taken to be in [0, 1] (floats), [0, 255] or [0, 65535], whichever holds all its
     values, or else stretched from its least to its greatest value.
 
@@ -120,11 +123,15 @@ def load_picture(path: str | os.PathLike[str], size: int | None = None) -> Pictu
         if size is not None and math.prod(fit((image.height, image.width), size)) > MAX_PIXELS:
             raise UserError(f'{shown(path)} at size {size} is above {MAX_PIXELS // 10**6} million pixels; use less')
         pixels, alpha = arrays(image)
+        note = ''
+        if is_colour(data, image):
+            pixels, alpha, note = deepened(data, pixels, alpha)
     if size is not None:
         shape = fit(pixels.shape, size)
         pixels = np.clip(resize(pixels, shape), 0, 1)
         alpha = None if alpha is None else np.clip(resize(alpha, shape), 0, 1)
-    return Picture(pixels, alpha, os.fspath(path), hashlib.sha256(data).hexdigest())
+    note = note and f'{shown(path)}: {note}'
+    return Picture(pixels, alpha, os.fspath(path), hashlib.sha256(data).hexdigest(), note)
 
 
 def load_image(path: str | os.PathLike[str], size: int | None = None) -> np.ndarray:
@@ -132,21 +139,25 @@ def load_image(path: str | os.PathLike[str], size: int | None = None) -> np.ndar
     return load_picture(path, size).pixels
 
 
-def check_writable(path: str | os.PathLike[str], shape: tuple[int, ...] | None = None) -> None:
+def check_writable(path: str | os.PathLike[str], shape: tuple[int, ...] | None = None, depth: int = 8) -> None:
     """Refuse now, before the hours of work, what `save_image` would refuse; nothing is left behind.
 
     Args:
         path: where a picture is to go.
         shape: its (height, width, ...), where that is known.
+        depth: bits a channel.
 
     Raises:
         UserError: the suffix is not among FORMATS, the folder is missing or not writable, the path is a folder, or the
-            picture has more pixels a side than the format holds.
+            picture has more pixels a side, or bits a channel, than the format holds.
     """
     check_target(path, FORMATS)
     kind = FORMATS[Path(path).suffix.lower()]
     if shape and max(shape[:2]) > kind.longest:
         raise UserError(f'{shown(path)}: {kind.name} holds at most {kind.longest} pixels a side; save as PNG')
+    if depth not in (8, 16) or (depth == 16 and not kind.deep):
+        deep = ', '.join(suffix for suffix, other in FORMATS.items() if other.deep)
+        raise UserError(f'{shown(path)}: {depth} bits a channel; there are 8, and 16 for {deep}')
 
 
 def save_image(
@@ -175,16 +186,13 @@ def save_image(
         The path.
 
     Raises:
-        UserError: what `check_writable` refuses; a depth, quality or picture size that the format does not have.
+        UserError: what `check_writable` refuses; a quality that there is not.
         ValueError: an array that is no image, or has values that are not finite.
         OSError: the disk is full, or fails.
     """
     path = Path(path)
-    check_writable(path, np.shape(image))
+    check_writable(path, np.shape(image), depth)
     kind = FORMATS[path.suffix.lower()]
-    if depth not in (8, 16) or (depth == 16 and not kind.deep):
-        deep = ', '.join(suffix for suffix, other in FORMATS.items() if other.deep)
-        raise UserError(f'{shown(path)}: {depth} bits a channel; there are 8, and 16 for {deep}')
     if not 1 <= quality <= 100:
         raise UserError(f'{shown(path)}: quality is from 1 to 100; got {quality}')
     pixels = quantize(as_rgb(image), depth)

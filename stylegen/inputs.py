@@ -61,7 +61,7 @@ def read_picture(
     Args:
         source: Its path, or None for the default one.
         size: The longest side asked for. None: the picture's own, up to `default_size`.
-        say: Is told where a picture was made smaller without being asked for.
+        say: Is told where a picture was made smaller without being asked for, or less was read than the file has.
         default: The picture that is taken where none is named.
         default_size: A larger picture is worked on at this longest side.
     """
@@ -71,4 +71,6 @@ def read_picture(
     if size is None and longest > default_size:
         say(f'{Path(source).name} is {longest} pixels long; --size={longest} works at its full size')
         picture = images.load_picture(source, default_size)
+    if picture.note:
+        say(picture.note)
     return picture

@@ -19,6 +19,8 @@ def test_pictures_are_in_the_order_that_people_count_and_results_bear_their_name
     assert [p.name for p in found] == ['1².png', 'a2.jpg', 'a2.png', 'a10.jpg', 'b.png', 'c.jp2']
     names = [p.name for p in result_names(found, Path('out'))]
     assert names == ['1².png', 'a2_jpg.jpg', 'a2_png.png', 'a10.jpg', 'b.png', 'c.png']
+    names = [p.name for p in result_names([Path('a.jpg'), Path('b.TIF'), Path('c.webp')], Path('out'), depth=16)]
+    assert names == ['a.png', 'b.TIF', 'c.png']
 
 
 def test_no_two_results_bear_one_name():

@@ -1,6 +1,7 @@
 """Pictures that a run reads: their size, their masks and their hashes; an output is never one of them."""
 
 import hashlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,17 @@ def test_a_picture_is_made_smaller_only_with_a_word(size, shape, told):
     picture = read_picture(None, size, said.append, default=Path('photo.png'), default_size=24)
     assert picture.pixels.shape[:2] == shape and bool(said) == told
     assert not told or said == ['photo.png is 40 pixels long; --size=40 works at its full size']
+
+
+def test_a_picture_that_is_read_at_fewer_bits_is_read_with_a_word(monkeypatch):
+    said = []
+    images.save_image('deep.png', photo(30, 40), depth=16)
+    read = lambda: read_picture('deep.png', None, said.append, default=Path('none.png'), default_size=40)
+    read()
+    assert said == []
+    monkeypatch.setitem(sys.modules, 'cv2', None)
+    read()
+    assert len(said) == 1 and said[0].startswith("'deep.png': read at 8 bits a channel")
 
 
 def test_a_named_picture_takes_the_place_of_the_default_one():

@@ -63,7 +63,7 @@ def dream_from_noise(
     from stylegen.deepdream.terms import PlacedExtractor, Places, build_terms
 
     side = settings['size'] or DEFAULTS['size']
-    images.check_writable(output, grid_shape(settings['count'], (side, side)))
+    images.check_writable(output, grid_shape(settings['count'], (side, side)), flags.depth)
     extractor, note, subject, tap = open_subject(settings)
     terms, _, points = build_terms(subject, extractor, [], settings['measure'])
     steps = settings['steps'] if flags['steps'].present or flags.replay else DEFAULTS['steps']
@@ -80,7 +80,8 @@ def dream_from_noise(
 
     def save(pictures: np.ndarray) -> Path:
         picture = pictures[0] if len(pictures) == 1 else images.grid(pictures)
-        write = lambda path: images.save_image(path, picture, settings=run, sidecar=flags.sidecar)
+        options = {'depth': flags.depth, 'settings': run, 'sidecar': flags.sidecar}
+        write = lambda path: images.save_image(path, picture, **options)
         with interrupts.uninterrupted():
             return cli.save_somewhere(write, output)
 
