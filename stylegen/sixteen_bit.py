@@ -13,7 +13,7 @@ def is_colour(data: bytes, image: Image.Image) -> bool:
     """Whether a file has 16 bits a channel, and more channels than one; `image` is the file as Pillow opened it."""
     if image.format == 'PNG':
         return data[24:26] in (b'\x10\x02', b'\x10\x04', b'\x10\x06')  # depth; RGB, grey and alpha, or RGBA
-    return image.format == 'TIFF' and image.tag_v2.get(_BITS) in ((16,) * 3, (16,) * 4)
+    return image.format == 'TIFF' and getattr(image, 'tag_v2', {}).get(_BITS) in ((16,) * 3, (16,) * 4)
 
 
 def deepened(data: bytes, pixels: np.ndarray, alpha: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, str]:

@@ -63,7 +63,7 @@ def dream_from_noise(
     from stylegen.deepdream.terms import PlacedExtractor, Places, build_terms
 
     side = settings['size'] or DEFAULTS['size']
-    images.check_writable(output, grid_shape(settings['count'], (side, side)), flags.depth)
+    images.check_writable(output, grid_shape(settings['count'], (side, side)))
     extractor, note, subject, tap = open_subject(settings)
     terms, _, points = build_terms(subject, extractor, [], settings['measure'])
     steps = settings['steps'] if flags['steps'].present or flags.replay else DEFAULTS['steps']
