@@ -7,7 +7,7 @@ from PIL import Image
 
 from stylegen.console import Console
 from stylegen.errors import UserError
-from stylegen.folders import each, pictures_in, prepare_folder, result_names
+from stylegen.folders import each, pictures_in, prepare_folder, result_names, unique_names
 from stylegen.images import load_image
 
 
@@ -92,3 +92,16 @@ def test_a_target_is_made_once_and_is_neither_a_file_nor_the_source(tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             prepare_folder(source, wrong)
+
+
+def test_three_results_of_one_name_have_three_names():
+    names = unique_names([[Path(folder) / 'a.jpg'] for folder in 'xyz'])
+    assert names == ['a_jpg', 'a_jpg-2', 'a_jpg-3']
+
+
+def test_each_is_told_by_its_number_and_name(tmp_path, capsys):
+    outputs = [tmp_path / 'a.png', tmp_path / 'a-unfinished.png']
+    outputs[1].write_bytes(b'')
+    each(outputs, ['one', 'two'], lambda: True, lambda *args: None, overwrite=False, console=Console())
+    assert capsys.readouterr().out == f'1/2  one\n2/2  {outputs[1]} is there already; --overwrite makes it again\n'
+    assert outputs[1].exists()  # a result that bears such a name is no unfinished one
