@@ -3,6 +3,7 @@
 import pytest
 
 from stylegen.alarms import Alarm
+from stylegen.backend import tf
 from stylegen.checkpoints import Checkpoints
 from stylegen.errors import UserError
 from stylegen.logs import read_events, read_log
@@ -34,8 +35,15 @@ def test_a_log_goes_back_to_a_step_and_leaves_a_row_that_was_cut_off(tmp_path):
 
 
 def test_tensorboard_gets_the_same(tmp_path):
-    Log(tmp_path, ('loss',), tensorboard=True).add(1, {'loss': 0.5})
-    assert list((tmp_path / 'tensorboard').glob('events.*'))
+    log = Log(tmp_path, ('loss', 'gain'), tensorboard=True)
+    for step in (1, 7):
+        log.add(step, {'loss': step / 4, 'gain': -step})
+    (path,) = (tmp_path / 'tensorboard').glob('events.*')
+    found = []
+    for record in tf.data.TFRecordDataset(str(path)):
+        event = tf.compat.v1.Event.FromString(record.numpy())
+        found += [(event.step, value.tag, float(tf.make_ndarray(value.tensor))) for value in event.summary.value]
+    assert found == [(1, 'loss', 0.25), (1, 'gain', -1), (7, 'loss', 1.75), (7, 'gain', -7)]
 
 
 def test_events_are_lines_in_order(tmp_path):
