@@ -118,7 +118,9 @@ def test_levels_marks_and_spans_lie_within_the_chart():
     assert top < level[0, 1] and mark[0, 0] < right and curve[0, 1] - unit[1] < bottom  # 0 is within
     assert groups(figure, 'mark')[0].find('title').text == '6: boom'
     (note,) = groups(figure, 'note')
-    assert note.find('text').text == 'high'
+    text = note.find('text')
+    assert text.text == 'high' and text.get('style').count('text-anchor: end') == 1
+    assert right - 5 < float(text.get('x')) <= right + 0.01 and 1 < level[0, 1] - float(text.get('y')) < 8
     bare = drawn({'a': [(0, 1), (4, 2)]})
     ((first, last),) = places(bare)
     assert first[1] + (first[1] - last[1]) > frame(bare)[3]  # without the span 0 is not
@@ -172,7 +174,8 @@ def test_names_are_escaped_and_no_formula():
 def test_the_legend_has_the_last_number():
     figure = drawn({'loss': [(0, 1), (1, 0.123456), (2, NAN)], 'none': []})
     assert [element.text for element in figure.iter('b')] == ['0.1235', 'not finite']
-    assert number(12345.6) == '12,346' and number(NAN) == 'not finite'
+    numbers = {12345.6: '12,346', -12345.6: '-12,346', 999.96: '1000', 0.00012344: '0.0001234', NAN: 'not finite'}
+    assert [number(value) for value in numbers] == list(numbers.values())
 
 
 def test_too_many_curves_are_refused():

@@ -213,6 +213,7 @@ def test_sixteen_bits_are_never_taken_for_the_price_of_the_colours(tmp_path, mon
     picture = load_picture(tmp_path / 'a.png')
     assert np.abs(picture.pixels - DEEP_ARRAY[..., [1, 0, 2]] / 65535).max() <= 3 / 255 and 'profile' in picture.note
     (tmp_path / 'b.png').write_bytes(png_bytes(DEEP_ARRAY))
+    assert b'iCCP' in data and b'iCCP' not in png_bytes(DEEP_ARRAY)
     read = cv2.imdecode(np.frombuffer(png_bytes(DEEP_ARRAY), np.uint8), cv2.IMREAD_UNCHANGED)
     one_off = read.copy()
     one_off[3, 3, 3] ^= 0x4000  # of the alpha
