@@ -113,3 +113,9 @@ def test_bands_are_free_of_what_is_constant_and_blur_by_the_binomial():
     spread = impulse - smoothing.laplacian_split(tf.constant(impulse))[0].numpy()  # down and up again
     taps = np.convolve([4, 0, 4], [1, 4, 6, 4, 1]) / 128  # of every second place, which are 31 and 33, and blurred
     assert np.allclose(spread[0, 29:36, 29:36, 0], np.outer(taps, taps), atol=1e-6) and np.isclose(spread.sum(), 3)
+
+
+def test_each_gradient_of_a_batch_is_equalized_by_itself():
+    one, other = noise(40, 40), 1000 * noise(40, 40, seed=1)
+    both = smoothing.equalized(tf.concat([one, other], 0))
+    assert np.allclose(both, tf.concat([smoothing.equalized(one), smoothing.equalized(other)], 0), atol=1e-4)
