@@ -1,5 +1,6 @@
 """The package as a whole: what importing it costs, what it names, what README says."""
 
+import configparser
 import hashlib
 import re
 import shlex
@@ -26,6 +27,21 @@ def test_importing_it_imports_nothing_heavy():
 def test_public_names_are_there():
     assert all(getattr(stylegen, name) for name in stylegen.__all__)
     assert not hasattr(stylegen, 'nothing_of_this_name')
+
+
+IMPORTED_AS = {'absl-py': 'absl', 'imageio-ffmpeg': 'imageio_ffmpeg', 'opencv-python-headless': 'cv2', 'pillow': 'PIL'}
+
+
+def test_every_package_that_is_required_is_used():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / 'setup.cfg')
+    lines = parser['options']['install_requires'] + parser['options.extras_require']['video']
+    names = re.findall(r'^([\w-]+)>=', lines, re.M)
+    assert len(names) > 8
+    source = '\n'.join(path.read_text() for path in (ROOT / 'stylegen').rglob('*.py'))
+    for name in names:
+        package = IMPORTED_AS.get(name, name)
+        assert re.search(rf'^ *(?:import|from) {package}\b', source, re.M), name
 
 
 README = (ROOT / 'README.md').read_text()
