@@ -18,7 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDTH, HEIGHT = 640, 250  # of the whole chart, in its own units
+WIDTH, HEIGHT = 480, 200  # of the whole chart, in its own units
 LINES = 4  # colours of curves that the page has
 MOST_POINTS = 500  # of a curve; of longer ones neighbours are averaged
 WIDE = 50.0  # from this ratio of greatest and least on, the scale is logarithmic
