@@ -17,6 +17,7 @@ from absl import app, flags
 
 from stylegen import images, pixels, sheets, statistics
 from stylegen.backend import fast_precision
+from stylegen.moments import moments
 from stylegen.networks import feature_extractor
 from stylegen.style import open_stylizer
 
@@ -39,7 +40,7 @@ def judge(extractor, picture, style):
     of_picture, of_style = extractor(picture[None]), extractor(style[None])
     found = {'wasserstein': [], 'gram': []}
     for layer in LAYERS:
-        target = statistics.moments(of_style, layer)
+        target = moments(of_style, layer)
         target |= statistics.for_wasserstein(target)
         for name, values in found.items():
             values.append(float(statistics.STYLE_LOSSES[name](layer, target)(of_picture)))

@@ -230,7 +230,9 @@ def save_somewhere(save: Callable[[Path], Path], output: Path) -> Path:
 
 
 @contextlib.contextmanager
-def rescued(save: Callable[[Any], Path], latest: Callable[[], Any], say: Callable[[str], None]) -> Iterator[None]:
+def rescued(
+    save: Callable[[Any], Path], latest: Callable[[], Any], say: Callable[[str], None], precision: str = 'float32'
+) -> Iterator[None]:
     """Saves the picture so far where the block that makes it is stopped or fails; the fault goes on.
 
     Where it cannot be saved, that is told on stderr, and the fault goes on too.
@@ -239,6 +241,7 @@ def rescued(save: Callable[[Any], Path], latest: Callable[[], Any], say: Callabl
         save: Takes a picture, or what there is instead, and gives its path.
         latest: Gives the picture so far, or None before there is one.
         say: Is told where it was saved.
+        precision: Of the network.
 
     Raises:
         ArithmeticError: For a `stylegen.optimize.NonFiniteLoss`, with the path of its last good `picture`.
@@ -249,7 +252,8 @@ def rescued(save: Callable[[Any], Path], latest: Callable[[], Any], say: Callabl
         yield
     except NonFiniteLoss as error:
         path = save(error.picture)
-        raise ArithmeticError(f'{error}; the last good picture is in {path}; try --precision=float32') from None
+        remedy = 'give smaller weights or steps' if precision == 'float32' else 'try --precision=float32'
+        raise ArithmeticError(f'{error}; the last good picture is in {path}; {remedy}') from None
     except BaseException:
         try:
             picture = latest()

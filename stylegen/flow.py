@@ -96,6 +96,6 @@ def likeness(warped: np.ndarray, frame: np.ndarray, trusted: np.ndarray) -> floa
         frame: of the same shape.
         trusted: HxW, the trust in that flow.
     """
-    a, b = (image - image.mean((0, 1)) for image in (warped, frame))
+    a, b = (image - image.mean((0, 1), dtype=np.float64).astype(np.float32) for image in (warped, frame))
     alike = (2 * np.mean(a * b) + 1e-4) / (np.mean(a * a) + np.mean(b * b) + 1e-4)
     return float(trusted.mean() * alike)

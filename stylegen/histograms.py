@@ -2,6 +2,7 @@
 
 from stylegen.backend import tf
 from stylegen.losses import Features, weights_of
+from stylegen.moments import BLOCK
 
 HISTOGRAM_BINS = 256
 
@@ -18,8 +19,14 @@ def histogram(features: Features, layer: str, top: tf.Tensor, region: int | None
     bins = tf.clip_by_value(bins, 0, HISTOGRAM_BINS - 1) + HISTOGRAM_BINS * tf.range(depth)
     weights = weights_of(features, layer, region)
     counts = tf.ones_like(flat) if weights is None else tf.ones_like(flat) * tf.reshape(weights, [-1, 1])
-    total = tf.math.unsorted_segment_sum(tf.reshape(counts, [-1]), tf.reshape(bins, [-1]), depth * HISTOGRAM_BINS)
-    return tf.reshape(total, [depth, HISTOGRAM_BINS])
+    # Block by block, then over the blocks: a float32 count that goes on by ones stands still at 2^24.
+    positions = tf.shape(flat)[0]
+    bins += depth * HISTOGRAM_BINS * (tf.range(positions) // BLOCK)[:, None]
+    blocks = (positions - 1) // BLOCK + 1
+    parts = tf.math.unsorted_segment_sum(
+        tf.reshape(counts, [-1]), tf.reshape(bins, [-1]), blocks * depth * HISTOGRAM_BINS
+    )
+    return tf.reduce_sum(tf.reshape(parts, [blocks, depth, HISTOGRAM_BINS]), 0)
 
 
 def matched(flat: tf.Tensor, counts: tf.Tensor, wanted: tf.Tensor, top: tf.Tensor) -> tf.Tensor:

@@ -126,7 +126,7 @@ class Job(ABC):
         self.resumed = state is not None
         save = lambda pixels: self.save(pixels, self.unfinished)
         try:
-            with cli.rescued(save, self._so_far, self.console.say):
+            with cli.rescued(save, self._so_far, self.console.say, self.record['settings'].get('precision', 'float32')):
                 result = self.work(state)
         finally:
             if self.progress:

@@ -32,8 +32,8 @@ def trace_of_root(matrix: tf.Tensor) -> tf.Tensor:
     root, length = tf.math.divide_no_nan(root, norm), tf.sqrt(trace * norm)
     inverse = tf.broadcast_to(unit, tf.shape(matrix))
     for stretch in _stretches():
-        towards = 0.5 * stretch * (3 * unit - stretch**2 * tf.matmul(inverse, root))
-        root, inverse = tf.matmul(root, towards), tf.matmul(towards, inverse)
+        towards = 0.5 * stretch * (3 * unit - stretch**2 * _product(inverse, root))
+        root, inverse = _product(root, towards), _product(towards, inverse)
 
     def gradient(upstream):
         return upstream[:, None, None] * 0.5 * tf.math.divide_no_nan(inverse, length)
@@ -48,7 +48,38 @@ def matrix_root(matrix: tf.Tensor) -> tf.Tensor:
 
 
 def common_trace(root: tf.Tensor, covariance: tf.Tensor) -> tf.Tensor:
-    """How much of two covariances is common to both, tr (S'^1/2 S S'^1/2)^1/2 of S'^1/2 and S, (N,)."""
-    precise = tf.float64 if has_gpu() else covariance.dtype  # a GPU multiplies float32 by 10 bits, too few for a root
-    wide = tf.cast(root, precise)
-    return tf.cast(trace_of_root(tf.matmul(wide, tf.matmul(tf.cast(covariance, precise), wide))), covariance.dtype)
+    """How much of two covariances is common to both, tr (S'^1/2 S S'^1/2)^1/2 of S'^1/2 and S, (N,).
+
+    It is computed in the precision of `root` (1, C, C) and given in that of `covariance` (N, C, C).
+    """
+    root = tf.convert_to_tensor(root)
+
+    @tf.custom_gradient
+    def between_roots(matrix):  # bits that are cut off have no gradient of their own
+        return _product(root, _product(matrix, root)), lambda upstream: _product(root, _product(upstream, root))
+
+    return tf.cast(trace_of_root(between_roots(tf.cast(covariance, root.dtype))), covariance.dtype)
+
+
+def _product(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """The product of two matrices to float32's precision, on a GPU too.
+
+    A GPU multiplies float32 by 11 bits (TF32), which is too little for a root: the iteration diverges. So each factor
+    is split into what 11 bits hold and the rest, and three products are added up. That is as fast as float32, where
+    float64 takes a consumer's GPU 32 to 64 times as long.
+    """
+    if not has_gpu() or a.dtype != tf.float32:
+        return _multiplied(a, b)
+    (a, a_rest), (b, b_rest) = _split(a), _split(b)
+    return _multiplied(a, b) + (_multiplied(a, b_rest) + _multiplied(a_rest, b))
+
+
+def _split(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The first 11 bits of float32 numbers, and the rest of them."""
+    bits = tf.bitwise.bitwise_and(tf.bitcast(x, tf.int32), -(2**13))
+    first = tf.bitcast(bits, tf.float32)
+    return first, x - first
+
+
+def _multiplied(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.matmul(a, b)

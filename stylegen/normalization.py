@@ -97,9 +97,12 @@ class BatchNorm(keras.layers.Layer):
 
     def _over_replicas(self, maps):
         replicas = tf.distribute.get_replica_context()
-        sums = tf.stack([tf.reduce_mean(maps, [0, 1, 2]), tf.reduce_mean(tf.square(maps), [0, 1, 2])])
-        mean, square = tf.unstack(replicas.all_reduce(tf.distribute.ReduceOp.MEAN, sums))
+        centre = tf.stop_gradient(tf.convert_to_tensor(self.moving_mean))  # the same everywhere, and near the mean
+        apart = maps - centre
+        means = tf.stack([tf.reduce_mean(tf.reduce_mean(x, [1, 2]), 0) for x in (apart, tf.square(apart))])
+        mean, square = tf.unstack(replicas.all_reduce(tf.distribute.ReduceOp.MEAN, means))
         variance = tf.nn.relu(square - tf.square(mean))
+        mean += centre
         count = tf.cast(tf.size(maps[..., 0]) * replicas.num_replicas_in_sync, tf.float32)
         self._move(mean, variance * count / (count - 1))
         return self._normalized(maps, mean, variance)

@@ -131,7 +131,7 @@ def seamless(image: np.ndarray) -> np.ndarray:
     Returns:
         float32, of about three quarters of the height and the width.
     """
-    mean = image.mean((0, 1), dtype=np.float32)
+    mean = image.mean((0, 1), dtype=np.float64).astype(np.float32)  # a sum of float32 loses digits
     out = image - mean
     for axis in (0, 1):
         out = np.moveaxis(out, axis, 0)

@@ -10,12 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from stylegen.backend import tf
 from stylegen.histograms import histogram, matched
 from stylegen.losses import Features, Loss, weights_of
 from stylegen.matrix_roots import common_trace, matrix_root
+from stylegen.moments import covariance, gram, mean, moments
 
 Sums = Any  # a nest of tensors, additive over positions
+
+FLOOR = 100  # rounding errors of the mean variance
+FLAT = 1e-5  # a deviation in units of the mean's length, far below what the eye sees
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +31,7 @@ class SummedLoss:
     Attributes:
         layer: Whose activations are summed.
         sums: Features to a nest of tensors that adds up over the positions of a picture.
-        value: The sums over all positions to the loss.
+        value: The sums over all positions to the loss, float64 where the sums are.
         survey: None, or sums without a gradient that `sums` needs of the whole picture, as its second argument.
     """
 
@@ -37,67 +43,7 @@ class SummedLoss:
     def __call__(self, features: Features) -> tf.Tensor:
         """The loss of a picture whose features are all there."""
         surveyed = () if self.survey is None else (self.survey(features),)
-        return self.value(self.sums(features, *surveyed))
-
-
-def moments(features: Features, layer: str, region: int | None = None) -> dict[str, tf.Tensor]:
-    """Sums over the positions of a map, each counted with its weight for `region`.
-
-    Returns:
-        'second_moment' (N, C, C), of the products of channels; 'sum' (N, C), of the channels; 'weight' (N,), of 1.
-    """
-    activation = features[layer]
-    shape = tf.shape(activation)
-    flat = tf.reshape(activation, [activation.shape[0] or shape[0], shape[1] * shape[2], activation.shape[-1]])
-    weights = weights_of(features, layer, region)
-    if weights is None:
-        weight = tf.fill(shape[:1], tf.cast(shape[1] * shape[2], flat.dtype))
-        return {'second_moment': _products(flat), 'sum': tf.reduce_sum(flat, 1), 'weight': weight}
-    column = tf.reshape(tf.cast(weights, flat.dtype), [shape[0], shape[1] * shape[2], 1])
-    total = tf.reduce_sum(flat * column, 1)
-    return {'second_moment': _products(flat, column), 'sum': total, 'weight': tf.reduce_sum(column, [1, 2])}
-
-
-def _products(flat: tf.Tensor, column: tf.Tensor | None = None) -> tf.Tensor:
-    """The products of channels, (N, positions, C) to (N, C, C), summed over positions that count as `column` says.
-
-    The two factors are one map, so that its gradient takes one matrix product and not two. There is none for `column`.
-    """
-
-    def weighted(x):
-        return x if column is None else x * column
-
-    @tf.custom_gradient
-    def product(x):
-        def gradient(upstream):
-            return weighted(_matmul(x, upstream + tf.linalg.matrix_transpose(upstream)))
-
-        return _matmul(weighted(x), x, transpose_a=True), gradient
-
-    return product(flat)
-
-
-def _matmul(a: tf.Tensor, b: tf.Tensor, transpose_a: bool = False) -> tf.Tensor:
-    """The matrix products of two batches. Those of a single picture take up to half the time as plain matrices."""
-    if a.shape[0] == 1:
-        return tf.matmul(tf.squeeze(a, 0), tf.squeeze(b, 0), transpose_a=transpose_a)[None]
-    return tf.matmul(a, b, transpose_a=transpose_a)
-
-
-def gram(sums: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """The Gram matrix per position, (N, C, C) (Gatys et al. 2016, eq. 3, as a mean over positions)."""
-    return tf.math.divide_no_nan(sums['second_moment'], sums['weight'][:, None, None])
-
-
-def mean(sums: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """The mean of each channel, (N, C)."""
-    return tf.math.divide_no_nan(sums['sum'], sums['weight'][:, None])
-
-
-def covariance(sums: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """The covariance of the channels, (N, C, C)."""
-    centre = mean(sums)
-    return gram(sums) - centre[:, :, None] * centre[:, None, :]
+        return tf.cast(self.value(self.sums(features, *surveyed)), features[self.layer].dtype)
 
 
 def _squares(x: tf.Tensor) -> tf.Tensor:
@@ -144,10 +90,31 @@ def mean_covariance_loss(layer: str, target: Sums, region: int | None = None) ->
     return SummedLoss(layer, lambda features: moments(features, layer, region), value)
 
 
-def for_wasserstein(sums: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """What `wasserstein_loss` wants of a style beside its moments: 'root' (1, C, C) of their covariance, 'own' (1,)."""
-    root = matrix_root(covariance(sums))
-    return {'root': root, 'own': common_trace(root, covariance(sums))}
+def for_wasserstein(sums: Mapping[str, tf.Tensor], dtype: tf.DType = tf.float32) -> dict[str, tf.Tensor]:
+    """What `wasserstein_loss` needs of a style beside its moments.
+
+    Args:
+        sums: `moments` of the style.
+        dtype: Of the roots, those of the loss too.
+
+    Returns:
+        'root' (1, C, C), that of the covariance, of `dtype`, and 'own' (1,), what the style has in common with itself.
+    """
+    root = tf.cast(matrix_root(covariance(sums)), dtype)
+    return {'root': root, 'own': _in_common(root, sums)}
+
+
+def _in_common(root: tf.Tensor, sums: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """`common_trace` of a style's root and the covariance of `sums`, (N,), in the root's precision.
+
+    The covariance has a little added to its diagonal, lest rounding errors make an eigenvalue negative: as much as a
+    hundred of them come to, in units of the mean variance, and what a deviation of 1e-5 of the mean comes to, for a
+    picture of one colour.
+    """
+    matrix, mean_squares = covariance(sums), tf.linalg.trace(gram(sums))
+    floor = FLOOR * np.finfo(root.dtype.as_numpy_dtype).eps * tf.linalg.trace(matrix) + FLAT**2 * mean_squares
+    unit = tf.eye(root.shape[-1], dtype=matrix.dtype) / root.shape[-1]
+    return common_trace(root, matrix + floor[:, None, None] * unit)
 
 
 def wasserstein_loss(layer: str, target: Sums, region: int | None = None) -> SummedLoss:
@@ -163,10 +130,9 @@ def wasserstein_loss(layer: str, target: Sums, region: int | None = None) -> Sum
     """
 
     def value(sums):
-        centre, wanted = mean(sums), mean(target)
-        ours, wanted_trace = covariance(sums), tf.linalg.trace(covariance(target))
-        apart = _squares(centre - wanted) + tf.linalg.trace(ours) - wanted_trace
-        apart += 2 * (target['own'] - common_trace(target['root'], ours))
+        wanted, wanted_trace = mean(target), tf.linalg.trace(covariance(target))
+        apart = _squares(mean(sums) - wanted) + tf.linalg.trace(covariance(sums)) - wanted_trace
+        apart += 2 * (target['own'] - _in_common(target['root'], sums))
         return tf.reduce_mean(tf.math.divide_no_nan(apart, _squares(wanted) + wanted_trace))
 
     return SummedLoss(layer, lambda features: moments(features, layer, region), value)
@@ -197,7 +163,7 @@ def histogram_loss(layer: str, target: Sums, region: int | None = None) -> Summe
         return tf.math.divide_no_nan(tf.reduce_sum(squares), tf.reduce_sum(counts[0]))
 
     def value(total):
-        return total / tf.linalg.trace(gram(target))[0]
+        return tf.math.divide_no_nan(total, tf.cast(tf.linalg.trace(gram(target))[0], total.dtype))
 
     return SummedLoss(layer, sums, value, survey=survey)
 
@@ -211,7 +177,7 @@ def diversity_loss(layer: str) -> Loss:
     """
 
     def loss(features: Features) -> tf.Tensor:
-        grams = gram(moments(features, layer))
+        grams = tf.cast(gram(moments(features, layer)), features[layer].dtype)
         count = tf.shape(grams)[0]
         flat = tf.math.l2_normalize(tf.reshape(grams, [count, grams.shape[-1] ** 2]), axis=1)
         cosines = tf.matmul(flat, flat, transpose_b=True)

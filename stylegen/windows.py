@@ -63,7 +63,7 @@ class WindowedObjective(Objective):
         """The weighted loss of every term, by name."""
         if self.cut:
             totals = self.totals(image)
-            losses = {t.name: t.loss.value(totals[t.name]) for t in self._deep if not t.loss.survey}
+            losses = {t.name: _value(t.loss, totals[t.name], image) for t in self._deep if not t.loss.survey}
             if len(losses) < len(self._deep):
                 losses |= self._passed_back(image, totals)[0]
         else:
@@ -199,7 +199,7 @@ class WindowedObjective(Objective):
                 continue
             with tf.GradientTape() as tape:
                 tape.watch(totals[term.name])
-                losses[term.name] = term.loss.value(totals[term.name])
+                losses[term.name] = _value(term.loss, totals[term.name], image)
             zero = tf.UnconnectedGradients.ZERO
             coefficients[term.number] = tape.gradient(losses[term.name], totals[term.name], unconnected_gradients=zero)
         scale = loss_scale(image)
@@ -210,12 +210,12 @@ class WindowedObjective(Objective):
             for term in self._deep:
                 number = term.number
                 if number in summed:
-                    surveyed[term.name] = term.loss.value(term.loss.sums(features, totals[term.name]))
+                    surveyed[term.name] = _value(term.loss, term.loss.sums(features, totals[term.name]), image)
                     total += self._factor(number) * surveyed[term.name]
                 else:
                     sums = term.loss.sums(features)
                     products = tf.nest.map_structure(lambda c, s: tf.reduce_sum(c * s), coefficients[number], sums)
-                    total += self._factor(number) * tf.add_n(tf.nest.flatten(products))
+                    total += self._factor(number) * tf.cast(tf.add_n(tf.nest.flatten(products)), total.dtype)
             return scale * total, surveyed
 
         def step(index, surveyed):
@@ -237,6 +237,11 @@ class WindowedObjective(Objective):
         with tf.control_dependencies([last]):
             gradient = tf.ensure_shape(self.scene.gradient.read_value(), image.shape)
         return losses | surveyed, gradient
+
+
+def _value(loss: SummedLoss, sums: Any, image: tf.Tensor) -> tf.Tensor:
+    """A loss in the precision of the picture."""
+    return tf.cast(loss.value(sums), image.dtype)
 
 
 def _convolutions(model: keras.Model) -> int:

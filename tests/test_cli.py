@@ -166,10 +166,12 @@ def test_an_overflow_saves_its_last_good_picture():
 
     error = NonFiniteLoss('term', 3, None)
     error.picture = 'good'
-    saved, message = [], r'term is not finite at step 3; the last good picture is in None; try'
-    with pytest.raises(ArithmeticError, match=message), cli.rescued(saved.append, lambda: 'bad', print):
-        raise error
-    assert saved == ['good']
+    for precision, remedy in (('float32', 'give smaller weights'), ('mixed_float16', 'try --precision=float32')):
+        saved, message = [], f'term is not finite at step 3; the last good picture is in None; {remedy}'
+        rescued = cli.rescued(saved.append, lambda: 'bad', print, precision)
+        with pytest.raises(ArithmeticError, match=message), rescued:
+            raise error
+        assert saved == ['good']
 
 
 def test_layers_are_read_with_their_weights():

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import scipy.linalg
 
+from stylegen import matrix_roots
 from stylegen.backend import tf
-from stylegen.matrix_roots import matrix_root, trace_of_root
+from stylegen.matrix_roots import common_trace, matrix_root, trace_of_root
 
 
 def near(ours, theirs, tolerance):
@@ -44,3 +45,39 @@ def test_the_trace_of_the_root_of_a_singular_matrix_is_near_in_float32(rank):
     assert np.isclose(trace[0], expected, rtol=2e-3, atol=1e-12)
     largest = np.abs(tape.gradient(trace, given)).max()
     assert largest <= 1000 / max(1, np.linalg.norm(matrix) ** 0.5)
+
+
+def tf32(a, b):
+    """A product as a GPU's: of float32 factors it sees 11 bits."""
+
+    def seen(x):
+        return tf.bitcast(tf.bitwise.bitwise_and(tf.bitcast(x, tf.int32) + 2**12, -(2**13)), tf.float32)
+
+    return tf.matmul(seen(a), seen(b))
+
+
+def test_on_a_gpu_three_products_of_few_bits_come_to_the_gradient_of_float64(monkeypatch):
+    """Of covariances whose eigenvalues fall to a 100,000th, as those of a network's maps do."""
+
+    def falling(seed):
+        axes = np.linalg.qr(np.random.default_rng(seed).normal(size=(64, 64)))[0]
+        return tf.constant((axes * np.logspace(0, -5, 64) @ axes.T)[None])
+
+    style, covariance = falling(0), falling(1)
+
+    def judged(dtype):
+        with tf.GradientTape() as tape:
+            tape.watch(covariance)
+            trace = common_trace(tf.cast(matrix_root(style), dtype), covariance)
+        return float(trace[0]), tape.gradient(trace, covariance).numpy()
+
+    def cosine(a, b):
+        return np.sum(a * b) / np.linalg.norm(a) / np.linalg.norm(b)
+
+    right, gradient = judged(tf.float64)
+    monkeypatch.setattr(matrix_roots, '_multiplied', tf32)
+    alone, of_one = judged(tf.float32)  # the control: a GPU's product as it is
+    monkeypatch.setattr(matrix_roots, 'has_gpu', lambda: True)
+    three, of_three = judged(tf.float32)
+    assert abs(three / right - 1) < 1e-4 and cosine(of_three, gradient) > 0.9999
+    assert not (abs(alone / right - 1) < 1e-3 and cosine(of_one, gradient) > 0.99)

@@ -5,7 +5,7 @@ import pytest
 
 from stylegen.errors import UserError
 from stylegen.images import fit, from_uint8, resize, to_uint8
-from stylegen.pixels import as_rgb, checked, quantize, sample
+from stylegen.pixels import as_rgb, checked, quantize, sample, seamless
 
 
 def noise(*shape):
@@ -142,3 +142,8 @@ def test_sampling_keeps_constants_and_reads_bands_alike():
     x, y = np.meshgrid(np.arange(300) + 0.37, np.arange(700) - 0.2)
     assert np.array_equal(sample(tall, x, y)[431:433], sample(tall, x[431:433], y[431:433]))
     assert np.abs(sample(np.ones_like(tall), x, y) - 1).max() < 1e-6
+
+
+def test_a_large_tile_of_one_colour_keeps_it():
+    """Two million values summed one after another would give a mean that is off by half a level of 255."""
+    assert np.abs(seamless(np.full((1400, 1400, 3), 0.8, np.float32)) - np.float32(0.8)).max() < 1e-6

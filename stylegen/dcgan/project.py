@@ -140,7 +140,7 @@ def _losses(generator, target, hole, vectors, perceptual, prior):
     counts = weights_near(hole) if hole.any() else np.ones(hole.shape, np.float32)
     counts = (counts / counts.sum() / channels)[..., None]
     extractor = feature_extractor('mini', LAYERS) if perceptual else None
-    filling = np.where(hole[..., None], target[~hole].mean(0), target).astype(np.float32)
+    filling = np.where(hole[..., None], target[~hole].mean(0, dtype=np.float64), target).astype(np.float32)
     goal = _features(extractor, tf.constant(filling[None])) if perceptual else []
 
     def losses(latents):

@@ -45,7 +45,7 @@ def layers_to_show(network: str) -> list[str]:
 def strongest_channels(extractor: 'FeatureExtractor', layer: str, image: np.ndarray, count: int) -> list[int]:
     """The channels of a layer that are most active on a picture, in mean square, the strongest first."""
     activation = np.asarray(extractor(image[None])[layer])
-    return [int(channel) for channel in np.argsort(-np.square(activation).mean((0, 1, 2)))[:count]]
+    return [int(channel) for channel in np.argsort(-np.square(activation).mean((0, 1, 2), dtype=np.float64))[:count]]
 
 
 def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags: FlagValues, console: Console) -> None:

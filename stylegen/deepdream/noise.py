@@ -95,7 +95,7 @@ def dream_from_noise(
     manner = {name: settings[name] for name in ('count', 'steps', 'parameterization', 'diversity', 'seed', 'jit')}
     began = time.monotonic()
     try:
-        with cli.rescued(save, lambda: latest[0].pictures() if latest else None, console.say):
+        with cli.rescued(save, lambda: latest[0].pictures() if latest else None, console.say, settings['precision']):
             pictures = visualize(seeing, terms, size=side, callback=follow, **manner)
     except NothingActive as error:
         raise UserError(f'{error.fact}; {ADVICE[tap]}') from None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stylegen import receptive, statistics
+from stylegen import moments, receptive, statistics
 from stylegen.backend import tf
 from stylegen.errors import UserError
 from stylegen.extractor import FeatureExtractor
@@ -89,12 +89,18 @@ class Targets:
         return self._cut if core else self.objective
 
     def _variables(self, depth: int) -> dict[str, tf.Variable]:
-        shapes = {'second_moment': (1, depth, depth), 'sum': (1, depth), 'weight': (1,)}
+        sums = {'second_moment': (1, depth, depth), 'sum': (1, depth), 'weight': (1,)}
+        others: dict[str, tuple[int, ...]] = {}
         if 'wasserstein' in self.losses_by_name:
-            shapes |= {'root': (1, depth, depth), 'own': (1,)}
+            sums |= {'own': (1,)}
+            others |= {'root': (1, depth, depth)}
         if 'histogram' in self.losses_by_name:
-            shapes |= {'top': (depth,), 'histogram': (depth, HISTOGRAM_BINS)}
-        return {name: tf.Variable(tf.ones(shape), trainable=False) for name, shape in shapes.items()}
+            others |= {'top': (depth,), 'histogram': (depth, HISTOGRAM_BINS)}
+        return {
+            name: tf.Variable(tf.ones(shape, dtype), trainable=False)
+            for dtype, shapes in ((tf.float64, sums), (tf.float32, others))
+            for name, shape in shapes.items()
+        }
 
     def _survey_objective(self) -> WindowedObjective:
         """An objective whose totals are the moments, or histograms, of a style's picture."""
@@ -103,7 +109,7 @@ class Targets:
         none = lambda sums: tf.constant(0.0)  # the sums alone are asked for, not a loss
 
         def moments_of(layer):
-            return SummedLoss(layer, lambda features: statistics.moments(features, layer), none)
+            return SummedLoss(layer, lambda features: moments.moments(features, layer), none)
 
         def histogram_of(layer):
             top = self._tops[layer]
@@ -162,8 +168,9 @@ class Targets:
             if 'root' in wanted:
                 found |= statistics.for_wasserstein(found)
             if 'top' in wanted:
-                variances = tf.linalg.diag_part(statistics.covariance(found))[0]
-                found['top'] = statistics.mean(found)[0] + TOP * tf.sqrt(tf.nn.relu(variances))
+                variances = tf.linalg.diag_part(moments.covariance(found))[0]
+                top = moments.mean(found)[0] + TOP * tf.sqrt(tf.nn.relu(variances))
+                found['top'] = tf.cast(top, tf.float32)
                 self._tops[layer].assign(found['top'])
             for name, value in found.items():
                 wanted[name].assign(value)
@@ -180,7 +187,8 @@ class Targets:
             positions = {layer: totals[f'moments {layer}']['weight'] for layer in self.style_layers}
             for layer in self.style_layers:
                 weight = share / positions[layer][0]
-                one = tf.nest.map_structure(lambda x, weight=weight: x * weight, totals[f'{what} {layer}'])
+                share_of = lambda x, weight=weight: x * tf.cast(weight, x.dtype)
+                one = tf.nest.map_structure(share_of, totals[f'{what} {layer}'])
                 blended[layer] = tf.nest.map_structure(tf.add, blended[layer], one) if layer in blended else one
         return blended
 
@@ -239,7 +247,7 @@ class Targets:
                 continue
             _, height, width, channels = self.shapes[layer]
             if kind == 'style':
-                unit = formula.unit(statistics.gram(self.wanted[layer, region])[0].numpy())
+                unit = formula.unit(moments.gram(self.wanted[layer, region])[0].numpy())
                 weight = self.style_layers[layer] * self.areas[region]
                 factors.append(formula.style(unit, channels, height * width, shape) * weight)
             else:

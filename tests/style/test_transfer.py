@@ -341,6 +341,40 @@ def test_a_network_that_looks_at_the_whole_picture_works_uncut_only():
         transfer(CONTENT, STYLE, iterations=1, max_memory=1e6, **settings)
 
 
+def flat(value, shape=(40, 56)):
+    return np.full((*shape, 3), value, np.float32)
+
+
+@pytest.mark.parametrize('loss', LOSSES)
+def test_pictures_of_one_colour_are_painted_and_painted_with(loss):
+    """White, grey and black, as content, as style, as both, and as what lies in a region: never NaN, nor an error."""
+    pairs = [(flat(1.0), STYLE), (flat(77 / 255), STYLE), (CONTENT, flat(77 / 255)), (flat(0.0), flat(1.0))]
+    for content, style in pairs:
+        picture, _ = stylized(content, style, loss=loss, iterations=2, **ONE_SIZE)
+        assert np.isfinite(picture).all() and not np.array_equal(picture, content)
+    sky = CONTENT.copy()
+    sky[:, :28] = 1.0
+    for styles in (STYLE, flat(1.0)):
+        picture, _ = stylized(sky, OTHER, regions=[(HALF, [(styles, 1.0)])], loss=loss, iterations=2, **ONE_SIZE)
+        assert np.isfinite(picture).all()
+
+
+@pytest.mark.parametrize('optimizer', ['adam', 'lbfgs', 'descent'])
+@pytest.mark.parametrize('color', ['style', 'luminance', 'linear', 'histogram'])
+def test_pictures_of_one_colour_go_with_every_optimiser_and_way_of_colour(optimizer, color):
+    for content, style in ((flat(1.0), STYLE), (CONTENT, flat(0.3)), (flat(0.3), flat(0.0))):
+        for time in ('before', 'after'):
+            settings = {'optimizer': optimizer, 'color': color, 'color_time': time, 'iterations': 2}
+            assert np.isfinite(stylized(content, style, **settings, **ONE_SIZE)[0]).all()
+
+
+def test_pictures_of_one_colour_come_to_the_same_by_windows():
+    for content, style in ((flat(1.0, (90, 120)), STYLE), (photo(90, 120), flat(77 / 255, (64, 64)))):
+        whole, _ = stylized(content, style, iterations=2, **PLAIN)
+        cut, _ = stylized(content, style, iterations=2, max_memory=3.5e6, **PLAIN)
+        assert np.abs(whole - cut).max() < 2e-3
+
+
 def test_a_loss_that_overflows_is_an_error_with_the_last_good_picture():
     with pytest.raises(NonFiniteLoss, match='is not finite at step 0') as error:
         stylized(style_weight=3e38, iterations=3, **ONE_SIZE)
