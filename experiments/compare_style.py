@@ -16,6 +16,7 @@ import numpy as np
 from absl import app, flags
 
 from stylegen import images, pixels, sheets, statistics
+from stylegen.backend import fast_precision
 from stylegen.moments import moments
 from stylegen.networks import feature_extractor
 from stylegen.style import open_stylizer
@@ -49,7 +50,9 @@ def judge(extractor, picture, style):
 def main(argv):
     del argv
     extractor = feature_extractor('mini', LAYERS, weights=_NEUTRAL.value)
-    stylizer, _ = open_stylizer(network='mini')
+    precision = fast_precision()
+    stylizer, _ = open_stylizer(network='mini', precision=precision)
+    print(f'ours is made in {precision}, and all are judged in float32', flush=True)
     shown, labels = [], []
     for pair in _PAIRS.value:
         content_name = next(n for n in ('golden_gate', 'tubingen', 'chicago') if pair.startswith(n))

@@ -1,20 +1,48 @@
-"""Line charts as SVG text for a web page: no script, no font, no file of their own; colours are those of the page.
+"""Line charts for a web page, drawn by matplotlib as SVG text: no script, no font, no file of their own.
 
-The page's style has to say what the CSS variables --line0 ... --line3 are and how the classes chart, rule, level, mark,
-note and curve look (see `stylegen.pages`), so that a chart is as light or dark as the page around it.
+A chart has the colours of the page around it, light or dark: matplotlib draws in placeholder colours, and each becomes
+a CSS variable of `stylegen.pages`. matplotlib is imported when a chart is drawn.
 """
 
+from __future__ import annotations
+
+import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-WIDTH, HEIGHT = 640, 250  # of the whole chart, in its own units
-LEFT, RIGHT, TOP, BOTTOM = 58, 24, 14, 34  # margins around the curves
-LINES = 4  # colours that there are
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH, HEIGHT = 480, 200  # of the whole chart, in its own units
+LINES = 4  # colours of curves that the page has
 MOST_POINTS = 500  # of a curve; of longer ones neighbours are averaged
 WIDE = 50.0  # from this ratio of greatest and least on, the scale is logarithmic
+INK, SOFT, FAINT, BAD = '#000001', '#000002', '#000003', '#000004'
+CURVES = tuple(f'#00001{n}' for n in range(LINES))
+VARIABLES = {INK: 'ink', SOFT: 'soft', FAINT: 'faint', BAD: 'bad'} | {c: f'line{n}' for n, c in enumerate(CURVES)}
+SETTINGS: dict[Any, Any] = {  # of matplotlib, in the place of what the user's own matplotlibrc says
+    'axes.axisbelow': True,
+    'axes.edgecolor': FAINT,
+    'axes.labelcolor': SOFT,
+    'axes.spines.right': False,
+    'axes.spines.top': False,
+    'axes.xmargin': 0.01,
+    'font.sans-serif': ['DejaVu Sans'],  # comes with matplotlib; it measures the text, which the page sets in its own
+    'font.size': 12,
+    'grid.color': FAINT,
+    'svg.fonttype': 'none',  # text stays text
+    'text.color': INK,
+    'text.parse_math': False,
+    'xtick.color': FAINT,
+    'xtick.labelcolor': INK,
+    'ytick.color': FAINT,
+    'ytick.labelcolor': INK,
+}
 
 Points = Sequence[tuple[float, float]]
 
@@ -27,18 +55,16 @@ def line_chart(
     levels: Mapping[str, float] | None = None,
     marks: Mapping[float, str] | None = None,
     span: Sequence[float] = (),
-    logarithmic: bool | None = None,
 ) -> str:
     """One chart, with its legend.
 
     Args:
         curves: Points (x, y) by name, at most `LINES` of them. Where a y is not finite the curve has a gap.
-        title: What the chart shows.
+        title: What the chart shows; no two charts of a page have the same.
         x_label: Of the horizontal axis.
         levels: Heights that are marked by a dashed line, by name.
         marks: Places of the horizontal axis that are marked by an upright line, with what happened there.
         span: Heights that the vertical axis must reach.
-        logarithmic: The scale of the vertical axis; None: where all is positive and spans more than `WIDE`.
 
     Returns:
         An SVG element in a figure; the title, the legend and every mark are text in it. '' where there is no point.
@@ -46,107 +72,44 @@ def line_chart(
     Raises:
         ValueError: There are too many curves.
     """
+    from matplotlib import rc_context, rcdefaults, rcParams
+    from matplotlib.figure import Figure
+
     if len(curves) > LINES:
         raise ValueError(f'a chart has at most {LINES} curves, got {len(curves)}')
-    levels, marks = dict(levels or {}), dict(marks or {})
     thin = {name: thinned(points) for name, points in curves.items()}
-    known = [point for points in thin.values() for point in points if math.isfinite(point[1])]
-    if not known:
+    if not any(np.isfinite(points).all(1).any() for points in thin.values()):
         return ''
-    heights = [y for _, y in known] + [*levels.values(), *span]
-    if logarithmic is None:
-        logarithmic = min(heights) > 0 and max(heights) > WIDE * min(heights)
-    across = Axis([x for x, _ in known] + list(marks), LEFT, WIDTH - RIGHT)
-    up = Axis(heights, HEIGHT - BOTTOM, TOP, logarithmic)
-    parts = [*_axes(across, up, x_label)]
-    for x, what in marks.items():
-        place = across(x)
-        parts.append(
-            f'<line class="mark" x1="{place:.1f}" x2="{place:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}">'
-            f'<title>{escape(f"{x:g}: {what}")}</title></line>'
-        )
-    for y in levels.values():
-        ends = f'x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up(y):.1f}" y2="{up(y):.1f}"'
-        parts.append(f'<line class="level" {ends}/>')
-    for index, (name, points) in enumerate(thin.items()):
-        parts += [f'<g class="curve" style="color: var(--line{index})"><title>{escape(name)}</title>']
-        parts += [_run(run, across, up) for run in runs(points)]
-        parts += ['</g>']
-    for name, y in levels.items():  # above the curves
-        where = f'x="{WIDTH - RIGHT}" y="{up(y) - 4:.1f}" text-anchor="end"'
-        parts.append(f'<text class="note" {where}>{escape(name)}</text>')
-    drawn = '\n'.join(parts)
+    stream, levels = io.StringIO(), levels or {}
+    with rc_context():
+        rcdefaults()
+        rcParams.update(SETTINGS | {'svg.hashsalt': title})  # the same bytes each time, other ids in each chart
+        figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), layout='constrained')  # SVG has 72 units an inch
+        axes = figure.add_subplot()
+        _draw_curves(axes, thin)
+        _draw_marks(axes, levels, marks or {})
+        _scale(axes, [*(y for points in thin.values() for y in points[:, 1]), *levels.values(), *span], span)
+        axes.set_xlabel(x_label, loc='right')
+        nothing = dict.fromkeys(('Creator', 'Date', 'Format', 'Type'))
+        figure.savefig(stream, format='svg', transparent=True, metadata=nothing)
     legend = ''.join(
         f'<li><i style="background: var(--line{index})"></i>{escape(name)} <b>{_last(points)}</b></li>'
         for index, (name, points) in enumerate(thin.items())
     )
-    return (
-        f'<figure class="chart"><figcaption><h3>{escape(title)}</h3><ul>{legend}</ul></figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">{drawn}</svg></figure>'
-    )
+    caption = f'<figcaption><h3>{escape(title)}</h3><ul>{legend}</ul></figcaption>'
+    return f'<figure class="chart">{caption}{_for_page(stream.getvalue(), title)}</figure>'
 
 
-class Axis:
-    """Numbers to places between two ends.
-
-    Args:
-        values: That must find a place; at least one.
-        start, end: Places of the least and the greatest.
-        logarithmic: Equal ratios take equal lengths.
-    """
-
-    def __init__(self, values: Sequence[float], start: float, end: float, logarithmic: bool = False):
-        self.start, self.end, self.logarithmic = start, end, logarithmic
-        least, most = min(values), max(values)
-        if least == most:
-            space = (abs(least) or 1) / 2
-            least, most = least - space, most + space
-        self.least, self.most = least, most
-
-    def __call__(self, value: float) -> float:
-        """The place of a value."""
-        least, most = self._scaled(self.least), self._scaled(self.most)
-        return self.start + (self._scaled(value) - least) / (most - least) * (self.end - self.start)
-
-    def _scaled(self, value: float) -> float:
-        return math.log10(value) if self.logarithmic else value
-
-    def ticks(self) -> list[float]:
-        """Round numbers within the axis, some five of them."""
-        if self.logarithmic:
-            powers = range(math.floor(math.log10(self.least)), math.ceil(math.log10(self.most)) + 1)
-            steps = (1, 2, 5) if len(powers) < 4 else (1,)
-            found = [m * 10.0**power for power in powers for m in steps]
-            return [tick for tick in found if self.least <= tick <= self.most]
-        rough = (self.most - self.least) / 6
-        power = 10.0 ** math.floor(math.log10(rough))
-        step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * (1 - 1e-9))
-        first = math.ceil(self.least / step - 1e-9)
-        return [i * step for i in range(first, math.floor(self.most / step + 1e-9) + 1)]
-
-
-def thinned(points: Points, most: int = MOST_POINTS) -> list[tuple[float, float]]:
-    """At most so many points: the means of neighbours, of which those that are not finite count for nothing."""
-    points = [(float(x), float(y)) for x, y in points]
-    if len(points) <= most:
-        return points
+def thinned(points: Points, most: int = MOST_POINTS) -> np.ndarray:
+    """At most so many points, float64 (N, 2): the means of neighbours, without the values that are not finite."""
+    given = np.array(points, np.float64).reshape(-1, 2)
+    if len(given) <= most:
+        return given
     means = []
-    for some in np.array_split(np.array(points), most):
-        fine = some[np.isfinite(some[:, 1])]
-        x, y = fine.mean(0) if len(fine) else (some[:, 0].mean(), math.nan)
-        means.append((float(x), float(y)))
-    return means
-
-
-def runs(points: Points) -> list[list[tuple[float, float]]]:
-    """The points between gaps."""
-    found: list[list[tuple[float, float]]] = [[]]
-    for point in points:
-        if math.isfinite(point[1]):
-            found[-1].append(point)
-        elif found[-1]:
-            found.append([])
-    return [run for run in found if run]
+    for some in np.array_split(given, most):
+        finite = some[np.isfinite(some[:, 1])]
+        means.append(finite.mean(0) if len(finite) else (some[:, 0].mean(), math.nan))
+    return np.array(means)
 
 
 def number(value: float) -> str:
@@ -158,23 +121,57 @@ def number(value: float) -> str:
     return f'{value:.4g}'
 
 
-def _run(run: Points, across: Axis, up: Axis) -> str:
-    if len(run) == 1:
-        ((x, y),) = run
-        return f'<circle cx="{across(x):.1f}" cy="{up(y):.1f}" r="3"/>'
-    path = ' '.join(f'{across(x):.1f},{up(y):.1f}' for x, y in run)
-    return f'<polyline points="{path}"/>'
+def _last(points: np.ndarray) -> str:
+    finite = points[np.isfinite(points[:, 1]), 1]
+    return number(finite[-1] if len(finite) else math.nan)
 
 
-def _last(points: Points) -> str:
-    return number(next((y for _, y in reversed(points) if math.isfinite(y)), math.nan))
+# Ids of groups are KIND:TEXT, which `_for_page` makes a class and a title.
 
 
-def _axes(across: Axis, up: Axis, x_label: str) -> Iterator[str]:
-    for tick in up.ticks():
-        y = up(tick)
-        yield f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        yield f'<text x="{LEFT - 7}" y="{y + 4:.1f}" text-anchor="end">{number(tick)}</text>'
-    for tick in across.ticks():
-        yield f'<text x="{across(tick):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{number(tick)}</text>'
-    yield f'<text class="note" x="{WIDTH - RIGHT}" y="{HEIGHT - 3}" text-anchor="end">{escape(x_label)}</text>'
+def _draw_curves(axes: Axes, curves: Mapping[str, np.ndarray]) -> None:
+    for (name, points), color in zip(curves.items(), CURVES, strict=False):
+        y = np.where(np.isfinite(points).all(1), points[:, 1], math.nan)
+        gaps = np.isnan(np.pad(y, 1, constant_values=math.nan))
+        alone = np.flatnonzero(~gaps[1:-1] & gaps[:-2] & gaps[2:]).tolist()  # points without a line to a neighbour
+        (line,) = axes.plot(points[:, 0], y, color=color, linewidth=1.8, gid=f'curve:{name}')
+        if alone:
+            line.set(marker='o', markevery=alone)
+
+
+def _draw_marks(axes: Axes, levels: Mapping[str, float], marks: Mapping[float, str]) -> None:
+    for x, what in marks.items():
+        axes.axvline(x, color=BAD, linewidth=2, zorder=1.5, gid=f'mark:{x:g}: {what}')
+    for name, y in levels.items():
+        axes.axhline(y, color=SOFT, linewidth=1, linestyle=(0, (5, 4)), zorder=1.5, gid='level:')
+        place: dict[str, Any] = {'xycoords': ('axes fraction', 'data'), 'textcoords': 'offset points', 'ha': 'right'}
+        axes.annotate(name, (1, y), (0, 3), color=SOFT, gid='note:', **place)
+
+
+def _scale(axes: Axes, heights: Sequence[float], span: Sequence[float]) -> None:
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+    finite = [height for height in heights if math.isfinite(height)]
+    if min(finite) > 0 and max(finite) > WIDE * min(finite):
+        axes.set_yscale('log')
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(finite) < 1000 * min(finite) else (1,)))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    axes.update_datalim([(0, height) for height in span], updatex=False)
+    axes.autoscale_view()
+    axes.grid(axis='y')
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: number(value))
+
+
+def _for_page(svg: str, title: str) -> str:
+    """The SVG element as it stands within a page: its colours, names and ids are made to suit the page."""
+    svg = svg[svg.index('<svg ') :].replace('<svg ', f'<svg role="img" aria-label="{escape(title)}" ', 1)
+    for color, variable in VARIABLES.items():
+        svg = svg.replace(color, f'var(--{variable})')
+    svg = re.sub(r'<g id="(curve|mark):(.*?)">', r'<g class="\1"><title>\2</title>', svg)
+    svg = re.sub(r'<g id="(level|note):">', r'<g class="\1">', svg)
+    used = set(re.findall(r'#(\w+)', svg))
+    return re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else '', svg)

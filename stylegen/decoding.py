@@ -17,6 +17,7 @@ from stylegen.notes import note
 from stylegen.pixels import from_uint8
 from stylegen.png_chunks import SIGNATURE, needed
 from stylegen.ranges import BYTES, DEEP, IN_FILES, UNIT, Range, range_of, scaled
+from stylegen.sixteen_bit import deepened, is_colour
 
 MAX_PIXELS = 250_000_000
 ORIENTATION = 0x0112  # the EXIF tag
@@ -115,6 +116,10 @@ def decoded(
     with opened(data, path) as image:
         check(image)
         upright = arrays(image, shown(path))
+        deep = is_colour(data, image)
+    if deep:
+        pixels, alpha, line = deepened(data, upright.pixels, upright.alpha)
+        upright = Upright(pixels, alpha, (*upright.notes, *filter(None, [line])))
     for line in upright.notes:
         note(f'{shown(path)}: {line}')
     return upright

@@ -32,9 +32,10 @@ def pictures_in(folder: Path) -> list[Path]:
     return pictures
 
 
-def result_names(pictures: Sequence[Path], folder: Path) -> list[Path]:
-    """Where each result goes: by the picture's `unique_names`, as PNG where its format cannot be written."""
-    suffixes = [path.suffix if path.suffix.lower() in images.FORMATS else '.png' for path in pictures]
+def result_names(pictures: Sequence[Path], folder: Path, depth: int = 8) -> list[Path]:
+    """Where each result goes: by the picture's `unique_names`, as PNG where its format cannot hold so many bits."""
+    kinds = {suffix for suffix, kind in images.FORMATS.items() if depth == 8 or kind.deep}
+    suffixes = [path.suffix if path.suffix.lower() in kinds else '.png' for path in pictures]
     names = unique_names([[path] for path in pictures])
     return [folder / f'{name}{suffix}' for name, suffix in zip(names, suffixes, strict=True)]
 

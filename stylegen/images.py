@@ -106,12 +106,13 @@ def load_picture(path: str | os.PathLike[str], size: int | None = None) -> Pictu
     8 bits); a profile that is sRGB already changes nothing. Alpha is kept aside, and the colours under it stay as they
     are. Of an animation or a file of many pages the first picture is read.
 
-    16-bit grey keeps its full precision (and then its profile is not applied); Pillow gives 16-bit colour as 8 bits.
-    For grey in floats see `stylegen.ranges`; NaN is black. Grey in 32-bit integers is taken to be in [0, 255] or
-    [0, 65535], whichever holds all its values, or else stretched from its least to its greatest value.
+    16-bit grey keeps its full precision (and then its profile is not applied). 16-bit colour does where OpenCV is there
+    and no profile changes the colours; otherwise it is read at 8 bits. For grey in floats see `stylegen.ranges`; NaN is
+    black. Grey in 32-bit integers is taken to be in [0, 255] or [0, 65535], whichever holds all its values, or else
+    stretched from its least to its greatest value.
 
     A `stylegen.notes.Note` says what was not taken quite as it stood: a profile that is damaged or of another kind of
-    picture, a range of values other than [0, 1].
+    picture, a range of values other than [0, 1], 16 bits that were read as 8.
 
     Args:
         path: a file.
@@ -142,21 +143,25 @@ def load_image(path: str | os.PathLike[str], size: int | None = None) -> np.ndar
     return load_picture(path, size).pixels
 
 
-def check_writable(path: str | os.PathLike[str], shape: tuple[int, ...] | None = None) -> None:
+def check_writable(path: str | os.PathLike[str], shape: tuple[int, ...] | None = None, depth: int = 8) -> None:
     """Refuse now, before the hours of work, what `save_image` would refuse; nothing is left behind.
 
     Args:
         path: where a picture is to go.
         shape: its (height, width, ...), where that is known.
+        depth: bits a channel.
 
     Raises:
         UserError: the suffix is not among FORMATS, the folder is missing or not writable, the path is a folder, or the
-            picture has more pixels a side than the format holds.
+            picture has more pixels a side, or bits a channel, than the format holds.
     """
     check_target(path, FORMATS)
     kind = FORMATS[Path(path).suffix.lower()]
     if shape and max(shape[:2]) > kind.longest:
         raise UserError(f'{shown(path)}: {kind.name} holds at most {kind.longest} pixels a side; save as PNG')
+    if depth not in (8, 16) or (depth == 16 and not kind.deep):
+        deep = ', '.join(suffix for suffix, other in FORMATS.items() if other.deep)
+        raise UserError(f'{shown(path)}: {depth} bits a channel; there are 8, and 16 for {deep}')
 
 
 def save_image(
@@ -185,16 +190,13 @@ def save_image(
         The path.
 
     Raises:
-        UserError: what `check_writable` refuses; a depth, quality or picture size that the format does not have.
+        UserError: what `check_writable` refuses; a quality that there is not.
         ValueError: an array that is no image, or has values that are not finite.
         OSError: the disk is full, or fails.
     """
     path = Path(path).expanduser()
-    check_writable(path, np.shape(image))
+    check_writable(path, np.shape(image), depth)
     kind = FORMATS[path.suffix.lower()]
-    if depth not in (8, 16) or (depth == 16 and not kind.deep):
-        deep = ', '.join(suffix for suffix, other in FORMATS.items() if other.deep)
-        raise UserError(f'{shown(path)}: {depth} bits a channel; there are 8, and 16 for {deep}')
     if not 1 <= quality <= 100:
         raise UserError(f'{shown(path)}: quality is from 1 to 100; got {quality}')
     pixels = quantize(as_rgb(image), depth)

@@ -58,7 +58,7 @@ class Job(ABC):
     Args:
         output: Where the picture goes. It is no input: that is refused.
         record: What it carries, see `stylegen.records.record`; its inputs are never written over.
-        flags: Of the command; `save_every` and `sidecar` are read here.
+        flags: Of the command; `save_every`, `sidecar` and `depth` are read here.
         alpha: Transparency that the picture keeps.
         workdir: Where the state is kept, and looked for before the work begins; or None.
         shape: (height, width, ...) of the picture: what the output's format cannot hold is refused before the work.
@@ -84,7 +84,7 @@ class Job(ABC):
         self.output, self.record, self.flags, self.console, self.alpha = output, record, flags, console, alpha
         self.refuge, self.unfinished = refuge, unfinished or output
         refuse_inputs(output, record['inputs'])
-        images.check_writable(output, shape)
+        images.check_writable(output, shape, flags.depth)
         if flags.save_every:
             self._refuse_numbered(record['inputs'])
         self.workdir = Workdir(workdir, record, identity) if workdir else None
@@ -154,7 +154,8 @@ class Job(ABC):
         """Saves a picture with its record: to the output, another place, or where nothing is lost."""
 
         def write(path: Path) -> Path:
-            return images.save_image(path, pixels, alpha=self.alpha, settings=self.record, sidecar=self.flags.sidecar)
+            options = {'depth': self.flags.depth, 'settings': self.record, 'sidecar': self.flags.sidecar}
+            return images.save_image(path, pixels, alpha=self.alpha, **options)
 
         with interrupts.uninterrupted():
             return cli.save_somewhere(write, output or self.output)

@@ -23,7 +23,7 @@ h1 { font-size: 28px; line-height: 1.2; margin: 0 0 4px; overflow-wrap: anywhere
 h2 { font-size: 19px; margin: 40px 0 12px; padding-top: 12px; border-top: 1px solid var(--faint); }
 h3 { font-size: 14px; margin: 0; }
 p { margin: 6px 0; max-width: 78ch; }
-.soft, figcaption, .note { color: var(--soft); }
+.soft, figcaption { color: var(--soft); }
 nav { margin: 16px 0 0; display: flex; flex-wrap: wrap; gap: 4px 16px; }
 nav a { color: var(--line0); }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px;
@@ -41,13 +41,8 @@ nav a { color: var(--line0); }
   vertical-align: middle; }
 .chart li b { color: var(--ink); font-variant-numeric: tabular-nums; }
 svg { width: 100%; height: auto; display: block; }
-svg text { fill: var(--ink); font-size: 12px; font-family: inherit; }
-svg text.note { fill: var(--soft); paint-order: stroke; stroke: var(--card); stroke-width: 4px; }
-.rule { stroke: var(--faint); }
-.level { stroke: var(--soft); stroke-dasharray: 5 4; }
-.mark { stroke: var(--bad); stroke-width: 2; }
-.curve polyline { fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linejoin: round; }
-.curve circle { fill: currentColor; }
+svg text { font-family: inherit !important; }
+.note text { paint-order: stroke; stroke: var(--card); stroke-width: 4px; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 200px), 1fr)); gap: 14px; }
 .picture { margin: 0; padding: 8px; }
 .picture img { width: 100%; height: auto; display: block; image-rendering: pixelated; border-radius: 3px; }

@@ -1,9 +1,48 @@
-"""PNG and TIFF with 16 bits a channel, which Pillow cannot write in colour."""
+"""PNG and TIFF with 16 bits a channel, which Pillow can neither read nor write in colour: OpenCV reads them."""
 
 import struct
 import zlib
 
 import numpy as np
+from PIL import Image
+
+_BITS = 258  # the TIFF tag BitsPerSample
+
+
+def is_colour(data: bytes, image: Image.Image) -> bool:
+    """Whether a file has 16 bits a channel, and more channels than one; `image` is the file as Pillow opened it."""
+    if image.format == 'PNG':
+        return data[24:26] in (b'\x10\x02', b'\x10\x04', b'\x10\x06')  # depth; RGB, grey and alpha, or RGBA
+    return image.format == 'TIFF' and getattr(image, 'tag_v2', {}).get(_BITS) in ((16,) * 3, (16,) * 4)
+
+
+def deepened(data: bytes, pixels: np.ndarray, alpha: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, str]:
+    """Pixels and alpha that Pillow read from a PNG or TIFF at 8 bits, at their 16 bits.
+
+    They are taken only where their high bytes are what Pillow read, so that a colour profile, an orientation and a way
+    of storing that OpenCV does not know are never lost for them.
+
+    Returns:
+        The pixels and alpha, and '' or else why they are as they were.
+    """
+    try:
+        import cv2
+    except ImportError:
+        return pixels, alpha, 'read at 8 bits a channel; 16 need OpenCV, pip install "stylegen[video]"'
+    try:
+        read = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        read = None
+    if read is not None and read.ndim == 3 and read.dtype == np.uint16:
+        unit = read.astype(np.float32) / np.float32(65535)
+        deep, opacity = unit[..., 2::-1], unit[..., 3] if unit.shape[2] == 4 else None
+        if _rounds_to(deep, pixels) and (alpha is None or (opacity is not None and _rounds_to(opacity, alpha))):
+            return np.ascontiguousarray(deep), alpha if alpha is None else np.ascontiguousarray(opacity), ''
+    return pixels, alpha, 'read at 8 bits a channel; its colour profile or its layout is not known at 16'
+
+
+def _rounds_to(deep: np.ndarray, pixels: np.ndarray) -> bool:
+    return deep.shape == pixels.shape and bool(np.abs(deep - pixels).max() < 1.01 / 255)
 
 
 def png_bytes(pixels: np.ndarray, icc: bytes = b'', text: dict[str, str] | None = None) -> bytes:

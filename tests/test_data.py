@@ -516,8 +516,8 @@ def test_beginning_later_is_passing_over(photos):
         assert np.array_equal(whole[0], later[0])
 
 
-def test_workers_share_each_batch(photos):
-    images = open_images(photos, 8)
+def test_workers_share_each_batch(tmp_path):
+    images = open_images(write(tmp_path / 'set', CLASSED), 8)
     workers = [some(images, 3, 6, seed=2, shard=(worker, 3)) for worker in range(3)]
     for step, (pixels, labels) in enumerate(some(images, 3, 6, seed=2)):
         assert np.array_equal(pixels, np.concatenate([worker[step][0] for worker in workers]))

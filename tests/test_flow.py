@@ -90,3 +90,38 @@ def test_missing_opencv_and_tiny_frames_are_told(monkeypatch):
     monkeypatch.setitem(sys.modules, 'cv2', None)
     with pytest.raises(UserError, match=r'pip install "stylegen\[video\]"'):
         check_flow()
+
+
+def constant(x, y):
+    return np.broadcast_to(np.float32([x, y]), (HEIGHT, WIDTH, 2)).copy()
+
+
+@pytest.mark.parametrize('gap', [0.0, 1.4, 1.6, 1.8, 2.0, 2.3])
+def test_trust_fades_between_the_bound_of_the_paper_and_its_double(gap):
+    there, again = np.hypot(3, 4), np.hypot(3 - gap, 4)
+    expected = np.clip(2 - gap**2 / (0.01 * (there**2 + again**2) + 0.5), 0, 1)
+    trusted = trust(constant(3, 4), constant(gap - 3, -4))
+    assert np.allclose(trusted[10:-10, 10:-10], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize('axis', [0, 1])
+@pytest.mark.parametrize(
+    'shift, first, last', [(0.4, 0, 0), (0.6, 0, 1), (3, 0, 3), (-0.4, 0, 0), (-0.6, 1, 0), (-3, 3, 0)]
+)
+def test_what_comes_from_more_than_half_a_pixel_outside_is_not_trusted(axis, shift, first, last):
+    moved = (0, shift) if axis == 0 else (shift, 0)
+    trusted = trust(constant(*moved), -constant(*moved))
+    line = trusted.mean(1 - axis)
+    doubted = np.flatnonzero(line < 0.9)  # blurred by one pixel more
+    edges = [*range(first + (first > 0)), *(len(line) - 1 - np.arange(last + (last > 0)))]
+    assert sorted(doubted) == sorted(edges)
+
+
+def test_likeness_is_1_of_a_frame_and_itself_and_counts_by_trust():
+    frame, flat = view(textured()), np.full((8, 9, 3), 0.3, np.float32)
+    whole, half = np.ones(frame.shape[:2], np.float32), np.full(frame.shape[:2], 0.5, np.float32)
+    assert np.isclose(likeness(frame, frame, whole), 1) and np.isclose(likeness(frame, frame, half), 0.5)
+    assert np.isclose(likeness(1 - frame, frame, whole), -1, atol=0.02)
+    variance = np.square(frame - frame.mean((0, 1))).mean()
+    assert np.isclose(likeness(2 * frame, frame, whole), (4 * variance + 1e-4) / (5 * variance + 1e-4))
+    assert np.isclose(likeness(flat, flat + 0.1, np.ones((8, 9), np.float32)), 1)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from stylegen.console import Console
 from stylegen.errors import UserError
-from stylegen.folders import each, pictures_in, prepare_folder, result_names
+from stylegen.folders import each, pictures_in, prepare_folder, result_names, unique_names
 from stylegen.images import load_image
 
 
@@ -19,6 +19,8 @@ def test_pictures_are_in_the_order_that_people_count_and_results_bear_their_name
     assert [p.name for p in found] == ['1².png', 'a2.jpg', 'a2.png', 'a10.jpg', 'b.png', 'c.jp2']
     names = [p.name for p in result_names(found, Path('out'))]
     assert names == ['1².png', 'a2_jpg.jpg', 'a2_png.png', 'a10.jpg', 'b.png', 'c.png']
+    names = [p.name for p in result_names([Path('a.jpg'), Path('b.TIF'), Path('c.webp')], Path('out'), depth=16)]
+    assert names == ['a.png', 'b.TIF', 'c.png']
 
 
 def test_no_two_results_bear_one_name():
@@ -90,3 +92,16 @@ def test_a_target_is_made_once_and_is_neither_a_file_nor_the_source(tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             prepare_folder(source, wrong)
+
+
+def test_three_results_of_one_name_have_three_names():
+    names = unique_names([[Path(folder) / 'a.jpg'] for folder in 'xyz'])
+    assert names == ['a_jpg', 'a_jpg-2', 'a_jpg-3']
+
+
+def test_each_is_told_by_its_number_and_name(tmp_path, capsys):
+    outputs = [tmp_path / 'a.png', tmp_path / 'a-unfinished.png']
+    outputs[1].write_bytes(b'')
+    each(outputs, ['one', 'two'], lambda: True, lambda *args: None, overwrite=False, console=Console())
+    assert capsys.readouterr().out == f'1/2  one\n2/2  {outputs[1]} is there already; --overwrite makes it again\n'
+    assert outputs[1].exists()  # a result that bears such a name is no unfinished one

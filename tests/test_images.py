@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import struct
+import sys
 import tempfile
 import threading
 import warnings
@@ -17,8 +18,9 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from stylegen import decoding, files, images
 from stylegen.errors import UserError
-from stylegen.images import load_image, load_picture
+from stylegen.images import load_image, load_picture, save_image
 from stylegen.notes import Note
+from stylegen.sixteen_bit import png_bytes
 from tests.icc_profiles import black_only_cmyk, described, linear_grey, near_srgb, ordinary_user, swapped_srgb
 
 RNG = np.random.default_rng(0)
@@ -177,19 +179,59 @@ def test_sixteen_bit_grey_keeps_every_value(tmp_path):
         np.testing.assert_array_equal(np.rint(pixels.astype(float) * 65535), np.repeat(every[..., None], 3, 2))
 
 
-def test_sixteen_bit_colour_is_read_to_a_byte(tmp_path):
-    array = RNG.integers(0, 65536, (7, 6, 3), dtype=np.uint16)
-    (tmp_path / 'a.png').write_bytes(png16(array))
-    assert np.abs(load_image(tmp_path / 'a.png') - array / 65535).max() <= 1 / 255
-
-
-def noted(path):
+def noted(path, load=load_image):
     """A picture that is read, and the lines that are said of it."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always')
-        pixels = load_image(path)
+        picture = load(path)
     assert all(one.category is Note and one.filename == __file__ for one in caught)
-    return pixels, [str(one.message).removeprefix(f'{str(path)!r}: ') for one in caught]
+    return picture, [str(one.message).removeprefix(f'{str(path)!r}: ') for one in caught]
+
+
+DEEP_ARRAY = RNG.integers(0, 65536, (7, 6, 4), dtype=np.uint16)
+
+
+def test_sixteen_bit_colour_keeps_every_value(tmp_path):
+    unit = DEEP_ARRAY / np.float32(65535)
+    (tmp_path / 'hand.png').write_bytes(png16(DEEP_ARRAY[..., :3]))
+    for name in ('a.png', 'a.tif'):
+        save_image(tmp_path / name, unit[..., :3], depth=16)
+        save_image(tmp_path / f'alpha-{name}', unit[..., :3], alpha=unit[..., 3], depth=16)
+    for name in ('hand.png', 'a.png', 'a.tif', 'alpha-a.png', 'alpha-a.tif'):
+        picture, lines = noted(tmp_path / name, load_picture)
+        np.testing.assert_array_equal(np.rint(picture.pixels.astype(float) * 65535), DEEP_ARRAY[..., :3])
+        assert lines == [] and (picture.alpha is not None) == ('alpha' in name)
+        if picture.alpha is not None:
+            np.testing.assert_array_equal(np.rint(picture.alpha.astype(float) * 65535), DEEP_ARRAY[..., 3])
+
+
+def test_sixteen_bit_colour_without_opencv_is_read_to_a_byte_and_says_so(tmp_path, monkeypatch):
+    (tmp_path / 'a.png').write_bytes(png16(DEEP_ARRAY[..., :3]))
+    monkeypatch.setitem(sys.modules, 'cv2', None)
+    picture, lines = noted(tmp_path / 'a.png', load_picture)
+    assert 0.2 / 255 < np.abs(picture.pixels - DEEP_ARRAY[..., :3] / 65535).max() <= 1 / 255
+    assert len(lines) == 1 and lines[0].startswith('read at 8 bits a channel; 16 need OpenCV, pip install')
+    for array in (RGB, RGB[..., 0]):
+        assert noted(saved(tmp_path, array, 'b.png'))[1] == []  # of 8 bits
+
+
+def test_sixteen_bits_are_never_taken_for_the_price_of_the_colours(tmp_path, monkeypatch):
+    import cv2
+
+    data = png_bytes(DEEP_ARRAY[..., :3], swapped_srgb())
+    (tmp_path / 'a.png').write_bytes(data)
+    picture, lines = noted(tmp_path / 'a.png', load_picture)
+    assert np.abs(picture.pixels - DEEP_ARRAY[..., [1, 0, 2]] / 65535).max() <= 3 / 255 and 'profile' in lines[0]
+    (tmp_path / 'b.png').write_bytes(png_bytes(DEEP_ARRAY))
+    assert b'iCCP' in data and b'iCCP' not in png_bytes(DEEP_ARRAY)
+    read = cv2.imdecode(np.frombuffer(png_bytes(DEEP_ARRAY), np.uint8), cv2.IMREAD_UNCHANGED)
+    one_off = read.copy()
+    one_off[3, 3, 3] ^= 0x4000  # of the alpha
+    for wrong in (None, read[:-1], read[..., :3], read[..., ::-1], (read >> 8).astype(np.uint8), one_off):
+        monkeypatch.setattr(cv2, 'imdecode', lambda *args, wrong=wrong: wrong)
+        picture, lines = noted(tmp_path / 'b.png', load_picture)
+        assert 'layout' in lines[0] and np.abs(picture.pixels - DEEP_ARRAY[..., :3] / 65535).max() <= 1 / 255
+        assert np.abs(picture.alpha - DEEP_ARRAY[..., 3] / 65535).max() <= 1 / 255
 
 
 @pytest.mark.parametrize(

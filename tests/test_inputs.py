@@ -1,6 +1,7 @@
 """Pictures that a run reads: their size, their masks and their hashes; an output is never one of them."""
 
 import hashlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -55,3 +56,26 @@ def test_an_output_is_no_input(folder):
     for name in ('photo.png', 'link.png', str(folder / 'photo.png')):
         with pytest.raises(UserError, match='is an input; give another --output'):
             refuse_inputs(Path(name), ['photo.png'])
+
+
+def test_an_output_that_is_there_and_no_input_is_taken():
+    Path('other.png').write_bytes(b'')
+    refuse_inputs(Path('other.png'), ['photo.png', 'gone.png'])
+
+
+def test_a_mask_may_differ_in_shape_by_rounding_and_by_two_in_a_hundred():
+    for height, taken in {293: False, 295: True, 305: True, 307: False}.items():
+        images.save_image('mask.png', np.ones((height, 400, 3), np.float32))
+        if taken:
+            assert read_mask(Inputs(), 'mask.png', (300, 400)).shape == (300, 400)
+        else:
+            with pytest.raises(UserError, match='of another shape'):
+                read_mask(Inputs(), 'mask.png', (300, 400))
+    images.save_image('mask.png', np.ones((3, 5, 3), np.float32))  # of 31 x 50, rounded
+    assert read_mask(Inputs(), 'mask.png', (31, 50)).shape == (31, 50)
+
+
+def test_what_is_darker_than_the_darkest_grey_but_black_is_0():
+    greys = np.repeat(np.float32([0.9, 1.1, 100])[None, :, None] / 255, 3, -1)
+    images.save_image('mask.png', greys, depth=16)
+    assert np.allclose(read_mask(Inputs(), 'mask.png', (1, 3)), [[0, 1.1 / 255, 100 / 255]], atol=1e-5)

@@ -87,3 +87,27 @@ def test_a_command_ends_at_the_next_step_of_its_bar():
         done.append(True)
 
     assert cli.run('stopped', nothing, work, ['stopped']) == 130 and not done
+
+
+def test_what_a_shell_calls_it():
+    assert interrupts.exit_code(KeyboardInterrupt(signal.SIGTERM)) == 143
+    assert interrupts.exit_code(KeyboardInterrupt()) == 130
+
+
+def test_signals_that_are_ignored_stay_so_and_the_others_come_back():
+    before = {number: signal.getsignal(number) for number in interrupts.USUAL}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interrupts.uninterrupted():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not before[signal.SIGTERM]
+        with interrupts.deadly():
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is before[signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGINT, before[signal.SIGINT])
+
+
+def test_what_fails_while_nothing_was_asked_fails_as_it_is():
+    with pytest.raises(ZeroDivisionError), interrupts.uninterrupted():
+        raise ZeroDivisionError

@@ -15,7 +15,7 @@ from stylegen.pretrained import WeightsSource
 from tests.conftest import photo
 
 WEIGHTS = WeightsSource('cache/net.h5', 'abc', 'download')
-FLAGS = SimpleNamespace(save_every=None, sidecar=False)
+FLAGS = SimpleNamespace(save_every=None, sidecar=False, depth=8)
 
 
 class Counting(jobs.Job):
@@ -53,7 +53,7 @@ def job(output, *, weights=WEIGHTS, flags=FLAGS, seed=1, **options):
 
 @pytest.mark.parametrize('call', [1, 3, 5])
 def test_every_so_many_steps_are_saved_also_where_calls_are_of_other_numbers(folder, call):
-    made = job(folder / 'out.png', flags=SimpleNamespace(save_every=4, sidecar=False))
+    made = job(folder / 'out.png', flags=SimpleNamespace(save_every=4, sidecar=False, depth=8))
     made.call = call
     made.run()
     numbers = {1: (4, 8, 12), 3: (6, 9, 12), 5: (5, 10)}[call]

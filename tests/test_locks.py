@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from stylegen.errors import UserError
-from stylegen.locks import alone_in
+from stylegen.locks import LOCK, alone_in
 from tests.conftest import ROOT
 
 HOLD = """
@@ -36,3 +36,11 @@ def test_a_folder_that_cannot_be_written_into_is_named(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(UserError, match='cannot write into'), alone_in(tmp_path / 'file' / 'folder'):
         pytest.fail('no folder')
+
+
+def test_the_folder_is_made_and_only_the_last_process_is_named(tmp_path):
+    folder = tmp_path / 'new' / 'run'
+    for _ in range(2):
+        with alone_in(folder):
+            assert (folder / LOCK).read_text() == f'{os.getpid()}\n'
+        (folder / LOCK).write_text('123456789012\n')  # of an earlier one, longer than ours

@@ -1,5 +1,6 @@
 """The package as a whole: what importing it costs, what it names, what README says."""
 
+import configparser
 import hashlib
 import importlib
 import inspect
@@ -47,6 +48,21 @@ def test_no_name_is_at_once_a_module_and_something_else(name):
     modules = [module.name for module in pkgutil.iter_modules(package.__path__)]
     given = {module: getattr(package, module) for module in modules if hasattr(package, module)}
     assert [module for module, value in given.items() if not inspect.ismodule(value)] == []
+
+
+IMPORTED_AS = {'absl-py': 'absl', 'imageio-ffmpeg': 'imageio_ffmpeg', 'opencv-python-headless': 'cv2', 'pillow': 'PIL'}
+
+
+def test_every_package_that_is_required_is_used():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / 'setup.cfg')
+    lines = parser['options']['install_requires'] + parser['options.extras_require']['video']
+    names = re.findall(r'^([\w-]+)>=', lines, re.M)
+    assert len(names) > 8
+    source = '\n'.join(path.read_text() for path in (ROOT / 'stylegen').rglob('*.py'))
+    for name in names:
+        package = IMPORTED_AS.get(name, name)
+        assert re.search(rf'^ *(?:import|from) {package}\b', source, re.M), name
 
 
 README = (ROOT / 'README.md').read_text()

@@ -94,3 +94,22 @@ def test_a_tile_is_the_largest_multiple_of_the_stride_that_fits():
 
 def test_pixels_of_all_sizes_are_added_up():
     assert total_pixels([(2, 3), (4, 5)]) == 26
+
+
+def test_the_smallest_tile_is_a_whole_number_of_strides():
+    for stride, smallest, least in ((16, 75, 160), (16, 72, 144), (32, 75, 160), (1, 75, 150)):
+        assert tile_side(1.0, least**2, stride, smallest) == least
+        with pytest.raises(UserError, match=f'its smallest tile, {least} x {least}, needs'):
+            tile_side(1.0, least**2 - 1, stride, smallest)
+
+
+def test_an_octave_scale_is_above_1():
+    for scale in (1, 0.5):
+        with pytest.raises(UserError, match=f'expected an octave scale above 1, got {scale}'):
+            octave_sizes((64, 64), 3, scale)
+    assert octave_sizes((1, 4), 3, 2.0) == [(1, 1), (1, 2), (1, 4)]
+
+
+def test_units_are_powers_of_1024():
+    texts = {'1': 1, '1K': 1024, '1kb': 1024, '1M': 1024**2, '1GB': 1024**3, '1.5 GiB': 3 * 2**29, '2T': 2 * 1024**4}
+    assert {text: parse_memory(text) for text in texts} == texts

@@ -91,3 +91,31 @@ def test_wrapped_smoothing_moves_with_a_roll(kind):
     moved = lambda border: np.roll(smooth(rolled, border), (-16, -32), (1, 2)).ravel()
     alike = lambda border: np.corrcoef(moved(border), smooth(image, border).ravel())[0, 1]
     assert alike('wrap') > 0.9995 and alike('wrap') > 1 - (1 - alike('mirror')) / 5
+
+
+@pytest.mark.parametrize('done', [0.1, 0.5, 1.0])
+def test_gaussian_smoothing_is_the_mean_of_three_blurs_that_widen_with_the_steps(done):
+    ndimage = pytest.importorskip('scipy.ndimage')
+    image, radius = noise(), smoothing.GAUSSIAN_REACH
+    blurs = [
+        ndimage.gaussian_filter(image[0].numpy(), (sigma, sigma, 0), mode='mirror', radius=(radius, radius, 0))
+        for sigma in ((2 * done + 0.5) / 2, 2 * done + 0.5, 2 * (2 * done + 0.5))
+    ]
+    assert np.allclose(smoothing.smooth(image, 'gaussian', tf.constant(done))[0], np.mean(blurs, 0), atol=1e-5)
+
+
+def test_bands_are_free_of_what_is_constant_and_blur_by_the_binomial():
+    flat = smoothing.laplacian_split(tf.fill([1, 64, 64, 3], 0.7))
+    inner = slice(8, -8)
+    assert np.allclose(flat[0][:, inner, inner], 0, atol=1e-6) and np.allclose(flat[1][:, inner, inner], 0, atol=1e-6)
+    impulse = np.zeros((1, 64, 64, 3), np.float32)
+    impulse[0, 32, 32] = 1
+    spread = impulse - smoothing.laplacian_split(tf.constant(impulse))[0].numpy()  # down and up again
+    taps = np.convolve([4, 0, 4], [1, 4, 6, 4, 1]) / 128  # of every second place, which are 31 and 33, and blurred
+    assert np.allclose(spread[0, 29:36, 29:36, 0], np.outer(taps, taps), atol=1e-6) and np.isclose(spread.sum(), 3)
+
+
+def test_each_gradient_of_a_batch_is_equalized_by_itself():
+    one, other = noise(40, 40), 1000 * noise(40, 40, seed=1)
+    both = smoothing.equalized(tf.concat([one, other], 0))
+    assert np.allclose(both, tf.concat([smoothing.equalized(one), smoothing.equalized(other)], 0), atol=1e-4)

@@ -3,6 +3,7 @@
 import pytest
 
 from stylegen.alarms import Alarm
+from stylegen.backend import tf
 from stylegen.checkpoints import Checkpoints
 from stylegen.errors import UserError
 from stylegen.logs import read_events, read_log
@@ -34,8 +35,15 @@ def test_a_log_goes_back_to_a_step_and_leaves_a_row_that_was_cut_off(tmp_path):
 
 
 def test_tensorboard_gets_the_same(tmp_path):
-    Log(tmp_path, ('loss',), tensorboard=True).add(1, {'loss': 0.5})
-    assert list((tmp_path / 'tensorboard').glob('events.*'))
+    log = Log(tmp_path, ('loss', 'gain'), tensorboard=True)
+    for step in (1, 7):
+        log.add(step, {'loss': step / 4, 'gain': -step})
+    (path,) = (tmp_path / 'tensorboard').glob('events.*')
+    found = []
+    for record in tf.data.TFRecordDataset(str(path)):
+        event = tf.compat.v1.Event.FromString(record.numpy())
+        found += [(event.step, value.tag, float(tf.make_ndarray(value.tensor))) for value in event.summary.value]
+    assert found == [(1, 'loss', 0.25), (1, 'gain', -1), (7, 'loss', 1.75), (7, 'gain', -7)]
 
 
 def test_events_are_lines_in_order(tmp_path):
@@ -90,3 +98,20 @@ def test_files_of_other_names_are_no_checkpoints(tmp_path):
     assert kept.steps() == [5, 7] and (kept.folder / 'step-x.npz').exists()
     with pytest.raises(UserError, match="not 'later'"):
         kept.path('later')
+
+
+def test_an_alarm_counts_from_the_first_step_below_its_bound_and_begins_anew_when_it_is_told():
+    alarm = Alarm(0.5, 2)
+    assert alarm.fine == 0 and not alarm(1, 0.1) and alarm(2, 0.1)
+    assert not alarm(3, 0.5) and alarm.fine == 3  # the bound itself is well
+    assert not alarm(4, 0.1)
+    alarm.quiet()
+    assert not alarm(5, 0.1) and alarm(6, 0.1)
+
+
+def test_rows_and_events_that_are_none_are_left_out(tmp_path):
+    rows = b'step,loss\nten,0.1\n20\n30,0.3\n,0.4\n50,\xff\n60,0.6\0\n'
+    (tmp_path / 'log.csv').write_bytes(rows)
+    assert [row['step'] for row in read_log(tmp_path / 'log.csv')] == ['30', '50']
+    (tmp_path / 'events.jsonl').write_bytes(b'7\n"text"\n[1]\n{"step": 1}\n{"text": "\xff"}\nnull\n')
+    assert read_events(tmp_path / 'events.jsonl') == [{'step': 1}, {'text': '\ufffd'}]

@@ -3,12 +3,13 @@
 Command:   python experiments/benchmarks/dcgan.py [--parts=simultaneous,alternating,compiled,input] [--rounds=9]
 Needs:     for PyTorch the extra `bench`: pip install -e ".[bench]"; without it those rows are left out
 Time:      about 10 minutes on two cores
-Expected:  tables. Measured on two cores (AVX512_BF16), PyTorch 2.13, medians of the rounds' ratios: in float32 ours is
+Expected:  tables, whose rows say their precision. Measured on two cores (AVX512_BF16), PyTorch 2.13, medians of the
+           rounds' ratios: in float32 ours is
            as fast as the tutorial on the same networks (0.96 x, its rounds between 0.80 and 1.30; 1.01 x with Keras's
            batch normalisation; 2.25 x where it is eager), and 1.11 (channels last) to 1.17 x as fast as PyTorch's
            example; ours in bfloat16 is 1.35 and 1.39 x ours in float32, 0.94 x the tutorial in bfloat16, 1.01 x PyTorch
-           in bfloat16. A tf.function is 2.0 x as fast as eager mode and 1.2 x XLA, 10 steps a call are no faster than
-           one; a batch takes 0.3 % of the time of a step
+           in bfloat16. In float32 a tf.function is 2.0 x as fast as eager mode and 1.2 x XLA, 10 steps a call are no
+           faster than one; a batch takes 0.3 % of the time of a step
 
 Networks, batch and data are the same everywhere: `cifar32` (1,068,928 parameters in the generator, 663,296 in the
 discriminator), 64 images, pictures of 32 x 32 that are all in memory. Every program is a process of its own that
@@ -28,7 +29,8 @@ last in bfloat16. A batch is gathered from a tensor, which is faster than the ex
 
 compiled: our alternating step in eager mode, as a tf.function, with 10 steps for each call, and with XLA.
 
-input: what the input pipeline gives by itself, the bare step on one batch, and the step of `train`.
+input: what the input pipeline gives by itself, where no network computes, the bare step on one batch, and the step of
+`train`.
 """
 
 import json
@@ -43,11 +45,12 @@ from functools import partial
 import numpy as np
 from absl import app, flags
 from dcgan_rivals import BATCH, NETWORKS, pytorch, tutorial
-from measuring import peak_gigabytes, runnable
+from measuring import peak_gigabytes, rows_of, runnable
 
 SIDE, PICTURES = 32, 10000
 ENDLESS = 10**9
-LONGER = {'batch': 50}  # a short turn would take what was made ahead while it waited
+BATCHES = 'batch'  # the row that has no network
+LONGER = {BATCHES: 50}  # a short turn would take what was made ahead while it waited
 
 _PARTS = flags.DEFINE_list('parts', ['simultaneous', 'alternating', 'compiled', 'input'], 'What to measure.')
 _ROUNDS = flags.DEFINE_integer('rounds', 9, 'Times that each program has its turn.')
@@ -56,7 +59,7 @@ _CHILD = flags.DEFINE_string('child', None, 'One program, which takes turns.')
 _DATA = flags.DEFINE_string('data', None, 'The pictures, for a child: an .npz.')
 
 
-def ours(path, tick, updates, precision='float32', per_call=1, jit='auto', eager=False):
+def ours(path, tick, updates, precision, per_call=1, jit='auto', eager=False):
     """By `stylegen.dcgan`, as its command trains."""
     from stylegen.backend import tf
     from stylegen.data import open_images
@@ -82,13 +85,13 @@ def batches(path, tick):
         tick()
 
 
-def bare(path, tick):
+def bare(path, tick, precision):
     """Our alternating step alone, always on the same batch."""
     from stylegen.backend import tf
     from stylegen.data import open_images
     from stylegen.dcgan.plan import make_plan
 
-    gan = make_plan(NETWORKS).build()
+    gan = make_plan(NETWORKS, precision=precision).build()
     batch = next(iter(open_images(path, SIDE).batches(BATCH, seed=0)))
     step = tf.function(gan.train_step)
     while True:
@@ -96,31 +99,33 @@ def bare(path, tick):
         tick()
 
 
+def in_both(name, program, **options):
+    """The rows of a program of ours."""
+    return {row: partial(program, precision=policy, **options) for row, policy in rows_of(name).items()}
+
+
 alternating, simultaneous = partial(ours, updates='alternating'), partial(ours, updates='simultaneous')
 PROGRAMS = {
     'simultaneous': {
-        'ours': simultaneous,
-        'ours, bfloat16': partial(simultaneous, precision='mixed_bfloat16'),
-        'tutorial': tutorial,
-        "tutorial, Keras's norm": partial(tutorial, norm='keras'),
-        'tutorial, eager': partial(tutorial, eager=True),
-        'tutorial, bfloat16': partial(tutorial, precision='mixed_bfloat16'),
+        **in_both('ours', simultaneous),
+        **in_both('tutorial', tutorial),
+        "tutorial, Keras's norm, float32": partial(tutorial, norm='keras'),
+        'tutorial, eager, float32': partial(tutorial, eager=True),
     },
     'alternating': {
-        'ours': alternating,
-        'ours, bfloat16': partial(alternating, precision='mixed_bfloat16'),
-        'pytorch': pytorch,
-        'pytorch, last': partial(pytorch, last=True),
-        'pytorch, compiled': partial(pytorch, last=True, compiled=True),
-        'pytorch, bfloat16': partial(pytorch, last=True, bfloat16=True),
+        **in_both('ours', alternating),
+        'pytorch, float32': pytorch,
+        'pytorch, last, float32': partial(pytorch, last=True),
+        'pytorch, compiled, float32': partial(pytorch, last=True, compiled=True),
+        'pytorch, last, bfloat16': partial(pytorch, last=True, bfloat16=True),
     },
     'compiled': {
-        'function': partial(alternating, jit='off'),
-        '10 steps a call': partial(alternating, jit='off', per_call=10),
-        'eager': partial(alternating, jit='off', eager=True),
-        'xla': partial(alternating, jit='on'),
+        **in_both('function', alternating, jit='off'),
+        **in_both('10 steps a call', alternating, jit='off', per_call=10),
+        **in_both('eager', alternating, jit='off', eager=True),
+        **in_both('xla', alternating, jit='on'),
     },
-    'input': {'train': alternating, 'bare step': bare, 'batch': batches},
+    'input': {**in_both('train', alternating), **in_both('bare step', bare), BATCHES: batches},
 }
 
 
@@ -191,29 +196,30 @@ def measure(part, path):
 def compare(part, path):
     """Prints the table of a part."""
     first, rounds = measure(part, path)
-    against = [name for name in ('ours', 'ours, bfloat16', 'function') if name in first]
+    against = [row for name in ('ours', 'function') for row in rows_of(name) if row in first]
     head = '  '.join(f'{name + " is":>26}' for name in against)
     print(
         f'\n{part}, batches of {BATCH}; medians of {_ROUNDS.value} rounds of {_STEPS.value} steps (lowest to highest)'
     )
-    print(f'{"":<24} {"images a second":>22}  {head}  first s  peak GB')
+    print(f'{"":<32} {"images a second":>22}  {head}  first s  peak GB')
     for name in first:
         rates = spread([BATCH / one[name]['clock'] for one in rounds], '.0f')
         times = '  '.join(
             f'{spread([one[name]["clock"] / one[base]["clock"] for one in rounds], ".2f", "x"):>26}' for base in against
         )
         seconds, memory = first[name]['clock'] * turn_of(name), rounds[-1][name]['memory']
-        print(f'{name:<24} {rates:>22}  {times}  {seconds:7.1f}  {memory:7.2f}', flush=True)
+        print(f'{name:<32} {rates:>22}  {times}  {seconds:7.1f}  {memory:7.2f}', flush=True)
     if part == 'input':
         shares(rounds)
 
 
 def shares(rounds):
     """What the input and what `fit` adds to the bare step are of a step."""
-    of_batch = [one['batch']['clock'] / one['train']['clock'] for one in rounds]
-    of_fit = [1 - one['bare step']['clock'] / one['train']['clock'] for one in rounds]
-    print(f'a batch takes {spread(of_batch, ".2%")} of the time of a step, if it were not made beside it')
-    print(f'the step of train takes {spread(of_fit, ".1%")} of its time beyond the bare step', flush=True)
+    for train, bare_step in zip(rows_of('train'), rows_of('bare step'), strict=True):
+        of_batch = [one[BATCHES]['clock'] / one[train]['clock'] for one in rounds]
+        of_fit = [1 - one[bare_step]['clock'] / one[train]['clock'] for one in rounds]
+        print(f'a batch takes {spread(of_batch, ".2%")} of the time of a step of {train}, if not made beside it')
+        print(f'{train} takes {spread(of_fit, ".1%")} of its time beyond {bare_step}', flush=True)
 
 
 def spread(values, form, unit=''):

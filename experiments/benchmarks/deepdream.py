@@ -8,8 +8,8 @@ Expected:  a table. Measured on two cores (AVX512_BF16), with other work beside 
 
 The work: InceptionV3 to mixed3 and mixed5, random weights, a picture of random noise, three octaves (1, 1/1.4, 1/1.96),
 the same number of steps each. Every run is a process of its own. Ours is what a dream runs: the network from
-`networks.feature_extractor`, in float32 and in mixed_bfloat16, those above 512 pixels in tiles of 352. The two others
-take Keras's own model with the same weights and are reimplemented here in their essentials: the tutorial
+`networks.feature_extractor`, in float32 and in bfloat16, those above 512 pixels in tiles of 352. The two others, in
+float32, take Keras's own model with the same weights and are reimplemented here in their essentials: the tutorial
 (tensorflow.org/tutorials/generative/deepdream, "Taking it up an octave" with tiles of 512) leaves out the last tile of
 a side longer than one, so that times are per pixel that got a gradient; the Keras example
 (keras.io/examples/generative/deep_dream) takes the picture whole and traces anew for every size.
@@ -25,20 +25,20 @@ import json
 import statistics
 import tempfile
 import time
+from functools import partial
 
 import numpy as np
 from absl import app, flags
-from measuring import Clock, in_process, peak_flops, peak_gigabytes
+from measuring import Clock, check_precision, in_process, peak_flops, peak_gigabytes, precision_of, rows_of
 
 LAYERS = ('mixed3', 'mixed5')
 SCALE, OCTAVES = 1.4, 3
-PROGRAMS = ('ours', 'ours_bfloat16', 'tutorial', 'keras')
 TILE = 352  # three of them are 1024 pixels and the margins
 
 _SIZES = flags.DEFINE_list('sizes', ['512', '1024'], 'Sides of the square picture.')
 _ROUNDS = flags.DEFINE_integer('rounds', 3, 'Times that each program has its turn.')
 _STEPS = flags.DEFINE_integer('steps', 5, 'Steps at each octave.')
-_CHILD = flags.DEFINE_enum('child', None, (*PROGRAMS, 'weights'), 'One program, which prints its figures as JSON.')
+_CHILD = flags.DEFINE_string('child', None, 'One program, which prints its figures as JSON.')
 _WEIGHTS = flags.DEFINE_string('weights', None, 'Their file, for a child.')
 
 
@@ -75,7 +75,7 @@ def convolution_flops(model, side):
     return 2 * total
 
 
-def ours(image, weights, steps, note, precision='float32'):
+def ours(image, weights, steps, note, precision):
     """By `stylegen.optimize`, as a dream uses it."""
     from stylegen import networks
     from stylegen.deepdream.ascent import dream_step, step_state
@@ -86,6 +86,7 @@ def ours(image, weights, steps, note, precision='float32'):
     from stylegen.tiling import TiledObjective
 
     extractor = networks.feature_extractor('inception_v3', LAYERS, weights=weights, precision=precision)
+    check_precision(extractor, precision)
     terms = tuple(Term(name, 1.0, dream_loss(name, 'mean')) for name in LAYERS)
     margin = margin_of(extractor, wrap=False)
     objective = TiledObjective(
@@ -110,10 +111,6 @@ def ours(image, weights, steps, note, precision='float32'):
                 checked=True,
             ).numpy()
         detail = current[0] - base
-
-
-def ours_bfloat16(image, weights, steps, note):
-    ours(image, weights, steps, note, 'mixed_bfloat16')
 
 
 def tutorial(image, weights, steps, note):
@@ -177,6 +174,10 @@ def keras(image, weights, steps, note):
                 tick()
 
 
+PROGRAMS = {row: partial(ours, precision=precision) for row, precision in rows_of('ours').items()}
+PROGRAMS |= {'tutorial, float32': tutorial, 'keras, float32': keras}
+
+
 class Octaves:
     """Seconds of a step, summed over the octaves, on the clock and of the processor; the first of each is apart."""
 
@@ -200,11 +201,11 @@ def child(name, size, steps, weights):
     """Runs one program and prints its figures."""
     if name == 'weights':
         return write_weights(weights)
-    peak = peak_flops('bfloat16' if 'bfloat16' in name else 'float32')
+    peak = peak_flops(precision_of(name))
     image = np.random.default_rng(0).random((size, size, 3), np.float32)
     clock = Octaves()
     began = time.perf_counter()
-    globals()[name](image, weights, steps, clock)
+    PROGRAMS[name](image, weights, steps, clock)
     total = time.perf_counter() - began
     model = inception()
     flops = sum(convolution_flops(model, round(pixels**0.5)) for pixels in clock.covered)
@@ -235,13 +236,16 @@ def main(argv):
         for size in _SIZES.value:
             rounds = [{name: measured(name, size, weights) for name in PROGRAMS} for _ in range(_ROUNDS.value)]
             print(f'{size} x {size}, {OCTAVES} octaves, {_STEPS.value} steps; medians of {_ROUNDS.value} rounds')
-            print(' ' * 14, 'us/pixel  (CPU)   speed  (CPU)  covered  tracing s   peak GB  of conv peak  total s')
+            columns = 'us/pixel  (CPU)   speed  (CPU)  covered  tracing s   peak GB  of conv peak  total s'
+            print(' ' * 17, columns)
             for name in PROGRAMS:
                 m = {key: statistics.median(r[name][key] for r in rounds) for key in rounds[0][name]}
-                times = statistics.median(r['tutorial']['clock'] / r[name]['clock'] for r in rounds)
-                times_cpu = statistics.median(r['tutorial']['processor'] / r[name]['processor'] for r in rounds)
+                times, times_cpu = (
+                    statistics.median(one['tutorial, float32'][key] / one[name][key] for one in rounds)
+                    for key in ('clock', 'processor')
+                )
                 print(
-                    f'{name:<14} {m["clock"]:8.2f} {m["processor"]:6.2f}  {times:5.2f}x {times_cpu:5.2f}x '
+                    f'{name:<17} {m["clock"]:8.2f} {m["processor"]:6.2f}  {times:5.2f}x {times_cpu:5.2f}x '
                     f'{m["covered"]:8.0%} {m["first"]:10.1f} {m["memory"]:9.2f} {m["share"]:13.0%} {m["seconds"]:8.1f}',
                     flush=True,
                 )

@@ -1,4 +1,8 @@
-"""What the benchmarks share: a clock for steps, programs in processes of their own, and the peaks of this machine."""
+"""What the benchmarks share: a clock for steps, programs in processes of their own, and the peaks of this machine.
+
+A row of a table is a program and the precision that it computes in, 'ours, bfloat16': a figure of one is never compared
+with one of the other unsaid, and a share of the peak is one of the peak in the same precision.
+"""
 
 import importlib.util
 import json
@@ -8,6 +12,28 @@ import sys
 import time
 
 import numpy as np
+
+POLICIES = {'float32': 'float32', 'bfloat16': 'mixed_bfloat16'}  # by the precision of a row, what our functions call it
+
+
+def rows_of(name):
+    """The rows of a program of ours, one in each precision: {row: what our functions call the precision}."""
+    return {f'{name}, {precision}': policy for precision, policy in POLICIES.items()}
+
+
+def precision_of(row):
+    """The precision that a row says."""
+    precision = row.rpartition(', ')[2]
+    if precision not in POLICIES:
+        raise ValueError(f'the row {row!r} does not say its precision')
+    return precision
+
+
+def check_precision(model, policy):
+    """Refuses to measure a network of Keras whose convolutions compute in something else."""
+    found = {layer.compute_dtype for layer in model.layers if 'Conv' in type(layer).__name__}
+    if found != {policy.removeprefix('mixed_')}:
+        raise ValueError(f'the network computes in {", ".join(sorted(found))}, not in {policy}')
 
 
 class Clock:
@@ -27,8 +53,8 @@ class Clock:
         return wall, processor, first[0] - wall
 
 
-def peak_flops(precision='float32'):
-    """The best of a 3 x 3 convolution's operations in a second of the processor."""
+def peak_flops(precision):
+    """The best of a 3 x 3 convolution's operations in a second of the processor, in 'float32' or 'bfloat16'."""
     from stylegen.backend import tf
 
     x = tf.cast(tf.random.normal([4, 64, 64, 256]), precision)

@@ -3,22 +3,24 @@
 Command:   python experiments/benchmarks/style.py [--parts=gradient,reach] [--sizes=256,512,1024] [--rounds=3]
 Needs:     for PyTorch the extra `bench`: pip install -e ".[bench]"; without it that row is left out
 Time:      about 50 minutes on two cores, 10 of them for reach
-Expected:  tables. Measured on two cores (AVX512_BF16), by the clock: a step of ours is 1.04 to 1.05 x as fast as the
-           tutorial's, 2.85 to 3.0 x the Keras example's, 1.1 x PyTorch's at 256 pixels, 1.2 x at 512, 1.35 x at 1024;
-           86 to 87 % of the convolution peak; at 1024 pixels 2.26 GB, the others 3.46, 7.33 and 4.00. With mini ours is
-           at the tutorial's loss 5.9 and 6.2 x sooner (14 s, 83 and 89 s); with VGG-19 of random weights not: from
-           6.76e5 it comes to 4.33e5 in 1000 steps and 180 s, the tutorial to 4.27e5 in 318 s
+Expected:  tables. Measured on two cores (AVX512_BF16), by the clock, all in float32: a step of ours is 1.04 to 1.05 x
+           as fast as the tutorial's, 2.85 to 3.0 x the Keras example's, 1.1 x PyTorch's at 256 pixels, 1.2 x at 512,
+           1.35 x at 1024; 86 to 87 % of the convolution peak; at 1024 pixels 2.26 GB, the others 3.46, 7.33 and 4.00.
+           With mini in float32 ours is at the tutorial's loss 5.9 and 6.2 x sooner (14 s, 83 and 89 s); with VGG-19 of
+           random weights not: from 6.76e5 it comes to 4.33e5 in 1000 steps and 180 s in bfloat16, the tutorial to
+           4.27e5 in 318 s
 
 gradient: VGG-19 of random weights up to block5_conv2, style from block*_conv1 and content from block5_conv2, the loss
 and formula of TensorFlow's tutorial (ours: --like=tensorflow), square pictures. A step is a gradient and Adam's change
-of the picture. Every run is a process of its own; the first step, which traces, is kept apart. The share of the
-convolution peak counts the operations of the network's convolutions, there and back, for one picture, and is taken of
-the processor's time; the peak is that of one 3 x 3 convolution of 256 channels in the same process.
+of the picture. Ours is measured in float32 and in bfloat16, the others in float32. Every run is a process of its own;
+the first step, which traces, is kept apart. The share of the convolution peak counts the operations of the network's
+convolutions, there and back, for one picture, and is taken of the processor's time; the peak is that of one 3 x 3
+convolution of 256 channels in the same process and the same precision.
 
-reach: wall time until the loss that the tutorial's 1000 steps of Adam reach from the content, by the same loss
-function, VGG-19 of random weights and `mini`. Ours are the settings that are best for it, from coarse to fine, and
-begin with the same picture; it counts from the call, tracing and all, until the picture, clipped to [0, 1], has that
-loss by the tutorial's own function.
+reach: wall time until the loss that the tutorial's 1000 steps of Adam in float32 reach from the content, by the same
+loss function, VGG-19 of random weights and `mini`. Ours, in float32 and in bfloat16, are the settings that are best for
+it, from coarse to fine, and begin with the same picture; it counts from the call, tracing and all, until the picture,
+clipped to [0, 1], has that loss by the tutorial's own function.
 
 The others are in style_rivals.py.
 """
@@ -28,11 +30,12 @@ import json
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from absl import app, flags
-from measuring import Clock, in_process, peak_flops, peak_gigabytes, runnable
+from measuring import Clock, check_precision, in_process, peak_flops, peak_gigabytes, precision_of, rows_of, runnable
 from style_rivals import (
     CONTENT_LAYER,
     STYLE_LAYERS,
@@ -86,18 +89,26 @@ def pictures(size):
     return found
 
 
-def ours(content, style, weights, steps, clock):
+def ours(content, style, weights, steps, clock, precision):
     """By `stylegen.style`, as a transfer uses it."""
     from stylegen.style import open_stylizer
 
     stylizer, _ = open_stylizer(
-        network='vgg19', weights=weights, like='tensorflow', content_layers={CONTENT_LAYER: 1.0}, iterations=steps
+        network='vgg19',
+        weights=weights,
+        like='tensorflow',
+        content_layers={CONTENT_LAYER: 1.0},
+        iterations=steps,
+        precision=precision,
     )
+    check_precision(stylizer.extractor, precision)
     clock.tick()
     stylizer(content, [(style, 1.0)], callback=lambda step: clock.tick(), steps_per_call=1)
 
 
-PROGRAMS = {'ours': ours, 'tutorial': tutorial, 'keras': keras, 'pytorch': pytorch}
+OURS = rows_of('ours')
+PROGRAMS = {row: partial(ours, precision=precision) for row, precision in OURS.items()}
+PROGRAMS |= {'tutorial, float32': tutorial, 'keras, float32': keras, 'pytorch, float32': pytorch}
 
 
 def convolution_flops(size):
@@ -114,7 +125,7 @@ def gradient_child(name, size, steps, weights):
     clock = Clock()
     PROGRAMS[name](content, style, weights, steps, clock)
     wall, processor, first = clock.medians()
-    share = convolution_flops(size) / processor / peak_flops()
+    share = convolution_flops(size) / processor / peak_flops(precision_of(name))
     return {'clock': wall, 'processor': processor, 'first': first, 'memory': peak_gigabytes(), 'share': share}
 
 
@@ -151,15 +162,15 @@ def reach_tutorial(network, size, weights):
 ADAM = {'optimizer': 'adam', 'beta_2': 0.99, 'epsilon': 1e-8, 'average': 0.98}
 # For mini from coarse to fine. With random weights a coarse result is worse than the content to go on from: one size.
 BEST = {
-    'mini': {**ADAM, 'beta_1': 0.98, 'learning_rate': 0.02, 'precision': 'float32'},
-    'vgg19': {**ADAM, 'beta_1': 0.9, 'learning_rate': 0.01, 'precision': 'auto'},
+    'mini': {**ADAM, 'beta_1': 0.98, 'learning_rate': 0.02},
+    'vgg19': {**ADAM, 'beta_1': 0.9, 'learning_rate': 0.01},
 }
 COARSEST, SCALE = 64, 2**0.5
 FIRST_STEPS, LAST_STEPS = (150, 120, 100), 1000  # at the sizes before the last, and at most there
 LOOK_EVERY = 5  # steps between looks at the loss of the result
 
 
-def reach_ours(network, size, weights, target):
+def reach_ours(network, size, weights, target, precision):
     """Our steps until the loss is reached."""
     from stylegen.backend import tf
     from stylegen.style import open_stylizer
@@ -192,9 +203,11 @@ def reach_ours(network, size, weights, target):
         content_layers={content_layer: 1.0},
         coarsest=COARSEST if smaller else size,
         scale=SCALE,
+        precision=precision,
         **settings,
         **BEST[network],
     )
+    check_precision(stylizer.extractor, precision)
     with contextlib.suppress(Reached):
         stylizer(content, [(style, 1.0)], callback=follow, steps_per_call=1)
     return found
@@ -206,10 +219,10 @@ def child(name):
         return write_weights(_WEIGHTS.value)
     if name in PROGRAMS:
         return gradient_child(name, size, _STEPS.value, _WEIGHTS.value)
-    program, network = name.split(':')
-    if program == 'tutorial':
-        return reach_tutorial(network, _REACH.value, _WEIGHTS.value)
-    return reach_ours(network, _REACH.value, _WEIGHTS.value, _TARGET.value)
+    row, network = name.split(':')
+    if row in OURS:
+        return reach_ours(network, _REACH.value, _WEIGHTS.value, _TARGET.value, OURS[row])
+    return reach_tutorial(network, _REACH.value, _WEIGHTS.value)
 
 
 def measured(name, weights, size=0, **more):
@@ -226,31 +239,39 @@ def compare_gradients(weights):
     for size in _SIZES.value:
         rounds = [{name: measured(name, weights, size) for name in programs} for _ in range(_ROUNDS.value)]
         print(f'{size} x {size}, one step; medians of {_ROUNDS.value} rounds')
-        print(' ' * 10, 's clock  s CPU   ours is (CPU)  first s  peak GB  of conv peak')
+        heads = ''.join(f'{f"{row} is (CPU)":>24}' for row in OURS)
+        print(f'{"":<17}  s clock  s CPU{heads}  first s  peak GB  of conv peak in that precision')
         for name in programs:
             m = {key: median(rounds, name, key) for key in rounds[0][name]}
-            times, times_cpu = (
-                statistics.median(one[name][key] / one['ours'][key] for one in rounds) for key in ('clock', 'processor')
-            )
+            times = ''.join(f'{ratio(rounds, name, row):>24}' for row in OURS)
             print(
-                f'{name:<10} {m["clock"]:7.2f} {m["processor"]:6.2f}  {times:5.2f}x {times_cpu:5.2f}x '
-                f'{m["first"]:8.1f} {m["memory"]:8.2f} {m["share"]:12.0%}',
+                f'{name:<17} {m["clock"]:8.2f} {m["processor"]:6.2f}{times} {m["first"]:8.1f} {m["memory"]:8.2f} '
+                f'{m["share"]:13.0%}',
                 flush=True,
             )
 
 
+def ratio(rounds, name, row):
+    """How many times as long as a row of ours a program takes, by the clock and of the processor."""
+    of_clock, of_cpu = (
+        statistics.median(one[name][key] / one[row][key] for one in rounds) for key in ('clock', 'processor')
+    )
+    return f'{of_clock:.2f}x {of_cpu:6.2f}x'
+
+
 def compare_reach(weights):
     for network in ('mini', 'vgg19'):
-        theirs = measured(f'tutorial:{network}', weights)
-        ours = measured(f'ours:{network}', weights, target=theirs['loss'])
-        times = theirs['seconds'] / ours['seconds']
-        print(
-            f'{network}, {_REACH.value} x {_REACH.value}: the loss falls from {theirs["start"]:.4g} to '
-            f'{theirs["loss"]:.4g} in {theirs["seconds"]:.1f} s by the tutorial, to {ours["loss"]:.4g} in '
-            f'{ours["seconds"]:.1f} s by ours (last size: {ours["step"]} steps): '
-            + (f'{times:.1f} x as fast' if ours['loss'] <= theirs['loss'] else 'not reached'),
-            flush=True,
-        )
+        theirs = measured(f'tutorial, float32:{network}', weights)
+        print(f'{network}, {_REACH.value} x {_REACH.value}: the loss falls from {theirs["start"]:.4g}')
+        print(f'  to {theirs["loss"]:.4g} in {theirs["seconds"]:.1f} s by tutorial, float32', flush=True)
+        for row in OURS:
+            ours = measured(f'{row}:{network}', weights, target=theirs['loss'])
+            times = theirs['seconds'] / ours['seconds']
+            print(
+                f'  to {ours["loss"]:.4g} in {ours["seconds"]:.1f} s by {row} (last size: {ours["step"]} steps): '
+                + (f'{times:.1f} x as fast' if ours['loss'] <= theirs['loss'] else 'not reached'),
+                flush=True,
+            )
 
 
 def main(argv):

@@ -62,6 +62,7 @@ def define_pictures(flags: cli.Flags) -> None:
     )
     flags.string('mask', 'grey picture: white dreams, black stays as it is, bit for bit')
     flags.switch('sidecar', 'write the settings beside the result too, as JSON')
+    flags.integer('depth', 'bits a channel of a PNG or TIFF: 8 or 16', default=8)
     flags.switch('overwrite', 'of a folder: do pictures again whose result is there')
     flags.string('replay', 'a result: make it again; what is typed beside it wins', default=None)
     flags.integer('save_every', 'save the dream so far every so many steps', default=None, lower_bound=1)
@@ -139,7 +140,7 @@ def work(flags: FlagValues) -> None:
         return dream_film(settings, record, flags, console)
     if mode == 'folder':
         return dream_folder(settings, record, flags, console)
-    images.check_writable(flags.output or DEFAULT_OUTPUT)
+    images.check_writable(flags.output or DEFAULT_OUTPUT, depth=flags.depth)
     output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT)
     if mode == 'noise':
         return dream_from_noise(settings, record, flags, output, console)

@@ -51,7 +51,7 @@ def strongest_channels(extractor: 'FeatureExtractor', layer: str, image: np.ndar
 def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags: FlagValues, console: Console) -> None:
     """Dreams on a small picture with each layer, or each of the strongest channels of one, and saves them all."""
     output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_SHEET)
-    images.check_writable(output)
+    images.check_writable(output, depth=flags.depth)
     settings = settings | LAYERS_ALONE | {'size': settings['size'] or EXPLORE_SIZE}
     picture = images.load_picture(settings['input'] or DEFAULT_PICTURE, settings['size'])
     refuse_inputs(output, [picture.path])
@@ -74,7 +74,7 @@ def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags: Flag
     sheet = images.contact_sheet([picture.pixels, *made.values()], labels, title=title)
     run = records.record(PROGRAM, settings, inputs, source)
     with interrupts.uninterrupted():
-        save = lambda path: images.save_image(path, sheet, settings=run, sidecar=flags.sidecar)
+        save = lambda path: images.save_image(path, sheet, depth=flags.depth, settings=run, sidecar=flags.sidecar)
         path = cli.save_somewhere(save, output)
     console.say(f'result   {path}')
     if stopped:

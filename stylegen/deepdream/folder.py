@@ -23,8 +23,8 @@ def dream_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags:
     folder, target = Path(settings['input']), Path(flags.output or DEFAULT_FOLDER)
     pictures = pictures_in(folder)
     prepare_folder(folder, target)
-    outputs = result_names(pictures, target)
-    images.check_writable(outputs[0])
+    outputs = result_names(pictures, target, flags.depth)
+    images.check_writable(outputs[0], depth=flags.depth)
 
     def begin() -> Session:
         session = Session.open(settings, record)

@@ -80,7 +80,8 @@ def dream_from_noise(
 
     def save(pictures: np.ndarray) -> Path:
         picture = pictures[0] if len(pictures) == 1 else images.grid(pictures)
-        write = lambda path: images.save_image(path, picture, settings=run, sidecar=flags.sidecar)
+        options = {'depth': flags.depth, 'settings': run, 'sidecar': flags.sidecar}
+        write = lambda path: images.save_image(path, picture, **options)
         with interrupts.uninterrupted():
             return cli.save_somewhere(write, output)
 

@@ -64,6 +64,7 @@ def _picture_flags(flags: cli.Flags) -> None:
     flags.switch('preview', 'save the result of the first size as soon as it is there, as OUTPUT-preview')
     flags.string('film', 'GIF, WebP or MP4 of how the picture comes about', default=None)
     flags.switch('sidecar', 'write the settings beside the result too, as JSON')
+    flags.integer('depth', 'bits a channel of a PNG or TIFF: 8 or 16', default=8)
     flags.switch('overwrite', 'of many results: make those again that are there')
     flags.switch('skip_existing', 'do nothing where the output is there, as it is with many results')
     flags.string('replay', 'a result: make it again; what is typed beside it wins', default=None)
@@ -148,7 +149,7 @@ def work(flags: FlagValues) -> None:
         return style_folder(settings, record, flags, console)
     if flags.resume and not (flags.output or flags.workdir):
         raise UserError('--resume needs the --output of the run that is to go on, or its --workdir')
-    images.check_writable(flags.output or DEFAULT_OUTPUT)
+    images.check_writable(flags.output or DEFAULT_OUTPUT, depth=flags.depth)
     if flags.film:
         images.check_animation(flags.film)
     output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT)

@@ -25,6 +25,14 @@ def test_a_spherical_path_goes_evenly_along_a_great_circle():
     assert np.allclose(spherical(a, b, SHARES), expected)
 
 
+def test_vectors_of_other_lengths_turn_evenly_and_grow_evenly():
+    directions = np.array([[0.6, 0.8, 0], [0, 0.28, 0.96]])
+    unit, path = (spherical(*vectors, SHARES) for vectors in (directions, directions * [[0.5], [4]]))
+    lengths = np.linalg.norm(path, axis=1)
+    assert np.allclose(lengths, 0.5 + 3.5 * SHARES) and np.allclose(path / lengths[:, None], unit)
+    assert np.allclose(spherical(directions[0], 3 * directions[0], SHARES)[:, 0], 0.6 * (1 + 2 * SHARES))
+
+
 def test_its_lengths_stay_between_those_of_the_ends_but_a_straight_path_is_shorter_inside():
     a, b = latents([3, 17], 100).astype(np.float64)
     low, high = sorted([np.linalg.norm(a), np.linalg.norm(b)])

@@ -3,7 +3,7 @@
 import pytest
 
 from stylegen.checkpoints import Checkpoints
-from stylegen.dcgan.plan import OPTIONS, compared, make_plan
+from stylegen.dcgan.plan import OPTIONS, Plan, compared, make_plan
 from stylegen.dcgan.presets import PRESETS
 from stylegen.errors import UserError
 from stylegen.files import plain
@@ -21,6 +21,18 @@ def test_nothing_is_left_to_defaults_that_may_change(preset):
     for option, (part, argument) in OPTIONS.items():
         assert option == 'batch_size' or argument in getattr(plan, part), option
     assert plan.generator['kernel'] == plan.discriminator['kernel'] and plan.training['learning_rate'] > 0
+
+
+def test_the_networks_and_the_training_have_seeds_of_their_own():
+    plan = make_plan(seed=3)
+    assert [plan.generator['seed'], plan.discriminator['seed'], plan.training['seed']] == [6, 7, 3]
+    assert Plan.of(plain(plan.as_settings())) == plan
+
+
+def test_a_run_may_have_other_steps_unless_its_learning_rate_falls_over_them():
+    assert make_plan(steps=100) == make_plan(steps=200) and make_plan(steps=100, g_width=None) == make_plan(steps=100)
+    falling = [make_plan(steps=steps, decay='linear').training['decay_steps'] for steps in (100, 200)]
+    assert falling == [100, 200]
 
 
 def test_a_run_of_an_earlier_version_goes_on(tmp_path):

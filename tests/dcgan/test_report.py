@@ -240,7 +240,7 @@ def test_what_training_leaves_is_found(tmp_path):
     page.check_alone()
     assert page.ids() == ALL and 'Step 4 Images seen 16' in page.text and 'the averaged generator' in page.text
     assert len(page.images()) == 4  # three sheets and the film
-    assert text.count('<polyline') == 8 and 'class1' in page.text
+    assert text.count('class="curve"') == 8 and '<b>not finite<' not in text and 'class1' in page.text
     assert platform.python_version() in page.text
 
 
@@ -307,8 +307,12 @@ def test_large_sheets_are_made_smaller(workdir):
 
 
 def test_the_time_is_that_of_the_logged_speeds(workdir):
-    (workdir / 'log.csv').write_text('step,images_per_second\n10,64\n30,128\n')
-    assert math.isclose(read_history(workdir).seconds, 10 + 10)
+    log = 'step,images_per_second\n10,64\n30,128\n'
+    for rest in ('', '40,0\n', '40,nan\n'):  # what has no speed is not counted
+        (workdir / 'log.csv').write_text(log + rest)
+        assert math.isclose(read_history(workdir).seconds, 10 + 10)
+    (workdir / 'settings.json').write_text(json.dumps(settings(settings={'training': {'d_steps': 5}})))
+    assert read_history(workdir).images_per_step == 0  # not known
     assert [duration(seconds) for seconds in (5, 119, 3600, 7320)] == ['5 s', '2 min', '60 min', '2 h 2 min']
 
 

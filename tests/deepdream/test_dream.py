@@ -276,6 +276,7 @@ def test_activity_rises_steadily_with_the_defaults_of_the_embedded_network(monke
         activity.setdefault(step.octave, []).append(-sum(step.losses.values()))
 
     dream(photo(96, 128), network='mini', octaves=2, callback=follow)
+    assert sorted(activity) == [0, 1]
     for values in activity.values():
         ranks = np.argsort(np.argsort(values))
         assert len(values) == 10 and values[-1] > values[0] and np.corrcoef(ranks, np.arange(len(values)))[0, 1] > 0.8

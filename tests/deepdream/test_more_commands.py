@@ -102,6 +102,26 @@ def test_a_folder_is_done_and_a_bad_file_is_told(folder, capsys):
     assert not np.array_equal(pixels('out/a10.png'), before)
 
 
+def test_every_picture_can_have_16_bits_a_channel(monkeypatch, capsys):
+    monkeypatch.setattr(explore, 'layers_to_show', lambda network: ['block1_conv1'])
+    Path('in').mkdir()
+    images.save_image('in/a.jpg', photo(64, 80))
+    for args, made in {
+        ('--input=photo.png', '--output=out.tif'): 'out.tif',
+        ('--input=in', '--output=out'): 'out/a.png',
+        ('--input=noise', '--size=64', '--layers=block2_conv1[1]', '--output=noise.png'): 'noise.png',
+        ('--explore=layers', '--size=64', '--output=sheet.png'): 'sheet.png',
+    }.items():
+        assert run(*args, '--depth=16', '--network=mini', '--steps=1', '--quiet') == 0
+        values = np.rint(images.load_image(made) * 65535)
+        assert (values % 257 != 0).mean() > 0.3, made  # what 8 bits cannot say
+    for args in ([], ['--input=noise'], ['--explore=layers']):
+        assert run(*args, '--output=out.jpg', '--depth=16') == 2
+        out, err = capsys.readouterr()
+        assert "'out.jpg': 16 bits a channel; there are 8, and 16 for .png, .tif, .tiff" in err
+        assert 'network' not in out  # it is refused before anything is opened
+
+
 def test_a_folder_without_pictures_is_told(folder, capsys):
     (folder / 'empty').mkdir()
     assert run('--input=empty', '--output=out', *QUICK) == 2

@@ -121,6 +121,23 @@ def test_a_result_carries_what_made_it():
     assert {'tensorflow', 'keras', 'numpy', 'pillow'} == set(record['packages'])
 
 
+def test_a_result_and_its_preview_can_have_16_bits_a_channel(capsys):
+    deep = photo(64, 80)
+    images.save_image('deep.png', deep, depth=16)
+    half = np.zeros((64, 80, 3), np.float32)
+    half[:, 40:] = 1
+    images.save_image('mask.png', half)
+    made = ['--content=deep.png', '--style=paint.png', '--mask=mask.png', '--depth=16', '--preview']
+    assert run(*made, '--output=out.png', *QUICK) == 0
+    for name in ('out.png', 'out-preview.png'):
+        values = np.rint(images.load_image(name) * 65535)
+        assert (values[:, 45:] % 257 != 0).mean() > 0.9
+        assert np.array_equal(values[:, :40], np.rint(deep[:, :40] * 65535))  # what is not painted, bit for bit
+    assert run(*made, '--output=out.webp', *FEW) == 2
+    out, err = capsys.readouterr()
+    assert "'out.webp': 16 bits a channel; there are 8" in err and 'network' not in out
+
+
 def test_size_alpha_mask_and_colour():
     rgba = np.dstack([images.to_uint8(photo(60, 90)), np.tile(np.arange(90, dtype=np.uint8), (60, 1))])
     Image.fromarray(rgba, 'RGBA').save('alpha.png')
