@@ -1,7 +1,6 @@
 """Pictures that a run reads: their size, their masks and their hashes; an output is never one of them."""
 
 import hashlib
-import sys
 from pathlib import Path
 
 import numpy as np
