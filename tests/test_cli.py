@@ -7,6 +7,7 @@ import pytest
 
 from stylegen import cli, images, interrupts
 from stylegen.errors import UserError
+from stylegen.names import Output
 
 
 def pretend(*, size: int = 7, color: str = 'free', ratio: float = 1.5, name: str | None = None):
@@ -52,7 +53,8 @@ def test_help_lists_groups_defaults_and_choices_and_nothing_of_absl(flag, capsys
         (['--size=big'], '--size'),
         (['--size=0'], '--size'),
         (['--color=green'], 'free|luminance'),
-        (['photo.jpg'], "unexpected argument 'photo.jpg'; flags are typed --name=value"),
+        (['photo.jpg'], "unexpected argument 'photo.jpg': this command has no use for it; see --help"),
+        (['size=3'], "unexpected argument 'size=3'; flags are typed --name=value: --size=3"),
         (['--name'], 'name'),
         (['--ratio=nan'], 'ratio'),
     ],
@@ -102,33 +104,28 @@ def test_debug_shows_the_traceback(capsys, monkeypatch):
     assert 'Traceback' in capsys.readouterr().err
 
 
-def test_a_free_name_overwrites_nothing(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for expected in ('dream.png', 'dream-2.png', 'dream-3.png'):
-        path = cli.free_name('dream.png')
-        assert str(path) == expected
-        path.touch()
-
-
 def test_a_result_that_cannot_be_saved_is_kept_elsewhere(tmp_path, monkeypatch):
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
 
-    def save(path):
+    def save(path, overwrite):
         if path.parent != tmp_path:
             raise OSError('the disk is full')
+        assert not overwrite
         path.write_text('result')
         return path
 
-    with pytest.raises(OSError, match='the disk is full; the result is kept in'):
-        cli.save_somewhere(save, tmp_path / 'gone' / 'out.png')
-    assert (tmp_path / 'out.png').read_text() == 'result'
+    for name in ('out.png', 'out-2.png'):
+        with pytest.raises(OSError, match=f'the disk is full; the result is kept in .*{name}'):
+            cli.save_somewhere(save, Output(tmp_path / 'gone' / 'out.png'))
+        assert (tmp_path / name).read_text() == 'result'
 
 
 def test_a_picture_that_its_format_cannot_hold_is_kept_as_png(tmp_path, monkeypatch):
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
     long = np.zeros((1, 16_384, 3), np.float32)
+    save = lambda path, overwrite: images.save_image(path, long, overwrite=overwrite)
     with pytest.raises(OSError, match=r'at most 16383 .*; the result is kept in .*out\.png'):
-        cli.save_somewhere(lambda path: images.save_image(path, long), tmp_path / 'out.webp')
+        cli.save_somewhere(save, Output(tmp_path / 'out.webp'))
     assert images.load_image(tmp_path / 'out.png').shape == (1, 16_384, 3)
 
 

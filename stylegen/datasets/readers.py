@@ -45,7 +45,7 @@ def reason(error: UserError, name: str) -> str:
 
 def read_all(
     source: Files | Array, framing: Framing, pixels: np.ndarray | None, progress: Progress | None = None
-) -> tuple[list[bytes | None], tuple[tuple[str, str], ...]]:
+) -> tuple[list[bytes | None], tuple[tuple[str, str], ...], tuple[str, ...]]:
     """Reads every picture of a source once.
 
     Args:
@@ -55,14 +55,18 @@ def read_all(
         progress: Is told now and then.
 
     Returns:
-        The SHA-256 of each, or None where it cannot be read; and (name, reason) of those.
+        The SHA-256 of each, or None where it cannot be read; (name, reason) of those; and the names of those of which
+        only the first of several frames or pages was read.
     """
     digests: list[bytes | None] = [None] * len(source.names)
     failed: dict[int, str] = {}
+    several: set[int] = set()
 
     def read(index: int) -> None:
         try:
             decoded, digest = source.load(index, framing.least)
+            if decoded.frames > 1:
+                several.add(index)
             if pixels is not None:
                 pixels[index] = framing(decoded)
             digests[index] = digest
@@ -70,7 +74,8 @@ def read_all(
             failed[index] = reason(error, source.names[index])
 
     in_parallel(read, len(source.names), progress)
-    return digests, tuple((source.names[index], failed[index]) for index in sorted(failed))
+    skipped = tuple((source.names[index], failed[index]) for index in sorted(failed))
+    return digests, skipped, tuple(source.names[index] for index in sorted(several))
 
 
 def compact(array: np.ndarray, kept: Sequence[int]) -> np.ndarray:

@@ -186,6 +186,16 @@ def _checked(styles: Styles) -> Styles:
     return [(pixels.checked('style', picture), share) for picture, share in styles]
 
 
+def check_style(name: str, size: tuple[int, ...], smallest: int) -> None:
+    """Refuses a style of a (height, width) that is too small for the network.
+
+    Raises:
+        UserError: With its name.
+    """
+    if min(size) < smallest:
+        raise UserError(f'{name} is {size[1]} x {size[0]}, it needs {smallest} pixels a side; enlarge it first')
+
+
 def check_pictures(
     content: np.ndarray,
     styles: Styles,
@@ -199,9 +209,8 @@ def check_pictures(
     Raises:
         UserError: With what was expected and what came.
     """
-    for picture, _ in [pair for group in (styles, *(s for _, s in regions)) for pair in group]:
-        if min(picture.shape[:2]) < smallest:
-            raise UserError(f'a style is {picture.shape[1]} x {picture.shape[0]}, it needs {smallest} pixels a side')
+    for number, (picture, _) in enumerate(pair for group in (styles, *(s for _, s in regions)) for pair in group):
+        check_style(f'style {number + 1}', picture.shape[:2], smallest)
     for one in [*(one for one, _ in regions), *([] if mask is None else [mask])]:
         if one.shape != content.shape[:2]:
             raise UserError(f'a mask is {one.shape[::-1]}, the content {content.shape[1::-1]} (width, height)')
