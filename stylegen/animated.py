@@ -37,13 +37,18 @@ def count_frames(image: Image.Image) -> int:
     return 1
 
 
-def first_only(path: str | os.PathLike[str]) -> str | None:
-    """A line that says that only the first frame or page is used; None for a picture that has no other."""
+def first_only(path: str | os.PathLike[str], hint: str = '') -> str | None:
+    """A line that says that only the first frame or page is used; None for a picture that has no other.
+
+    Args:
+        path: Of the picture.
+        hint: How to have all frames of an animation.
+    """
     with contextlib.suppress(UserError), opened(read_bytes(path), path) as image:
         count = count_frames(image)
         if count > 1:
-            what = 'pages' if image.format in PAGED else 'frames'
-            return f'{shown(path)} has {count} {what}; only the first one is used'
+            what, hint = ('pages', '') if image.format in PAGED else ('frames', hint)
+            return f'{shown(path)} has {count} {what}; only the first one is used' + (f'; {hint}' if hint else '')
     return None
 
 

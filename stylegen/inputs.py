@@ -37,10 +37,10 @@ class Inputs:
         return picture
 
 
-def load_first(path: str | Path, size: int | None, say: Callable[[str], None]) -> images.Picture:
-    """`stylegen.images.load_picture`; `say` is told where there are further frames or pages."""
+def load_first(path: str | Path, size: int | None, say: Callable[[str], None], hint: str = '') -> images.Picture:
+    """`stylegen.images.load_picture`; `say` is told where there are further frames or pages, see `first_only`."""
     picture = images.load_picture(path, size)
-    if line := first_only(path):
+    if line := first_only(path, hint):
         say(line)
     return picture
 
@@ -71,7 +71,13 @@ def read_mask(inputs: Inputs, path: str, shape: tuple[int, int]) -> np.ndarray:
 
 
 def read_picture(
-    source: str | Path | None, size: int | None, say: Callable[[str], None], *, default: Path, default_size: int
+    source: str | Path | None,
+    size: int | None,
+    say: Callable[[str], None],
+    *,
+    default: Path,
+    default_size: int,
+    hint: str = '',
 ) -> images.Picture:
     """The picture to work on.
 
@@ -81,9 +87,10 @@ def read_picture(
         say: Is told where a picture was made smaller without being asked for, or has further frames or pages.
         default: The picture that is taken where none is named.
         default_size: A larger picture is worked on at this longest side.
+        hint: How to have all frames of an animation, see `stylegen.animated.first_only`.
     """
     source = default if source is None else source
-    picture = load_first(source, size, say)
+    picture = load_first(source, size, say, hint)
     longest = max(picture.pixels.shape)
     if size is None and longest > default_size:
         say(f'{Path(source).name} is {longest} pixels long; --size={longest} works at its full size')

@@ -47,6 +47,22 @@ def test_a_free_name_overwrites_nothing():
         path.touch()
 
 
+def test_outputs_are_completed_and_the_line_says_so():
+    said = []
+    of = lambda given, default='dream.png': Output.of(given, default, say=said.append)
+    assert (of('out.jpg').path, of('out.jpg').overwrite) == (Path('out.jpg'), True) and said == []
+    assert of('new/out').path == Path('new/out.png') and of('film', 'dream.mp4').path == Path('film.mp4')
+    assert said == [
+        'output   new/out has no suffix: the result goes to new/out.png',
+        'output   film has no suffix: the result goes to film.mp4',
+    ]
+    Path('there').mkdir()
+    Path('there/dream.png').touch()
+    for given in ('there', 'there/'):
+        assert (of(given).path, of(given).overwrite) == (Path('there/dream-2.png'), False)
+    assert of('missing/').path == Path('missing/dream.png') and len(said) == 2 and not Path('missing').exists()
+
+
 @pytest.mark.parametrize(
     'there', ['out.png', 'out.png.json', 'out.png.state', 'out-0040.png', 'out-preview.png', 'out-unfinished.png.json']
 )

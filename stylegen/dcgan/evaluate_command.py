@@ -13,7 +13,7 @@ from stylegen.dcgan.evaluate import evaluate, evaluator_of, held_out, labels_lik
 from stylegen.dcgan.history import EVALUATION
 from stylegen.dcgan.load import WHICH, load_generator
 from stylegen.dcgan.train import PROGRAM
-from stylegen.dcgan.training_command import DEFAULT_WORKDIR
+from stylegen.dcgan.training_command import DEFAULT_WORKDIR, first_only
 from stylegen.embeddings import EMBEDDINGS, Embedding, embeddings_here, open_embedding
 from stylegen.files import check_target, replacing
 from stylegen.names import Output
@@ -77,6 +77,7 @@ def work(flags: FlagValues) -> None:
         cli.say_idle({'inception': f'--features={flags.features} has no {INCEPTION}'}, console.say)
     options: dict[str, Any] = {'memory_budget': flags.max_memory, 'warn': console.warn}
     data = training_data(flags.workdir, flags.data, **options)
+    console.say(*first_only(data))
     generators = (load_generator(flags.workdir, checkpoint=name, which=flags.which) for name in chosen)
     bars = _Bars(console, {'generated': flags.count}, min(flags.count, data.count))
     evaluator, results = None, []

@@ -14,6 +14,7 @@ from stylegen.dcgan.load import Generator
 from stylegen.dcgan.neighbours import nearest, sheet
 from stylegen.dcgan.opening import generator_flags, labels_of, open_generator, parse_seeds, record_of
 from stylegen.dcgan.sample import FORMS, NPZ, check_output, form_of, sample, save_grid
+from stylegen.dcgan.training_command import first_only
 from stylegen.errors import UserError
 from stylegen.names import Output
 from stylegen.sheets import grid_shape
@@ -106,6 +107,7 @@ def draw_neighbours(
 ) -> None:
     """Writes the sheet of pictures and what is nearest to them in a set."""
     data = open_images(source, generator.plan.size, generator.plan.channels, labels=False, warn=console.warn)
+    console.say(*first_only(data))
     bar = console.progress(data.count)
     try:
         found = nearest(images.to_uint8(pictures), data, progress=lambda done: bar.to(done, f'{done} looked at'))

@@ -117,6 +117,12 @@ def open_data(source: str | None, size: tuple[int, int], channels: int, memory: 
     return images
 
 
+def first_only(images: 'ImageSet') -> list[str]:
+    """A line where only the first of several frames or pages is used of some images."""
+    names = images.first_only
+    return [f'{len(names)} images have several frames or pages, such as {names[0]}; the first is used'] if names else []
+
+
 def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
@@ -134,9 +140,7 @@ def work(flags: FlagValues) -> None:
         console.warn(f'left out: {name}, {reason}')
     if len(images.skipped) > 5:
         console.warn(f'left out: {len(images.skipped) - 5} more; see `inspect-data`')
-    if images.first_only:
-        what = f'{len(images.first_only)} images have several frames or pages, such as {images.first_only[0]}'
-        console.say(f'{what}; the first of each is used')
+    console.say(*first_only(images))
     console.say(f'{images.count} images from {images.manifest["source"]}, {size[0]}x{size[1]}x{channels}')
     bar = None
 

@@ -153,7 +153,8 @@ def work(flags: FlagValues) -> None:
     if settings['input'] == NOISE:
         picture = noise_picture(settings['size'] or TILE_SIZE, settings['seed'])
     else:
-        picture = read_input(settings['input'], settings['size'], console.say)
+        hint = '--output=NAME.gif makes a clip of all'
+        picture = read_input(settings['input'], settings['size'], console.say, hint)
     session = Session.open(settings, record, console.say)
     console.say(*session.about())
     picture = session.fitted(picture)

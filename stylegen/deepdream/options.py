@@ -145,6 +145,6 @@ def inputs_of(settings: Mapping[str, Any]) -> list[str]:
     return source if isinstance(source, list) else [source] if source else []
 
 
-def read_input(source: str | Path | None, size: int | None, say: Callable[[str], None]) -> Picture:
+def read_input(source: str | Path | None, size: int | None, say: Callable[[str], None], hint: str = '') -> Picture:
     """The picture to dream on, or the one that comes along, see `stylegen.inputs.read_picture`."""
-    return read_picture(source, size, say, default=DEFAULT_PICTURE, default_size=DEFAULT_SIZE)
+    return read_picture(source, size, say, default=DEFAULT_PICTURE, default_size=DEFAULT_SIZE, hint=hint)
