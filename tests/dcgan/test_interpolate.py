@@ -83,6 +83,12 @@ def test_the_command_writes_a_sheet_or_an_animation(workdir, tmp_path):
     assert command(*about, f'--output={tmp_path / "a.mp4"}') == 0 and (tmp_path / 'a.mp4').stat().st_size > 500
 
 
+def test_what_changes_nothing_is_told_in_a_line(workdir, tmp_path, capsys):
+    output = tmp_path / 'a.png'
+    assert command(f'--workdir={workdir}', '--seeds=0,1', '--steps=1', '--fps=5', f'--output={output}') == 0
+    assert '--fps changes nothing here (a sheet does not move)' in capsys.readouterr().out and output.exists()
+
+
 @pytest.mark.parametrize(
     ('args', 'said'),
     [

@@ -265,6 +265,39 @@ def test_a_mistake_is_one_line_exit_code_2_and_no_file(args, message, capsys):
     assert names() == before
 
 
+@pytest.mark.parametrize(
+    'args, idle',
+    [
+        (['--optimizer=lbfgs', '--learning_rate=0.1'], '--learning_rate changes nothing here (lbfgs finds'),
+        (['--color_map=pca'], "--color_map changes nothing here (the colours are the style's)"),
+        (['--color=luminance', '--color_map=pca'], '--color_map changes nothing here'),
+        (
+            ['--seed=3', '--overwrite'],
+            '--seed changes nothing here (nothing is drawn at random with --init=content); --o',
+        ),
+        (['--overwrite', '--output=out.png'], '--overwrite changes nothing here (a single --output is replaced)'),
+        (['--skip_existing'], '--skip_existing changes nothing here (the result takes a free name)'),
+        (['--seed=3', '--init=noise', '--skip_existing', '--output=out.png'], None),
+    ],
+)
+def test_flags_that_change_nothing_are_told_in_a_line(args, idle):
+    flags, said = define_flags().parse(['x', *args]), []
+    options.check_flags(flags, options.settings_of(flags), False, said.append)
+    assert len(said) == (idle is not None) and (idle is None or said[0].startswith(idle))
+
+
+def test_pictures_are_typed_without_flags_and_first_frames_are_told(capsys):
+    moving = [Image.fromarray(images.to_uint8(photo(48, 48, seed))) for seed in (1, 2)]
+    moving[0].save('moving.gif', save_all=True, append_images=moving[1:])
+    loud = [arg for arg in QUICK if arg not in ('--quiet', '--iterations=2')] + ['--iterations=0']
+    assert run('photo.png', 'moving.gif', '--output=new/out', *loud) == 0
+    out = capsys.readouterr().out
+    assert 'output   new/out has no suffix: the result goes to new/out.png' in out and 'result   new/out.png' in out
+    assert out.count("'moving.gif' has 2 frames; only the first one is used\n") == 1
+    made = images.read_settings('new/out.png')['settings']
+    assert (made['content'], made['style']) == (['photo.png'], ['moving.gif'])
+
+
 def test_an_overflow_keeps_the_last_good_picture(capsys):
     assert run(*PAIR, '--output=out.png', '--tv_weight=1e39', *QUICK) == 1
     err = capsys.readouterr().err
