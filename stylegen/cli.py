@@ -55,7 +55,6 @@ class Flags:
     def words(self, *names: str, many: bool = False) -> None:
         """What is typed without a flag are the values of these, in turn; with `many` the last one takes all others."""
         self._words, self._many = names, many
-        self.values.set_gnu_getopt(True)
 
     def _define(self, define, name, *args, default=..., **kwargs):
         default = self._defaults[name] if default is ... else default

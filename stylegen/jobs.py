@@ -181,6 +181,9 @@ class Job(ABC):
 
         def make(path: Path, overwrite: bool) -> Path:
             folder_of(path).mkdir(parents=True)
+            if path.exists():  # another run ended with this name before the folder was there
+                folder_of(path).rmdir()
+                raise FileExistsError(path)
             return path
 
         self.target = self.target.at(self.target.save(make))
