@@ -19,8 +19,8 @@ def check_animation(path: str | os.PathLike[str], fps: float = 10) -> None:
     """Refuse now, before the hours of work, what `save_animation` would refuse; nothing is left behind.
 
     Raises:
-        UserError: the suffix is not among ANIMATIONS, the folder is missing or not writable, the path is a folder, it
-            is an MP4 and imageio-ffmpeg is not installed, or there are too many frames per second, or none.
+        UserError: the suffix is not among ANIMATIONS, the folder cannot be made or written into, the path is a
+            folder, it is an MP4 and imageio-ffmpeg is not installed, or there are too many frames per second, or none.
     """
     check_target(path, ANIMATIONS)
     if not 0 < fps <= 1000:
@@ -38,6 +38,7 @@ def save_animation(
     crf: int = 18,
     sound: Clip | None = None,
     settings: Mapping[str, Any] | None = None,
+    overwrite: bool = True,
 ) -> Path:
     """Write an animation; an earlier file at `path` is replaced in one step, or stays whole if anything fails.
 
@@ -50,6 +51,7 @@ def save_animation(
         crf: x264's constant rate factor for MP4, from 1 (largest and best) to 51; some 6 more halve the file.
         sound: a clip whose sound MP4 keeps, as far as the frames last.
         settings: how it was made; written to `<path>.json`.
+        overwrite: False never replaces a file, see `stylegen.files.replacing`.
 
     MP4 is H.264 in yuv420p, which every player shows; an odd side gains one row or column, a copy of the last.
 
@@ -57,6 +59,7 @@ def save_animation(
         The path.
 
     Raises:
+        FileExistsError: the path is there and is not to be overwritten.
         UserError: what `check_animation` refuses; a crf out of range.
         ValueError: no frames, of different sizes, or with values that are not finite; a negative loop.
         OSError: the disk is full, or fails.
@@ -70,7 +73,7 @@ def save_animation(
     first = next(same, None)
     if first is None:
         raise ValueError('an animation needs at least one frame; got none')
-    with settings_beside(path, settings), replacing(path) as temp:
+    with settings_beside(path, settings), replacing(path, overwrite) as temp:
         ANIMATIONS[path.suffix.lower()](temp, itertools.chain([first], same), fps, loop=loop, crf=crf, sound=sound)
     return path
 

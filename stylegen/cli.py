@@ -5,6 +5,7 @@ A program says which flags it has (`Flags`), and `run` parses them, runs it and 
 """
 
 import contextlib
+import functools
 import math
 import os
 import re
@@ -19,10 +20,11 @@ from typing import Any
 
 from absl import flags
 
-from stylegen import interrupts
+from stylegen import interrupts, typed
 from stylegen.choices import JIT
-from stylegen.console import Console
+from stylegen.console import Console, close_bars, write_line
 from stylegen.errors import UserError, unknown
+from stylegen.names import Output
 from stylegen.networks import PRECISIONS
 from stylegen.notes import notes_to
 from stylegen.pretrained import telling
@@ -43,11 +45,17 @@ class Flags:
         self.summary = summary
         self.values = flags.FlagValues()
         self.groups: dict[str, list[str]] = {}
+        self._words: tuple[str, ...] = ()
+        self._many = False
         self._defaults = {name: value for work in reversed(works) for name, value in defaults_of(work).items()}
 
     def group(self, title: str) -> None:
         """The flags that follow belong to this group."""
         self.groups[title] = []
+
+    def words(self, *names: str, many: bool = False) -> None:
+        """What is typed without a flag are the values of these, in turn; with `many` the last one takes all others."""
+        self._words, self._many = names, many
 
     def _define(self, define, name, *args, default=..., **kwargs):
         default = self._defaults[name] if default is ... else default
@@ -62,13 +70,23 @@ class Flags:
         """A text that may be given several times; the value is a list."""
         self._define(flags.DEFINE_multi_string, name, text, default=[])
 
+    def path(self, name: str, text: str, **kwargs: Any) -> None:
+        """A path."""
+        self._define(functools.partial(flags.DEFINE, typed.Path()), name, text, **kwargs)
+
+    def paths(self, name: str, text: str) -> None:
+        """A path that may be given several times, with more after a `:` or `=`; the value is a list."""
+        self._define(functools.partial(flags.DEFINE_multi, typed.Path(), None), name, text, default=[])
+
     def integer(self, name: str, text: str, **kwargs: Any) -> None:
         """A whole number; `lower_bound` and `upper_bound` limit it."""
-        self._define(flags.DEFINE_integer, name, text, **kwargs)
+        limits = {limit: kwargs.pop(limit, None) for limit in ('lower_bound', 'upper_bound')}
+        self._define(functools.partial(flags.DEFINE, typed.Integer(**limits)), name, text, **kwargs)
 
     def number(self, name: str, text: str, **kwargs: Any) -> None:
         """A number; `lower_bound` and `upper_bound` limit it."""
-        self._define(flags.DEFINE_float, name, text, **kwargs)
+        limits = {limit: kwargs.pop(limit, None) for limit in ('lower_bound', 'upper_bound')}
+        self._define(functools.partial(flags.DEFINE, typed.Number(**limits)), name, text, **kwargs)
         flags.register_validator(
             name, lambda value: value is None or math.isfinite(value), 'expected a number', flag_values=self.values
         )
@@ -84,8 +102,8 @@ class Flags:
     def network(self, layers: str = "LAYER:WEIGHT,... or 'list' to see what the network has") -> None:
         """The flags of every program that looks through a feature network; `layers` is the help of that flag."""
         self.group('Network')
-        self.string('network', "auto, a name, a .keras file, or 'list' to see what there is")
-        self.string('weights', 'weights for the network: .h5, .weights.h5 or .keras')
+        self.path('network', "auto, a name, a .keras file, or 'list' to see what there is")
+        self.path('weights', 'weights for the network: .h5, .weights.h5 or .keras')
         self.string('layers', layers, default=None)
 
     def machine(self) -> None:
@@ -95,7 +113,7 @@ class Flags:
         self.string('max_memory', f'memory to stay within, such as 4GB, by cutting larger pictures up; {share}')
         self.choice('jit', 'compile with XLA; auto: on a GPU', JIT)
         self.choice('precision', 'of the network; everything else is float32', PRECISIONS)
-        self.string('workdir', 'folder that keeps the state: the same command again goes on', default=None)
+        self.path('workdir', 'folder that keeps the state: the same command again goes on', default=None)
 
     def talk(self) -> None:
         """How much a program says."""
@@ -106,7 +124,10 @@ class Flags:
 
     def help(self, program: str) -> str:
         """The text of `--help`."""
-        lines = [f'usage: {program} [--flag=value ...]', '', self.summary]
+        words = [f'[{name.upper()}{" ..." if self._many and name == self._words[-1] else ""}]' for name in self._words]
+        lines = [f'usage: {" ".join([program, *words])} [--flag=value ...]', '', self.summary]
+        names = [name for group in self.groups.values() for name in group]
+        width = max(20, *(len(self._head(name)) + 1 for name in names))
         for title, names in self.groups.items():
             lines += ['', f'{title}:']
             for name in names:
@@ -116,10 +137,13 @@ class Flags:
                     text += f' ({"|".join(choices)})'
                 if flag.default not in (None, []) and not (flag.boolean and not flag.default):
                     text += f' [{flag.default}]'
-                head = f'  --{name}' + ('' if flag.boolean else '=')
-                body = textwrap.wrap(text, 92)
-                lines += [f'{head:<20}{body[0]}', *(' ' * 20 + line for line in body[1:])]
+                body = textwrap.wrap(text, 112 - width)
+                lines += [f'{self._head(name):<{width}}{body[0]}', *(' ' * width + line for line in body[1:])]
         return '\n'.join(lines)
+
+    def _head(self, name: str) -> str:
+        """How a flag begins in `--help`."""
+        return f'  --{name}' + ('' if self.values[name].boolean else '=')
 
     def parse(self, argv: Sequence[str]) -> flags.FlagValues:
         """The flags as typed; a mistake is a UserError."""
@@ -129,9 +153,29 @@ class Flags:
             raise unknown('flag', error.flagname, list(self.values)) from None
         except flags.Error as error:
             raise UserError(' '.join(str(error).split())) from None
-        if rest[1:]:
-            raise UserError(f'unexpected argument {rest[1]!r}; flags are typed --name=value, see --help')
+        self._take_words(rest[1:])
         return self.values
+
+    def _take_words(self, words: Sequence[str]) -> None:
+        """Gives words without a flag to the flags that take them and were not typed.
+
+        Raises:
+            UserError: There are too many, or a word looks like a flag.
+        """
+        names = [name for name in self._words if self._many or not self.values[name].present]
+        for number, word in enumerate(words):
+            flag = word.partition('=')[0]
+            if '=' in word and flag in self.values and not os.path.exists(typed.expanded(word)):
+                raise UserError(f'unexpected argument {word!r}; flags are typed --name=value: --{word}')
+            if number >= len(names) and not (names and self._many):
+                takes = f'takes {" and ".join(self._words)} without a flag' if self._words else 'has no use for it'
+                several = [name for name in self._words if isinstance(self.values[name].value, list)]
+                more = f'; several are typed --{several[-1]}=A --{several[-1]}=B' if several else ''
+                raise UserError(f'unexpected argument {word!r}: this command {takes}{more}; see --help')
+            try:
+                self.values[names[min(number, len(names) - 1)]].parse(word)
+            except flags.Error as error:
+                raise UserError(' '.join(str(error).split())) from None
 
 
 def run(
@@ -195,38 +239,45 @@ def _describe(error: Exception) -> str:
 
 
 def _complain(program: str, text: str, debug: bool) -> None:
+    close_bars()
     if debug:
         traceback.print_exc()
     print(f'{program}: {text}', file=sys.stderr)
 
 
-def free_name(name: str, *suffixes: str) -> Path:
-    """`name` in the current folder, or name-2, name-3 ... where that exists: a default never overwrites anything.
+def say_idle(idle: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Says in one line which flags change nothing; nothing where there are none.
 
-    Files of the same name with one of `suffixes`, which are written too, are not there either.
+    Args:
+        idle: Why, by flag.
+        say: Is told.
     """
-    path, count = Path(name), 1
-    while any(place.exists() for place in (path, *map(path.with_suffix, suffixes))):
-        count += 1
-        path = Path(name).with_stem(f'{Path(name).stem}-{count}')
-    return path
+    told = []
+    for why in dict.fromkeys(idle.values()):
+        names = [f'--{name}' for name, other in idle.items() if other == why]
+        told.append(f'{", ".join(names)} {"change" if len(names) > 1 else "changes"} nothing here ({why})')
+    if told:
+        say('; '.join(told))
 
 
-def save_somewhere(save: Callable[[Path], Path], output: Path) -> Path:
+def save_somewhere(write: Callable[[Path, bool], Path], output: Output) -> Path:
     """Saves to `output`, or where that fails now, to the system's folder for temporary files: nothing is lost.
 
     There it is a PNG, if what failed may be the format: any size and kind of picture can be one.
+
+    Args:
+        write: Takes a path and whether to overwrite, see `Output.save`.
+        output: Where to.
 
     Raises:
         OSError: What went wrong at `output`, with the place where the result is.
     """
     try:
-        return save(output)
+        return output.save(write)
     except (OSError, UserError) as error:
-        name = output.with_suffix('.png').name if isinstance(error, UserError) else output.name
-        refuge = free_name(str(Path(tempfile.gettempdir()) / name))
+        name = output.path.with_suffix('.png').name if isinstance(error, UserError) else output.path.name
         try:
-            save(refuge)
+            refuge = Output.free(Path(tempfile.gettempdir()) / name).save(write)
         except (OSError, UserError):
             raise error from None
         raise OSError(f'{_describe(error)}; the result is kept in {refuge}') from None
@@ -263,7 +314,7 @@ def rescued(
             if picture is not None:
                 say(f'stopped; the picture so far is in {save(picture)}')
         except Exception as error:
-            print(f'the picture so far could not be saved: {_describe(error)}', file=sys.stderr)
+            write_line(f'the picture so far could not be saved: {_describe(error)}', sys.stderr)
         raise
 
 

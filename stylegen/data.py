@@ -85,7 +85,7 @@ def open_images(
     shape = (len(opened.names), *framing.size, channels)
     fits = np.prod(shape, dtype=np.int64) <= _bytes_allowed(memory_budget)
     pixels = np.empty(shape, np.uint8) if fits else None
-    digests, skipped = read_all(opened, framing, pixels, progress)
+    digests, skipped, first_only = read_all(opened, framing, pixels, progress)
     known = {index: digest for index, digest in enumerate(digests) if digest}
     kept = list(known)
     if not kept:
@@ -100,7 +100,17 @@ def open_images(
     rows = [(opened.names[index], known[index], label) for index, label in zip(kept, told, strict=True)]
     manifest = _manifest(source, opened.split, len(kept), _digest(rows), classes, framing) | {'skipped': len(skipped)}
     return ImageSet(
-        len(kept), framing.size, channels, classes, numbers, opened.split, manifest, skipped, pixels is not None, read
+        len(kept),
+        framing.size,
+        channels,
+        classes,
+        numbers,
+        opened.split,
+        manifest,
+        skipped,
+        pixels is not None,
+        read,
+        first_only=first_only,
     )
 
 

@@ -105,7 +105,7 @@ def check_target(path: str | os.PathLike[str], suffixes: Iterable[str]) -> None:
         suffixes: those that are allowed, lower case with their dot.
 
     Raises:
-        UserError: another suffix; a folder that is missing or not writable; a path that is no ordinary file.
+        UserError: another suffix; a folder that cannot be made or written into; a path that is no ordinary file.
     """
     suffix = Path(path).suffix
     if suffix.lower() not in (suffixes := list(suffixes)):
@@ -113,23 +113,33 @@ def check_target(path: str | os.PathLike[str], suffixes: Iterable[str]) -> None:
         raise UserError(f'{shown(path)}: {what}; use one of {", ".join(suffixes)}')
     _check_place(path)
     temp = _temporary(path)
-    _open(temp, path)
-    temp.unlink()
+    folder = next(folder for folder in temp.parents if folder.exists())  # in which the missing ones would be made
+    _open(folder / temp.name, path)
+    (folder / temp.name).unlink()
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[Path]:
     """Gives the path of a new empty file that takes the place of `path` when the block ends, in one step.
 
     The new file is hidden, in the same folder, named `.NAME.PID-N.tmp`; only a killed process leaves it behind. Where
     the block or the disk fails it is removed, and what stood at `path` stays as it was. Symbolic links are followed.
+    Missing folders are made, and removed again where nothing comes into them.
+
+    Args:
+        path: of the file.
+        overwrite: False leaves a file that is there, also one that another process makes meanwhile.
 
     Raises:
-        UserError: where the folder is missing or not writable, or `path` is no ordinary file.
+        FileExistsError: where `path` is there and is not to be overwritten.
+        UserError: where the folder cannot be made or written into, or `path` is no ordinary file.
         DiskFull: where the disk is full.
     """
+    if not overwrite and os.path.lexists(path):
+        raise _taken(path)
     _check_place(path)
     temp = _temporary(path)
+    made = _make_parents(temp.parent, path)
     try:
         _open(temp, path)
         yield temp
@@ -139,15 +149,60 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         finally:
             os.close(descriptor)
         try:
-            os.replace(temp, os.path.realpath(path))
+            if overwrite:
+                os.replace(temp, os.path.realpath(path))
+            else:
+                place_new(temp, os.path.realpath(path))
+        except FileExistsError:
+            raise _taken(path) from None
         except OSError as error:
             raise _refused(path, error) from error
     except BaseException as error:
         with contextlib.suppress(OSError):
             temp.unlink()
+        remove_empty(made)
         if isinstance(error, OSError) and error.errno in _FULL and not isinstance(error, DiskFull):
             raise _full(path) from error
         raise
+
+
+def place_new(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Moves a file or folder to a name that is free: what another process puts there meanwhile is never replaced.
+
+    A hard link does that in one step. File systems without them (FAT, some of networks) get an empty file first, which
+    the name is claimed by. A folder is never moved over one that has something in it.
+
+    Raises:
+        FileExistsError: the name is taken.
+    """
+    if os.path.isdir(source):
+        try:
+            os.rename(source, target)
+        except OSError as error:
+            if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise _taken(target) from None
+            raise
+        return
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        try:
+            os.replace(source, target)
+        except BaseException:
+            os.unlink(target)
+            raise
+    else:
+        os.unlink(source)
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Removes folders, in this order, as far as nothing is in them."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,6 +226,10 @@ def settings_beside(path: str | os.PathLike[str], settings: Mapping[str, Any] | 
         yield
 
 
+def _taken(path: str | os.PathLike[str]) -> FileExistsError:
+    return FileExistsError(errno.EEXIST, 'is there already and is not overwritten', str(path))
+
+
 def _full(path: str | os.PathLike[str]) -> DiskFull:
     kept = 'the earlier file is untouched' if os.path.exists(path) else 'no half file is left'
     return DiskFull(
@@ -190,11 +249,20 @@ def _check_place(path: str | os.PathLike[str]) -> None:
         raise UserError(f'{shown(path)} is a folder; give the name of a file in it')
     if os.path.exists(real) and not os.path.isfile(real):
         raise UserError(f'{shown(path)} is a device or a pipe, not an ordinary file; give the name of a file')
-    folder = os.path.dirname(real)
-    if not os.path.exists(folder):
-        raise UserError(f'{shown(path)}: the folder {shown(folder)} does not exist; make it first')
-    if not os.path.isdir(folder):
+    folder = next(folder for folder in Path(real).parents if os.path.lexists(folder))
+    if not folder.is_dir():
         raise UserError(f'{shown(path)}: {shown(folder)} is not a folder; choose another folder')
+
+
+def _make_parents(folder: Path, path: str | os.PathLike[str]) -> list[Path]:
+    """Makes a folder and those above it; those that were missing, the innermost first. Names `path` in its errors."""
+    missing = list(itertools.takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        remove_empty(missing)
+        raise _refused(path, error) from error
+    return missing
 
 
 def _temporary(path: str | os.PathLike[str]) -> Path:

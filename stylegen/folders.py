@@ -9,7 +9,7 @@ from typing import TypeVar
 from stylegen import images
 from stylegen.console import Console
 from stylegen.errors import UserError
-from stylegen.files import make_folder, sidecar
+from stylegen.files import sidecar
 
 SUFFIXES = (*images.FORMATS, '.ppm', '.pgm', '.pbm', '.pnm', '.jp2', '.avif', '.jfif')
 Session = TypeVar('Session')
@@ -30,6 +30,12 @@ def pictures_in(folder: Path) -> list[Path]:
     if not pictures:
         raise UserError(f'there are no pictures in {folder} ({", ".join(SUFFIXES)})')
     return pictures
+
+
+def pictures_of(paths: Sequence[str]) -> list[Path]:
+    """The paths, with the pictures of a folder in its place."""
+    groups = [pictures_in(Path(path)) if Path(path).is_dir() else [Path(path)] for path in paths]
+    return [path for group in groups for path in group]
 
 
 def result_names(pictures: Sequence[Path], folder: Path, depth: int = 8) -> list[Path]:
@@ -106,15 +112,15 @@ def each(
         raise UserError(f'{len(failed)} of {len(outputs)} results could not be made: {", ".join(failed[:10])}')
 
 
-def prepare_folder(source: Path, target: Path) -> None:
-    """Makes the folder that the results of many pictures go to, where it is not there yet.
+def check_folder(source: Path, target: Path) -> None:
+    """Refuses a folder that the results of many pictures cannot go to. The first result makes it, if it is missing.
 
     Args:
         source: A folder of pictures, or one of them.
-        target: The folder to make.
+        target: The folder.
 
     Raises:
-        UserError: The target is a file or has the name of one, or the folder of the pictures, or cannot be made.
+        UserError: The target is a file or has the name of one, or the folder of the pictures.
     """
     if target.exists() and not target.is_dir():
         raise UserError(f'{target} is a file; many results go to a folder: give its name as --output')
@@ -122,4 +128,3 @@ def prepare_folder(source: Path, target: Path) -> None:
         raise UserError(f'{target} is the name of a picture, but there are many results; give a folder as --output')
     if target.exists() and source.is_dir() and target.samefile(source):
         raise UserError(f'{target} is the folder of the inputs; give another --output')
-    make_folder(target, 'output')

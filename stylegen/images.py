@@ -152,8 +152,8 @@ def check_writable(path: str | os.PathLike[str], shape: tuple[int, ...] | None =
         depth: bits a channel.
 
     Raises:
-        UserError: the suffix is not among FORMATS, the folder is missing or not writable, the path is a folder, or the
-            picture has more pixels a side, or bits a channel, than the format holds.
+        UserError: the suffix is not among FORMATS, the folder cannot be made or written into, the path is a folder, or
+            the picture has more pixels a side, or bits a channel, than the format holds.
     """
     check_target(path, FORMATS)
     kind = FORMATS[Path(path).suffix.lower()]
@@ -173,6 +173,7 @@ def save_image(
     depth: int = 8,
     settings: Mapping[str, Any] | None = None,
     sidecar: bool = False,
+    overwrite: bool = True,
 ) -> Path:
     """Write a picture; an earlier file at `path` is replaced in one step, or stays whole if anything fails.
 
@@ -185,11 +186,13 @@ def save_image(
         settings: how the picture was made; what JSON lacks becomes text. PNG, TIFF, WebP and JPEG (up to 65,000
             characters) carry it within.
         sidecar: write the settings to `<path>.json` too, as is done anyway where the file cannot carry them.
+        overwrite: False never replaces a file, see `stylegen.files.replacing`.
 
     Returns:
         The path.
 
     Raises:
+        FileExistsError: the path is there and is not to be overwritten.
         UserError: what `check_writable` refuses; a quality that there is not.
         ValueError: an array that is no image, or has values that are not finite.
         OSError: the disk is full, or fails.
@@ -208,7 +211,7 @@ def save_image(
     settings = None if settings is None else plain(settings)
     data = (_encode_deep if depth == 16 else _encode)(kind, pixels, settings, quality)
     beside = sidecar or len(_text(settings)) > kind.text
-    with settings_beside(path, settings if beside else None), replacing(path) as temp:
+    with settings_beside(path, settings if beside else None), replacing(path, overwrite) as temp:
         temp.write_bytes(data)
     return path
 

@@ -6,7 +6,7 @@ import contextlib
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from stylegen import cli, images, interrupts, pyramid
 from stylegen.console import Console, Progress
 from stylegen.errors import UserError
 from stylegen.inputs import refuse_inputs
+from stylegen.names import Output
 from stylegen.records import identity
 from stylegen.workdir import Workdir, kept_settings
 
@@ -56,21 +57,20 @@ class Job(ABC):
     """One picture that a command makes. A program's own job says what is done: `work`, `place`, `arrays`, `picture`.
 
     Args:
-        output: Where the picture goes. It is no input: that is refused.
+        target: Where the picture goes. It is no input: that is refused.
         record: What it carries, see `stylegen.records.record`; its inputs are never written over.
         flags: Of the command; `save_every`, `sidecar` and `depth` are read here.
         alpha: Transparency that the picture keeps.
         workdir: Where the state is kept, and looked for before the work begins; or None.
         shape: (height, width, ...) of the picture: what the output's format cannot hold is refused before the work.
-        refuge: Where the state goes when the work stops and there is no workdir; or None.
+        refuge: Gives, from the output's path, the folder that the state goes to when the work stops and there is no
+            workdir; or None.
         unfinished: Where the picture so far goes when the work stops, if not to the output.
     """
 
-    again = 'the same command'  # that goes on from the state
-
     def __init__(
         self,
-        output: Path,
+        target: Output,
         record: dict[str, Any],
         flags: FlagValues,
         console: Console,
@@ -78,13 +78,14 @@ class Job(ABC):
         shape: tuple[int, ...] | None = None,
         alpha: np.ndarray | None = None,
         workdir: str | Path | None = None,
-        refuge: str | Path | None = None,
+        refuge: Callable[[Path], Path] | None = None,
         unfinished: Path | None = None,
     ):
-        self.output, self.record, self.flags, self.console, self.alpha = output, record, flags, console, alpha
-        self.refuge, self.unfinished = refuge, unfinished or output
-        refuse_inputs(output, record['inputs'])
-        images.check_writable(output, shape, flags.depth)
+        self.target, self.record, self.flags, self.console, self.alpha = target, record, flags, console, alpha
+        self.refuge, self.unfinished = refuge, unfinished
+        self.default = target.like is not None  # nobody gave the name: no file under it is overwritten
+        refuse_inputs(target.path, record['inputs'])
+        images.check_writable(target.path, shape, flags.depth)
         if flags.save_every:
             self._refuse_numbered(record['inputs'])
         self.workdir = Workdir(workdir, record, identity) if workdir else None
@@ -93,6 +94,16 @@ class Job(ABC):
         self.resumed = False
         self.keep_again = 0.0
         self.progress: Progress | None = None
+
+    @property
+    def output(self) -> Path:
+        """Where the picture goes; a default name may become another until something is written under it."""
+        return self.target.path
+
+    @property
+    def again(self) -> str:
+        """What to do to go on from the state."""
+        return 'the same command'
 
     @abstractmethod
     def work(self, state: Mapping[str, np.ndarray] | None) -> np.ndarray:
@@ -124,7 +135,8 @@ class Job(ABC):
         self.keep_again = began + SAVE_SECONDS
         state = self.workdir.load() if self.workdir else None
         self.resumed = state is not None
-        save = lambda pixels: self.save(pixels, self.unfinished)
+        unfinished = self.unfinished
+        save = lambda pixels: self._write(pixels, Output(unfinished)) if unfinished else self.save(pixels)
         try:
             with cli.rescued(save, self._so_far, self.console.say, self.record['settings'].get('precision', 'float32')):
                 result = self.work(state)
@@ -146,32 +158,70 @@ class Job(ABC):
         self.progress.to(place.done, place.words, loss=place.loss)
         every, before, self.number = self.flags.save_every, self.number, place.number
         if every and self.number // every > before // every:  # a step may be told of once in several
-            self.save(self.picture(step), self._numbered(self.number))
+            self.save_beside(self.picture(step), self._numbered)
         if self.workdir and time.monotonic() >= self.keep_again:
             self._keep(self.workdir)
 
-    def save(self, pixels: np.ndarray, output: Path | None = None) -> Path:
-        """Saves a picture with its record: to the output, another place, or where nothing is lost."""
+    def save(self, pixels: np.ndarray) -> Path:
+        """Saves a picture with its record to the output, or where nothing is lost."""
+        path = self._write(pixels, self.target)
+        self.target = self.target.at(path)
+        return path
 
-        def write(path: Path) -> Path:
-            options = {'depth': self.flags.depth, 'settings': self.record, 'sidecar': self.flags.sidecar}
-            return images.save_image(path, pixels, alpha=self.alpha, **options)
+    def save_beside(self, pixels: np.ndarray, name: Callable[[Path], Path]) -> Path:
+        """Saves a picture on the way; `name` gives its path from that of the output, whose name is settled by it."""
+        self.target = self.target.settled()
+        return self._write(pixels, Output(name(self.output), overwrite=not self.default))
+
+    def claim(self) -> None:
+        """Makes the folder of the state beside the output, by which a default name is settled."""
+        folder_of = self.refuge
+        if folder_of is None or self.target.like is None:
+            return
+
+        def make(path: Path, overwrite: bool) -> Path:
+            folder_of(path).mkdir(parents=True)
+            if path.exists():  # another run ended with this name before the folder was there
+                folder_of(path).rmdir()
+                raise FileExistsError(path)
+            return path
+
+        self.target = self.target.at(self.target.save(make))
+
+    def _write(self, pixels: np.ndarray, target: Output) -> Path:
+        def write(path: Path, overwrite: bool) -> Path:
+            return images.save_image(
+                path,
+                pixels,
+                alpha=self.alpha,
+                depth=self.flags.depth,
+                settings=self.record,
+                sidecar=self.flags.sidecar,
+                overwrite=overwrite,
+            )
 
         with interrupts.uninterrupted():
-            return cli.save_somewhere(write, output or self.output)
+            return cli.save_somewhere(write, target)
 
     def _so_far(self) -> np.ndarray | None:
         """The picture as it is, whose state is kept too; None before the first step."""
         if self.latest is None:
             return None
         try:
-            workdir = self.workdir or (self.refuge and Workdir(self.refuge, self.record, identity))
-        except UserError as error:
+            workdir = self.workdir or self._state_beside()
+        except (OSError, UserError) as error:
             self.console.warn(f'the state could not be kept: {error}')
         else:
             if workdir and self._keep(workdir):
                 self.console.say(f'the state is in {workdir.folder}: {self.again} goes on from it')
         return self.picture(self.latest)
+
+    def _state_beside(self) -> Workdir | None:
+        """Where the state is kept that no workdir was given for."""
+        if self.refuge is None:
+            return None
+        self.claim()
+        return Workdir(self.refuge(self.output), self.record, identity)
 
     def _keep(self, workdir: Workdir) -> bool:
         """Keeps the state as it is; whether that could be done."""
@@ -187,11 +237,11 @@ class Job(ABC):
             self.keep_again = now + max(SAVE_SECONDS, (now - began) / SAVE_SHARE)
         return True
 
-    def _numbered(self, number: int) -> Path:
-        """Where --save_every puts the picture as it is after so many steps."""
-        return self.output.with_stem(f'{self.output.stem}-{number:04}')
+    def _numbered(self, output: Path, number: int | None = None) -> Path:
+        """Where --save_every puts the picture as it is after so many steps, by default those that were done."""
+        return output.with_stem(f'{output.stem}-{self.number if number is None else number:04}')
 
     def _refuse_numbered(self, inputs: Iterable[str]) -> None:
         numbers = (re.fullmatch(rf'{re.escape(self.output.stem)}-(\d{{4,}})', Path(path).stem) for path in inputs)
         for number in filter(None, numbers):
-            refuse_inputs(self._numbered(int(number[1])), inputs)
+            refuse_inputs(self._numbered(self.output, int(number[1])), inputs)

@@ -15,6 +15,10 @@ except ImportError:  # Windows, where two processes are not kept apart
 LOCK = '.lock'
 
 
+class Busy(UserError):
+    """Another process is at work in the folder."""
+
+
 @contextlib.contextmanager
 def alone_in(folder: str | os.PathLike) -> Iterator[None]:
     """While the block runs no other process gets into such a block of the same folder.
@@ -25,7 +29,8 @@ def alone_in(folder: str | os.PathLike) -> Iterator[None]:
         folder: Made if missing.
 
     Raises:
-        UserError: Another process is at work there, or the folder cannot be written into.
+        Busy: Another process is at work there.
+        UserError: The folder cannot be written into.
     """
     path = Path(folder) / LOCK
     try:
@@ -40,7 +45,7 @@ def alone_in(folder: str | os.PathLike) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             other = file.read().strip() or 'unknown'
-            raise UserError(
+            raise Busy(
                 f'another process ({other}) is at work in {folder}; wait for its end, or give another --workdir'
             ) from None
         except OSError:  # no locks here

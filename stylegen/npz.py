@@ -74,12 +74,16 @@ def open_arrays(file: str | os.PathLike | BinaryIO) -> Iterator[Arrays]:
 
 
 def write_state(
-    path: str | os.PathLike, settings: Mapping[str, Any], arrays: Mapping[str, Any], compressed: bool = False
+    path: str | os.PathLike,
+    settings: Mapping[str, Any],
+    arrays: Mapping[str, Any],
+    compressed: bool = False,
+    overwrite: bool = True,
 ) -> None:
-    """Writes arrays, and settings as a text among them, in one step."""
+    """Writes arrays, and settings as a text among them, in one step; see `stylegen.files.replacing` for `overwrite`."""
     write = np.savez_compressed if compressed else np.savez
     named: dict[str, Any] = {SETTINGS: np.array(json.dumps(plain(settings))), **arrays}
-    with replacing(path) as beside, open(beside, 'wb') as file:
+    with replacing(path, overwrite) as beside, open(beside, 'wb') as file:
         write(file, **named)
 
 

@@ -20,6 +20,10 @@ _LEFT = re.compile(r'\.(state\.npz|frame-\d+\.png)\.\d+-\d+\.tmp')  # by a proce
 _MISSING = object()
 
 
+class OtherState(UserError):
+    """A folder keeps a state that is none of this run's."""
+
+
 class Workdir:
     """State of one run: arrays, and the settings they belong to. Every write is whole or does not happen.
 
@@ -59,7 +63,7 @@ class Workdir:
         """The arrays saved last, or None where there are none. Half files that a killed process left are removed.
 
         Raises:
-            UserError: The state belongs to other settings, which are named, or cannot be read.
+            OtherState: The state belongs to other settings, which are named, or cannot be read.
         """
         for path in self.folder.glob('.*.tmp'):
             if _LEFT.fullmatch(path.name):
@@ -72,7 +76,7 @@ class Workdir:
         except TooLarge:
             raise
         except Exception:
-            raise UserError(f'{self.path} is not a state of ours; remove it or give another --workdir') from None
+            raise OtherState(f'{self.path} is not a state of ours; remove it or give another --workdir') from None
         refuse_other(self.folder, kept, self.identity(self.settings))
         return arrays
 
@@ -103,10 +107,10 @@ def refuse_other(folder: Path, kept: Mapping[str, Any], given: Mapping[str, Any]
     """Refuses to go on with a run of other settings.
 
     Raises:
-        UserError: The settings differ; those that do are named.
+        OtherState: The settings differ; those that do are named.
     """
     if told := differing(kept, given, 'then', 'now'):
-        raise UserError(f'{folder} keeps a run with another {told}; give the same, or another --workdir')
+        raise OtherState(f'{folder} keeps a run with another {told}; give the same, or another --workdir')
 
 
 def differing(first: Mapping[str, Any], second: Mapping[str, Any], one: str, other: str) -> str:

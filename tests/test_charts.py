@@ -212,7 +212,7 @@ def test_the_same_points_give_the_same_bytes_whatever_the_user_s_settings():
 
 def test_matplotlib_is_imported_when_a_chart_is_drawn_and_never_its_windows():
     code = (
-        'import sys, stylegen.dcgan.report, stylegen.charts as charts\n'
+        'import sys, stylegen.dcgan.reporting, stylegen.charts as charts\n'
         'print("matplotlib" in sys.modules)\n'
         'charts.line_chart({"a": [(0, 1)]}, title="x")\n'
         'print("matplotlib" in sys.modules, "matplotlib.pyplot" in sys.modules)'

@@ -7,7 +7,7 @@ from PIL import Image
 
 from stylegen.console import Console
 from stylegen.errors import UserError
-from stylegen.folders import each, pictures_in, prepare_folder, result_names, unique_names
+from stylegen.folders import check_folder, each, pictures_in, result_names, unique_names
 from stylegen.images import load_image
 
 
@@ -74,24 +74,21 @@ def test_a_folder_without_pictures_is_told(tmp_path):
         pictures_in(tmp_path)
 
 
-def test_a_target_is_made_once_and_is_neither_a_file_nor_the_source(tmp_path):
+def test_a_target_is_neither_a_file_nor_the_source_and_is_not_made_yet(tmp_path):
     source, target = tmp_path / 'in', tmp_path / 'new' / 'out'
     source.mkdir()
-    prepare_folder(source, target)
-    (target / 'earlier.png').write_bytes(b'')
-    prepare_folder(source, target)
-    assert (target / 'earlier.png').exists()
+    check_folder(source, target)
     (tmp_path / 'file').write_bytes(b'')
     (tmp_path / 'old.png').mkdir()
-    prepare_folder(source, tmp_path / 'old.png')
+    check_folder(source, tmp_path / 'old.png')
     for wrong, message in (
         (tmp_path / 'file', 'is a file'),
         (tmp_path / 'new.PNG', 'is the name of a picture, but there are many results'),
-        (target / '..' / '..' / 'in', 'the folder of the inputs'),
-        (tmp_path / 'file' / 'out', 'cannot make the folder'),
+        (tmp_path / 'old.png' / '..' / 'in', 'the folder of the inputs'),
     ):
         with pytest.raises(UserError, match=message):
-            prepare_folder(source, wrong)
+            check_folder(source, wrong)
+    assert not target.parent.exists()
 
 
 def test_three_results_of_one_name_have_three_names():

@@ -11,6 +11,7 @@ from stylegen import images, jobs, records
 from stylegen.console import Console
 from stylegen.errors import UserError
 from stylegen.locks import alone_in
+from stylegen.names import Output
 from stylegen.pretrained import WeightsSource
 from tests.conftest import photo
 
@@ -48,7 +49,8 @@ def folder(tmp_path, monkeypatch):
 def job(output, *, weights=WEIGHTS, flags=FLAGS, seed=1, **options):
     settings = {'seed': seed, 'weights': str(weights.path)}
     record = records.record('test', settings, {'photo.png': '123'}, weights)
-    return Counting(Path(output), record, flags, Console(quiet=True), **options)
+    target = Output(Path(output)) if output else Output.of(None, 'out.png')
+    return Counting(target, record, flags, Console(quiet=True), **options)
 
 
 @pytest.mark.parametrize('call', [1, 3, 5])
@@ -58,6 +60,25 @@ def test_every_so_many_steps_are_saved_also_where_calls_are_of_other_numbers(fol
     made.run()
     numbers = {1: (4, 8, 12), 3: (6, 9, 12), 5: (5, 10)}[call]
     assert sorted(folder.glob('out-*')) == [folder / f'out-{number:04}.png' for number in numbers]
+
+
+def test_pictures_on_the_way_settle_a_default_name(folder):
+    def begun(every=None):
+        made = job(None, flags=SimpleNamespace(save_every=every, sidecar=False))
+        made.call = 6
+        return made
+
+    first, second, third = begun(6), begun(6), begun()
+    assert [one.output.name for one in (first, second, third)] == ['out.png'] * 3
+    for one in (first, second, third):
+        one.run()
+    assert [one.output.name for one in (first, second, third)] == ['out.png', 'out-2.png', 'out-3.png']
+    ways = ['out-0006.png', 'out-0012.png', 'out-2-0006.png', 'out-2-0012.png', 'out-2.png', 'out-3.png', 'out.png']
+    assert sorted(path.name for path in folder.iterdir()) == ways
+    fourth = begun(6)
+    (folder / 'out-4-0012.png').write_text('theirs')  # whatever is there
+    fourth.run()
+    assert fourth.output.name == 'out-5.png' and (folder / 'out-4-0012.png').read_text() == 'theirs'
 
 
 def test_a_picture_too_long_for_the_format_is_refused_before_the_work(folder):

@@ -328,15 +328,29 @@ def refused(path):
     return str(late.value)
 
 
+def test_missing_folders_are_made_and_not_left_behind_for_nothing(tmp_path, monkeypatch):
+    path = tmp_path / 'new' / 'deep' / 'a.png'
+    check_writable(path)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError, match='not finite'):
+        save_image(path, np.full((4, 4, 3), np.nan))
+    with monkeypatch.context() as full, pytest.raises(OSError, match='nothing was lost'):
+        full.setattr(os, 'fsync', lambda number: (_ for _ in ()).throw(OSError(errno.ENOSPC, 'full')))
+        save_image(path, IMAGE, settings=SETTINGS, sidecar=True)
+    assert list(tmp_path.iterdir()) == []
+    save_image(path, IMAGE, sidecar=True, settings=SETTINGS)
+    assert sorted(one.name for one in path.parent.iterdir()) == ['a.png', 'a.png.json']
+
+
 def test_bad_targets(tmp_path):
     for name in ('a', 'a.xyz', '.png'):
         text = refused(tmp_path / name)
         assert all(suffix in text for suffix in FORMATS)
-    assert 'does not exist' in refused(tmp_path / 'no' / 'such' / 'a.png')
     (tmp_path / 'dir.png').mkdir()
     assert 'is a folder' in refused(tmp_path / 'dir.png')
     (tmp_path / 'file').touch()
     assert 'not a folder' in refused(tmp_path / 'file' / 'a.png')
+    assert 'not a folder' in refused(tmp_path / 'file' / 'deep' / 'a.png')
     os.mkfifo(tmp_path / 'pipe.png')
     assert 'ordinary file' in refused(tmp_path / 'pipe.png')
     assert sorted(path.name for path in tmp_path.iterdir()) == ['dir.png', 'file', 'pipe.png']

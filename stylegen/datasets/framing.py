@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from stylegen.animated import count_frames
 from stylegen.decoding import ORIENTATION, arrays, opened
 from stylegen.errors import UserError, unknown
 from stylegen.files import shown
@@ -20,14 +21,19 @@ _GAP = 3.0  # times the size wanted, down to which Pillow may halve by plain ave
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture as it is: uint8 HxW (grey) or HxWx3 in sRGB, upright; `alpha` tells that it was transparent.
+    """A picture as it is: uint8 HxW (grey) or HxWx3 in sRGB, upright.
 
-    `notes` are lines about what was not taken quite as it stood, see `stylegen.decoding.Upright`.
+    Attributes:
+        pixels: Of the first frame or page.
+        alpha: Whether it was transparent.
+        notes: Lines about what was not taken quite as it stood, see `stylegen.decoding.Upright`.
+        frames: How many frames or pages there are.
     """
 
     pixels: np.ndarray
     alpha: bool = False
     notes: tuple[str, ...] = ()
+    frames: int = 1
 
 
 def decode(data: bytes, name: str | os.PathLike[str], least: tuple[int, int] | None = None) -> Decoded:
@@ -45,12 +51,14 @@ def decode(data: bytes, name: str | os.PathLike[str], least: tuple[int, int] | N
     if not data:
         raise UserError(f'{shown(name)} is empty (0 bytes); copy or download it again')
     with opened(data, name) as image:
+        frames = count_frames(image)
         if _is_plain(image):
             if least:
                 image.draft(None, (least[1], least[0]))
-            return Decoded(np.asarray(image))
+            return Decoded(np.asarray(image), frames=frames)
         pixels, alpha, notes = arrays(image, shown(name))
-    return Decoded(to_uint8(pixels if alpha is None else on_white(pixels, alpha)), alpha is not None, notes)
+    pixels = to_uint8(pixels if alpha is None else on_white(pixels, alpha))
+    return Decoded(pixels, alpha is not None, notes, frames)
 
 
 def on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ class ImageSet:
         manifest: What the set is, as JSON has it; its `sha256` is over names, contents and labels, so that it is the
             same wherever the files lie and whenever they were written.
         skipped: (name, reason) of each picture that could not be read.
+        first_only: Names of animations and files of several pages, of each of which the first one is taken.
         in_memory: Whether the pixels are in memory, rather than read or drawn for each batch.
     """
 
@@ -42,6 +43,7 @@ class ImageSet:
     in_memory: bool
     _read: Reader = field(repr=False)
     _fresh: bool = field(default=False, repr=False)
+    first_only: tuple[str, ...] = ()
 
     def batches(
         self, batch_size: int, *, seed: int, first_step: int = 0, shard: tuple[int, int] = (0, 1), parts: int = 1

@@ -29,6 +29,7 @@ class Inspection:
         grey: Names of those without colour, whatever their file says.
         alpha: Names of those with transparency.
         flat: Names of those of one single colour.
+        first_only: Names of animations and files of several pages, of each of which the first one is used.
         duplicates: Groups of names whose pixels are equal.
         classes: How many pictures each class has; empty without classes.
     """
@@ -45,6 +46,7 @@ class Inspection:
     flat: tuple[str, ...]
     duplicates: tuple[tuple[str, ...], ...]
     classes: dict[str, int]
+    first_only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class _Looks:
     alpha: bool
     flat: bool
     digest: bytes
+    frames: int
 
     @classmethod
     def of(cls, decoded: Decoded) -> '_Looks':
@@ -64,7 +67,7 @@ class _Looks:
         pixels = pixels[..., :1] if grey else pixels  # grey that is kept as three channels is the same picture
         flat = bool((pixels == pixels[:1, :1]).all())
         digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()
-        return cls(pixels.shape[:2], grey, decoded.alpha, flat, digest)
+        return cls(pixels.shape[:2], grey, decoded.alpha, flat, digest, decoded.frames)
 
 
 def inspect_images(
@@ -113,6 +116,7 @@ def inspect_images(
         flat=tuple(name for name, look in looks.items() if look.flat),
         duplicates=tuple(tuple(group) for group in alike.values() if len(group) > 1),
         classes=dict(zip(opened.classes, counts, strict=True)),
+        first_only=tuple(name for name, look in looks.items() if look.frames > 1),
     )
 
 

@@ -48,7 +48,7 @@ def reason(error: UserError, name: str) -> str:
 
 def read_all(
     source: Files | Array, framing: Framing, pixels: np.ndarray | None, progress: Progress | None = None
-) -> tuple[list[bytes | None], tuple[tuple[str, str], ...]]:
+) -> tuple[list[bytes | None], tuple[tuple[str, str], ...], tuple[str, ...]]:
     """Reads every picture of a source once; what is noted of several is said of them in one line.
 
     Args:
@@ -58,15 +58,19 @@ def read_all(
         progress: Is told now and then.
 
     Returns:
-        The SHA-256 of each, or None where it cannot be read; and (name, reason) of those.
+        The SHA-256 of each, or None where it cannot be read; (name, reason) of those; and the names of those of which
+        only the first of several frames or pages was read.
     """
     digests: list[bytes | None] = [None] * len(source.names)
     failed: dict[int, str] = {}
     noted: dict[str, list[str]] = defaultdict(list)
+    several: set[int] = set()
 
     def read(index: int) -> None:
         try:
             decoded, digest = source.load(index, framing.least)
+            if decoded.frames > 1:
+                several.add(index)
             if pixels is not None:
                 pixels[index] = framing(decoded)
             digests[index] = digest
@@ -79,7 +83,8 @@ def read_all(
     for line, names in sorted(noted.items())[:_LINES]:
         more = f' and {len(names) - 1} more' if len(names) > 1 else ''
         note(f'{shown(min(names))}{more}: {line}')
-    return digests, tuple((source.names[index], failed[index]) for index in sorted(failed))
+    skipped = tuple((source.names[index], failed[index]) for index in sorted(failed))
+    return digests, skipped, tuple(source.names[index] for index in sorted(several))
 
 
 def compact(array: np.ndarray, kept: Sequence[int]) -> np.ndarray:

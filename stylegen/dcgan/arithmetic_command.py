@@ -1,7 +1,5 @@
 """`python -m stylegen.dcgan arithmetic`: its flags, and what it does with them."""
 
-from pathlib import Path
-
 from absl.flags import FlagValues
 
 from stylegen import cli, images
@@ -9,6 +7,7 @@ from stylegen.console import Console
 from stylegen.dcgan.opening import generator_flags, open_generator, parse_seeds, record_of
 from stylegen.dcgan.vector_arithmetic import Term, arithmetic, parse_expression, sheet
 from stylegen.errors import UserError
+from stylegen.names import Output
 
 DEFAULT_OUTPUT = 'arithmetic.png'
 SIGNS = {'a': 1.0, 'b': -1.0, 'c': 1.0}
@@ -27,7 +26,7 @@ def define_flags() -> cli.Flags:
     flags.number('noise', 'how far from it they are, at most', lower_bound=0)
     flags.integer('seed', 'of that noise', lower_bound=0)
     flags.group('Output')
-    flags.string('output', f'a picture, by default {DEFAULT_OUTPUT} or a free name like it', default=None)
+    flags.path('output', f'a picture, by default {DEFAULT_OUTPUT} or a free name like it', default=None)
     flags.talk()
     return flags
 
@@ -50,13 +49,16 @@ def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     terms = terms_of(flags)
-    output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT)
-    images.check_writable(output)
+    output = Output.of(flags.output, DEFAULT_OUTPUT, say=console.say)
+    images.check_writable(output.path)
     generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
     found = arithmetic(
         generator, terms, flags.labels, around=flags.around, noise=flags.noise, seed=flags.seed
     )  # fmt: skip
     expression = ' '.join(map(str, terms))
     settings = {'expression': expression} | {name: flags[name].value for name in SETTINGS}
-    images.save_image(output, sheet(found), settings=record_of('arithmetic', settings, generator))
-    console.say(f'{expression.removeprefix("+ ")}: {output}')
+    record = record_of('arithmetic', settings, generator)
+    path = output.save(
+        lambda path, overwrite: images.save_image(path, sheet(found), settings=record, overwrite=overwrite)
+    )
+    console.say(f'{expression.removeprefix("+ ")}: {path}')

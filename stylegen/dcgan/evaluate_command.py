@@ -13,10 +13,10 @@ from stylegen.dcgan.evaluating import evaluate, evaluator_of, held_out, labels_l
 from stylegen.dcgan.history import EVALUATION
 from stylegen.dcgan.load import WHICH, load_generator
 from stylegen.dcgan.training import PROGRAM
-from stylegen.dcgan.training_command import DEFAULT_WORKDIR
+from stylegen.dcgan.training_command import DEFAULT_WORKDIR, first_only
 from stylegen.embeddings import EMBEDDINGS, Embedding, embeddings_here, open_embedding
-from stylegen.errors import UserError
 from stylegen.files import check_target, replacing
+from stylegen.names import Output
 from stylegen.records import versions
 
 ALL = 'all'
@@ -27,20 +27,20 @@ def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
     flags = cli.Flags('Measures the pictures of a run against those it learned from.', evaluate, evaluator_of)
     flags.group('What')
-    flags.string('workdir', 'of the run', default=DEFAULT_WORKDIR)
+    flags.path('workdir', 'of the run', default=DEFAULT_WORKDIR)
     flags.string('checkpoint', f"last, best, a step, several with commas, or '{ALL}' that are kept", default=LAST)
     flags.choice('which', 'averaged or live weights; by default averaged where there are any', WHICH, default=None)
-    flags.string('data', 'where the images of the run are now; by default where they were', default=None)
+    flags.path('data', 'where the images of the run are now; by default where they were', default=None)
     flags.integer('count', 'pictures of each kind, real and generated; figures depend on it', lower_bound=4)
     flags.group('How')
     flags.string('features', f'some of {",".join(EMBEDDINGS)}; by default those whose weights are here', default=None)
-    flags.string('inception', f'weights for {INCEPTION}: .h5, .weights.h5 or .keras', default=None)
+    flags.path('inception', f'weights for {INCEPTION}: .h5, .weights.h5 or .keras', default=None)
     flags.integer('first_seed', 'of the generated pictures', lower_bound=0)
     flags.integer('repeats', 'sets of generated pictures, for an error of every figure', lower_bound=1)
     flags.integer('seed', 'of the choice of real pictures, of noise and of subsets', lower_bound=0)
     flags.integer('batch_size', 'pictures that are generated together', lower_bound=1)
     flags.string('max_memory', 'memory for the images, such as 4GB; more are read anew for each batch', default='auto')
-    flags.string('output', f'JSON with all figures, by default {EVALUATION} in the workdir', default=None)
+    flags.path('output', f'JSON with all figures, by default {EVALUATION} in the workdir', default=None)
     flags.talk()
     return flags
 
@@ -61,9 +61,7 @@ def checkpoints_of(workdir: str, text: str) -> list[str]:
 def open_features(text: str | None, inception: str | None) -> list[Embedding]:
     """The embeddings that the flags name."""
     names = [name.strip() for name in text.split(',')] if text else list(embeddings_here())
-    if inception and INCEPTION not in names:
-        if text:
-            raise UserError(f'--inception is for --features={INCEPTION}; name it there, or leave --features out')
+    if inception and not text and INCEPTION not in names:
         names.append(INCEPTION)
     return [open_embedding(name, inception if name == INCEPTION else None) for name in dict.fromkeys(names)]
 
@@ -72,11 +70,14 @@ def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     chosen = checkpoints_of(flags.workdir, flags.checkpoint)
-    output = Path(flags.output or Path(flags.workdir) / EVALUATION)
+    output = Output.of(flags.output or str(Path(flags.workdir) / EVALUATION), EVALUATION, say=console.say).path
     check_target(output, ['.json'])
     features = open_features(flags.features, flags.inception)
+    if flags.inception and INCEPTION not in [one.name for one in features]:
+        cli.say_idle({'inception': f'--features={flags.features} has no {INCEPTION}'}, console.say)
     options: dict[str, Any] = {'memory_budget': flags.max_memory, 'warn': console.warn}
     data = training_data(flags.workdir, flags.data, **options)
+    console.say(*first_only(data))
     generators = (load_generator(flags.workdir, checkpoint=name, which=flags.which) for name in chosen)
     bars = _Bars(console, {'generated': flags.count}, min(flags.count, data.count))
     evaluator, results = None, []

@@ -1,6 +1,7 @@
 """`python -m stylegen.dcgan export`: its flags, and what it does with them."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from absl.flags import FlagValues
@@ -9,6 +10,7 @@ from stylegen import cli
 from stylegen.console import Console
 from stylegen.dcgan.exporting import PIXELS, SUFFIXES, TOLERANCES, check_output, export, format_of
 from stylegen.dcgan.opening import generator_flags, open_generator
+from stylegen.names import Output
 
 DEFAULT_FORMAT = 'keras'
 NAME = 'generator'  # of what is written where no name was given
@@ -22,8 +24,8 @@ def define_flags() -> cli.Flags:
     flags.choice(
         'format', f'what to write; by default as --output says, else {DEFAULT_FORMAT}', list(SUFFIXES), default=None
     )
-    flags.string('output', f'file, or folder of a SavedModel; by default {NAME}.keras, {NAME}.tflite or {NAME}',
-                 default=None)  # fmt: skip
+    text = f'file, or folder of a SavedModel; by default {NAME}.keras, {NAME}.tflite or {NAME}, or a free name like it'
+    flags.path('output', text, default=None)
     told = '; '.join(f'{name}: {kind} {values}' for name, (kind, values) in PIXELS.items())
     flags.choice('pixels', f'values of the images; {told}', list(PIXELS))
     flags.choice('quantize', 'float16: weights of TFLite in half the space', list(TOLERANCES))
@@ -35,10 +37,11 @@ def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     format = flags.format or (format_of(flags.output) if flags.output else DEFAULT_FORMAT)
-    output = flags.output or cli.free_name(NAME + SUFFIXES[format])
-    check_output(output, format, flags.pixels, flags.quantize)
+    output = Output(Path(flags.output)) if flags.output else Output.free(Path(NAME + SUFFIXES[format]))
+    check_output(output.path, format, flags.pixels, flags.quantize)
     generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
-    made = export(generator, output, format=format, pixels=flags.pixels, quantize=flags.quantize)
+    options = {'format': format, 'pixels': flags.pixels, 'quantize': flags.quantize}
+    made = output.save(lambda path, overwrite: export(generator, path, overwrite=overwrite, **options))
     facts = made.card
     inputs = ', '.join(f'{name} {each["type"]} {_shape(each)}' for name, each in facts['inputs'].items())
     images = facts['images']

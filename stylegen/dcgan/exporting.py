@@ -2,8 +2,10 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ import numpy as np
 from stylegen.dcgan.card import PIXELS, card, markdown
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.errors import UserError, unknown
-from stylegen.files import DiskFull, check_target, replacing, settings_beside, shown
+from stylegen.files import DiskFull, check_target, place_new, remove_empty, replacing, settings_beside, shown
 
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator
@@ -91,6 +93,7 @@ def export(
     format: str | None = None,
     pixels: str = 'unit',
     quantize: str = 'none',
+    overwrite: bool = True,
 ) -> Exported:
     """Writes a generator, opens what was written, and compares it with the checkpoint on 16 seeds.
 
@@ -104,8 +107,10 @@ def export(
         pixels: Of the images: 'unit', float32 in [0, 1], as this package and most others take them; 'signed', float32
             in [-1, 1], as the network was trained; 'uint8', whole numbers from 0 to 255.
         quantize: 'float16' keeps the weights of TFLite in half precision, in half the space.
+        overwrite: False never replaces a file, also not one that another process makes meanwhile.
 
     Raises:
+        FileExistsError: The output is there and is not to be overwritten.
         UserError: What `check_output` refuses.
         ArithmeticError: The images differ by more than `TOLERANCES`; nothing is written.
     """
@@ -119,7 +124,7 @@ def export(
     given = formats.given(network, latents(range(SEEDS), generator.latent_dim), len(generator.plan.classes))
     expected = formats.PIXELS[pixels].values(formats.images_of(network)(given))
     tolerance = TOLERANCES[quantize] + LEVEL * (pixels == 'uint8')
-    with _made_beside(path) as beside:
+    with _made_beside(path, overwrite) as beside:
         kind.write(exported, beside, quantize)
         found = kind.open(beside)(given)
         difference = greatest_difference(found, expected, formats.PIXELS[pixels].width)
@@ -145,17 +150,18 @@ def greatest_difference(found: np.ndarray, expected: np.ndarray, width: float) -
 
 
 @contextlib.contextmanager
-def _made_beside(path: Path) -> Iterator[Path]:
+def _made_beside(path: Path, overwrite: bool) -> Iterator[Path]:
     """Gives a path of the same name in a hidden folder beside; what is made there is moved to `path` in one step."""
     real = Path(os.path.realpath(path))
-    folder = real.with_name(f'.{real.name[:50]}.{os.getpid()}.tmp')
-    folder.mkdir()
+    missing = list(itertools.takewhile(lambda one: not one.exists(), real.parents))
+    real.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp('.tmp', f'.{real.name[:50]}.', real.parent))
     try:
         yield folder / real.name
         for file in filter(Path.is_file, folder.rglob('*')):
             with open(file, 'rb+') as made:
                 os.fsync(made.fileno())
-        os.replace(folder / real.name, real)
+        (os.replace if overwrite else place_new)(folder / real.name, real)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -163,3 +169,4 @@ def _made_beside(path: Path) -> Iterator[Path]:
         raise DiskFull(errno.ENOSPC, text, str(path)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        remove_empty(missing)

@@ -73,7 +73,7 @@ class DCGAN(keras.Model):
         for what, name, choices in (('updates', updates, UPDATES), ('decay', decay, DECAYS)):
             if name not in choices:
                 raise unknown(what, name, choices)
-        self.losses_of = adversarial(loss, label_smoothing)
+        self.losses_of = adversarial(loss)
         self.policy = ','.join(parse_policy(augment))
         self.target, self.r1, self.flip, self.ema = 1 - label_smoothing, r1, flip, ema
         self.penalty_weight, self.penalty_every = gradient_penalty, penalty_every

@@ -13,6 +13,7 @@ from stylegen.data import inspect_images
 from stylegen.datasets.inspection import Inspection
 from stylegen.errors import UserError
 from stylegen.files import check_target, replacing
+from stylegen.names import Output
 
 JSON = '.json'
 
@@ -22,11 +23,12 @@ def define_flags() -> cli.Flags:
     flags = cli.Flags(
         'Tells what is in a set of pictures, before anything is trained on it.', inspect_images, described
     )
+    flags.words('data')
     flags.group('Images')
-    flags.string('data', 'a folder, .zip, .tar or .npz; cifar10, cifar100, mnist or fashion_mnist', default=None)
+    flags.path('data', 'a folder, .zip, .tar or .npz; cifar10, cifar100, mnist or fashion_mnist', default=None)
     flags.string('split', 'train, val, test, or all')
     flags.integer('most', 'entries shown of a long list, such as corrupt files; the JSON has all', lower_bound=0)
-    flags.string('output', f'{JSON[1:]}: print as JSON; NAME{JSON}: write that file', default=None)
+    flags.path('output', f'{JSON[1:]}: print as JSON; NAME{JSON}: write that file', default=None)
     flags.talk()
     return flags
 
@@ -50,6 +52,7 @@ def described(found: Inspection, most: int = 10) -> list[str]:
         ('grey', found.grey),
         ('with transparency', found.alpha),
         ('of one colour', found.flat),
+        ('of several frames or pages, the first of which is used', found.first_only),
         ('equal, groups', [', '.join(group[:5]) + (', ...' if len(group) > 5 else '') for group in found.duplicates]),
     ):
         lines += ['', f'{what}: {len(names)}', *_first(names[:most], len(names), most)]
@@ -65,10 +68,12 @@ def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     if flags.data is None:
         raise UserError('give the pictures to look at: --data=FOLDER')
-    to_screen = flags.output in (JSON[1:], JSON)
-    if flags.output and not to_screen:
-        check_target(flags.output, [JSON])
     console, bar = Console(flags.quiet), None
+    to_screen = flags.output in (JSON[1:], JSON)
+    output = None
+    if flags.output and not to_screen:
+        output = Output.of(flags.output, f'data{JSON}', say=console.say)
+        check_target(output.path, [JSON])
 
     def report(done: int, total: int) -> None:
         nonlocal bar
@@ -85,7 +90,7 @@ def work(flags: FlagValues) -> None:
         print(text)
         return
     console.say(*described(found, flags.most))
-    if flags.output:
-        with replacing(flags.output) as beside:
+    if output:
+        with replacing(output.path) as beside:
             Path(beside).write_text(text + '\n', encoding='utf-8')
-        console.say('', f'all of it is in {flags.output}')
+        console.say('', f'all of it is in {output.path}')

@@ -1,6 +1,6 @@
 """`python -m stylegen.dcgan interpolate`: its flags, and what it does with them."""
 
-from pathlib import Path
+from typing import Any
 
 from absl.flags import FlagValues
 
@@ -11,6 +11,7 @@ from stylegen.dcgan.interpolating import PATHS, interpolate, save_walk
 from stylegen.dcgan.opening import generator_flags, labels_of, open_generator, parse_seeds, record_of
 from stylegen.errors import UserError
 from stylegen.files import check_target
+from stylegen.names import Output
 
 DEFAULT_OUTPUT = 'interpolation.png'
 SETTINGS = ('seeds', 'labels', 'steps', 'path', 'loop', 'scale')
@@ -26,7 +27,7 @@ def define_flags() -> cli.Flags:
     flags.choice('path', 'along great circles (White 2016) or straight lines', PATHS)
     flags.switch('loop', 'go back to the first seed')
     flags.group('Output')
-    flags.string(
+    flags.path(
         'output',
         f'GIF, WebP or MP4 to see it move, a picture for a sheet; by default {DEFAULT_OUTPUT} or a free name like it',
         default=None,
@@ -43,17 +44,20 @@ def work(flags: FlagValues) -> None:
     seeds = parse_seeds(flags.seeds)
     if len(seeds) < 2:
         raise UserError(f'--seeds takes two seeds or more, such as 3,17,42; got {flags.seeds!r}')
-    output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT)
-    moving = output.suffix.lower() in ANIMATIONS
-    if flags['fps'].present and not moving:
-        raise UserError(f'--fps is for {", ".join(ANIMATIONS)}; leave it out, or give such an --output')
-    check_target(output, dict.fromkeys([*ANIMATIONS, *images.FORMATS]))
+    output = Output.of(flags.output, DEFAULT_OUTPUT, say=console.say)
+    moving = output.path.suffix.lower() in ANIMATIONS
+    check_target(output.path, dict.fromkeys([*ANIMATIONS, *images.FORMATS]))
     if moving:
-        images.check_animation(output)
+        images.check_animation(output.path)
+    elif flags['fps'].present:
+        cli.say_idle({'fps': 'a sheet does not move'}, console.say)
     generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
     labels = labels_of(generator, seeds, flags.labels)
     frames = interpolate(generator, seeds, labels, steps=flags.steps, path=flags.path, loop=flags.loop)
     settings = {name: flags[name].value for name in (*SETTINGS, *['fps'] * moving)}
     record = record_of('interpolate', settings, generator)
-    save_walk(output, frames, flags.steps, flags.loop, fps=flags.fps, scale=flags.scale, settings=record)
-    console.say(f'{len(frames)} pictures through {len(seeds)} seeds: {output}')
+    how: dict[str, Any] = {'fps': flags.fps, 'scale': flags.scale, 'settings': record}
+    path = output.save(
+        lambda path, overwrite: save_walk(path, frames, flags.steps, flags.loop, overwrite=overwrite, **how)
+    )
+    console.say(f'{len(frames)} pictures through {len(seeds)} seeds: {path}')

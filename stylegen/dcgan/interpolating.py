@@ -107,7 +107,8 @@ def save_walk(
     fps: float = 12.0,
     scale: int = 4,
     settings: Mapping[str, Any] | None = None,
-) -> None:
+    overwrite: bool = True,
+) -> Path:
     """Writes the pictures of a path: as an animation, or on a sheet, as the name says.
 
     Args:
@@ -117,12 +118,15 @@ def save_walk(
         fps: Frames a second of an animation.
         scale: Pixels a side that a pixel is drawn with.
         settings: The record that it carries.
+        overwrite: False never replaces a file, see `stylegen.files.replacing`.
+
+    Returns:
+        The path.
     """
     if output.suffix.lower() in ANIMATIONS:
-        images.save_animation(output, enlarged(pictures, scale), fps, settings=settings)
-    else:
-        sheet = images.grid(enlarged(rows(pictures, steps, loop), scale), steps + 1, 2 * scale)
-        images.save_image(output, sheet, settings=settings)
+        return images.save_animation(output, enlarged(pictures, scale), fps, settings=settings, overwrite=overwrite)
+    sheet = images.grid(enlarged(rows(pictures, steps, loop), scale), steps + 1, 2 * scale)
+    return images.save_image(output, sheet, settings=settings, overwrite=overwrite)
 
 
 def rows(pictures: np.ndarray, steps: int, loop: bool = False) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stylegen.backend import tf
-from stylegen.errors import UserError, unknown
+from stylegen.errors import unknown
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Adversarial:
     Args:
         discriminator: Takes logits of real images and of generated ones, and the target for real ones.
         generator: Takes logits of generated images.
-        smooth: Whether the target may be other than 1.
+        smooth: Whether the target for real images counts (Salimans et al. 2016, section 3.4, has it below 1).
         penalty: Whether a gradient penalty belongs to it.
     """
 
@@ -61,21 +61,14 @@ ADVERSARIAL = {
 }
 
 
-def adversarial(name: str, smoothing: float = 0.0) -> Adversarial:
-    """The losses of a name.
-
-    Args:
-        name: One of `ADVERSARIAL`.
-        smoothing: By how much the target of real images is below 1 (Salimans et al. 2016, section 3.4: one side only).
+def adversarial(name: str) -> Adversarial:
+    """The losses of a name, one of `ADVERSARIAL`.
 
     Raises:
-        UserError: There is no such loss; or it has no targets, and smoothing was asked for.
+        UserError: There is no such loss.
     """
     if name not in ADVERSARIAL:
         raise unknown('loss', name, ADVERSARIAL)
-    if smoothing and not ADVERSARIAL[name].smooth:
-        able = ' or '.join(other for other, loss in ADVERSARIAL.items() if loss.smooth)
-        raise UserError(f'{name} has no targets that could be smoothed; leave out --label_smoothing or take {able}')
     return ADVERSARIAL[name]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stylegen import cli, records
-from stylegen.checkpoints import LAST
+from stylegen.checkpoints import BEST, LAST
 from stylegen.dcgan import shipped
 from stylegen.dcgan.load import WHICH, Generator, load_generator
 from stylegen.dcgan.training import PROGRAM
@@ -23,7 +23,7 @@ MOST_SEEDS = 10_000_000
 def generator_flags(flags: cli.Flags, labels: bool = True) -> None:
     """The flags that say whose pictures they are; `open_generator` and `labels_of` read them."""
     flags.group('Generator')
-    flags.string('workdir', 'of a run; by default the generator that comes along', default=None)
+    flags.path('workdir', 'of a run; by default the generator that comes along', default=None)
     flags.string('checkpoint', 'last, best or a step', default=LAST)
     flags.choice('which', 'averaged or live weights; by default averaged where there are any', WHICH, default=None)
     if labels:
@@ -37,15 +37,17 @@ def open_generator(
     """The generator of a run, see `load_generator`; without a workdir the one that ships.
 
     Raises:
-        UserError: There is no such checkpoint, or a checkpoint of the one that ships is asked for.
+        UserError: There is no such checkpoint, of the one that ships neither.
     """
     if workdir is not None:
         if not Path(workdir).is_dir():
             raise UserError(f'there is no folder {workdir}; give the --workdir of a run')
         return load_generator(workdir, checkpoint=checkpoint, which=which)
-    if checkpoint != LAST or which is not None:
-        raise UserError('--checkpoint and --which are of a run; give its --workdir, or leave them out')
-    return shipped.load_packed()
+    packed = shipped.load_packed()
+    if str(checkpoint) not in (LAST, BEST, str(packed.step)) or which not in (None, packed.which):
+        there = f'the {packed.which} weights of step {packed.step}'
+        raise UserError(f'the generator that comes along has {there} only; for others give the --workdir of a run')
+    return packed
 
 
 def parse_seeds(text: str, flag: str = 'seeds') -> list[int]:

@@ -1,6 +1,6 @@
 """What is trained and how: a preset, and what was asked for beside it, in one."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -136,8 +136,7 @@ def make_plan(
         parts[part]['seed'] = number
     if parts['training']['decay'] != 'none':
         parts['training']['decay_steps'] = steps
-    given = [option for option, value in options.items() if value is not None]
-    _check_together(parts['discriminator']['norm'], parts['training'], given)
+    _check_together(parts['discriminator']['norm'], parts['training'])
     return Plan(name, size, channels or base.channels, classes, **parts, batch_size=batch_size, precision=precision)
 
 
@@ -167,19 +166,37 @@ def compared(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name not in ('generator.seed', 'discriminator.seed')}
 
 
-def _check_together(norm: str, training: Mapping[str, Any], given: Collection[str]) -> None:
-    """Refuses options that do not go together, or do nothing.
+def idle_options(plan: Plan, given: Iterable[str]) -> dict[str, str]:
+    """Why each option changes nothing that does so, of those that somebody gave."""
+    from stylegen.dcgan.losses import ADVERSARIAL
+
+    loss = ADVERSARIAL[plan.training['loss']]
+    penalised, smoothed = (
+        ' or '.join(f'--loss={name}' for name, other in ADVERSARIAL.items() if getattr(other, part))
+        for part in ('penalty', 'smooth')
+    )
+    idle = {}
+    if not loss.penalty:
+        idle['gradient_penalty'] = f'it is for {penalised}'
+    if not (loss.penalty or plan.training['r1']):
+        idle['penalty_every'] = f'it is for --r1 or {penalised}'
+    if not loss.smooth:
+        idle['label_smoothing'] = f'it is for {smoothed}'
+    return {name: why for name, why in idle.items() if name in set(given)}
+
+
+def _check_together(norm: str, training: Mapping[str, Any]) -> None:
+    """Refuses options that do not go together.
 
     Args:
         norm: Of the discriminator.
         training: Arguments of `DCGAN`.
-        given: The options that somebody asked for.
 
     Raises:
         UserError: They do not.
     """
     from stylegen.dcgan.augment import parse_policy
-    from stylegen.dcgan.losses import ADVERSARIAL, adversarial
+    from stylegen.dcgan.losses import adversarial
 
     parse_policy(training['augment'])
     if training['updates'] == 'simultaneous' and training['d_steps'] > 1:
@@ -187,12 +204,7 @@ def _check_together(norm: str, training: Mapping[str, Any], given: Collection[st
     for name in BELOW_1:
         if not 0 <= training[name] < 1:
             raise UserError(f'--{name} is 0 at least and below 1; got {training[name]:g}')
-    loss = adversarial(training['loss'], training['label_smoothing'])
-    penalised = ' or '.join(f'--loss={name}' for name, other in ADVERSARIAL.items() if other.penalty)
-    if 'gradient_penalty' in given and not loss.penalty:
-        raise UserError(f'--gradient_penalty does nothing without {penalised}; leave it out')
-    if 'penalty_every' in given and not (loss.penalty or training['r1']):
-        raise UserError(f'--penalty_every does nothing without --r1 or {penalised}; leave it out')
+    loss = adversarial(training['loss'])
     if norm == 'batch' and (loss.penalty or training['r1']):
         raise UserError(
             'a gradient penalty needs a discriminator that judges each image by itself (Gulrajani et al. 2017, '

@@ -14,6 +14,7 @@ from stylegen.dcgan.sampling import NPZ
 from stylegen.errors import UserError
 from stylegen.files import check_target
 from stylegen.inputs import Inputs, read_mask, refuse_inputs
+from stylegen.names import Output
 from stylegen.npz import write_state
 
 DEFAULT_OUTPUT = 'projection.png'
@@ -23,10 +24,11 @@ OPTIONS = ('steps', 'restarts', 'learning_rate', 'perceptual', 'prior', 'seed')
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
     flags = cli.Flags('Finds the vector of a picture, or completes a picture.', project)
+    flags.words('image')
     generator_flags(flags, labels=False)
     flags.group('Picture')
-    flags.string('image', "to look for; cut and resized to the generator's size", default=None)
-    flags.string('mask', 'a picture that is white where --image is to be filled', default=None)
+    flags.path('image', "to look for; cut and resized to the generator's size", default=None)
+    flags.path('mask', 'a picture that is white where --image is to be filled', default=None)
     flags.string('labels', 'classes by name or number that are tried, in turn; by default all', default=None)
     flags.group('Search')
     flags.integer('steps', 'of Adam', lower_bound=1)
@@ -36,8 +38,8 @@ def define_flags() -> cli.Flags:
     flags.number('prior', 'weight of the length of the vector', lower_bound=0)
     flags.integer('seed', 'of the vectors to begin with', lower_bound=0)
     flags.group('Output')
-    flags.string('output', f'a picture, by default {DEFAULT_OUTPUT} or a free name like it; the vector goes to an .npz '
-                 'of its name', default=None)  # fmt: skip
+    flags.path('output', f'a picture, by default {DEFAULT_OUTPUT} or a free name like it; the vector goes to an .npz '
+               'of its name', default=None)  # fmt: skip
     flags.talk()
     return flags
 
@@ -47,12 +49,11 @@ def work(flags: FlagValues) -> None:
     console = Console(flags.quiet)
     if flags.image is None:
         raise UserError('give the picture to look for: --image=photo.png')
-    output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT, NPZ)
-    images.check_writable(output)
-    arrays = output.with_suffix(NPZ)
-    check_target(arrays, [NPZ])
-    inputs = Inputs()
-    refuse_inputs(output, [path for path in (flags.image, flags.mask) if path])
+    output = Output.of(flags.output, DEFAULT_OUTPUT, NPZ, say=console.say)
+    images.check_writable(output.path)
+    check_target(output.path.with_suffix(NPZ), [NPZ])
+    inputs = Inputs(say=console.say)
+    refuse_inputs(output.path, [path for path in (flags.image, flags.mask) if path])
     picture = inputs.load(flags.image)
     mask = read_mask(inputs, flags.mask, picture.pixels.shape[:2]) if flags.mask else None
     generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
@@ -73,12 +74,21 @@ def work(flags: FlagValues) -> None:
     kept = {'latents': found.latents, 'losses': found.losses, 'images': images.to_uint8(found.found)}
     if found.label is not None:
         kept['label'] = np.array(found.label)
-    write_state(arrays, record, kept, compressed=True)
     cells, said = [target, found.found], ['target', 'found']
     if hole is not None and found.completed is not None:
         cells = [target, np.where(hole[..., None], 1, target), found.found, found.completed]
         said = ['whole', 'given', 'found', 'completed']
-    images.save_image(output, images.contact_sheet(cells, said, len(cells)), settings=record)
-    console.say(
-        f'loss {found.losses.min():.4g} (restarts up to {found.losses.max():.4g}): {output}, vector in {arrays}'
-    )
+    sheet = images.contact_sheet(cells, said, len(cells))
+
+    def write(path: Path, overwrite: bool) -> Path:
+        arrays = path.with_suffix(NPZ)
+        write_state(arrays, record, kept, compressed=True, overwrite=overwrite)
+        try:
+            return images.save_image(path, sheet, settings=record, overwrite=overwrite)
+        except FileExistsError:  # only where nothing is overwritten: the vector is ours
+            arrays.unlink()
+            raise
+
+    path = output.save(write)
+    losses = f'loss {found.losses.min():.4g} (restarts up to {found.losses.max():.4g})'
+    console.say(f'{losses}: {path}, vector in {path.with_suffix(NPZ)}')

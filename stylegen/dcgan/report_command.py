@@ -7,6 +7,7 @@ from stylegen.console import Console
 from stylegen.dcgan.reporting import save_report
 from stylegen.dcgan.training_command import DEFAULT_WORKDIR
 from stylegen.files import check_target
+from stylegen.names import Output
 
 DEFAULT_OUTPUT = 'report.html'
 
@@ -15,8 +16,9 @@ def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
     flags = cli.Flags('Writes all that is known of a run into one HTML file that opens anywhere.', save_report)
     flags.group('What')
-    flags.string('workdir', 'of the run, which may go on meanwhile', default=DEFAULT_WORKDIR)
-    flags.string('output', 'HTML file, in place of an earlier one', default=DEFAULT_OUTPUT)
+    flags.path('workdir', 'of the run, which may go on meanwhile', default=DEFAULT_WORKDIR)
+    text = f'HTML file, in place of an earlier one; by default {DEFAULT_OUTPUT} or a free name like it'
+    flags.path('output', text, default=None)
     flags.talk()
     return flags
 
@@ -24,6 +26,7 @@ def define_flags() -> cli.Flags:
 def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
-    check_target(flags.output, ['.html', '.htm'])
-    path = save_report(flags.workdir, flags.output)
+    output = Output.of(flags.output, DEFAULT_OUTPUT, say=console.say)
+    check_target(output.path, ['.html', '.htm'])
+    path = output.save(lambda path, overwrite: save_report(flags.workdir, path, overwrite))
     console.say(f'{path} has all about {flags.workdir} ({path.stat().st_size / 1e6:.1f} MB)')

@@ -56,10 +56,10 @@ def report(workdir: str | os.PathLike) -> str:
     return page(f'{name}: DCGAN report', f'{_head(run, name)}\n{body}\n<footer>{foot}</footer>')
 
 
-def save_report(workdir: str | os.PathLike, output: str | os.PathLike) -> Path:
-    """Writes the page to a file, in place of an earlier one; see `report`."""
+def save_report(workdir: str | os.PathLike, output: str | os.PathLike, overwrite: bool = True) -> Path:
+    """Writes the page to a file, by default in place of an earlier one; see `report`, `stylegen.files.replacing`."""
     text = report(workdir)
-    with replacing(output) as beside:
+    with replacing(output, overwrite) as beside:
         beside.write_bytes(text.encode('utf-8', 'replace'))  # names of files may be no text
     return Path(output)
 

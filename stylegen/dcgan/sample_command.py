@@ -14,7 +14,9 @@ from stylegen.dcgan.load import Generator
 from stylegen.dcgan.neighbours import nearest, sheet
 from stylegen.dcgan.opening import generator_flags, labels_of, open_generator, parse_seeds, record_of
 from stylegen.dcgan.sampling import FORMS, NPZ, check_output, form_of, sample, save_grid
+from stylegen.dcgan.training_command import first_only
 from stylegen.errors import UserError
+from stylegen.names import Output
 from stylegen.sheets import grid_shape
 
 DEFAULT_OUTPUT = {'grid': 'samples.png', 'files': 'samples', 'npz': 'samples.npz'}
@@ -35,11 +37,11 @@ def define_flags() -> cli.Flags:
     flags.integer('batch_size', 'pictures that are held at a time; changes none of them', lower_bound=1)
     default = DEFAULT_OUTPUT['grid']
     text = f'a picture for a grid, a folder for a PNG each, or .npz; by default {default} or a free name like it'
-    flags.string('output', text, default=None)
+    flags.path('output', text, default=None)
     flags.choice('format', 'of the output; by default what its name says', FORMS, default=None)
     flags.integer('columns', 'of the grid; by default as square as can be', lower_bound=1)
     flags.integer('scale', 'pixels a side that a pixel is drawn with', lower_bound=1, upper_bound=64)
-    flags.string(
+    flags.path(
         'neighbours', 'images, as for --data of train: draw beside each picture the nearest of these', default=None
     )
     flags.switch('overwrite', 'of a folder: replace pictures that are there')
@@ -51,12 +53,14 @@ def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     seeds = parse_seeds(flags.seeds)
-    output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT[flags.format or 'grid'])
-    form = form_of(output, flags.format)
-    for name, forms in IDLE.items():
-        if flags[name].present and (form not in forms or flags.neighbours):
-            place = 'with --neighbours' if flags.neighbours else f'for --format={form}'
-            raise UserError(f'--{name} does nothing {place}; leave it out')
+    form = form_of(flags.output or DEFAULT_OUTPUT[flags.format or 'grid'], flags.format)
+    if flags.output:
+        output = Output(Path(flags.output), flags.overwrite if form == 'files' else True)
+    else:
+        output = Output.free(Path(DEFAULT_OUTPUT[form]))
+    what = 'with --neighbours' if flags.neighbours else f'with --format={form}'
+    idle = {name: what for name, forms in IDLE.items() if form not in forms or flags.neighbours}
+    cli.say_idle({name: why for name, why in idle.items() if flags[name].present}, console.say)
     if flags.neighbours and (form != 'grid' or len(seeds) > MOST_ROWS):
         raise UserError(f'--neighbours makes a sheet of up to {MOST_ROWS} --seeds; give a picture as --output')
     generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
@@ -69,8 +73,8 @@ def work(flags: FlagValues) -> None:
                 f'{len(seeds):,} pictures of {height} x {width} are too many for one grid; give less --seeds, or a '
                 f'folder or {NPZ} as --output'
             )
-        images.check_writable(output, shape)
-    check_output(output, form, seeds, flags.overwrite)
+        images.check_writable(output.path, shape)
+    check_output(output.path, form, seeds, flags.overwrite)
     settings = {name: flags[name].value for name in ('seeds', 'labels', 'columns', 'scale')}
     if flags.neighbours:
         drawn = np.concatenate(list(sample(generator, seeds, labels)))
@@ -86,14 +90,14 @@ def work(flags: FlagValues) -> None:
             progress=lambda done: bar.to(done, f'{done} pictures'),
         )
         record = record_of('sample', settings, generator)
-        FORMS[form](output, batches, seeds, record, labels, columns=flags.columns, scale=flags.scale)
+        path = FORMS[form](output, batches, seeds, record, labels, columns=flags.columns, scale=flags.scale)
     finally:
         bar.close()
-    console.say(f'{len(seeds)} pictures of the {generator.which} generator of step {generator.step}: {output}')
+    console.say(f'{len(seeds)} pictures of the {generator.which} generator of step {generator.step}: {path}')
 
 
 def draw_neighbours(
-    output: Path,
+    output: Output,
     pictures: np.ndarray,
     seeds: Sequence[int],
     generator: Generator,
@@ -103,6 +107,7 @@ def draw_neighbours(
 ) -> None:
     """Writes the sheet of pictures and what is nearest to them in a set."""
     data = open_images(source, generator.plan.size, generator.plan.channels, labels=False, warn=console.warn)
+    console.say(*first_only(data))
     bar = console.progress(data.count)
     try:
         found = nearest(images.to_uint8(pictures), data, progress=lambda done: bar.to(done, f'{done} looked at'))
@@ -110,5 +115,6 @@ def draw_neighbours(
         bar.close()
     record = record_of('sample', settings | {'neighbours': source}, generator) | {'data': data.manifest}
     names = [f'seed {seed}' for seed in seeds]
-    images.save_image(output, sheet(pictures, names, found), settings=record)
-    console.say(f'{len(seeds)} pictures and the nearest of {data.count} from {source}: {output}')
+    made = sheet(pictures, names, found)
+    path = output.save(lambda path, overwrite: images.save_image(path, made, settings=record, overwrite=overwrite))
+    console.say(f'{len(seeds)} pictures and the nearest of {data.count} from {source}: {path}')

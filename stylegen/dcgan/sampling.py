@@ -10,7 +10,8 @@ from stylegen import images
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import Generator
 from stylegen.errors import UserError, unknown
-from stylegen.files import check_target, make_folder
+from stylegen.files import check_target
+from stylegen.names import Output
 from stylegen.npz import write_state
 
 NPZ = '.npz'
@@ -90,27 +91,32 @@ def check_output(output: str | Path, form: str, seeds: Sequence[int], overwrite:
     if form != 'files':
         check_target(output, [NPZ] if form == 'npz' else images.FORMATS)
         return
-    make_folder(output, 'output')
     images.check_writable(file_of(output, seeds[0]))
     there = next((path for path in (file_of(output, seed) for seed in seeds) if path.exists()), None)
     if there and not overwrite:
-        raise UserError(f'{there} is there already; give another --output, or --overwrite')
+        raise _there(there)
 
 
 def save_grid(
-    output: Path, batches: Iterator[np.ndarray], seeds: Sequence[int], record: Mapping[str, Any],
+    output: Output, batches: Iterator[np.ndarray], seeds: Sequence[int], record: Mapping[str, Any],
     labels: np.ndarray | None = None, *, columns: int | None = None, scale: int = 1, gap: int = 2,
-) -> None:  # fmt: skip
-    """Writes all pictures on one, row by row."""
+) -> Path:  # fmt: skip
+    """Writes all pictures on one, row by row; gives its path."""
     pictures = [picture for batch in batches for picture in enlarged(batch, scale)]
-    images.save_image(output, images.grid(pictures, columns, gap * scale), settings=record)
+    sheet = images.grid(pictures, columns, gap * scale)
+    return output.save(lambda path, overwrite: images.save_image(path, sheet, settings=record, overwrite=overwrite))
 
 
 def save_files(
-    output: Path, batches: Iterator[np.ndarray], seeds: Sequence[int], record: Mapping[str, Any],
+    output: Output, batches: Iterator[np.ndarray], seeds: Sequence[int], record: Mapping[str, Any],
     labels: np.ndarray | None = None, *, scale: int = 1, **_: Any,
-) -> None:  # fmt: skip
-    """Writes a PNG for each seed into a folder, see `file_of`; each carries its own seed and class."""
+) -> Path:  # fmt: skip
+    """Writes a PNG for each seed into a folder, see `file_of`; each carries its own seed and class. Gives the folder.
+
+    Raises:
+        UserError: One is there and is not to be overwritten.
+    """
+    folder = None
     number = 0
     for batch in batches:
         for picture in enlarged(batch, scale):
@@ -118,19 +124,46 @@ def save_files(
             if labels is not None:
                 own['labels'] = str(labels[number])
             told = dict(record) | {'settings': record['settings'] | own}
-            images.save_image(file_of(output, seeds[number]), picture, settings=told)
+            folder = folder or _made(output)
+            path = file_of(folder, seeds[number])
+            try:
+                images.save_image(path, picture, settings=told, overwrite=output.overwrite)
+            except FileExistsError:
+                raise _there(path) from None
             number += 1
+    return folder or output.path
+
+
+def _made(output: Output) -> Path:
+    """The folder of an output; of a default name one that is new."""
+    if output.like is None:
+        return output.path
+
+    def make(path: Path, overwrite: bool) -> Path:
+        path.mkdir(parents=True)
+        return path
+
+    return output.save(make)
+
+
+def _there(path: Path) -> UserError:
+    return UserError(f'{path} is there already; give another --output, or --overwrite')
 
 
 def save_npz(
-    output: Path, batches: Iterator[np.ndarray], seeds: Sequence[int], record: Mapping[str, Any],
+    output: Output, batches: Iterator[np.ndarray], seeds: Sequence[int], record: Mapping[str, Any],
     labels: np.ndarray | None = None, **_: Any,
-) -> None:  # fmt: skip
+) -> Path:  # fmt: skip
     """Writes `images`, uint8 (N, H, W, C), `seeds`, int64 (N,), `labels` where there are any, and `settings`."""
     arrays = {'images': np.concatenate([images.to_uint8(batch) for batch in batches]), 'seeds': np.array(seeds)}
     if labels is not None:
         arrays['labels'] = labels
-    write_state(output, record, arrays, compressed=True)
+
+    def write(path: Path, overwrite: bool) -> Path:
+        write_state(path, record, arrays, compressed=True, overwrite=overwrite)
+        return path
+
+    return output.save(write)
 
 
-FORMS: dict[str, Callable[..., None]] = {'grid': save_grid, 'files': save_files, 'npz': save_npz}
+FORMS: dict[str, Callable[..., Path]] = {'grid': save_grid, 'files': save_files, 'npz': save_npz}

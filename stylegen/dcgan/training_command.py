@@ -7,7 +7,7 @@ from absl.flags import FlagValues
 from stylegen import cli
 from stylegen.console import Console
 from stylegen.dcgan import choices
-from stylegen.dcgan.plan import OPTIONS, make_plan
+from stylegen.dcgan.plan import OPTIONS, idle_options, make_plan
 from stylegen.dcgan.presets import PRESETS, preset
 from stylegen.dcgan.sizes import parse_size
 from stylegen.dcgan.training import train
@@ -30,8 +30,9 @@ SETTINGS = (
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
     flags = cli.Flags('Trains a DCGAN; the same command again goes on where it was left.', train)
+    flags.words('data')
     flags.group('Images')
-    flags.string(
+    flags.path(
         'data',
         'a folder, .zip, .tar or .npz; cifar10, cifar100, mnist, fashion_mnist; or shapes, drawn here without end. '
         f'By default {DEFAULT_DATA} where it can be had, else {FALLBACK}',
@@ -72,7 +73,7 @@ def define_flags() -> cli.Flags:
     flags.choice('decay', 'how the learning rate falls', choices.DECAYS, **usual)
     flags.integer('seed', 'of everything random', lower_bound=0)
     flags.group('What is kept')
-    flags.string('workdir', 'folder of the run', default=DEFAULT_WORKDIR)
+    flags.path('workdir', 'folder of the run', default=DEFAULT_WORKDIR)
     flags.integer('checkpoint_every', 'steps from one checkpoint to the next', lower_bound=1)
     flags.integer('keep', 'how many of the last checkpoints', lower_bound=1)
     flags.integer('sample_every', 'steps from one sheet of samples to the next; 0: none', lower_bound=0)
@@ -116,6 +117,12 @@ def open_data(source: str | None, size: tuple[int, int], channels: int, memory: 
     return images
 
 
+def first_only(images: 'ImageSet') -> list[str]:
+    """A line where only the first of several frames or pages is used of some images."""
+    names = images.first_only
+    return [f'{len(names)} images have several frames or pages, such as {names[0]}; the first is used'] if names else []
+
+
 def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
@@ -123,7 +130,8 @@ def work(flags: FlagValues) -> None:
     size = parse_size(flags.image_size) if flags.image_size else base.size
     channels = int(flags.channels or base.channels)
     options: dict[str, Any] = {name: flags[name].value for name in OPTIONS}
-    make_plan(flags.preset, size, channels, **options)  # which refuses what cannot be, before the images are read
+    plan = make_plan(flags.preset, size, channels, **options)  # which refuses what cannot be, before images are read
+    cli.say_idle(idle_options(plan, [name for name in OPTIONS if flags[name].present]), console.say)
     if flags.distribute == 'multi_worker':
         index, workers = read_cluster()
         console.say(f'worker {index} of {workers}; training begins when all are there')
@@ -132,6 +140,7 @@ def work(flags: FlagValues) -> None:
         console.warn(f'left out: {name}, {reason}')
     if len(images.skipped) > 5:
         console.warn(f'left out: {len(images.skipped) - 5} more; see `inspect-data`')
+    console.say(*first_only(images))
     console.say(f'{images.count} images from {images.manifest["source"]}, {size[0]}x{size[1]}x{channels}')
     bar = None
 

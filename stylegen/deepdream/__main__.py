@@ -18,12 +18,14 @@ from stylegen.deepdream.folder import dream_folder
 from stylegen.deepdream.footage import dream_footage
 from stylegen.deepdream.job import Job, Session
 from stylegen.deepdream.noise import DEFAULTS, NOISE, dream_from_noise, noise_picture
-from stylegen.deepdream.options import read_input, recorded, refuse_idle, settings_of
+from stylegen.deepdream.options import check_flags, inputs_of, read_input, recorded, settings_of
 from stylegen.deepdream.presets import PRESETS
 from stylegen.deepdream.visualizing import PARAMETERIZATIONS, visualize
 from stylegen.deepdream.zoom import RATE, zoom_frames
+from stylegen.errors import UserError
 from stylegen.inputs import DEFAULT_SIZE
 from stylegen.jobs import settled_memory
+from stylegen.names import Output
 
 DEFAULT_OUTPUT = 'deepdream.png'
 TILE_SIZE = 512  # of a tile that repeats and is made from noise
@@ -33,6 +35,7 @@ def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
     summary = 'Lets a neural network dream on a picture: what it sees, it draws.'
     flags = cli.Flags(summary, dream, zoom_frames, dream_footage, visualize)
+    flags.words('input', many=True)
     define_pictures(flags)
     flags.network()
     define_subject(flags)
@@ -47,10 +50,13 @@ def define_flags() -> cli.Flags:
 def define_pictures(flags: cli.Flags) -> None:
     """Flags of what is read and written."""
     flags.group('Pictures')
-    flags.string('input', "a picture, a folder, a clip, or 'noise'; the default comes with the package", default=None)
-    flags.string(
+    flags.paths(
+        'input', "a picture, a folder, a clip, or 'noise'; several pictures give a result each; the default comes along"
+    )
+    flags.path(
         'output',
-        f'PNG, JPEG, WebP or TIFF, or a folder; by default {DEFAULT_OUTPUT}, or a free name like it',
+        f'PNG, JPEG, WebP or TIFF; GIF, WebP or MP4 of a film; of many results a folder; by default {DEFAULT_OUTPUT}, '
+        'or a free name like it',
         default=None,
     )
     flags.integer(
@@ -60,11 +66,11 @@ def define_pictures(flags: cli.Flags) -> None:
         default=None,
         lower_bound=1,
     )
-    flags.string('mask', 'grey picture: white dreams, black stays as it is, bit for bit')
+    flags.path('mask', 'grey picture: white dreams, black stays as it is, bit for bit')
     flags.switch('sidecar', 'write the settings beside the result too, as JSON')
     flags.integer('depth', 'bits a channel of a PNG or TIFF: 8 or 16', default=8)
-    flags.switch('overwrite', 'of a folder: do pictures again whose result is there')
-    flags.string('replay', 'a result: make it again; what is typed beside it wins', default=None)
+    flags.switch('overwrite', 'of many results: make those again that are there')
+    flags.path('replay', 'a result: make it again; what is typed beside it wins', default=None)
     flags.integer('save_every', 'save the dream so far every so many steps', default=None, lower_bound=1)
 
 
@@ -73,9 +79,9 @@ def define_subject(flags: cli.Flags) -> None:
     flags.group('What to dream of')
     flags.choice('preset', 'settings by name; what is typed beside it wins', list(PRESETS), default=None)
     flags.string('classes', "CLASS:WEIGHT,... by name or number, or 'list': the picture becomes more like them")
-    flags.strings('guide', 'a picture whose contents are looked for in yours; may be given several times')
+    flags.paths('guide', 'a picture whose contents are looked for in yours; may be given several times')
     flags.string('guide_layers', 'LAYER:WEIGHT,... that are compared with the guide')
-    flags.strings('region', 'MASK=LAYER:WEIGHT,...: layers that act where a grey picture is white; several times')
+    flags.paths('region', 'MASK=LAYER:WEIGHT,...: layers that act where a grey picture is white; several times')
     flags.choice('balance', 'signal, gradient: make all layers contribute equally before their weights apply', BALANCES)
     flags.choice('measure', 'of activity; auto: mean_square of layers, mean of channels and classes', MEASURES)
     flags.string(
@@ -127,28 +133,30 @@ def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     again, record = recorded(flags.replay) if flags.replay else (None, None)
-    film = flags.zoom is not None or is_clip(flags.input)
-    settings = settings_of(flags, again, FILM_MANNER if film else {})
+    settings = settings_of(flags, again)
     if lines := listed(settings):
         return print('\n'.join(lines))
-    mode = mode_of(settings)
-    refuse_idle(flags, mode, settings['wrap'])
+    mode = mode_of(settings, flags.output or flags.replay)
+    if mode in ('zoom', 'clip'):
+        settings = settings_of(flags, again, FILM_MANNER)
+    check_flags(flags, mode, settings, console.say)
     settings['max_memory'] = settled_memory(settings['max_memory'], flags.workdir)
     if mode == 'explore':
         return explore(settings, record, flags, console)
     if mode in ('zoom', 'clip'):
-        return dream_film(settings, record, flags, console)
+        return dream_film(settings, record, flags, mode, console)
     if mode == 'folder':
         return dream_folder(settings, record, flags, console)
-    images.check_writable(flags.output or DEFAULT_OUTPUT, depth=flags.depth)
-    output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT)
+    output = Output.of(flags.output, DEFAULT_OUTPUT, say=console.say)
+    images.check_writable(output.path, depth=flags.depth)
     if mode == 'noise':
         return dream_from_noise(settings, record, flags, output, console)
     if settings['input'] == NOISE:
         picture = noise_picture(settings['size'] or TILE_SIZE, settings['seed'])
     else:
-        picture = read_input(settings['input'], settings['size'], console.say)
-    session = Session.open(settings, record)
+        hint = '--output=NAME.gif makes a clip of all'
+        picture = read_input(settings['input'], settings['size'], console.say, hint)
+    session = Session.open(settings, record, console.say)
     console.say(*session.about())
     picture = session.fitted(picture)
     console.say(*session.outlook(picture))
@@ -165,16 +173,30 @@ def listed(settings: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def mode_of(settings: Mapping[str, Any]) -> str:
-    """What is to be made, a key of `options.IDLE`."""
-    source = settings['input']
+def mode_of(settings: Mapping[str, Any], output: str | None = None) -> str:
+    """What is to be made, a key of `options.IDLE`.
+
+    Args:
+        settings: By flag.
+        output: Where to, or the result that is made again: an animated picture is a clip where this moves too.
+
+    Raises:
+        UserError: There are several inputs where one is needed.
+    """
+    source, zoom = settings['input'], settings['zoom'] is not None
+    sources = inputs_of(settings)
+    if len(sources) > 1:
+        alone = [path for path in sources if path == NOISE or is_clip(path)]
+        if alone or settings['explore'] or zoom:
+            what = alone[0] if alone else '--explore' if settings['explore'] else '--zoom'
+            raise UserError(f'{what} goes with one --input, not with {len(sources)}; give them one at a time')
     if settings['explore']:
         return 'explore'
-    if is_clip(source):
+    if is_clip(source, None if zoom else output):
         return 'clip'
-    if settings['zoom'] is not None:
+    if zoom:
         return 'zoom'
-    if source and Path(source).is_dir():
+    if len(sources) > 1 or (source and Path(source).is_dir()):
         return 'folder'
     if settings['wrap']:
         return 'wrap'

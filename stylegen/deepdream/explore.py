@@ -14,7 +14,8 @@ from stylegen.deepdream.job import Session
 from stylegen.deepdream.options import DEFAULT_PICTURE, PROGRAM
 from stylegen.deepdream.targets import parse_target
 from stylegen.errors import UserError
-from stylegen.inputs import refuse_inputs
+from stylegen.inputs import load_first, refuse_inputs
+from stylegen.names import Output
 
 if TYPE_CHECKING:
     from stylegen.extractor import FeatureExtractor
@@ -28,6 +29,8 @@ LAYERS_ALONE: dict[str, Any] = {
     'guide': [],
     'guide_layers': None,
     'region': [],
+    'mask': None,
+    'wrap': False,
 }  # settings of what is shown
 _UNNAMED = re.compile(r'(conv2d|batch_normalization|activation|max_pooling2d|average_pooling2d|concatenate)(_\d+)?')
 
@@ -50,11 +53,11 @@ def strongest_channels(extractor: 'FeatureExtractor', layer: str, image: np.ndar
 
 def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags: FlagValues, console: Console) -> None:
     """Dreams on a small picture with each layer, or each of the strongest channels of one, and saves them all."""
-    output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_SHEET)
-    images.check_writable(output, depth=flags.depth)
+    output = Output.of(flags.output, DEFAULT_SHEET, say=console.say)
+    images.check_writable(output.path, depth=flags.depth)
     settings = settings | LAYERS_ALONE | {'size': settings['size'] or EXPLORE_SIZE}
-    picture = images.load_picture(settings['input'] or DEFAULT_PICTURE, settings['size'])
-    refuse_inputs(output, [picture.path])
+    picture = load_first(settings['input'] or DEFAULT_PICTURE, settings['size'], console.say)
+    refuse_inputs(output.path, [picture.path])
     session, targets, through = open_targets(settings, picture.pixels)
     console.say(*(session.about() if settings['explore'] != EVERY_LAYER else session.about()[:1]))
     settings = settings | {'network': session.settings['network']}
@@ -74,8 +77,10 @@ def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags: Flag
     sheet = images.contact_sheet([picture.pixels, *made.values()], labels, title=title)
     run = records.record(PROGRAM, settings, inputs, source)
     with interrupts.uninterrupted():
-        save = lambda path: images.save_image(path, sheet, depth=flags.depth, settings=run, sidecar=flags.sidecar)
-        path = cli.save_somewhere(save, output)
+        write = lambda path, overwrite: images.save_image(
+            path, sheet, depth=flags.depth, settings=run, sidecar=flags.sidecar, overwrite=overwrite
+        )
+        path = cli.save_somewhere(write, output)
     console.say(f'result   {path}')
     if stopped:
         raise KeyboardInterrupt

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl.flags import FlagValues
 
-from stylegen import cli, images, records
+from stylegen import images, records
+from stylegen.animated import is_animated, open_animation
+from stylegen.animation import ANIMATIONS
 from stylegen.console import Console, Progress
 from stylegen.deepdream.dreamer import Dreamer
 from stylegen.deepdream.frames import Callback, FilmFrame, KeptFrames, keep_footage, keep_zoom
@@ -22,8 +24,10 @@ from stylegen.deepdream.options import DEFAULT_PICTURE, PROGRAM
 from stylegen.deepdream.zoom import RATE, DreamFunction, count_frames
 from stylegen.errors import UserError
 from stylegen.files import digest_of
-from stylegen.inputs import read_mask, refuse_inputs
-from stylegen.workdir import Workdir
+from stylegen.inputs import load_first, read_mask, refuse_inputs
+from stylegen.locks import Busy
+from stylegen.names import Output, names_like
+from stylegen.workdir import OtherState, Workdir
 
 if TYPE_CHECKING:
     from stylegen.video import Clip
@@ -36,9 +40,13 @@ FILM_SIZE = 512  # longest side of the frames, unless --size says otherwise
 MANNER: Mapping[str, Any] = {'octaves': 3, 'steps': 4, 'strength': 0.05, 'color': 'match'}
 
 
-def is_clip(path: str | None) -> bool:
-    """Whether a path names real footage."""
-    return path is not None and Path(path).suffix.lower() in CLIPS
+def is_clip(source: str | list[str] | None, output: str | None = None) -> bool:
+    """Whether an input is a clip: real footage, or an animated picture where the output moves too."""
+    if not isinstance(source, str):
+        return False
+    if Path(source).suffix.lower() in CLIPS:
+        return True
+    return output is not None and Path(output).suffix.lower() in ANIMATIONS and is_animated(source)
 
 
 def parse_shift(text: str) -> tuple[float, float]:
@@ -86,13 +94,14 @@ class Source:
     keep: Callable[[Workdir, DreamFunction, Callback], KeptFrames]
 
 
-def clip_source(settings: Mapping[str, Any], size: int) -> Source:
-    """A clip, each frame of which is dreamt on."""
+def clip_source(settings: Mapping[str, Any], size: int, say: Callable[[str], None]) -> Source:
+    """A clip or an animated picture, each frame of which is dreamt on."""
     from stylegen.flow import check_flow
-    from stylegen.video import open_clip
+    from stylegen.video import Clip, open_clip
 
     check_flow()
-    clip = open_clip(settings['input'])
+    path = settings['input']
+    clip = open_clip(path) if Path(path).suffix.lower() in CLIPS else open_animation(path)
     shape = images.fit((clip.height, clip.width), min(size, max(clip.height, clip.width)))
     inputs = {settings['input']: digest_of(Path(settings['input']))}
     fitted = lambda frame: np.clip(images.resize(frame, shape), 0, 1)
@@ -101,12 +110,13 @@ def clip_source(settings: Mapping[str, Any], size: int) -> Source:
         manner = {name: settings[name] for name in ('blend', 'seed')}
         return keep_footage(workdir, clip, dream, prepare=fitted, callback=follow, **manner)
 
-    return Source(lambda dreamer: dreamer, shape, clip.frames, clip.fps, inputs, clip, keep)
+    sound = clip if isinstance(clip, Clip) else None
+    return Source(lambda dreamer: dreamer, shape, clip.frames, clip.fps, inputs, sound, keep)
 
 
-def zoom_source(settings: Mapping[str, Any], size: int) -> Source:
+def zoom_source(settings: Mapping[str, Any], size: int, say: Callable[[str], None]) -> Source:
     """A picture that is zoomed into."""
-    picture = images.load_picture(settings['input'] or DEFAULT_PICTURE, size)
+    picture = load_first(settings['input'] or DEFAULT_PICTURE, size, say)
     frames = count_frames(settings['seconds'], settings['fps'])
     shift = parse_shift(settings['shift'])
 
@@ -118,41 +128,81 @@ def zoom_source(settings: Mapping[str, Any], size: int) -> Source:
     return Source(lambda dreamer: at_rate(dreamer, fps), picture.pixels.shape[:2], frames, fps, inputs, None, keep)
 
 
-def dream_film(settings: dict[str, Any], record: dict[str, Any] | None, flags: FlagValues, console: Console) -> None:
+def dream_film(
+    settings: dict[str, Any], record: dict[str, Any] | None, flags: FlagValues, mode: str, console: Console
+) -> None:
     """Makes the frames, each kept in a folder as it comes, and then the film.
 
     A run that is stopped goes on when the same command is given again; without --workdir the frames are in a folder
     beside the film, which goes when the film is there.
     """
-    output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_FILM)
+    output = Output.of(flags.output, DEFAULT_FILM, say=console.say)
     settings = settings | {'size': settings['size'] or FILM_SIZE}
-    source = (clip_source if is_clip(settings['input']) else zoom_source)(settings, settings['size'])
-    images.check_animation(output, source.fps)
-    session = Session.open(settings, record)
+    source_of = clip_source if mode == 'clip' else zoom_source
+    source = source_of(settings, settings['size'], console.say)
+    images.check_animation(output.path, source.fps)
+    session = Session.open(settings, record, console.say)
     console.say(*session.about())
     mask = read_mask(session.inputs, settings['mask'], source.shape) if settings['mask'] else None
     regions = [read_mask(session.inputs, path, source.shape) for path in session.regions]
     inputs = {**source.inputs, **session.inputs.hashes}
-    refuse_inputs(output, inputs)
+    refuse_inputs(output.path, inputs)
     weights = session.dreamer.extractor.source
     if record:
         records.check_replay(record, inputs, weights, console.warn)
     run = records.record(PROGRAM, session.settings, inputs, weights)
-    workdir = Workdir(flags.workdir or f'{output}.frames', run, records.identity)
-    height, width = source.shape
-    console.say(
-        f'film     {source.frames} frames of {width} x {height}, {source.fps:g} a second; '
-        f'kept in {workdir.folder} meanwhile'
-    )
     began = time.monotonic()
     dreamer = source.dreamer(session.dreamer)
     dream = lambda image, seed: dreamer(image, mask=mask, regions=regions, seed=seed)
-    with workdir.alone():
+    with frames_kept(output, flags.workdir, run) as (output, workdir):
+        height, width = source.shape
+        console.say(
+            f'film     {source.frames} frames of {width} x {height}, {source.fps:g} a second; '
+            f'kept in {workdir.folder} meanwhile'
+        )
         kept = make_frames(source, workdir, dream, console)
-        images.save_animation(output, kept, source.fps, sound=source.sound, settings=run)
+        path = output.save(
+            lambda path, overwrite: images.save_animation(
+                path, kept, source.fps, sound=source.sound, settings=run, overwrite=overwrite
+            )
+        )
         if not flags.workdir:
             forget(kept, workdir)
-    console.say(f'result   {output} ({time.monotonic() - began:.1f} s)')
+    console.say(f'result   {path} ({time.monotonic() - began:.1f} s)')
+
+
+@contextlib.contextmanager
+def frames_kept(output: Output, folder: str | None, run: dict[str, Any]) -> Iterator[tuple[Output, Workdir]]:
+    """Gives the output and the workdir of its frames, where no other process is while the block runs.
+
+    Without a folder the frames are in one beside the film. A default name is then one whose folder is free, or has
+    frames of these settings, which the run goes on from.
+
+    Raises:
+        UserError: Another process is at work in the folder, or it has frames of other settings.
+    """
+    if folder or output.like is None:
+        workdir = Workdir(folder or f'{output.path}.frames', run, records.identity)
+        with workdir.alone():
+            yield output, workdir
+        return
+    for path in names_like(output.like):
+        with contextlib.ExitStack() as stack:
+            if not path.exists():
+                workdir = Workdir(f'{path}.frames', run, records.identity)
+                if _entered(workdir, stack) and not path.exists():  # another run may have made it before it left
+                    yield output.at(path), workdir
+                    return
+
+
+def _entered(workdir: Workdir, stack: contextlib.ExitStack) -> bool:
+    """Enters a workdir, unless another process is in it or it has frames of other settings; whether that was done."""
+    try:
+        stack.enter_context(workdir.alone())
+        workdir.load()
+    except (Busy, OtherState):
+        return False
+    return True
 
 
 def make_frames(source: Source, workdir: Workdir, dream: DreamFunction, console: Console) -> KeptFrames:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from stylegen.animated import Animation
 from stylegen.deepdream.footage import FootageFrame, dream_footage
 from stylegen.deepdream.zoom import DreamFunction, count_frames, zoom_frames
 from stylegen.errors import UserError
@@ -121,7 +122,7 @@ def keep_zoom(
 
 def keep_footage(
     workdir: Workdir,
-    clip: Clip,
+    clip: Clip | Animation,
     dream: DreamFunction,
     *,
     prepare: Callable[[np.ndarray], np.ndarray] = lambda frame: frame,

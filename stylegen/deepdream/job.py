@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from stylegen.deepdream.dreaming import open_dreamer
 from stylegen.deepdream.octaves import DreamStep, Start
 from stylegen.deepdream.options import MANNER, NOISE, PROGRAM, SUBJECT, parse_region, parsed
 from stylegen.inputs import Inputs, read_mask
+from stylegen.names import Output
 
 
 @dataclass
@@ -40,9 +41,14 @@ class Session:
     record: dict[str, Any] | None
 
     @classmethod
-    def open(cls, settings: dict[str, Any], record: dict[str, Any] | None = None) -> Session:
-        """Reads the guides and opens the network."""
-        inputs = Inputs()
+    def open(
+        cls,
+        settings: dict[str, Any],
+        record: dict[str, Any] | None = None,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> Session:
+        """Reads the guides and opens the network; `say` is told of pictures that only the first frame is used of."""
+        inputs = Inputs(say=say)
         inputs.guides = [inputs.load(path).pixels for path in settings['guide']]
         regions = [parse_region(text) for text in settings['region']]
         dreamer, note = open_dreamer(
@@ -103,14 +109,14 @@ class Job(jobs.Job):
     Args:
         session: That does it.
         picture: That is dreamt on.
-        output, flags, console, workdir, unfinished: See `stylegen.jobs.Job`.
+        target, flags, console, workdir, unfinished: See `stylegen.jobs.Job`.
     """
 
     def __init__(
         self,
         session: Session,
         picture: images.Picture,
-        output: Path,
+        target: Output,
         flags: FlagValues,
         console: Console,
         *,
@@ -128,7 +134,7 @@ class Job(jobs.Job):
             records.check_replay(session.record, inputs, weights, console.warn)
         record = records.record(PROGRAM, session.settings, inputs, weights)
         super().__init__(
-            output,
+            target,
             record,
             flags,
             console,

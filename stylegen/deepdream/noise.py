@@ -20,6 +20,7 @@ from stylegen.deepdream.subject import Subject, settle
 from stylegen.deepdream.targets import parse_target
 from stylegen.deepdream.visualizing import NothingActive, VisualizeStep, visualize
 from stylegen.errors import UserError
+from stylegen.names import Output
 from stylegen.sheets import grid_shape
 from stylegen.signatures import defaults_of
 
@@ -57,13 +58,13 @@ def open_subject(settings: Mapping[str, Any]) -> tuple[FeatureExtractor, str, Su
 
 
 def dream_from_noise(
-    settings: dict[str, Any], record: dict[str, Any] | None, flags: FlagValues, output: Path, console: Console
+    settings: dict[str, Any], record: dict[str, Any] | None, flags: FlagValues, output: Output, console: Console
 ) -> None:
     """Makes pictures from noise and saves them, several as one grid; when it is stopped or fails, as they are."""
     from stylegen.deepdream.terms import PlacedExtractor, Places, build_terms
 
     side = settings['size'] or DEFAULTS['size']
-    images.check_writable(output, grid_shape(settings['count'], (side, side)))
+    images.check_writable(output.path, grid_shape(settings['count'], (side, side)))
     extractor, note, subject, tap = open_subject(settings)
     terms, _, points = build_terms(subject, extractor, [], settings['measure'])
     steps = settings['steps'] if flags['steps'].present or flags.replay else DEFAULTS['steps']
@@ -80,8 +81,9 @@ def dream_from_noise(
 
     def save(pictures: np.ndarray) -> Path:
         picture = pictures[0] if len(pictures) == 1 else images.grid(pictures)
-        options = {'depth': flags.depth, 'settings': run, 'sidecar': flags.sidecar}
-        write = lambda path: images.save_image(path, picture, **options)
+        write = lambda path, overwrite: images.save_image(
+            path, picture, depth=flags.depth, settings=run, sidecar=flags.sidecar, overwrite=overwrite
+        )
         with interrupts.uninterrupted():
             return cli.save_somewhere(write, output)
 

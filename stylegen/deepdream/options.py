@@ -25,6 +25,11 @@ PICTURES = ('input', 'size', 'mask')
 FROM_NOISE = ('parameterization', 'count', 'diversity')
 FILM = ('zoom', 'rotation', 'shift', 'seconds', 'fps', 'blend')
 NETWORK = ('network', 'weights', 'precision')
+OF_A_PICTURE = ('mask', 'guide', 'region')  # flags that ask what is in it
+OF_A_RUN = ('workdir', 'save_every')
+NOT_OF_A_TILE = ('mask', 'region')
+_UNUSED_FROM_NOISE = tuple(name for name in MANNER if name not in ('measure', 'steps', 'jit'))
+_ONE = {'count': 'several pictures come of --input=noise only'}
 SETTINGS = (*PICTURES, *NETWORK, *SUBJECT, *MANNER, *FROM_NOISE, *FILM, 'explore', 'seed')  # what a result carries
 
 
@@ -40,11 +45,14 @@ def settings_of(
         raise UserError('--replay has the settings of its result already; leave out --preset')
     given = recorded if recorded is not None else {**(usual or {}), **(PRESETS[flags.preset] if flags.preset else {})}
     typed = {name for name in SETTINGS if flags[name].present}
-    chosen = {name: flags[name].value if name in typed else given.get(name, flags[name].value) for name in SETTINGS}
+    default = {name: flags[name].value for name in SETTINGS} | {'input': None}
+    chosen = {name: flags[name].value if name in typed else given.get(name, default[name]) for name in SETTINGS}
     if {'strength', 'step_size'} <= typed:
         raise UserError('--strength steers the steps, --step_size fixes them; give one of the two')
     if 'strength' in typed:
         chosen['step_size'] = None
+    if 'input' in typed:
+        chosen['input'] = flags.input if len(flags.input) > 1 else flags.input[0]
     network = flags['network'].value
     other_network = 'network' in typed and network != given.get('network', network)
     if 'layers' not in typed and (other_network or typed & {'classes', 'guide', 'region'}):
@@ -55,20 +63,24 @@ def settings_of(
     return chosen
 
 
-OF_A_PICTURE = ('mask', 'guide', 'guide_layers', 'region')  # flags that ask what is in it
-OF_A_RUN = ('workdir', 'save_every')
-NOT_OF_A_TILE = ('mask', 'region')
-IDLE = {  # mode -> flags that do nothing in it
-    'noise': (*OF_A_PICTURE, *OF_A_RUN, *(set(MANNER) - {'measure', 'steps', 'jit'}), *FILM, 'overwrite'),
-    'wrap': (*NOT_OF_A_TILE, *FROM_NOISE, *FILM, 'overwrite'),
-    'explore': (*OF_A_PICTURE, *OF_A_RUN, *FROM_NOISE, *FILM, 'classes', 'wrap', 'overwrite'),
-    'zoom': ('blend', 'save_every', 'wrap', 'overwrite', *FROM_NOISE),
-    'clip': (*(set(FILM) - {'blend'}), 'save_every', 'wrap', 'overwrite', *FROM_NOISE),
-    'folder': (*FILM, *FROM_NOISE),
-    'picture': (*FILM, *FROM_NOISE, 'overwrite'),
+IDLE = {  # mode -> flags that change nothing in it
+    'noise': ('guide_layers', 'workdir', 'save_every', 'overwrite', *_UNUSED_FROM_NOISE, *FILM),
+    'wrap': ('parameterization', 'diversity', *FILM, 'overwrite'),
+    'explore': (*OF_A_PICTURE, 'guide_layers', *OF_A_RUN, *FROM_NOISE, *FILM, 'classes', 'wrap', 'overwrite'),
+    'zoom': ('blend', 'save_every', 'overwrite', 'parameterization', 'diversity'),
+    'clip': (*(set(FILM) - {'blend', 'zoom'}), 'save_every', 'overwrite', 'parameterization', 'diversity'),
+    'folder': (*FILM, 'parameterization', 'diversity'),
+    'picture': (*FILM, 'parameterization', 'diversity', 'overwrite'),
 }
-
-
+CONTRARY: dict[str, dict[str, str]] = {  # mode -> flag that asks for what cannot be made there, and why
+    'noise': dict.fromkeys(OF_A_PICTURE, 'noise shows nothing that it could be about'),
+    'wrap': dict.fromkeys(NOT_OF_A_TILE, 'a tile that repeats dreams everywhere') | _ONE,
+    'explore': {'zoom': 'it is one picture'},
+    'zoom': {'wrap': 'a film has no tile that repeats'} | _ONE,
+    'clip': {'wrap': 'a film has no tile that repeats', 'zoom': 'a clip is not zoomed into'} | _ONE,
+    'folder': _ONE,
+    'picture': _ONE,
+}
 MADE = {  # mode -> what is made, in words
     'noise': 'a picture from noise',
     'wrap': 'a tile that repeats',
@@ -80,16 +92,25 @@ MADE = {  # mode -> what is made, in words
 }
 
 
-def refuse_idle(flags: FlagValues, mode: str, wrap: bool = False) -> None:
-    """Refuses flags that were typed and would do nothing; `wrap` says whether pictures become tiles that repeat.
+def check_flags(flags: FlagValues, mode: str, settings: dict[str, Any], say: Callable[[str], None]) -> None:
+    """Refuses flags that ask for something else than is made; `say` is told in a line of those that change nothing.
 
     Raises:
-        UserError: With the first of them.
+        UserError: With the first that is refused, and why.
     """
-    for name in sorted({*IDLE[mode], *(NOT_OF_A_TILE if wrap else ())}):
-        if flags[name].present:
-            made = MADE['wrap' if wrap and name in NOT_OF_A_TILE else mode]
-            raise UserError(f'--{name} does nothing here (what is made is {made}); leave it out')
+    contrary = CONTRARY[mode] | (CONTRARY['wrap'] if settings['wrap'] and mode == 'folder' else {})
+    for name, why in contrary.items():
+        if flags[name].present and (name != 'count' or flags.count > 1):
+            raise UserError(f'--{name} does not go with {MADE[mode]}: {why}; leave it out')
+    idle = {name for name in (*IDLE[mode], *_without_others(settings)) if flags[name].present}
+    if not settings['guide']:
+        settings['guide_layers'] = None
+    cli.say_idle(dict.fromkeys(sorted(idle), f'what is made is {MADE[mode]}'), say)
+
+
+def _without_others(settings: Mapping[str, Any]) -> list[str]:
+    """Flags that say how something is done that was not asked for."""
+    return [] if settings['guide'] else ['guide_layers']
 
 
 def parse_region(text: str) -> tuple[str, dict[str, float]]:
@@ -118,6 +139,12 @@ def recorded(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return settings, record
 
 
-def read_input(source: str | Path | None, size: int | None, say: Callable[[str], None]) -> Picture:
+def inputs_of(settings: Mapping[str, Any]) -> list[str]:
+    """The paths of all inputs; none for the picture that comes along."""
+    source = settings['input']
+    return source if isinstance(source, list) else [source] if source else []
+
+
+def read_input(source: str | Path | None, size: int | None, say: Callable[[str], None], hint: str = '') -> Picture:
     """The picture to dream on, or the one that comes along, see `stylegen.inputs.read_picture`."""
-    return read_picture(source, size, say, default=DEFAULT_PICTURE, default_size=DEFAULT_SIZE)
+    return read_picture(source, size, say, default=DEFAULT_PICTURE, default_size=DEFAULT_SIZE, hint=hint)

@@ -109,12 +109,12 @@ def build_terms(
 def guide_vectors(extractor: FeatureExtractor, guides: Sequence[np.ndarray], layer: str) -> tf.Tensor:
     """What a layer gives at every position of the guides, (Q, C); guides are brought to GUIDE_SIZE first."""
     vectors = []
-    for guide in guides:
+    for number, guide in enumerate(guides):
         small = np.clip(images.resize(guide, images.fit(guide.shape, GUIDE_SIZE)), 0, 1)
         if min(small.shape[:2]) < extractor.min_size:
             raise UserError(
-                f'a guide of {guide.shape[1]} x {guide.shape[0]} is too narrow: brought to {GUIDE_SIZE} pixels it has '
-                f'fewer than {extractor.min_size} at its shorter side; crop it'
+                f'guide {number + 1}, {guide.shape[1]} x {guide.shape[0]}, is too narrow: brought to {GUIDE_SIZE} '
+                f'pixels it has fewer than {extractor.min_size} at its shorter side; crop it'
             )
         activation = extractor(tf.constant(small[None], tf.float32))[layer]
         vectors.append(tf.reshape(activation, [-1, activation.shape[-1]]))

@@ -1,6 +1,7 @@
 """The command line of style transfer: `python -m stylegen.style`, or `stylegen-style`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ from stylegen.console import Console
 from stylegen.errors import UserError
 from stylegen.folders import remove_unfinished, unfinished_of
 from stylegen.inputs import DEFAULT_SIZE
+from stylegen.names import Output
 from stylegen.networks import POOLINGS
 from stylegen.signatures import defaults_of
 from stylegen.style.coloring import COLORS, MAPS, TIMES
 from stylegen.style.folder import DEFAULT_FOLDER, is_many, style_folder
 from stylegen.style.job import Job, Pictures, Session, state_folder
-from stylegen.style.options import NONE, as_typed, format_steps, recorded, refuse_idle, settings_of
+from stylegen.style.options import NONE, as_typed, check_flags, format_steps, recorded, settings_of
 from stylegen.style.published import PUBLISHED
 from stylegen.style.run import PATIENCE_STEPS
 from stylegen.style.stylizer import LOSSES, OPTIMIZERS
@@ -29,6 +31,7 @@ LIST = 'list'
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
     flags = cli.Flags('Paints the content of one picture in the style of others.', transfer)
+    flags.words('content', 'style')
     _picture_flags(flags)
     _network_flags(flags)
     _style_flags(flags)
@@ -42,13 +45,13 @@ def define_flags() -> cli.Flags:
 
 def _picture_flags(flags: cli.Flags) -> None:
     flags.group('Pictures')
-    flags.strings('content', 'a picture or a folder; several give a result each; the default comes with the package')
-    flags.strings(
+    flags.paths('content', 'a picture or a folder; several give a result each; the default comes with the package')
+    flags.paths(
         'style',
         'PICTURE or PICTURE:SHARE; several are blended in their shares; a folder gives a result for each picture in '
         'it; the default comes with the package',
     )
-    flags.string(
+    flags.path(
         'output',
         f'PNG, JPEG, WebP or TIFF, by default {DEFAULT_OUTPUT} or a free name like it; of many results a folder, by '
         f'default {DEFAULT_FOLDER}, for CONTENT__STYLE.png',
@@ -57,17 +60,17 @@ def _picture_flags(flags: cli.Flags) -> None:
     flags.integer(
         'size', f"longest side; by default the content's own, up to {DEFAULT_SIZE}", default=None, lower_bound=1
     )
-    flags.strings(
+    flags.paths(
         'region', f'MASK=STYLE, or MASK={NONE}: a style of its own where a grey picture is white; several times'
     )
-    flags.string('mask', 'grey picture: white is painted, black stays as it is, bit for bit')
+    flags.path('mask', 'grey picture: white is painted, black stays as it is, bit for bit')
     flags.switch('preview', 'save the result of the first size as soon as it is there, as OUTPUT-preview')
-    flags.string('film', 'GIF, WebP or MP4 of how the picture comes about', default=None)
+    flags.path('film', 'GIF, WebP or MP4 of how the picture comes about', default=None)
     flags.switch('sidecar', 'write the settings beside the result too, as JSON')
     flags.integer('depth', 'bits a channel of a PNG or TIFF: 8 or 16', default=8)
     flags.switch('overwrite', 'of many results: make those again that are there')
     flags.switch('skip_existing', 'do nothing where the output is there, as it is with many results')
-    flags.string('replay', 'a result: make it again; what is typed beside it wins', default=None)
+    flags.path('replay', 'a result: make it again; what is typed beside it wins', default=None)
     flags.integer('save_every', 'save the picture so far every so many steps', default=None, lower_bound=1)
 
 
@@ -100,7 +103,7 @@ def _style_flags(flags: cli.Flags) -> None:
 
 def _way_flags(flags: cli.Flags) -> None:
     flags.group('How to get there')
-    flags.string(
+    flags.path(
         'init',
         'what to begin with: content, noise, style (noise in its colours), mean (the mean colour of photographs) or a '
         'picture',
@@ -144,27 +147,27 @@ def work(flags: FlagValues) -> None:
     if flags.layers:
         raise UserError(f'--layers={LIST} lists layers; choose them with --style_layers and --content_layers')
     many = is_many(settings)
-    refuse_idle(flags, settings, many)
+    check_flags(flags, settings, many, console.say)
     if many:
         return style_folder(settings, record, flags, console)
     if flags.resume and not (flags.output or flags.workdir):
         raise UserError('--resume needs the --output of the run that is to go on, or its --workdir')
-    images.check_writable(flags.output or DEFAULT_OUTPUT, depth=flags.depth)
+    target = Output.of(flags.output, DEFAULT_OUTPUT, say=console.say)
+    if flags.skip_existing:
+        target = replace(target, overwrite=False)  # nor what another run makes meanwhile
+    images.check_writable(target.path, depth=flags.depth)
     if flags.film:
         images.check_animation(flags.film)
-    output = Path(flags.output) if flags.output else cli.free_name(DEFAULT_OUTPUT)
-    if flags.film and Path(flags.film).resolve() == output.resolve():
-        raise UserError(f'{output} cannot be both the picture and the film; give another --film')
-    if flags.skip_existing and output.exists():
-        return console.say(f'{output} is there already')
+    if flags.film and Path(flags.film).resolve() == target.path.resolve():
+        raise UserError(f'{target.path} cannot be both the picture and the film; give another --film')
+    if flags.skip_existing and target.path.exists():
+        return console.say(f'{target.path} is there already')
     pictures = Pictures.read(settings, console.say)
-    workdir = flags.workdir or (state_folder(output) if flags.resume else None)
+    workdir = flags.workdir or (state_folder(target.path) if flags.resume else None)
     session = Session.open(settings, record, workdir)
     console.say(*session.about(), *session.outlook(session.settings, pictures))
-    unfinished = unfinished_of(output) if flags.skip_existing else None
-    job = Job(session, session.settings, pictures, output, flags, console, workdir=workdir, unfinished=unfinished)
-    if not (flags.output or workdir):
-        job.again += f' and --output={output}'
+    unfinished = unfinished_of(target.path) if flags.skip_existing else None
+    job = Job(session, session.settings, pictures, target, flags, console, workdir=workdir, unfinished=unfinished)
     job.run()
     if unfinished:
         remove_unfinished(unfinished)

@@ -12,7 +12,8 @@ from absl.flags import FlagValues
 from stylegen import images
 from stylegen.console import Console
 from stylegen.errors import UserError
-from stylegen.folders import each, pictures_in, prepare_folder, unique_names
+from stylegen.folders import check_folder, each, pictures_of, unique_names
+from stylegen.names import Output
 from stylegen.style.job import Job, Pictures, Session, state_folder
 from stylegen.style.options import DEFAULT_CONTENT, DEFAULT_STYLE, parse_style
 
@@ -42,22 +43,16 @@ def pairs_of(settings: Mapping[str, Any], target: Path) -> list[Pair]:
     Raises:
         UserError: A folder has no pictures, or stands beside files of style.
     """
-    contents = [[path] for path in _files(settings['content'])] or [[]]
+    contents = [[str(path)] for path in pictures_of(settings['content'])] or [[]]
     styles = [list(settings['style'])]
     folders = [path for path in settings['style'] if Path(path).is_dir()]
     if folders:
         if len(folders) < len(settings['style']):
             raise UserError(f'{folders[0]} is a folder, each picture of which is a style; leave out the other --style')
-        styles = [[path] for path in _files(folders)]
+        styles = [[str(path)] for path in pictures_of(folders)]
     names = zip(_names(contents, DEFAULT_CONTENT), contents, strict=True)
     looks = list(zip(_names(styles, DEFAULT_STYLE), styles, strict=True))
     return [Pair(content, style, target / f'{a}__{b}.png') for a, content in names for b, style in looks]
-
-
-def _files(paths: Sequence[str]) -> list[str]:
-    """The paths, with the pictures of a folder in its place."""
-    groups = [[str(one) for one in pictures_in(Path(path))] if Path(path).is_dir() else [path] for path in paths]
-    return [path for group in groups for path in group]
 
 
 def _names(groups: Sequence[Sequence[str]], default: Path) -> list[str]:
@@ -74,7 +69,7 @@ def style_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags:
     target = Path(flags.output or DEFAULT_FOLDER)
     pairs = pairs_of(settings, target)
     for source in (*settings['content'], *(parse_style(text)[0] for text in settings['style'])):
-        prepare_folder(Path(source), target)
+        check_folder(Path(source), target)
     outputs = [pair.output for pair in pairs]
     images.check_writable(outputs[0])
 
@@ -89,7 +84,8 @@ def style_folder(settings: dict[str, Any], record: dict[str, Any] | None, flags:
         chosen = session.settings | {'content': pair.content, 'style': pair.style}
         pictures = Pictures.read(chosen, console.say)
         console.say(*session.outlook(chosen, pictures))
-        job = Job(session, chosen, pictures, output, flags, console, workdir=workdir, unfinished=unfinished)
+        goal = Output(output, flags.overwrite)
+        job = Job(session, chosen, pictures, goal, flags, console, workdir=workdir, unfinished=unfinished)
         job.run()
         console.say(*job.terms())
 

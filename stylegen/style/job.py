@@ -12,7 +12,9 @@ from absl.flags import FlagValues
 
 from stylegen import cli, images, jobs, pyramid, records
 from stylegen.console import Console
+from stylegen.files import remove_empty
 from stylegen.inputs import DEFAULT_SIZE, Inputs, read_mask, read_picture, refuse_inputs
+from stylegen.names import Output
 from stylegen.style.film import Film
 from stylegen.style.options import (
     DEFAULT_CONTENT,
@@ -23,14 +25,14 @@ from stylegen.style.options import (
     parse_styles,
 )
 from stylegen.style.steps import Start, StyleStep
-from stylegen.style.stylizer import Styles, Stylizer
+from stylegen.style.stylizer import Styles, Stylizer, check_style
 from stylegen.style.transferring import open_stylizer
 from stylegen.workdir import forget_state
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """All that is read for one result; `hashes` are sha256 by path."""
+    """All that is read for one result; `hashes` are sha256 by path, `sizes` are (height, width) of styles by path."""
 
     content: images.Picture
     styles: Styles
@@ -38,17 +40,21 @@ class Pictures:
     mask: np.ndarray | None
     init: np.ndarray | None
     hashes: Mapping[str, str]
+    sizes: Mapping[str, tuple[int, int]]
 
     @classmethod
     def read(cls, settings: Mapping[str, Any], say: Callable[[str], None]) -> Pictures:
-        """Reads them; of a content that was made smaller without being asked for, `say` is told."""
-        inputs = Inputs()
+        """Reads them; `say` is told of a content that is made smaller unasked, and of first frames."""
+        inputs = Inputs(say=say)
         source = settings['content'][0] if settings['content'] else None
         content = read_picture(source, settings['size'], say, default=DEFAULT_CONTENT, default_size=DEFAULT_SIZE)
         shape = content.pixels.shape[:2]
+        sizes: dict[str, tuple[int, int]] = {}
 
         def styles(texts: Sequence[str]) -> Styles:
-            return [(inputs.load(path).pixels, share) for path, share in parse_styles(texts)]
+            read = [(path, inputs.load(path).pixels, share) for path, share in parse_styles(texts)]
+            sizes.update({path: (pixels.shape[0], pixels.shape[1]) for path, pixels, _ in read})
+            return [(pixels, share) for _, pixels, share in read]
 
         regions = parse_regions(settings['region'])
         begin = init_file(settings['init'])
@@ -59,6 +65,7 @@ class Pictures:
             read_mask(inputs, settings['mask'], shape) if settings['mask'] else None,
             _cropped(inputs.load(begin).pixels, shape) if begin else None,
             {content.path: content.sha256} | inputs.hashes,
+            sizes,
         )
 
 
@@ -111,7 +118,13 @@ class Session:
         return lines
 
     def outlook(self, settings: Mapping[str, Any], pictures: Pictures) -> list[str]:
-        """Lines that say what a result is made of and what it will take, also where that is more than there is."""
+        """Lines that say what a result is made of and what it will take, also where that is more than there is.
+
+        Raises:
+            UserError: A style is too small for the network, or the content.
+        """
+        for path, size in pictures.sizes.items():
+            check_style(f'the style {path}', size, self.stylizer.extractor.min_size)
         height, width = pictures.content.pixels.shape[:2]
         plan = self.stylizer.plan((height, width))
         lines = [f'content  {pictures.content.path}, {width} x {height}']
@@ -133,6 +146,11 @@ def state_folder(output: Path) -> Path:
     return output.with_name(f'{output.name}.state')
 
 
+def preview_of(output: Path) -> Path:
+    """Where the result of the first size goes with --preview."""
+    return output.with_stem(f'{output.stem}-preview')
+
+
 class Job(jobs.Job):
     """One style transfer that is shown, kept and saved.
 
@@ -149,7 +167,7 @@ class Job(jobs.Job):
         session: Session,
         settings: dict[str, Any],
         pictures: Pictures,
-        output: Path,
+        target: Output,
         flags: FlagValues,
         console: Console,
         *,
@@ -162,32 +180,40 @@ class Job(jobs.Job):
         if session.record:
             records.check_replay(session.record, pictures.hashes, weights, console.warn)
         record = records.record(PROGRAM, settings, pictures.hashes, weights)
+        output = target.path
         super().__init__(
-            output,
+            target,
             record,
             flags,
             console,
             shape=pictures.content.pixels.shape,
             alpha=pictures.content.alpha,
             workdir=workdir,
-            refuge=state_folder(output),
+            refuge=state_folder,
             unfinished=unfinished,
         )
-        self.preview = output.with_stem(f'{output.stem}-preview') if flags.preview and len(self.stages) > 1 else None
-        if not workdir:
-            self.again = 'the same command with --resume'
+        self.preview = flags.preview and len(self.stages) > 1  # whether it is still to be saved
         self.film: Film | None = None
         self.result: np.ndarray | None = None
-        if flags.film:
-            steps = sum(stage.steps for stage in self.stages)
-            self.film = Film(Path(flags.film), Path(workdir or state_folder(output)) / 'film', steps)
-        for path in (self.preview, unfinished, self.film.output if self.film else None):
+        film = Path(flags.film) if flags.film else None
+        for path in (preview_of(output) if self.preview else None, unfinished, film):
             if path:
                 refuse_inputs(path, pictures.hashes)
 
+    @property
+    def again(self) -> str:
+        """What to do to go on from the state."""
+        if self.workdir:
+            return 'the same command'
+        return 'the same command with --resume' + (f' and --output={self.output}' if self.default else '')
+
     def run(self) -> Path:
         """Works to the end and saves picture and film; when it is stopped or fails, saves the picture so far."""
-        path = super().run()
+        try:
+            path = super().run()
+        finally:
+            if not self.workdir:
+                remove_empty([state_folder(self.output)])  # that a default name was claimed by
         if self.film and self.result is not None:
             self.console.say(f'film     {self.film.save(self.result, self.record if self.flags.sidecar else None)}')
         if not self.flags.workdir:
@@ -200,7 +226,8 @@ class Job(jobs.Job):
         self.number = self._number(start.stage, start.step) if start else 0
         if self.flags.resume and self.workdir and not state:
             self.console.say(f'nothing is kept in {self.workdir.folder}: this is the beginning')
-        if self.film:
+        if self.flags.film:
+            self.film = self._film()
             self.film.begin(self.number)
         calls = self.film.stride if self.film else None
         result = self.session.stylizer(
@@ -217,6 +244,12 @@ class Job(jobs.Job):
         self.result = result
         return result
 
+    def _film(self) -> Film:
+        if not self.workdir:
+            self.claim()
+        folder = self.workdir.folder if self.workdir else state_folder(self.output)
+        return Film(Path(self.flags.film), folder / 'film', sum(stage.steps for stage in self.stages))
+
     def follow(self, step: StyleStep) -> None:
         """Shows a step, saves and keeps what is due, the preview and the film among it."""
         before = self.latest
@@ -232,10 +265,10 @@ class Job(jobs.Job):
             return
         done = before if step.stage else step  # patience may have ended the size before its last step
         if done:
-            path = self.save(done.result(), self.preview)
+            path = self.save_beside(done.result(), preview_of)
             if self.progress and not self.console.quiet:
                 self.progress.say(f'preview  {path}')
-        self.preview = None
+        self.preview = False
 
     def place(self, step: StyleStep) -> jobs.Place:
         """Where a step is."""

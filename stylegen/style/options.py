@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,24 +133,37 @@ def manner(settings: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def refuse_idle(flags: FlagValues, settings: Mapping[str, Any], many: bool) -> None:
-    """Refuses flags that were typed and would do nothing.
+def check_flags(flags: FlagValues, settings: Mapping[str, Any], many: bool, say: Callable[[str], None]) -> None:
+    """Refuses flags that contradict what is made; `say` is told in a line of those that change nothing.
 
     Raises:
-        UserError: With the first of them, and why.
+        UserError: With the first that is refused, and why.
     """
-    for name, why in _idle(flags, settings, many).items():
+    for name, why in _contrary(flags, settings, many).items():
         if flags[name].present:
-            raise UserError(f'--{name} does nothing here: {why}; leave it out')
+            raise UserError(f'--{name} cannot count: {why}; leave it out')
+    idle = _idle(flags, settings, many)
+    cli.say_idle({name: why for name, why in idle.items() if flags[name].present}, say)
+
+
+def _contrary(flags: FlagValues, settings: Mapping[str, Any], many: bool) -> dict[str, str]:
+    """What each flag that asks for something else than is made is refused for."""
+    like = settings['like']
+    contrary: dict[str, str] = {}
+    if like:
+        contrary |= dict.fromkeys(('strength', *WEIGHTS, 'tv_weight'), f'--like={like} has its own weights')
+        contrary['loss'] = f'--like={like} has its own loss'
+    if many:
+        contrary['film'] = 'there is more than one result'
+        if flags.overwrite:
+            contrary['skip_existing'] = '--overwrite makes again what is there'
+    return contrary
 
 
 def _idle(flags: FlagValues, settings: Mapping[str, Any], many: bool) -> dict[str, str]:
-    """What each flag that does nothing is left out for."""
-    like, color, init = settings['like'], settings['color'], settings['init']
+    """Why each flag that changes nothing changes nothing."""
+    color, init = settings['color'], settings['init']
     idle: dict[str, str] = {}
-    if like:
-        idle |= dict.fromkeys(('strength', *WEIGHTS, 'tv_weight'), f'--like={like} has its own weights')
-        idle['loss'] = f'--like={like} has its own loss'
     if settings['optimizer'] == 'lbfgs':
         idle['learning_rate'] = 'lbfgs finds the length of its steps'
     if color == 'style':
@@ -159,14 +172,10 @@ def _idle(flags: FlagValues, settings: Mapping[str, Any], many: bool) -> dict[st
         idle['color_map'] = f'--color={color} takes no linear map'
     if init == 'content' or init_file(init):
         idle['seed'] = f'nothing is drawn at random with --init={init}'
-    if many:
-        idle['film'] = 'there is more than one result'
-        if flags.overwrite:
-            idle['skip_existing'] = '--overwrite makes again what is there'
-    else:
-        idle['overwrite'] = 'a single --output is replaced'
+    if not many:
+        idle['overwrite'] = 'a single --output is replaced' if flags.output else 'the result takes a free name'
         if not flags.output:
-            idle['skip_existing'] = 'without an --output the result takes a free name'
+            idle['skip_existing'] = 'the result takes a free name'
     return idle
 
 

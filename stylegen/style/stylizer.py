@@ -185,15 +185,24 @@ class Stylizer:
         return run.go(init, start)
 
 
+def check_style(name: str, size: tuple[int, ...], smallest: int) -> None:
+    """Refuses a style of a (height, width) that is too small for the network.
+
+    Raises:
+        UserError: With its name.
+    """
+    if min(size) < smallest:
+        raise UserError(f'{name} is {size[1]} x {size[0]}, it needs {smallest} pixels a side; enlarge it first')
+
+
 def check_pictures(styles: Styles, regions: Sequence[tuple[np.ndarray, Styles]], count: int, smallest: int = 1) -> None:
     """Refuses styles too small for the network, another number of regions, styles that weigh nothing.
 
     Raises:
         UserError: With what was expected and what came.
     """
-    for picture, _ in [pair for group in (styles, *(s for _, s in regions)) for pair in group]:
-        if min(picture.shape[:2]) < smallest:
-            raise UserError(f'a style is {picture.shape[1]} x {picture.shape[0]}, it needs {smallest} pixels a side')
+    for number, (picture, _) in enumerate(pair for group in (styles, *(s for _, s in regions)) for pair in group):
+        check_style(f'style {number + 1}', picture.shape[:2], smallest)
     if len(regions) != count:
         raise UserError(f'expected {count} regions, got {len(regions)}')
     for group in (styles, *(s for _, s in regions)):

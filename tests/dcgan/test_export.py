@@ -224,8 +224,8 @@ def test_the_tables_have_the_same_names():
         ('a.keras', {'format': 'keras', 'pixels': 'rgb'}, 'unknown pixels'),
         ('a.keras', {'format': 'keras', 'quantize': 'float16'}, 'is for --format=tflite'),
         ('a.tflite', {'format': 'tflite', 'quantize': 'int8'}, 'unknown quantisation'),
-        ('none/a.keras', {'format': 'keras'}, 'does not exist'),
-        ('none/a', {'format': 'saved_model'}, 'does not exist'),
+        ('full/file/a.keras', {'format': 'keras'}, 'is not a folder'),
+        ('full/file/a', {'format': 'saved_model'}, 'is not a folder'),
         ('full', {'format': 'saved_model'}, 'is there already'),
     ],
 )

@@ -65,3 +65,16 @@ def test_mistakes_are_told_in_a_line(tmp_path, monkeypatch, args, said, capsys):
     assert command(*args) == 2
     error = capsys.readouterr().err
     assert said in error and error.count('\n') == 1
+
+
+def test_animations_are_told_and_counted_once(data, capsys):
+    frames = [Image.new('RGB', (16, 16), (grey, 0, 0)) for grey in (0, 200)]
+    frames[0].save(data / 'class0' / 'moving.gif', save_all=True, append_images=frames[1:])
+    assert command(str(data)) == 0
+    assert 'of several frames or pages, the first of which is used: 1\n  class0/moving.gif' in capsys.readouterr().out
+    from stylegen.data import open_images
+    from stylegen.dcgan.training_command import first_only
+
+    images = open_images(data, 16)
+    told = '1 images have several frames or pages, such as class0/moving.gif; the first is used'
+    assert images.first_only == ('class0/moving.gif',) and first_only(images) == [told]

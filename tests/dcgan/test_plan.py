@@ -3,7 +3,7 @@
 import pytest
 
 from stylegen.checkpoints import Checkpoints
-from stylegen.dcgan.plan import OPTIONS, Plan, compared, make_plan
+from stylegen.dcgan.plan import OPTIONS, Plan, compared, idle_options, make_plan
 from stylegen.dcgan.presets import PRESETS
 from stylegen.errors import UserError
 from stylegen.files import plain
@@ -66,21 +66,31 @@ def test_what_is_another_run_is_named_as_it_is_typed(tmp_path, options, said):
         ({'label_smoothing': 1.0}, '--label_smoothing is 0 at least and below 1; got 1'),
         ({'beta_1': 1.0}, '--beta_1'),
         ({'beta_2': 1.0}, '--beta_2'),
-        ({'gradient_penalty': 10.0}, '--gradient_penalty does nothing without --loss=wasserstein_gp'),
-        ({'penalty_every': 4}, '--penalty_every does nothing without --r1 or --loss=wasserstein_gp'),
         ({'r1': 1.0}, '--d_norm=none or --d_norm=spectral'),
-        ({'loss': 'hinge', 'label_smoothing': 0.1}, 'leave out --label_smoothing'),
         ({'augment': 'colour'}, "unknown augmentation 'colour'; did you mean color"),
         ({'updates': 'simultaneous', 'd_steps': 2}, 'several --d_steps are one after the other'),
         ({'name': 'mnist28', 'd_steps': 2}, 'several --d_steps are one after the other'),
         ({'width': 3}, "unknown option 'width'"),
     ],
 )
-def test_what_does_nothing_or_does_not_go_together_is_refused(options, said):
+def test_what_does_not_go_together_is_refused(options, said):
     with pytest.raises(UserError, match=said):
         make_plan(**options)
 
 
-def test_penalties_that_do_something_are_taken():
-    assert make_plan(loss='wasserstein_gp', d_norm='none', gradient_penalty=5.0, penalty_every=4)
-    assert make_plan(r1=1.0, d_norm='spectral', penalty_every=4).training['penalty_every'] == 4
+@pytest.mark.parametrize(
+    ('options', 'idle'),
+    [
+        ({'gradient_penalty': 10.0}, {'gradient_penalty': 'it is for --loss=wasserstein_gp'}),
+        ({'penalty_every': 4}, {'penalty_every': 'it is for --r1 or --loss=wasserstein_gp'}),
+        (
+            {'loss': 'hinge', 'label_smoothing': 0.1},
+            {'label_smoothing': 'it is for --loss=non_saturating or --loss=least_squares'},
+        ),
+        ({'loss': 'wasserstein_gp', 'd_norm': 'none', 'gradient_penalty': 5.0, 'penalty_every': 4}, {}),
+        ({'r1': 1.0, 'd_norm': 'spectral', 'penalty_every': 4}, {}),
+    ],
+)
+def test_what_changes_nothing_is_taken_and_known(options, idle):
+    plan = make_plan(**options)
+    assert idle_options(plan, options) == idle and plan.build()

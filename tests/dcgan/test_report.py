@@ -347,7 +347,7 @@ def test_the_command_writes_the_page(workdir, monkeypatch, capsys):
     for arguments, said in (
         (['--workdir=none'], 'give the --workdir of a run'),
         (['--workdir=run', '--output=report.pdf'], '.html'),
-        (['--workdir=run', '--output=none/report.html'], 'does not exist'),
+        (['--workdir=run', '--output=run/settings.json/report.html'], 'is not a folder'),
     ):
         assert command(*arguments) == 2
         error = capsys.readouterr().err

@@ -93,6 +93,40 @@ def test_a_clip_dreams_and_holds_still(folder):
     assert np.abs(shown[3] - shown[4]).mean() < 0.5 * np.abs(shown[0] - 255 * photo(40, 48)).mean()
 
 
+@pytest.mark.parametrize('name', ['moving.gif', 'moving.png'])
+def test_an_animated_picture_is_a_clip_where_the_output_moves_too(name, capsys):
+    pytest.importorskip('cv2')
+    pictures = [Image.fromarray(images.to_uint8(photo(40, 48, seed))) for seed in (1, 2, 3)]
+    pictures[0].save(name, save_all=True, append_images=pictures[1:], duration=50, lossless=True)
+    still = [arg for arg in QUICK if arg not in ('--quiet', '--steps=1')] + ['--steps=0']
+    assert run(name, '--output=clip.webp', *still) == 0
+    out = capsys.readouterr().out
+    assert 'film     3 frames of 48 x 40, 20 a second' in out and 'only the first' not in out
+    for frame, picture in zip(frames_of('clip.webp'), pictures, strict=True):
+        assert np.abs(frame - np.asarray(picture, float)).mean() < 12
+    assert run('--replay=clip.webp', '--output=again.webp', '--quiet') == 0
+    assert Path('again.webp').read_bytes() == Path('clip.webp').read_bytes()
+    assert run(name, '--output=one.png', *still) == 0
+    out = capsys.readouterr().out
+    assert f"'{name}' has 3 frames; only the first one is used; --output=NAME.gif makes a clip of all" in out
+    assert images.load_image('one.png').shape == (40, 48, 3)
+
+
+def test_several_inputs_give_a_result_each():
+    images.save_image('other.png', photo(48, 40))
+    still = [arg for arg in QUICK if arg != '--steps=1']
+    assert run('photo.png', '--steps=0', 'other.png', '--output=new/out', *still) == 0
+    assert [images.load_image(f'new/out/{name}').shape[:2] for name in ('photo.png', 'other.png')] == [
+        (40, 48),
+        (48, 40),
+    ]
+
+
+def test_a_still_gif_is_a_picture(capsys):
+    images.save_image('still.gif', photo(40, 48))
+    assert run('still.gif', '--output=out.gif', *QUICK) == 0 and len(frames_of('out.gif')) == 1
+
+
 @pytest.mark.parametrize(
     'args, message',
     [

@@ -10,6 +10,7 @@ from PIL import Image
 
 from stylegen import images, jobs, mini
 from stylegen.console import Progress
+from stylegen.deepdream import __main__ as command
 from stylegen.deepdream import explore, noise, options
 from stylegen.deepdream.__main__ import define_flags
 from stylegen.deepdream.visualizing import NothingActive
@@ -205,21 +206,54 @@ def test_from_noise_advice_can_be_followed(monkeypatch, capsys):
     'args',
     [
         ['--input=noise', '--mask=photo.png'],
-        ['--input=noise', '--strength=0.2'],
         ['--input=photo.png', '--count=3'],
-        ['--input=photo.png', '--rotation=3'],
-        ['--input=photo.png', '--overwrite'],
         ['--input=photo.png', '--wrap', '--mask=photo.png'],
         ['--input=.', '--wrap', '--mask=photo.png'],
-        ['--input=photo.png', '--explore=layers', '--classes=ship'],
-        ['--input=photo.png', '--zoom=2', '--save_every=2'],
+        ['--input=photo.png', '--zoom=2', '--wrap'],
+        ['--input=a.mp4', '--zoom=2'],
+        ['--input=photo.png', '--explore=layers', '--zoom=2'],
     ],
 )
-def test_flags_that_would_do_nothing_are_refused(args, capsys):
+def test_flags_that_ask_for_something_else_are_refused(args, capsys):
     assert run(*args, '--quiet', '--network=mini') == 2
     err = capsys.readouterr().err
-    assert f'{args[-1].partition("=")[0]} does nothing here (what is made is a' in err and err.count('\n') == 1
-    assert not any(f'is a {vowel}' in err for vowel in 'aeio')
+    assert f'{args[-1].partition("=")[0]} does not go with a' in err and err.count('\n') == 1
+    assert not any(f'with a {vowel}' in err for vowel in 'aeio')
+
+
+@pytest.mark.parametrize(
+    'args, idle',
+    [
+        (['--input=noise', '--strength=0.2', '--workdir=run'], '--strength, --workdir change nothing here'),
+        (['--input=photo.png', '--rotation=3'], '--rotation changes nothing here (what is made is a picture)'),
+        (['--input=photo.png', '--overwrite', '--count=1'], '--overwrite changes nothing here'),
+        (['--input=photo.png', '--guide_layers=block3_conv3'], '--guide_layers changes nothing here'),
+        (['--input=.', '--fps=3'], '--fps changes nothing here (what is made is a folder of dreams)'),
+        (
+            ['--input=photo.png', '--explore=layers', '--classes=ship', '--wrap'],
+            '--classes, --wrap change nothing',
+        ),
+        (
+            ['--input=photo.png', '--zoom=2', '--save_every=2'],
+            '--save_every changes nothing here',
+        ),
+        (['--input=a.mp4', '--fps=25'], '--fps changes nothing here (what is made is a clip that dreams)'),
+        (['--input=photo.png', '--wrap'], None),
+    ],
+)
+def test_flags_that_change_nothing_are_told_in_a_line(args, idle):
+    flags = define_flags().parse(['x', *args])
+    chosen, said = options.settings_of(flags), []
+    options.check_flags(flags, command.mode_of(chosen, flags.output), chosen, said.append)
+    assert len(said) == (idle is not None) and (idle is None or said[0].startswith(idle))
+
+
+def test_a_run_with_idle_flags_gives_the_same_picture(capsys):
+    assert run('photo.png', '--output=one.png', *QUICK) == 0
+    idle = ['--overwrite', '--fps=7', '--guide_layers=block3_conv3', '--diversity=2']
+    assert run('photo.png', '--output=two.png', *idle, *(q for q in QUICK if q != '--quiet')) == 0
+    assert np.array_equal(pixels('one.png'), pixels('two.png'))
+    assert capsys.readouterr().out.count('change nothing here') == 1
 
 
 def jump(picture):
@@ -362,4 +396,4 @@ def test_a_guide_too_narrow_for_its_layer_is_told_in_one_line(capsys):
     images.save_image('thin.png', photo(96, 40)[:, :1])
     assert run('--input=photo.png', '--guide=thin.png', '--guide_layers=block4_conv3', *QUICK) == 2
     err = capsys.readouterr().err
-    assert 'a guide of 1 x 96 is too narrow' in err and err.count('\n') == 1
+    assert 'guide 1, 1 x 96, is too narrow' in err and err.count('\n') == 1

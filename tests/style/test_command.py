@@ -220,7 +220,14 @@ def test_lists(capsys):
         (['--output=paint.png'], 'is an input'),
         (['--output=out.xyz'], "suffix '.xyz'"),
         (['--output=/proc/out.png'], '/proc/out.png'),
-        (['--output=no/such/out.png'], 'does not exist'),
+        (['--output=photo.png/out.png'], 'is not a folder'),
+        (['--style='], 'flag --style=: it is empty'),
+        (['--style=small.png'], 'the style small.png is 8 x 8'),
+        (['--region=photo.png=small.png'], 'the style small.png is 8 x 8'),
+        (
+            ['photo.png'],
+            'this command takes content and style without a flag; several are typed --style=A --style=B',
+        ),
         (['--film=out.png'], '.gif'),
         (['--film=a.webp', '--output=a.webp'], 'another --film'),
         (['--size=4'], '--size'),
@@ -249,18 +256,12 @@ def test_lists(capsys):
         (['--max_memory=1MB'], '--max_memory'),
         (['--workdir=photo.png'], '--workdir'),
         (['--replay=photo.png'], 'has no settings in it'),
-        (['--like=gatys', '--strength=0.4'], '--strength does nothing here'),
+        (['--like=gatys', '--strength=0.4'], '--strength cannot count: --like=gatys has its own weights'),
         (['--like=gatys', '--loss=wasserstein'], '--like=gatys has its own loss'),
-        (['--optimizer=lbfgs', '--learning_rate=0.1'], '--learning_rate does nothing here'),
-        (['--color_map=pca'], '--color_map does nothing here'),
-        (['--color=luminance', '--color_map=pca'], '--color_map does nothing here'),
-        (['--seed=3'], '--seed does nothing here'),
-        (['--overwrite'], '--overwrite does nothing here'),
-        (['--skip_existing'], '--skip_existing does nothing here: without an --output'),
-        (['--content=.', '--skip_existing', '--overwrite'], '--skip_existing does nothing here: --overwrite'),
+        (['--content=.', '--skip_existing', '--overwrite'], '--skip_existing cannot count: --overwrite'),
         (['--output=out.png', '--skip_existing', '--content=out-unfinished.png'], 'out-unfinished.png is an input'),
         (['--resume'], '--resume needs'),
-        (['--content=.', '--film=a.gif'], '--film does nothing here'),
+        (['--content=.', '--film=a.gif'], '--film cannot count: there is more than one result'),
         (['--content=.', '--output=photo.png'], 'is a file'),
         (['--content=.', '--output=.'], 'the folder of the inputs'),
         (['--content=.', '--output=x.png'], 'give a folder as --output'),
@@ -271,6 +272,7 @@ def test_a_mistake_is_one_line_exit_code_2_and_no_file(args, message, capsys):
     Path('broken.jpg').write_bytes(b'\xff\xd8\xff\xe0 half a picture')
     Path('empty.png').touch()
     images.save_image('dot.png', photo(16, 16)[:1, :1])
+    images.save_image('small.png', photo(8, 8))
     images.save_image('out-unfinished.png', photo(64, 80))
     before = names()
     usual = [p for p in (*PAIR, '--network=mini') if not any(a.startswith(p.split('=')[0] + '=') for a in args)]
@@ -278,6 +280,39 @@ def test_a_mistake_is_one_line_exit_code_2_and_no_file(args, message, capsys):
     err = capsys.readouterr().err
     assert message in err and err.count('\n') == 1 and 'Traceback' not in err
     assert names() == before
+
+
+@pytest.mark.parametrize(
+    'args, idle',
+    [
+        (['--optimizer=lbfgs', '--learning_rate=0.1'], '--learning_rate changes nothing here (lbfgs finds'),
+        (['--color_map=pca'], "--color_map changes nothing here (the colours are the style's)"),
+        (['--color=luminance', '--color_map=pca'], '--color_map changes nothing here'),
+        (
+            ['--seed=3', '--overwrite'],
+            '--seed changes nothing here (nothing is drawn at random with --init=content); --o',
+        ),
+        (['--overwrite', '--output=out.png'], '--overwrite changes nothing here (a single --output is replaced)'),
+        (['--skip_existing'], '--skip_existing changes nothing here (the result takes a free name)'),
+        (['--seed=3', '--init=noise', '--skip_existing', '--output=out.png'], None),
+    ],
+)
+def test_flags_that_change_nothing_are_told_in_a_line(args, idle):
+    flags, said = define_flags().parse(['x', *args]), []
+    options.check_flags(flags, options.settings_of(flags), False, said.append)
+    assert len(said) == (idle is not None) and (idle is None or said[0].startswith(idle))
+
+
+def test_pictures_are_typed_without_flags_and_first_frames_are_told(capsys):
+    moving = [Image.fromarray(images.to_uint8(photo(48, 48, seed))) for seed in (1, 2)]
+    moving[0].save('moving.gif', save_all=True, append_images=moving[1:])
+    loud = [arg for arg in QUICK if arg not in ('--quiet', '--iterations=2')] + ['--iterations=0']
+    assert run('photo.png', 'moving.gif', '--output=new/out', *loud) == 0
+    out = capsys.readouterr().out
+    assert 'output   new/out has no suffix: the result goes to new/out.png' in out and 'result   new/out.png' in out
+    assert out.count("'moving.gif' has 2 frames; only the first one is used\n") == 1
+    made = images.read_settings('new/out.png')['settings']
+    assert (made['content'], made['style']) == (['photo.png'], ['moving.gif'])
 
 
 def test_an_overflow_keeps_the_last_good_picture(capsys):
