@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from stylegen.deepdream.octaves import DreamStep, PictureDream, Start
 from stylegen.deepdream.plan import Plan, margin_of, plan
 from stylegen.deepdream.subject import Subject
 from stylegen.errors import UserError, unknown
+from stylegen.locks import Turn
 
 if TYPE_CHECKING:
     from stylegen.deepdream.terms import Places
@@ -31,7 +32,7 @@ XLA_TILE = 512  # pixels: the one shape that XLA compiles for, unless the memory
 class Dreamer:
     """Dreams on pictures: `dreamer(image)`. The fields are the arguments of `stylegen.deepdream.dream`.
 
-    The first picture pays for tracing; others, of any size, do not.
+    The first picture pays for tracing; others, of any size, do not. Threads that share a dreamer take turns.
     """
 
     extractor: FeatureExtractor
@@ -52,6 +53,7 @@ class Dreamer:
     wrap: bool
     max_memory: str | float
     jit: str
+    turn: Turn = field(default_factory=lambda: Turn('dreamer'), init=False, repr=False)
 
     def __post_init__(self) -> None:
         choices = {
@@ -144,14 +146,27 @@ class Dreamer:
             regions: The masks of the subject's regions.
             steps_per_call: Steps between callbacks; by default as many as take about half a second.
         """
-        from stylegen.deepdream.terms import Places
-
         image = pixels.checked('picture', image)
         for what, one in [('mask', mask), *(('region', region) for region in regions)]:
             if one is not None:
                 check_mask(what, one, image.shape[:2])
         if len(regions) != len(self.subject.regions):
             raise UserError(f'{len(self.subject.regions)} regions are dreamt of; got {len(regions)} masks')
+        with self.turn:
+            return self._dreamt(image, mask, regions, seed, start, callback, steps_per_call)
+
+    def _dreamt(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray | None,
+        regions: Sequence[np.ndarray],
+        seed: int,
+        start: Start | None,
+        callback: Callable[[DreamStep], None] | None,
+        steps_per_call: int | None,
+    ) -> np.ndarray:
+        """The dream, octave by octave; the objective keeps the tile, the masks and the balance of this picture."""
+        from stylegen.deepdream.terms import Places
 
         made = self.plan(image.shape[:2])
         if not self._objective.fixed:

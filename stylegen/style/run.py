@@ -52,7 +52,7 @@ class Run:
             for group in (styles, *(group for _, group in regions))
         ]
         self.plan = stylizer.plan(content.shape[:2])
-        self.update = stylizer.update(self.plan.history)
+        self.targets, self.update = stylizer.targets, stylizer.update(self.plan.history)
         self.stage = 0
         self.lowest: tuple[float, int] = np.inf, 0  # loss, and the step that it was at
         self.work = [stage.steps * stage.size[0] * stage.size[1] for stage in self.plan.stages]
@@ -128,7 +128,7 @@ class Run:
 
     def _aim(self, stage: Stage) -> None:
         """Sets what the picture is compared with at this size, and how much each term counts."""
-        stylizer, targets = self.stylizer, self.stylizer.targets
+        stylizer, targets = self.stylizer, self.targets
         targets.set_content(
             self.base, [self._framed(images.resize(p, stage.size).clip(0, 1)) for p in self.masks], stage.core
         )
@@ -163,7 +163,7 @@ class Run:
         """The picture with its frame and the rule's state after a stage's steps, from `first` on."""
         from stylegen.optimize import optimize_image
 
-        objective = self.stylizer.targets.objective_for(stage.core)
+        objective = self.targets.objective_for(stage.core)
         patience, latest = self.stylizer.patience, state
 
         def judged(step):  # whatever the calls are, so that the picture does not depend on them
@@ -200,7 +200,7 @@ class Run:
         if self.callback is None:
             return
         state, image, stage = step.state, step.image, self.stage
-        factors = dict(zip((t.name for t in self.stylizer.targets.objective.terms), self.factors, strict=True))
+        factors = dict(zip((t.name for t in self.targets.objective.terms), self.factors, strict=True))
         raw = {name: loss / factors[name] if factors[name] else 0.0 for name, loss in step.losses.items()}
         here = self.work[stage] * step.step / step.steps
         self.callback(
