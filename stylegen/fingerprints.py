@@ -53,7 +53,7 @@ class _Walk:
             return type(value), repr(value)  # NaN too is equal to itself
         if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
             content = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
-            return value.dtype.name, value.shape, hashlib.blake2b(content).digest()
+            return value.dtype.name, value.shape, hashlib.blake2b(content.data).digest()
         if id(value) in self.met:
             return self.met[id(value)][0]
         self.met[id(value)] = len(self.met), value

@@ -221,8 +221,8 @@ def optimize_image(
     Raises:
         NonFiniteLoss: With the last good image.
     """
-    image = tf.convert_to_tensor(image, tf.float32)
     xla = use_xla(jit)
+    image = tf.convert_to_tensor(image, tf.float32)
     state = update.start(image) if state is None else tf.nest.map_structure(tf.convert_to_tensor, state)
     names = [term.name for term in objective.terms if term.weight]
     losses = {name: tf.constant(0.0) for name in names}
