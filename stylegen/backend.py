@@ -112,7 +112,7 @@ def has_gpu() -> bool:
 
 
 def gpu_memory() -> int | None:
-    """Bytes that were free on the first GPU before TensorFlow's first operation; None where it sees none, or the driver is silent."""
+    """Bytes free on the first GPU before the first operation; None where there is none, or the driver is silent."""
     return _free_on_card() if has_gpu() else None
 
 

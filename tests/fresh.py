@@ -4,19 +4,17 @@ import importlib
 import os
 import pkgutil
 
+import numpy as np
+
 import stylegen
 
 for module in pkgutil.walk_packages(stylegen.__path__, 'stylegen.'):
     if not module.name.endswith('__main__'):
         importlib.import_module(module.name)
+backend = importlib.import_module('stylegen.backend')
+context = importlib.import_module('tensorflow.python.eager.context')
 
-import numpy as np
-from tensorflow.python.eager import context
-
-from stylegen import backend
-from stylegen.backend import tf
-
-tf.config.threading.set_intra_op_parallelism_threads(1)  # RuntimeError once there is a context
+backend.tf.config.threading.set_intra_op_parallelism_threads(1)  # RuntimeError once there is a context
 print('made nothing', context.context()._context_handle is None)
 
 picture = np.zeros((1, 16, 16, 3), np.float32)
