@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 COLORS = ('free', 'luminance', 'match')
 BALANCES = ('signal', 'gradient', 'none')
-XLA_TILE = 512  # pixels: the one shape that XLA compiles for, unless the memory allows less only
+XLA_TILE = 512  # pixels: the largest square that XLA compiles for, where the memory allows it
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,8 +169,6 @@ class Dreamer:
         from stylegen.deepdream.terms import Places
 
         made = self.plan(image.shape[:2])
-        if not self._objective.fixed:
-            self._objective.longest.assign(made.tile)
         places = Places(regions, self._terms[2], rest=bool(regions and self.subject.targets))
         mask, share = self._shown(mask, regions)
         at = functools.partial(PictureDream, image, mask, made.sizes, self.steps, self.color, self.wrap, callback)
@@ -179,6 +177,7 @@ class Dreamer:
             if start is not None and octave < start.octave:
                 continue
             base = np.clip(images.resize(image, size, self.wrap), 0, 1)
+            self._objective.longest.assign(made.longest(octave))
             if len(places):
                 self._objective.masks.assign(places.at(size))
             if start is not None and octave == start.octave:
