@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SMALLEST_STYLE = 32  # pixels, of a style's picture at a small size
 PATIENCE_STEPS = 10  # steps between looks at whether the loss still falls
 MEAN_COLOR = np.array([123.68, 116.779, 103.939], np.float32) / 255  # of ImageNet, which VGG sees as zeros
+COMPILED_SHARE = 1 / 8  # of all the work, that a size must have for XLA: its compilation takes as long for a small one
 FLAT = 0.01  # a loss that falls by less than this share has flattened
 
 
@@ -190,9 +191,14 @@ class Run:
             state=state,
             bounds=None if self.stylizer.optimizer in ('lbfgs', 'descent') else (0.0, 1.0),
             steps_per_call=math.gcd(PATIENCE_STEPS, self.steps_per_call or 0) if patience else self.steps_per_call,
-            jit='off' if stage.core else self.stylizer.jit,
+            jit=self._jit(stage),
         )
         return (image if latest is None else self.update.result(image, latest)).numpy()[0], latest
+
+    def _jit(self, stage: Stage) -> str:
+        """Whether XLA compiles a stage's loop: not by windows, whose sizes it does not know, nor for little work."""
+        small = self.work[self.stage] < COMPILED_SHARE * sum(self.work)
+        return 'off' if stage.core or small else self.stylizer.jit
 
     def _report(self, step: Step) -> None:
         from stylegen.backend import tf
