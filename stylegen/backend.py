@@ -1,5 +1,7 @@
 """TensorFlow and Keras, brought in at one place: with fast convolutions on, and without the start-up chatter.
 
+Importing this computes nothing and leaves the devices alone; `prepare_devices` comes before the first operation.
+
 Modules that compute say `from stylegen.backend import keras, tf`; modules that only describe never import this one.
 """
 
@@ -10,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 
 from stylegen.errors import UserError, unknown
@@ -41,7 +44,7 @@ def silent_stderr() -> Iterator[None]:
 def _free_on_card() -> int | None:
     """Bytes that are free on the first GPU that may be used, as the driver says; None where it says nothing.
 
-    Asked once, before TensorFlow's first operation: that takes nearly all of them.
+    Asked once, before TensorFlow's first operation takes its part.
     """
     program = shutil.which('nvidia-smi')
     if not program:
@@ -55,7 +58,6 @@ def _free_on_card() -> int | None:
 
 
 def _import():
-    _free_on_card()
     os.environ['KERAS_BACKEND'] = 'tensorflow'
     import keras
     import tensorflow
@@ -64,10 +66,6 @@ def _import():
         raise UserError(
             f'Keras runs on {keras.backend.backend()} here; set KERAS_BACKEND=tensorflow before importing it'
         )
-
-    tensorflow.config.list_physical_devices()  # now it says what it has to say about CUDA,
-    if 'TF_CONFIG' not in os.environ:  # a worker must have joined its cluster before the first operation
-        tensorflow.constant(0)  # and now about the processor
     return keras, tensorflow
 
 
@@ -79,13 +77,42 @@ else:
         keras, tf = _import()
 
 
+_preparing = threading.Lock()
+
+
+def prepare_devices() -> None:
+    """Lets the memory that TensorFlow takes of a GPU grow as it is needed; by default it takes nearly all at once.
+
+    To be called before the first operation, by whatever computes or makes a network; importing does none of it, so that
+    `tf.config` is still free. What the user has settled stays: TF_FORCE_GPU_ALLOW_GROWTH, logical devices, growth.
+    """
+    with _preparing:
+        _prepare_once()
+
+
+@functools.cache
+def _prepare_once() -> None:
+    _free_on_card()
+    with silent_stderr():  # it says what it has to say about CUDA
+        gpus = tf.config.list_physical_devices('GPU')
+    if 'TF_FORCE_GPU_ALLOW_GROWTH' in os.environ:
+        return
+    with contextlib.suppress(ValueError, RuntimeError):  # the user's own operations came first: it is too late
+        logical, growing = tf.config.get_logical_device_configuration, tf.config.experimental.get_memory_growth
+        if any(logical(gpu) is not None or growing(gpu) is not None for gpu in gpus):
+            return  # for all: TensorFlow wants it the same on every GPU
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
+
+
 def has_gpu() -> bool:
     """Whether TensorFlow sees a GPU."""
+    prepare_devices()
     return bool(tf.config.list_physical_devices('GPU'))
 
 
 def gpu_memory() -> int | None:
-    """Bytes that were free on the first GPU when TensorFlow came; None where it sees none, or the driver is silent."""
+    """Bytes free on the first GPU before the first operation; None where there is none, or the driver is silent."""
     return _free_on_card() if has_gpu() else None
 
 
@@ -95,6 +122,7 @@ def use_xla(jit: str) -> bool:
     auto is on for a GPU and off for a CPU, where TensorFlow's oneDNN convolutions beat XLA's: a dream is 4 x as fast by
     them with AVX2, a step of a DCGAN 1.2 x with AVX-512 (experiments/benchmarks/backend.py, dcgan.py).
     """
+    prepare_devices()
     choices = {'auto': has_gpu, 'on': lambda: True, 'off': lambda: False}
     if jit not in choices:
         raise unknown('jit', jit, choices)
@@ -107,6 +135,7 @@ def fast_precision() -> str:
     That is on a GPU of compute capability 8 or more, and without a GPU on a processor with AVX512_BF16 (measured: a
     gradient through mini 2.0 times, through inception_v3 1.9 times as fast) or AMX. Known on Linux only.
     """
+    prepare_devices()
     if gpus := tf.config.list_physical_devices('GPU'):
         capabilities = [
             tf.config.experimental.get_device_details(gpu).get('compute_capability', (0, 0)) for gpu in gpus

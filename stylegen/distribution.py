@@ -196,8 +196,9 @@ def _joined() -> Devices:
         UserError: It tells of none, or the cluster cannot be joined.
     """
     index, workers = read_cluster()
-    from stylegen.backend import silent_stderr, tf
+    from stylegen.backend import prepare_devices, silent_stderr, tf
 
+    prepare_devices()
     try:
         with silent_stderr(), deadly():  # but TensorFlow takes SIGTERM for itself, until it has joined
             strategy = tf.distribute.MultiWorkerMirroredStrategy()

@@ -1,7 +1,8 @@
-"""One process at a time in a folder."""
+"""One process at a time in a folder, and one thread at a time at what keeps its picture in itself."""
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,31 @@ LOCK = '.lock'
 
 class Busy(UserError):
     """Another process is at work in the folder."""
+
+
+class Turn:
+    """A lock for what works at one picture at a time: while the block runs, other threads wait.
+
+    Args:
+        what: Its name, for the error.
+
+    Raises:
+        UserError: The thread has the lock already: it would wait for itself.
+    """
+
+    def __init__(self, what: str):
+        self.what = what
+        self._lock, self._holder = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        if self._holder == threading.get_ident():
+            raise UserError(f'a callback of a {self.what} cannot give it another picture meanwhile; open a second one')
+        self._lock.acquire()
+        self._holder = threading.get_ident()
+
+    def __exit__(self, *error: object) -> None:
+        self._holder = 0
+        self._lock.release()
 
 
 @contextlib.contextmanager

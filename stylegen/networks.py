@@ -235,8 +235,10 @@ class _Opened(NamedTuple):
 def _open(row: Network, classifier: bool = False) -> _Opened:
     """A network of the table has random weights; its classifier is always listed, but there only when asked for."""
     from stylegen import graph
+    from stylegen.backend import prepare_devices
     from stylegen.classifier import find_head
 
+    prepare_devices()
     if row.name in NETWORKS:
         model = _build(row, classifier)
         names = graph.stable_names(model)

@@ -4,7 +4,9 @@ The loop runs inside one compiled function, several steps a call, with the updat
 for an objective and an update and serves pictures of every size.
 """
 
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +15,13 @@ import numpy as np
 
 from stylegen.backend import tf, use_xla
 from stylegen.conversion import PictureLike, as_batch
+from stylegen.fingerprints import fingerprint
 from stylegen.losses import Features, Loss
 from stylegen.ranges import UNIT
 from stylegen.updates import State, Update
 
 SECONDS_PER_CALL = 0.5  # how long a compiled call may take before Python looks in: progress, Ctrl-C
+MOST_LOOPS = 8  # compiled loops that an objective keeps: those that were used last
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,9 @@ class Objective:
 
     extractor: Callable[[tf.Tensor], Features]
     terms: tuple[Term, ...]
-    compiled: dict = field(default_factory=dict, init=False, repr=False)  # (update, bounds, xla) -> the loop
+    compiled: OrderedDict = field(default_factory=OrderedDict, init=False, repr=False)  # see `_loop`
+    # who runs a loop has it: the sums of an objective may be in variables, and threads must not share these
+    turn: Any = field(default_factory=threading.RLock, init=False, repr=False)
 
     def __call__(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """The weighted loss of every term, by name."""
@@ -149,6 +155,29 @@ def _compile(
     return tf.function(run, jit_compile=xla, autograph=False)
 
 
+def _loop(
+    objective: Objective, update: Update, bounds: tuple[float, float] | None, xla: bool, *parts: Any
+) -> tf.types.experimental.PolymorphicFunction:
+    """The compiled loop, from the objective's own store where it is there and up to date.
+
+    A loop is found by the rule with its numbers, the bounds, XLA and the types of its arguments; `parts` are the image,
+    the state and the losses. Whatever the objective has captured, a target for one, is compared too: a loop keeps it as
+    it was when the loop was traced.
+    """
+    specs = tf.nest.map_structure(lambda t: _relaxed(t, parts[0]), (parts[0], *parts))
+    types = tf.nest.map_structure(lambda spec: (tuple(spec.shape), spec.dtype.name), specs)
+    key = fingerprint((update, bounds, xla, types))
+    aim, loop = objective.compiled.get(key, (None, None))
+    if loop is None or aim != fingerprint(objective):
+        number = tf.TensorSpec([], tf.int32)
+        loop = _compile(objective, update, bounds, xla).get_concrete_function(*specs, number, number, number)
+        objective.compiled[key] = fingerprint(objective), loop
+    objective.compiled.move_to_end(key)
+    while len(objective.compiled) > MOST_LOOPS:
+        objective.compiled.popitem(last=False)
+    return loop
+
+
 def _relaxed(value: tf.Tensor, image: tf.Tensor) -> tf.TensorSpec:
     """The spec of a tensor; images, and stacks of them, with height and width open: one trace serves all sizes."""
     shape = value.shape.as_list()
@@ -199,27 +228,23 @@ def optimize_image(
         UserError: The image is no picture.
         NonFiniteLoss: With the last good image.
     """
+    xla = use_xla(jit)  # first: it prepares the devices
     image = tf.convert_to_tensor(image if checked or bounds != UNIT else as_batch(image), tf.float32)
-    xla = use_xla(jit)
     state = update.start(image) if state is None else tf.nest.map_structure(tf.convert_to_tensor, state)
     names = [term.name for term in objective.terms if term.weight]
     losses = {name: tf.constant(0.0) for name in names}
-    cached = (update, bounds, xla, image.shape[0])
-    if cached not in objective.compiled:
-        relaxed = tf.nest.map_structure(lambda t: _relaxed(t, image), (image, image, state, losses))
-        number = tf.TensorSpec([], tf.int32)
-        loop = _compile(objective, update, bounds, xla)
-        objective.compiled[cached] = loop.get_concrete_function(*relaxed, number, number, number)
-    run = objective.compiled[cached]
+    with objective.turn:
+        run = _loop(objective, update, bounds, xla, image, state, losses)
 
     seed = tf.constant(seed % 2**31, tf.int32)
     before, step, count = image, first, steps_per_call or 1
     while step < steps:
         began = time.monotonic()
         last = min(step + count - (step % count if steps_per_call else 0), steps)
-        reached, image, before, state, losses, good = run(
-            image, before, state, losses, seed, tf.constant(step), tf.constant(last)
-        )
+        with objective.turn:
+            reached, image, before, state, losses, good = run(
+                image, before, state, losses, seed, tf.constant(step), tf.constant(last)
+            )
         if not good:
             bad = [name for name, value in losses.items() if not np.isfinite(value)]
             raise NonFiniteLoss(bad[0] if bad else 'the gradient or the step', int(reached), image)

@@ -23,8 +23,9 @@ def versions() -> dict[str, str]:
 
 def machine() -> dict[str, Any]:
     """What a long run worked on: Python, system, processor, cores that it may use, and the devices of TensorFlow."""
-    from stylegen.backend import tf
+    from stylegen.backend import prepare_devices, tf
 
+    prepare_devices()
     gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices('GPU')]
     return {
         'python': platform.python_version(),

@@ -39,16 +39,17 @@ class TiledObjective(Objective):
 
     Args:
         tile: Longest side of a tile, margins included, a multiple of `stride`; 0: the picture is never cut. It may be
-            changed later, by assigning to `longest`, without another trace.
+            changed later, by assigning (height, width) to `longest`, without another trace.
         stride: The network's total stride at the deepest layer of the terms.
         jitter: How far a picture of one tile is moved, in pixels: from -jitter to jitter - 1, within its margins.
         margin: Pixels beyond each border. With half the stride and as much jitter all phases of the network's grid
             have their turn.
         border: 'mirror' or 'wrap': what is seen there.
         places: How many masks the terms refer to.
-        fixed: Every tile is `tile` pixels square, whatever the picture's size; what it has not is seen as in a margin.
-        xla: XLA compiles the gradient of a tile; with `fixed`, once for pictures of all sizes. The loop around it is
-            then not to be compiled, for its sizes are not known (`optimize_image(..., jit='off')`).
+        fixed: Every tile has the sides of `longest`, whatever the picture's size; what it has not is seen as in a
+            margin.
+        xla: XLA compiles the gradient of a tile; with `fixed`, once for each shape of tiles. The loop around it is then
+            not to be compiled, for its sizes are not known (`optimize_image(..., jit='off')`).
     """
 
     tile: int = 0
@@ -59,12 +60,12 @@ class TiledObjective(Objective):
     places: int = 0
     fixed: bool = False
     xla: bool = False
-    longest: tf.Variable = field(init=False, repr=False)
+    longest: tf.Variable = field(init=False, repr=False)  # of a tile's sides, down and across
     balance: tf.Variable = field(init=False, repr=False)  # a factor for each term
     masks: tf.Variable = field(init=False, repr=False)  # (1, H, W, places)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, 'longest', tf.Variable(self.tile, trainable=False))
+        object.__setattr__(self, 'longest', tf.Variable([self.tile, self.tile], trainable=False))
         factors = np.ones(len([term for term in self.terms if term.weight]), np.float32)
         object.__setattr__(self, 'balance', tf.Variable(factors, trainable=False))
         none = tf.zeros([1, 1, 1, self.places])
@@ -138,7 +139,7 @@ class TiledObjective(Objective):
         counts = _ceil_div(wanted, tf.where(self.longest > 0, self.longest, tf.reduce_max(wanted)))
         single = counts == 1
         if self.fixed:
-            sides = tf.constant([self.tile, self.tile])
+            sides = tf.convert_to_tensor(self.longest)
         else:
             sides = tf.where(single, wanted, _ceil_div(_ceil_div(wanted, counts), self.stride) * self.stride)
         spare = (sides - wanted) // 2 // self.stride * self.stride  # so that the grid lies as it does without
@@ -166,12 +167,11 @@ class TiledObjective(Objective):
             padded = tf.gather(padded, layout.shown[axis - 1], axis=axis)
         total = tf.reduce_prod(counts)
         batch, channels = image.shape[0], image.shape[3]
-        height, width = (self.tile, self.tile) if self.fixed else (None, None)
 
         def step(index, carried, gradients):
             y, x = index // counts[1] * sides[0], index % counts[1] * sides[1]
             tile = tf.slice(padded, [0, y, x, 0], [batch, sides[0], sides[1], channels])
-            tile = tf.ensure_shape(tile, [batch, height, width, channels])
+            tile = tf.ensure_shape(tile, [batch, None, None, channels])
             carried, gradient = one(tile, carried)
             return index + 1, carried, gradients.write(index, gradient)
 

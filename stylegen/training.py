@@ -7,7 +7,7 @@ import csv
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from stylegen.files import replacing
 from stylegen.logs import EVENTS, LOG, read_log
 
 Logs = Mapping[str, Any] | None  # what Keras tells of a batch or an epoch
+LOOK_EVERY = 25  # steps: how long a value that is not finite may go unseen
 
 # what tf.summary.scalar marks its values with; itself it works only where TensorBoard is installed
 _SCALAR = tf.compat.v1.SummaryMetadata(
@@ -36,31 +37,73 @@ class Report:
     images_per_second: float
 
 
-class Periodic(keras.callbacks.Callback):
-    """Calls `work(step)` when a multiple of `every` steps has been reached or passed, and at the end of the run.
+@dataclass(frozen=True)
+class Periodic:
+    """Work that is done when a multiple of so many steps has been reached or passed.
 
     Args:
-        every: Steps from one call to the next; 0: never.
-        work: What to do.
-        last: The step that ends the run, where it is called too; None: not there.
+        every: Steps from one time to the next; 0: never.
+        work: Is told the step.
+        at_end: It is done at the end of the run too.
     """
 
-    def __init__(self, every: int, work: Callable[[int], None], last: int | None = None):
+    every: int
+    work: Callable[[int], None]
+    at_end: bool = False
+
+    def due(self, before: int, step: int, end: bool) -> bool:
+        """Whether it is to be done at a step, after the one that was reached before."""
+        return bool(self.every) and (step // self.every > before // self.every or (end and self.at_end))
+
+
+class Schedule(keras.callbacks.Callback):
+    """Works that are due at certain steps, and a look at the model's health before any of them.
+
+    Steps are counted here: to ask the device for a number is to wait until it has done all that it was given. So the
+    look, too, comes only now and then; a model that something is wrong with must keep for itself what it was.
+
+    Args:
+        works: In the order in which they are done.
+        look: Is told the step. Where it stops the fit, no work is done.
+        last: The step that ends the run.
+        every: Steps from one look to the next, where no work is due.
+    """
+
+    def __init__(self, works: Sequence[Periodic], look: Callable[[int], None], last: int, every: int = LOOK_EVERY):
         super().__init__()
-        self.every, self.work, self.last = every, work, last
-        self.before = 0
+        self.works, self.look, self.last = works, Periodic(every, look, at_end=True), last
+        self.begin = self.before = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Notes where the run begins."""
-        self.before = int(self.model.steps.numpy())
+        self.begin = self.before = int(self.model.steps.numpy())
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Calls, when it is time."""
-        step = int(self.model.steps.numpy())
-        due = self.every and (step // self.every > self.before // self.every or step == self.last)
-        self.before = step
-        if due and not self.model.stop_training:
-            self.work(step)
+        """Counts; `batch` is the last of a call, and the last call may hold fewer than others."""
+        self.reached(self.begin + min(batch + 1, self.params['steps']))
+
+    def reached(self, step: int) -> None:
+        """Does what is due at a step."""
+        before, self.before = self.before, step
+        end = step == self.last
+        due = [each.work for each in self.works if each.due(before, step, end)]
+        if due or self.look.due(before, step, end):
+            due.insert(0, self.look.work)
+        for work in due:
+            if not self.model.stop_training:
+                work(step)
+
+
+class Callbacks(keras.callbacks.CallbackList):
+    """Callbacks of a `fit` that are not told the values of a step: Keras would ask the device for them each time."""
+
+    def __init__(self, callbacks: Sequence[keras.callbacks.Callback], model: keras.Model, steps: int):
+        super().__init__(list(callbacks), add_history=True, model=model, steps=steps, epochs=1, verbose=0)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Passes on the number of the batch."""
+        for callback in self.callbacks:
+            callback.on_train_batch_end(batch)
 
 
 class Interrupts(keras.callbacks.Callback):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from stylegen import updates
+from stylegen import optimize, updates
 from stylegen.backend import keras, tf
 from stylegen.errors import UserError
 from stylegen.losses import dream_loss
@@ -381,3 +381,71 @@ def test_a_run_goes_on_from_its_state_bit_for_bit(update):
     assert np.array_equal(rest, whole) and len(whole_images) == 9
     last = told[-1].state
     assert np.array_equal(update.result(tf.constant(rest), last), update.result(tf.constant(whole), whole_state))
+
+
+def counted(objective, monkeypatch):
+    """How often the objective is traced, as a list that grows."""
+    traces, original = [], type(objective).value_and_gradient
+    monkeypatch.setattr(
+        type(objective), 'value_and_gradient', lambda self, *args: traces.append(1) or original(self, *args)
+    )
+    return traces
+
+
+@pytest.mark.parametrize('rule', [
+    lambda: updates.adam(0.01), lambda: updates.keeping_best(updates.lbfgs(3)), lambda: updates.normalized_step(0.1),
+])  # fmt: skip
+def test_the_same_rule_made_anew_is_not_compiled_again(rule, monkeypatch):
+    objective = bowl()
+    traces = counted(objective, monkeypatch)
+    results = [run(rule(), 2, objective) for _ in range(4)]
+    assert len(traces) == 1 == len(objective.compiled)
+    assert all(np.array_equal(result, results[0]) for result in results)
+    assert np.array_equal(run(rule(), 2, bowl()), results[0])
+
+
+def test_other_numbers_bounds_batches_and_states_have_loops_of_their_own_and_few_are_kept(monkeypatch):
+    objective = bowl()
+    traces = counted(objective, monkeypatch)
+    rates = [0.01, 0.02, 0.01]
+    moved = [run(updates.adam(rate), 1, objective) for rate in rates]
+    assert np.array_equal(moved[0], moved[2]) and np.allclose(moved[1], 2 * moved[0], rtol=1e-4)
+    assert optimize_image(np.zeros(SHAPE), objective, updates.adam(0.02), 1, bounds=[0.25, 0.5]).numpy().min() == 0.25
+    two = run(updates.adam(0.02), 1, objective, np.zeros((2, *SHAPE[1:]), np.float32))
+    assert np.allclose(two, np.repeat(moved[1], 2, 0), atol=1e-6)
+    rule = updates.gradient_descent(0.02)
+    whole = [run(rule, 1, objective, state=state) for state in (0.0, np.float32([0.0]), None)]
+    assert np.array_equal(whole[0], whole[1]) and np.array_equal(whole[0], whole[2])
+    assert len(traces) == 6 == len(objective.compiled)
+    monkeypatch.setattr(optimize, 'MOST_LOOPS', 2)
+    for rate in (1, 2, 3):
+        run(updates.adam(rate), 1, objective)
+    assert len(objective.compiled) == 2
+    assert np.array_equal(run(updates.adam(0.01), 1, objective), moved[0])
+
+
+class Distance:
+    """A loss that keeps its target as a person's own class would."""
+
+    def __init__(self, target):
+        self.target = target
+
+    def __call__(self, features):
+        return tf.reduce_sum((features['input'] - self.target) ** 2)
+
+
+@pytest.mark.parametrize('kind', ['array', 'variable', 'attribute'])
+def test_a_target_that_was_changed_is_the_one_that_counts(kind):
+    target = tf.Variable(CENTRE) if kind == 'variable' else CENTRE.copy()
+    loss = Distance(target)
+    objective = Objective(lambda image: {'input': image}, (Term('near', 1.0, loss),))
+    towards = lambda: np.sign(run(updates.adam(0.01), 1, objective))
+    assert np.array_equal(towards(), np.sign(CENTRE))
+    if kind == 'variable':
+        target.assign(-CENTRE)
+    elif kind == 'array':
+        target *= -1
+    else:
+        loss.target = -CENTRE
+    assert np.array_equal(towards(), np.sign(-CENTRE))
+    assert len(objective.compiled) == 1

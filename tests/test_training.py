@@ -1,5 +1,8 @@
 """Alarms, logs, events and checkpoints know nothing of what is trained."""
 
+import types
+
+import numpy as np
 import pytest
 
 from stylegen.alarms import Alarm
@@ -7,7 +10,7 @@ from stylegen.backend import tf
 from stylegen.checkpoints import Checkpoints
 from stylegen.errors import UserError
 from stylegen.logs import read_events, read_log
-from stylegen.training import Events, Log, Speed
+from stylegen.training import Events, Log, Periodic, Schedule, Speed
 
 
 def test_an_alarm_rings_once_after_so_many_looks_and_again_after_a_recovery():
@@ -115,3 +118,45 @@ def test_rows_and_events_that_are_none_are_left_out(tmp_path):
     assert [row['step'] for row in read_log(tmp_path / 'log.csv')] == ['30', '50']
     (tmp_path / 'events.jsonl').write_bytes(b'7\n"text"\n[1]\n{"step": 1}\n{"text": "\xff"}\nnull\n')
     assert read_events(tmp_path / 'events.jsonl') == [{'step': 1}, {'text': '\ufffd'}]
+
+
+def followed(works, batches, begin=0, last=100, every=25, per_call=1, wrong_from=None):
+    """What a schedule does in `batches` steps from `begin` on: (name, step), looks among it."""
+    done = []
+    model = types.SimpleNamespace(steps=types.SimpleNamespace(numpy=lambda: np.int64(begin)), stop_training=False)
+
+    def look(step):
+        done.append(('look', step))
+        model.stop_training = wrong_from is not None and step >= wrong_from
+
+    periodics = [Periodic(n, lambda step, name=name: done.append((name, step)), at_end) for name, n, at_end in works]
+    schedule = Schedule(periodics, look, last, every)
+    schedule.set_model(model)
+    schedule.set_params({'steps': batches})
+    schedule.on_train_begin()
+    for first in range(0, batches, per_call):
+        schedule.on_train_batch_end(first + per_call - 1)
+        if model.stop_training:
+            break
+    return done
+
+
+def test_work_is_done_at_multiples_after_a_look_and_some_of_it_at_the_end():
+    works = [('a', 4, True), ('b', 6, False), ('never', 0, True)]
+    assert followed(works, 11, last=11, every=5) == [
+        ('look', 4), ('a', 4), ('look', 5), ('look', 6), ('b', 6), ('look', 8), ('a', 8), ('look', 10),
+        ('look', 11), ('a', 11),
+    ]  # fmt: skip
+
+
+def test_a_run_that_goes_on_counts_from_where_it_was_and_ends_where_it_should():
+    works = [('a', 4, True)]
+    assert followed(works, 5, begin=6, last=11, every=50) == [('look', 8), ('a', 8), ('look', 11), ('a', 11)]
+    assert followed(works, 5, begin=6, last=11, every=50, per_call=4) == [
+        ('look', 10), ('a', 10), ('look', 11), ('a', 11),
+    ]  # fmt: skip
+
+
+def test_no_work_is_done_once_something_is_wrong():
+    assert followed([('a', 4, True)], 12, last=12, every=100, wrong_from=7) == [('look', 4), ('a', 4), ('look', 8)]
+    assert followed([], 12, last=12, every=5, wrong_from=4) == [('look', 5)]

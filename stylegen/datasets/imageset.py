@@ -72,8 +72,9 @@ class ImageSet:
                 f'a batch of {batch_size} cannot be shared out among {workers} workers (this is number {index}); '
                 'give a --batch_size that is a multiple of their number'
             )
-        from stylegen.backend import tf
+        from stylegen.backend import prepare_devices, tf
 
+        prepare_devices()
         share = batch_size // workers
         order = Order(self.count, seed, self._fresh)
         places = np.arange(batch_size).reshape(parts, workers, -1)[:, index].ravel()

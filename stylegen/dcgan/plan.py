@@ -69,9 +69,10 @@ class Plan:
 
     def networks(self, synchronized: bool = False) -> 'tuple[keras.Model, keras.Model]':
         """Fresh generator and discriminator."""
-        from stylegen.backend import keras
+        from stylegen.backend import keras, prepare_devices
         from stylegen.dcgan import models
 
+        prepare_devices()
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(self.precision)
         try:

@@ -23,7 +23,7 @@ from stylegen.distribution import Devices
 from stylegen.files import make_folder, plain, replacing
 from stylegen.records import machine, versions
 from stylegen.sheets import grid
-from stylegen.training import Events, Interrupts, Log, Periodic, Report, Speed, Unwritten
+from stylegen.training import Callbacks, Events, Interrupts, Log, Periodic, Report, Schedule, Speed, Unwritten
 
 if TYPE_CHECKING:
     from stylegen.data import ImageSet
@@ -140,10 +140,10 @@ class Training:
         return np.clip((np.concatenate(parts) + 1) / 2, 0, 1)
 
     def watch(self, step: int) -> None:
-        """Stops the fit where something is not finite."""
+        """Stops the fit where something was not finite at a step up to this one; the model has kept which."""
         bad, index = (int(value) for value in self.gan.bad.numpy())
         if bad >= 0:
-            self.stop(Trouble(NOT_FINITE, f'{self.gan.checked[index]} is not finite at step {bad + 1}', step))
+            self.stop(Trouble(NOT_FINITE, f'{self.gan.checked[index]} is not finite at step {bad + 1}', bad))
 
     def diversity(self, step: int) -> None:
         """Looks whether the generator has collapsed."""
@@ -223,7 +223,7 @@ class Training:
             jit_compile=self.devices.replicas == 1 and use_xla(jit),  # XLA compiles for one device
             steps_per_execution=steps_per_execution,
         )
-        care, size, last = self.care, self.plan.batch_size * self.gan.d_steps, steps
+        care, size = self.care, self.plan.batch_size * self.gan.d_steps
         while self.step < steps:
             self.trouble = None
             self.speed.start(self.step)
@@ -233,15 +233,14 @@ class Training:
                 self.data, size, steps=left, parts=self.gan.d_steps, seed=self.plan.training['seed'],
                 first_step=self.step,
             )  # fmt: skip
-            callbacks = [
-                Interrupts(),
-                Periodic(1, self.watch),
-                Periodic(care.log_every, lambda step: self.report(step, steps), last),
-                Periodic(care.sample_every, self.sheet, last),
+            works = [
+                Periodic(care.log_every, lambda step: self.report(step, steps), at_end=True),
+                Periodic(care.sample_every, self.sheet, at_end=True),
                 Periodic(care.collapse_every, self.diversity),
-                Periodic(care.evaluate_every, self.evaluate, last),
-                Periodic(care.checkpoint_every, self.save, last),
+                Periodic(care.evaluate_every, self.evaluate, at_end=True),
+                Periodic(care.checkpoint_every, self.save, at_end=True),
             ]
+            callbacks = Callbacks([Interrupts(), Schedule(works, self.watch, steps)], self.gan, left)
             self.gan.fit(batches, steps_per_epoch=left, epochs=1, verbose=0, shuffle=False, callbacks=callbacks)
             if self.trouble:
                 self.mend(self.trouble)

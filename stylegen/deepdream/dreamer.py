@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from stylegen.deepdream.octaves import DreamStep, PictureDream, Start
 from stylegen.deepdream.plan import Plan, margin_of, plan
 from stylegen.deepdream.subject import Subject
 from stylegen.errors import UserError, unknown
+from stylegen.locks import Turn
 
 if TYPE_CHECKING:
     from stylegen.deepdream.terms import Places
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
 
 COLORS = ('free', 'luminance', 'match')
 BALANCES = ('signal', 'gradient', 'none')
-XLA_TILE = 512  # pixels: the one shape that XLA compiles for, unless the memory allows less only
+XLA_TILE = 512  # pixels: the largest square that XLA compiles for, where the memory allows it
 
 
 @dataclass(frozen=True, eq=False)
 class Dreamer:
     """Dreams on pictures: `dreamer(image)`. The fields are the arguments of `stylegen.deepdream.dream`.
 
-    The first picture pays for tracing; others, of any size, do not.
+    The first picture pays for tracing; others, of any size, do not. Threads that share a dreamer take turns.
     """
 
     extractor: FeatureExtractor
@@ -53,6 +54,7 @@ class Dreamer:
     wrap: bool
     max_memory: str | float
     jit: str
+    turn: Turn = field(default_factory=lambda: Turn('dreamer'), init=False, repr=False)
 
     def __post_init__(self) -> None:
         choices = {
@@ -145,18 +147,29 @@ class Dreamer:
             regions: The masks of the subject's regions.
             steps_per_call: Steps between callbacks; by default as many as take about half a second.
         """
-        from stylegen.deepdream.terms import Places
-
         image = images.as_picture(image)
         shape = image.shape[:2]
         mask = None if mask is None else images.as_mask(mask, 'mask', shape)
         regions = [images.as_mask(region, 'region', shape) for region in regions]
         if len(regions) != len(self.subject.regions):
             raise UserError(f'{len(self.subject.regions)} regions are dreamt of; got {len(regions)} masks')
+        with self.turn:
+            return self._dreamt(image, mask, regions, seed, start, callback, steps_per_call)
+
+    def _dreamt(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray | None,
+        regions: Sequence[np.ndarray],
+        seed: int,
+        start: Start | None,
+        callback: Callable[[DreamStep], None] | None,
+        steps_per_call: int | None,
+    ) -> np.ndarray:
+        """The dream, octave by octave; the objective keeps the tile, the masks and the balance of this picture."""
+        from stylegen.deepdream.terms import Places
 
         made = self.plan(image.shape[:2])
-        if not self._objective.fixed:
-            self._objective.longest.assign(made.tile)
         places = Places(regions, self._terms[2], rest=bool(regions and self.subject.targets))
         mask, share = self._shown(mask, regions)
         at = functools.partial(PictureDream, image, mask, made.sizes, self.steps, self.color, self.wrap, callback)
@@ -165,6 +178,7 @@ class Dreamer:
             if start is not None and octave < start.octave:
                 continue
             base = np.clip(images.resize(image, size, self.wrap), 0, 1)
+            self._objective.longest.assign(made.longest(octave))
             if len(places):
                 self._objective.masks.assign(places.at(size))
             if start is not None and octave == start.octave:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stylegen import pyramid
+from stylegen.deepdream.tile_shapes import tile_shapes
 from stylegen.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,11 +18,16 @@ COPIES = 12  # pictures of the whole size that are in memory at once: octaves, g
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes from the smallest octave, tile side (0: uncut), bytes predicted."""
+    """Sizes from the smallest octave, longest tile side (0: uncut), bytes predicted, and of XLA each octave's tiles."""
 
     sizes: tuple[tuple[int, int], ...]
     tile: int
     memory: float
+    shapes: tuple[tuple[int, int], ...] = ()
+
+    def longest(self, octave: int) -> tuple[int, int]:
+        """The sides of an octave's tiles, at most or, with XLA, exactly."""
+        return self.shapes[octave] if self.shapes else (self.tile, self.tile)
 
 
 def margin_of(extractor: 'FeatureExtractor', wrap: bool) -> int:
@@ -40,13 +46,13 @@ def plan(
     octave_scale: float,
     max_memory: str | float,
     wrap: bool = False,
-    fixed_tile: int = 0,
+    largest_fixed: int = 0,
 ) -> Plan:
     """Octave sizes, the tile that fits in `max_memory`, and the memory it takes.
 
     Args:
-        fixed_tile: The side of the one tile that XLA compiles for, and fills up for smaller pictures; 0 without XLA. It
-            serves pictures of all sizes, which come on top of the memory that it was chosen for.
+        largest_fixed: The side of the largest square tile that XLA may compile for, see `tile_shapes`; 0 without XLA.
+            The picture comes on top of the memory that it was chosen for.
 
     Raises:
         UserError: The picture is too small for the network, or too large for the memory.
@@ -67,15 +73,17 @@ def plan(
     fixed = shape[0] * shape[1] * 3 * 4 * COPIES
     per_pixel = extractor.bytes_per_pixel
     whole = (shape[0] + 2 * margin) * (shape[1] + 2 * margin) * per_pixel + fixed
-    if whole <= memory and not fixed_tile:
+    if whole <= memory and not largest_fixed:
         return Plan(tuple(sizes), 0, whole)
     if fixed >= memory:
         raise UserError(
             f'a picture of {shape[1]} x {shape[0]} alone takes {pyramid.format_memory(fixed)} of the '
             f'{pyramid.format_memory(memory)} allowed; raise --max_memory or give a smaller --size'
         )
-    if fixed_tile:
-        cut = max(shape) + 2 * margin > fixed_tile
-        return Plan(tuple(sizes), fixed_tile if cut else 0, fixed_tile**2 * per_pixel + fixed)
+    if largest_fixed:
+        shapes = tile_shapes(sizes, margin, stride, largest_fixed, smallest)
+        cut = any(side + 2 * margin > most for side, most in zip(shape, shapes[-1], strict=True))
+        needed = max(height * width for height, width in shapes) * per_pixel + fixed
+        return Plan(tuple(sizes), max(shapes[-1]) if cut else 0, needed, tuple(shapes))
     tile = min(pyramid.tile_side(per_pixel, memory - fixed, stride, smallest), LONGEST_TILE // stride * stride)
     return Plan(tuple(sizes), tile, tile * tile * per_pixel + fixed)

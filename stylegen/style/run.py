@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SMALLEST_STYLE = 32  # pixels, of a style's picture at a small size
 PATIENCE_STEPS = 10  # steps between looks at whether the loss still falls
 MEAN_COLOR = np.array([123.68, 116.779, 103.939], np.float32) / 255  # of ImageNet, which VGG sees as zeros
+COMPILED_SHARE = 1 / 8  # of all the work, that a size must have for XLA: its compilation takes as long for a small one
 FLAT = 0.01  # a loss that falls by less than this share has flattened
 
 
@@ -52,7 +53,7 @@ class Run:
             for group in (styles, *(group for _, group in regions))
         ]
         self.plan = stylizer.plan(content.shape[:2])
-        self.update = stylizer.update(self.plan.history)
+        self.targets, self.update = stylizer.targets, stylizer.update(self.plan.history)
         self.stage = 0
         self.lowest: tuple[float, int] = np.inf, 0  # loss, and the step that it was at
         self.work = [stage.steps * stage.size[0] * stage.size[1] for stage in self.plan.stages]
@@ -128,7 +129,7 @@ class Run:
 
     def _aim(self, stage: Stage) -> None:
         """Sets what the picture is compared with at this size, and how much each term counts."""
-        stylizer, targets = self.stylizer, self.stylizer.targets
+        stylizer, targets = self.stylizer, self.targets
         targets.set_content(
             self.base, [self._framed(images.resize(p, stage.size).clip(0, 1)) for p in self.masks], stage.core
         )
@@ -163,7 +164,7 @@ class Run:
         """The picture with its frame and the rule's state after a stage's steps, from `first` on."""
         from stylegen.optimize import optimize_image
 
-        objective = self.stylizer.targets.objective_for(stage.core)
+        objective = self.targets.objective_for(stage.core)
         patience, latest = self.stylizer.patience, state
 
         def judged(step):  # whatever the calls are, so that the picture does not depend on them
@@ -190,10 +191,15 @@ class Run:
             state=state,
             bounds=None if self.stylizer.optimizer in ('lbfgs', 'descent') else (0.0, 1.0),
             steps_per_call=math.gcd(PATIENCE_STEPS, self.steps_per_call or 0) if patience else self.steps_per_call,
-            jit='off' if stage.core else self.stylizer.jit,
+            jit=self._jit(stage),
             checked=True,
         )
         return (image if latest is None else self.update.result(image, latest)).numpy()[0], latest
+
+    def _jit(self, stage: Stage) -> str:
+        """Whether XLA compiles a stage's loop: not by windows, whose sizes it does not know, nor for little work."""
+        small = self.work[self.stage] < COMPILED_SHARE * sum(self.work)
+        return 'off' if stage.core or small else self.stylizer.jit
 
     def _report(self, step: Step) -> None:
         from stylegen.backend import tf
@@ -201,7 +207,7 @@ class Run:
         if self.callback is None:
             return
         state, image, stage = step.state, step.image, self.stage
-        factors = dict(zip((t.name for t in self.stylizer.targets.objective.terms), self.factors, strict=True))
+        factors = dict(zip((t.name for t in self.targets.objective.terms), self.factors, strict=True))
         raw = {name: loss / factors[name] if factors[name] else 0.0 for name, loss in step.losses.items()}
         here = self.work[stage] * step.step / step.steps
         self.callback(

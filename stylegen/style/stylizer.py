@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stylegen import pyramid
 from stylegen.conversion import PictureLike, StylesLike, as_mask, as_picture, as_shares
 from stylegen.errors import UserError, unknown
+from stylegen.locks import Turn
 from stylegen.style.coloring import COLORS, MAPS, TIMES
 from stylegen.style.plan import Costs, Plan, plan
 from stylegen.style.steps import Start, StyleStep
@@ -35,7 +35,7 @@ class Stylizer:
     """Gives pictures the manner of others: `stylizer(content, styles)`.
 
     The fields are the arguments of `stylegen.style.transfer`, of the same names. The first picture pays for tracing;
-    others, of any size, do not.
+    others, of any size, do not. Threads that share a stylizer take turns.
     """
 
     extractor: FeatureExtractor
@@ -72,6 +72,7 @@ class Stylizer:
     regions: int
     max_memory: str | float
     jit: str
+    turn: Turn = field(default_factory=lambda: Turn('stylizer'), init=False, repr=False)
 
     def __post_init__(self) -> None:
         from stylegen.losses import VARIATIONS
@@ -123,12 +124,14 @@ class Stylizer:
 
     def update(self, history: int) -> Update:
         """The rule that the picture is changed by; L-BFGS keeps `history` pairs."""
-        settings = {
-            'adam': (self.learning_rate, self.beta_1, self.beta_2, self.epsilon, self.average, self.epsilon_hat),
-            'lbfgs': (history, 1.0, self.trials),
-            'descent': (self.learning_rate, 0.96**0.01),  # the decay of the Keras example
-        }
-        return _update(self.optimizer, *settings[self.optimizer])
+        from stylegen.updates import adam, gradient_descent, keeping_best, lbfgs
+
+        if self.optimizer == 'adam':
+            rates = self.learning_rate, self.beta_1, self.beta_2
+            return adam(*rates, self.epsilon, self.average, self.epsilon_hat)
+        if self.optimizer == 'lbfgs':
+            return keeping_best(lbfgs(history, backtracking=self.trials))
+        return keeping_best(gradient_descent(self.learning_rate, 0.96**0.01))  # the decay of the Keras example
 
     @cached_property
     def costs(self) -> Costs:
@@ -181,8 +184,9 @@ class Stylizer:
         check_pictures(styles, regions, self.regions, self.extractor.min_size)
         from stylegen.style.run import Run
 
-        run = Run(self, content, styles, regions, mask, seed, callback, steps_per_call)
-        return run.go(init, start)
+        with self.turn:  # `targets` are those of this picture
+            run = Run(self, content, styles, regions, mask, seed, callback, steps_per_call)
+            return run.go(init, start)
 
 
 def check_style(name: str, size: tuple[int, ...], smallest: int) -> None:
@@ -210,13 +214,3 @@ def check_pictures(styles: Styles, regions: Sequence[tuple[np.ndarray, Styles]],
             raise UserError('expected shares of styles from 0, and one above 0')
     if not styles and not any(s for _, s in regions):
         raise UserError('expected at least one style')
-
-
-@functools.lru_cache(16)
-def _update(optimizer: str, *settings: Any) -> Update:
-    """One rule for the same settings: the loop that is compiled goes with it."""
-    from stylegen.updates import adam, gradient_descent, keeping_best, lbfgs
-
-    if optimizer == 'adam':
-        return adam(*settings)
-    return keeping_best((lbfgs if optimizer == 'lbfgs' else gradient_descent)(*settings))

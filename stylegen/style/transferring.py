@@ -212,7 +212,7 @@ def transfer(
         seed: Of noise. The same seed gives the same picture on the same machine.
         max_memory: Bytes, a text such as '4GB', or 'auto', a share of what is free, to stay within: a larger picture is
             worked on window by window, with the same losses and gradients.
-        jit: 'auto', 'on' or 'off': XLA.
+        jit: 'auto', 'on' or 'off': XLA, which compiles anew for each size that has an eighth of the work or more.
         precision: 'float32', 'mixed_bfloat16', 'mixed_float16', or 'auto', the fastest of the first two here, of the
             network alone.
         start: Where an interrupted run goes on; it then ends as if it had not been interrupted.

@@ -5,7 +5,7 @@ import signal
 
 import numpy as np
 
-from stylegen.dcgan.run import Training
+from stylegen.training import Schedule
 
 
 def _die():
@@ -18,8 +18,8 @@ def nothing():
 
 def die_after(step):
     """kill -9 when a step has been made."""
-    watch = Training.watch
-    Training.watch = lambda self, now: _die() if now == step else watch(self, now)
+    reached = Schedule.reached
+    Schedule.reached = lambda self, now: _die() if now == step else reached(self, now)
 
 
 def die_saving(step):
@@ -38,11 +38,11 @@ def die_saving(step):
 
 def interrupt_after(step):
     """Ctrl-C when a step has been made."""
-    watch = Training.watch
+    reached = Schedule.reached
 
-    def watched(self, now):
-        watch(self, now)
+    def interrupted(self, now):
+        reached(self, now)
         if now == step:
             os.kill(os.getpid(), signal.SIGINT)
 
-    Training.watch = watched
+    Schedule.reached = interrupted

@@ -212,3 +212,59 @@ def test_the_best_is_kept_and_can_be_loaded(tmp_path):
     assert scores[best.step] == min(scores.values())
     assert [row['best'] for row in rows] == ['1' if scores[s] == min(list(scores.values())[: i + 1]) else '0'
                                               for i, s in enumerate(scores)]  # fmt: skip
+
+
+@pytest.fixture
+def fetches(monkeypatch):
+    """Every tensor whose value Python asks for, but Keras's flag whether there was another batch, which is no device's.
+
+    There are two ways to a value: Python's own, and NumPy's, by which Keras makes numbers of a step's results.
+    """
+    import keras.src.backend as of_keras
+
+    from stylegen.backend import tf
+
+    seen = []
+
+    def told(tensor):
+        if tensor.dtype != 'bool':
+            seen.append(tensor)
+
+    kind = next(kind for kind in type(tf.constant(0)).__mro__ if '_numpy' in vars(kind))
+    python, numpy = kind._numpy, of_keras.convert_to_numpy
+    monkeypatch.setattr(kind, '_numpy', lambda self: told(self) or python(self))
+    monkeypatch.setattr(of_keras, 'convert_to_numpy', lambda value: told(value) or numpy(value))
+    return seen
+
+
+def test_a_training_asks_the_device_for_numbers_only_where_work_is_due(tmp_path, fetches):
+    counts = []
+    options = {'log_every': 30, 'sample_every': 0, 'checkpoint_every': 0, 'collapse_every': 0, 'steps': 60}
+    train(small_set(tmp_path / 'data'), **small(tmp_path, **options), callback=lambda _: counts.append(len(fetches)))
+    first, second = counts
+    assert second - first <= 6  # looks at 50 and 60, and what a report asks for: 0.2 a step
+
+
+def test_what_is_not_finite_stops_a_run_before_any_work_and_the_first_step_is_named(tmp_path, monkeypatch):
+    """Looked for at step 25 or where work is due; here that is a sheet at step 8, three steps after the first."""
+    from stylegen.dcgan.gan import DCGAN
+    from stylegen.dcgan.run import Training
+    from stylegen.training import Interrupts
+
+    done, said = [], []
+    sheet = Training.sheet
+    monkeypatch.setattr(Training, 'sheet', lambda self, step: done.append(step) or sheet(self, step))
+
+    def poisoned(self, batch, logs=None):
+        if batch == 3 and not said:
+            layer = self.model.generator.trainable_variables[0]
+            layer.assign(np.nan * layer)
+
+    monkeypatch.setattr(Interrupts, 'on_train_batch_end', poisoned)
+    run = train(
+        small_set(tmp_path / 'data'),
+        **small(tmp_path, steps=12, sample_every=8, log_every=12, checkpoint_every=12, warn=said.append),
+    )
+    assert isinstance(run.gan, DCGAN) and run.step == 12
+    assert len(said) == 1 and 'is not finite at step 5; back to step 0 with 0.5' in said[0]
+    assert done == [0, 8, 12]  # 8 of the second time

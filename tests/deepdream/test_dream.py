@@ -152,11 +152,13 @@ def test_a_tiled_dream_is_a_dream(tiny):
     assert 0.8 < np.abs(tiled - image).mean() / np.abs(whole - image).mean() < 1.25
 
 
-def test_the_plan_of_xla_is_the_one_tile_that_it_compiles_for(tiny):
-    xla, plain = (open_dreamer(network=tiny, jit=jit)[0] for jit in ('on', 'off'))
-    assert xla._objective.tile == xla.plan((600, 700)).tile == dreamer.XLA_TILE and plain.plan((600, 700)).tile == 0
-    small = xla.plan((60, 70))
-    assert small.tile == 0 and small.memory > dreamer.XLA_TILE**2 * tiny.bytes_per_pixel > plain.plan((60, 70)).memory
+def test_the_plan_of_xla_is_of_the_tiles_that_it_compiles_for(tiny):
+    xla, plain = (open_dreamer(network=tiny, jit=jit)[0].plan for jit in ('on', 'off'))
+    large, small = xla((600, 700)), xla((60, 70))
+    assert large.tile == max(large.longest(-1)) > 0 and plain((600, 700)).longest(-1) == (0, 0)
+    assert small.tile == 0 and len(small.shapes) == len(small.sizes)
+    pixels = max(height * width for height, width in small.shapes)
+    assert small.memory > pixels * tiny.bytes_per_pixel > plain((60, 70)).memory
 
 
 def test_octaves_never_fall_under_what_the_network_takes(tiny):

@@ -14,6 +14,7 @@ from stylegen.graph import LayerInfo
 from stylegen.optimize import NonFiniteLoss
 from stylegen.statistics import STYLE_LOSSES
 from stylegen.style import Start, open_stylizer, transfer
+from stylegen.style.run import Run
 from stylegen.style.stylizer import LOSSES
 from tests.conftest import photo
 from tests.extractors import noise, small_vgg
@@ -305,6 +306,27 @@ def test_other_pictures_and_sizes_are_not_traced_again(monkeypatch):
     traced = len(calls)
     picture, _ = stylized(photo(52, 33, 8), OTHER, **options)
     assert 0 < traced == len(calls) and picture.shape == (52, 33, 3)
+
+
+def test_xla_compiles_for_the_sizes_that_have_most_of_the_work(monkeypatch):
+    """1024 x 768 has seven sizes, and 76 % of the pixels times steps are in the last three."""
+    from stylegen import optimize
+
+    jits = []
+
+    def optimized(image, objective, update, steps, callback, *, jit, **options):
+        jits.append(jit)
+        return image
+
+    monkeypatch.setattr(optimize, 'optimize_image', optimized)
+    monkeypatch.setattr(Run, '_aim', lambda self, stage: None)
+    content = np.full((768, 1024, 3), 0.5, np.float32)
+    made = open_stylizer(network=extractor(), **LAYERS, jit='on', max_memory='64GB')[0]
+    made(content, [(STYLE, 1.0)])
+    assert jits == ['off'] * 4 + ['on'] * 3
+    jits.clear()
+    stylized(jit='on', **ONE_SIZE)
+    assert jits == ['on']
 
 
 def test_a_style_is_never_enlarged_nor_too_small_for_the_network():
