@@ -56,8 +56,15 @@ def _free_on_card() -> int | None:
 
 def _import():
     _free_on_card()
-    os.environ['KERAS_BACKEND'] = 'tensorflow'
-    import keras
+    chosen = os.environ.get('KERAS_BACKEND')
+    os.environ['KERAS_BACKEND'] = 'tensorflow'  # read while Keras is imported: before a user's choice and a keras.json
+    try:
+        import keras
+    finally:
+        if chosen is None:
+            del os.environ['KERAS_BACKEND']
+        else:
+            os.environ['KERAS_BACKEND'] = chosen
     import tensorflow
 
     if keras.backend.backend() != 'tensorflow':
