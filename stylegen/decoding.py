@@ -4,7 +4,6 @@ import contextlib
 import functools
 import io
 import os
-import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,35 +12,22 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from stylegen.errors import UserError
 from stylegen.files import shown
 from stylegen.pixels import from_uint8
+from stylegen.process_settings import ProcessSetting
 
 MAX_PIXELS = 250_000_000
 ORIENTATION = 0x0112  # the EXIF tag
 _READ = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'GIF', 'BMP', 'DIB', 'PPM', 'JPEG2000', 'AVIF')  # none that runs a program
 
-_lifting = threading.Lock()
-_lifted: list[int | None] = []
-
-
-@contextlib.contextmanager
-def _limit_lifted() -> Iterator[None]:
-    """Pillow's own limit is set aside, since ours is checked; it comes back when the last thread has left."""
-    with _lifting:
-        _lifted.append(Image.MAX_IMAGE_PIXELS if not _lifted else _lifted[0])
-        Image.MAX_IMAGE_PIXELS = None
-    try:
-        yield
-    finally:
-        with _lifting:
-            limit = _lifted.pop()
-            if not _lifted:
-                Image.MAX_IMAGE_PIXELS = limit
+_PILLOWS_LIMIT = ProcessSetting(
+    lambda: Image.MAX_IMAGE_PIXELS, lambda limit: setattr(Image, 'MAX_IMAGE_PIXELS', limit)
+)  # of pixels; set aside, since ours is checked
 
 
 @contextlib.contextmanager
 def opened(data: bytes, path: str | os.PathLike[str]) -> Iterator[Image.Image]:
     """The picture in `data`, its header read; whatever goes wrong with it in the block is the user's to mend."""
     Image.init()
-    with _limit_lifted():
+    with _PILLOWS_LIMIT.at(None):
         try:
             with Image.open(io.BytesIO(data), formats=[name for name in _READ if name in Image.OPEN]) as image:
                 if image.width * image.height > MAX_PIXELS:
