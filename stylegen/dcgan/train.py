@@ -142,9 +142,8 @@ def train(
     devices.check(plan.batch_size, jit, steps_per_execution)
     exact = _determinism().at(True) if deterministic else contextlib.nullcontext()
     with alone_in(workdir) if devices.chief else contextlib.nullcontext(), devices.together(), exact:
-        devices.agree(
-            {**compared(identity(data, plan)), 'steps': steps, 'per_call': steps_per_execution, **asdict(care)}
-        )
+        same = {'count of pictures': data.count, 'steps': steps, 'per_call': steps_per_execution, **asdict(care)}
+        devices.agree(compared(identity(data, plan)) | same)
         run = Training(data, plan, Path(workdir), care, callback, warn or (lambda line: None), devices)
         run.write_settings()
         if run.step == 0:
