@@ -10,11 +10,11 @@ import functools
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 
+from stylegen import streams
 from stylegen.errors import UserError, unknown
 
 # TensorFlow turns oneDNN on by itself only for processors with AVX-512 VNNI. On AVX2 its convolutions are faster too:
@@ -22,18 +22,23 @@ from stylegen.errors import UserError, unknown
 os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
 
 
+_silencing = threading.RLock()  # file 2 is the whole process's: a thread must not put back what another one put there
+
+
 @contextlib.contextmanager
 def silent_stderr() -> Iterator[None]:
-    """Holds back what C++ writes to file descriptor 2; shows it after all if the body fails."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
+    """Holds back what C++ writes to file descriptor 2; shows it after all if the body fails. One thread at a time."""
+    streams.reserve()
+    streams.flush()
+    with _silencing, tempfile.TemporaryFile() as held:
+        kept = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:
             yield
         except Exception:
             held.seek(0)
-            os.write(kept, held.read())
+            with contextlib.suppress(OSError):  # nobody reads it
+                os.write(kept, held.read())
             raise
         finally:
             os.dup2(kept, 2)
@@ -58,8 +63,15 @@ def _free_on_card() -> int | None:
 
 
 def _import():
-    os.environ['KERAS_BACKEND'] = 'tensorflow'
-    import keras
+    chosen = os.environ.get('KERAS_BACKEND')
+    os.environ['KERAS_BACKEND'] = 'tensorflow'  # read while Keras is imported: before a user's choice and a keras.json
+    try:
+        import keras
+    finally:
+        if chosen is None:
+            del os.environ['KERAS_BACKEND']
+        else:
+            os.environ['KERAS_BACKEND'] = chosen
     import tensorflow
 
     if keras.backend.backend() != 'tensorflow':

@@ -20,7 +20,7 @@ from typing import Any
 
 from absl import flags
 
-from stylegen import interrupts, typed
+from stylegen import interrupts, streams, typed
 from stylegen.choices import JIT
 from stylegen.console import Console, close_bars, write_line
 from stylegen.errors import UserError, unknown
@@ -178,6 +178,7 @@ class Flags:
                 raise UserError(' '.join(str(error).split())) from None
 
 
+@streams.lasting()
 def run(
     program: str, define: Callable[[], Flags], work: Callable[[Any], None], argv: Sequence[str] | None = None
 ) -> int:
@@ -195,10 +196,8 @@ def run(
             return 0
         debug = values.debug
         quiet = telling(lambda text: None) if values.quiet else contextlib.nullcontext()
-        with warnings.catch_warnings(), interrupts.remembered(), quiet:
-            if debug:
-                os.environ['STYLEGEN_DEBUG'] = '1'
-            else:
+        with warnings.catch_warnings(), interrupts.remembered(), quiet, _debugging(debug):
+            if not debug:
                 warnings.simplefilter('ignore')
             notes_to((lambda line: None) if values.quiet else Console().warn)
             work(values)
@@ -212,19 +211,28 @@ def run(
     except UserError as error:
         _complain(program, str(error), debug)
         return 2
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except Exception as error:  # everything else is our fault, and still one line
         _complain(program, _describe(error), debug)
         return 1
 
 
+@contextlib.contextmanager
+def _debugging(debug: bool) -> Iterator[None]:
+    """Within the block STYLEGEN_DEBUG is set, where that is wanted; `stylegen.backend` reads it."""
+    before = os.environ.get('STYLEGEN_DEBUG')
+    if debug:
+        os.environ['STYLEGEN_DEBUG'] = '1'
+    try:
+        yield
+    finally:
+        if debug and before is None:
+            os.environ.pop('STYLEGEN_DEBUG', None)
+
+
 def leave(code: int) -> None:
     """Ends the process; when stopped, at once: TensorFlow may still be at work, and can crash when taken down."""
     if code > 128:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        streams.flush()
         os._exit(code)
     sys.exit(code)
 

@@ -4,7 +4,6 @@ import contextlib
 import functools
 import io
 import os
-import threading
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from stylegen.files import shown
 from stylegen.notes import note
 from stylegen.pixels import from_uint8
 from stylegen.png_chunks import SIGNATURE, needed
+from stylegen.process_settings import ProcessSetting
 from stylegen.ranges import BYTES, DEEP, IN_FILES, UNIT, Range, range_of, scaled
 from stylegen.sixteen_bit import deepened, is_colour
 
@@ -24,24 +24,9 @@ ORIENTATION = 0x0112  # the EXIF tag
 _READ = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'GIF', 'BMP', 'DIB', 'PPM', 'JPEG2000', 'AVIF')  # none that runs a program
 
 _NOTES = 'stylegen notes'  # in Pillow's dictionary of a picture
-
-_lifting = threading.Lock()
-_lifted: list[int | None] = []
-
-
-@contextlib.contextmanager
-def _limit_lifted() -> Iterator[None]:
-    """Pillow's own limit is set aside, since ours is checked; it comes back when the last thread has left."""
-    with _lifting:
-        _lifted.append(Image.MAX_IMAGE_PIXELS if not _lifted else _lifted[0])
-        Image.MAX_IMAGE_PIXELS = None
-    try:
-        yield
-    finally:
-        with _lifting:
-            limit = _lifted.pop()
-            if not _lifted:
-                Image.MAX_IMAGE_PIXELS = limit
+_PILLOWS_LIMIT = ProcessSetting(
+    lambda: Image.MAX_IMAGE_PIXELS, lambda limit: setattr(Image, 'MAX_IMAGE_PIXELS', limit)
+)  # of pixels; set aside, since ours is checked
 
 
 class Upright(NamedTuple):
@@ -65,7 +50,7 @@ def opened(data: bytes, path: str | os.PathLike[str]) -> Iterator[Image.Image]:
     notes: tuple[str, ...] = ()
     if data.startswith(SIGNATURE):
         data, notes = needed(data)
-    with _limit_lifted():
+    with _PILLOWS_LIMIT.at(None):
         try:
             with Image.open(io.BytesIO(data), formats=[name for name in _READ if name in Image.OPEN]) as image:
                 _check_size(image, shown(path))
@@ -87,7 +72,7 @@ def of_pillow(image: Image.Image, name: str) -> Upright:
     Raises:
         UserError: It is above MAX_PIXELS, or its pixels cannot be read.
     """
-    with _limit_lifted():
+    with _PILLOWS_LIMIT.at(None):
         _check_size(image, name)
         try:
             return arrays(image, name)

@@ -6,6 +6,7 @@ Each holds all variables and takes its share of every batch; one process, the ch
 import contextlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stylegen import streams
 from stylegen.errors import UserError
 from stylegen.files import plain
 from stylegen.interrupts import deadly
@@ -25,6 +27,14 @@ if TYPE_CHECKING:
     from stylegen.data import ImageSet
 
 EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'
+MOST_AGAIN = 10  # times that a process begins again by itself after it has lost another one
+_TIMES = 'STYLEGEN_BEGAN_AGAIN'  # that it has; in the environment, since it begins again as a new program
+# what gRPC and TensorFlow's coordination say of a process that cannot be reached
+_CONNECTION = re.compile(
+    r'socket closed|connection (reset|refused|timed out|closed)|broken pipe|failed to connect|endpoint|rst_stream|'
+    r'stream removed|goaway|heartbeat|unreachable|incarnation|keepalive',
+    re.IGNORECASE,
+)
 JOBS = ('chief', 'worker')  # of a cluster; the chief, where there is none the first worker, is the one that writes
 
 
@@ -136,11 +146,11 @@ class Devices:
             return
         from stylegen.backend import tf
 
-        gone = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError,
-                tf.errors.DeadlineExceededError, tf.errors.InternalError)  # fmt: skip
         try:
             yield
-        except gone as error:
+        except tf.errors.OpError as error:
+            if not _is_loss(error):
+                raise
             raise WorkerLost(f'another worker is gone ({_reason(error)})') from error
 
     def _of_chief(self, values: list) -> list['tf.Tensor']:
@@ -233,11 +243,40 @@ def read_cluster(text: str | None = None) -> tuple[int, int]:
     )
 
 
-def begin_again() -> None:
-    """The same command in the place of this process: TensorFlow joins a cluster once only."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+def begin_again(lost: WorkerLost, tell: Callable[[str], None]) -> None:
+    """The same command in the place of this process: TensorFlow joins a cluster once only.
+
+    Args:
+        lost: Why.
+        tell: Is told of it in a line.
+
+    Raises:
+        WorkerLost: It has begun again `MOST_AGAIN` times already; with what to do.
+    """
+    times = int(os.environ.get(_TIMES, '0'))
+    if times >= MOST_AGAIN:
+        raise WorkerLost(
+            f'{lost}, and this one has begun again {MOST_AGAIN} times already; see that all workers run and reach each '
+            'other, then start the same command on each: it goes on from the last checkpoint'
+        ) from lost
+    tell(f'{lost}; this one begins again, and waits until all are there')
+    streams.flush()
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {_TIMES: str(times + 1)})
+
+
+def _is_loss(error: 'tf.errors.OpError') -> bool:
+    """Whether an error of TensorFlow tells of a process that has gone, and not of a fault here.
+
+    InternalError is both: gRPC's word for a connection that broke, and that of cuDNN and BLAS for whatever failed.
+    """
+    from stylegen.backend import tf
+
+    if isinstance(error, tf.errors.InternalError):
+        return _CONNECTION.search(str(error)) is not None
+    errors = tf.errors
+    return isinstance(
+        error, errors.UnavailableError | errors.AbortedError | errors.CancelledError | errors.DeadlineExceededError
+    )
 
 
 def _reason(error: Exception) -> str:

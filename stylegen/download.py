@@ -13,6 +13,8 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+from stylegen.streams import Lasting
+
 TIMEOUT = 10.0  # seconds without a single byte (name look-up and connection included) after which it gives up
 _CHUNK = 1 << 18
 
@@ -45,7 +47,8 @@ def download(url: str, path: Path, digest: str | None = None) -> None:
         handle, temporary = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)
         with os.fdopen(handle, 'wb') as file, contextlib.closing(_chunks(url)) as chunks:
             expected = next(chunks)
-            with tqdm(total=expected, unit='B', unit_scale=True, desc=path.name, file=sys.stderr, disable=None) as bar:
+            screen = Lasting(sys.stderr)
+            with tqdm(total=expected, unit='B', unit_scale=True, desc=path.name, file=screen, disable=None) as bar:
                 for chunk in chunks:
                     file.write(chunk)
                     hasher.update(chunk)

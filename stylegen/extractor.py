@@ -80,11 +80,11 @@ class FeatureExtractor(keras.Model):
             cast = isinstance(operation, keras.layers.Identity)  # to float32, on the way out
             taps[number] = tap, operation.input if cast else operation.output
         order, ends_of = zip(*(taps[number] for number in sorted(taps)), strict=True)
-        begins = [self.inputs[0], *ends_of[:-1]]
-        try:
-            return tuple((tap, keras.Model(a, b)) for tap, a, b in zip(order, begins, ends_of, strict=True))
-        except ValueError:  # Keras: the output is not reached from the input alone
+        links = list(zip(order, [self.inputs[0], *ends_of[:-1]], ends_of, strict=True))
+        makers = {tensor: operation for tensor, (_, operation) in operations.items()}
+        if not all(_made_of(begin, end, makers) for _, begin, end in links):
             return None
+        return tuple((tap, keras.Model(begin, end)) for tap, begin, end in links)
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: Any = None) -> dict[str, tf.Tensor]:
         """The features, whatever `training` is.
@@ -99,3 +99,22 @@ class FeatureExtractor(keras.Model):
                 f'this one is {width}x{height}'
             )
         return super().call(inputs, training=False)
+
+
+def _made_of(begin: keras.KerasTensor, end: keras.KerasTensor, makers: dict[int, keras.Operation]) -> bool:
+    """Whether a tensor is made of another one alone; not every version of Keras looks when a model is cut out.
+
+    Args:
+        begin, end: The two.
+        makers: By id of a tensor, the operation that it comes from.
+    """
+    waiting = [end]
+    while waiting:
+        tensor = waiting.pop()
+        if tensor is begin:
+            continue
+        maker = makers[id(tensor)]
+        if isinstance(maker, keras.layers.InputLayer):
+            return False
+        waiting += ends(maker)[0]
+    return True

@@ -6,6 +6,7 @@ from typing import Any
 
 from stylegen.backend import keras, tf
 from stylegen.borders import seen_at
+from stylegen.keras_defaults import EPSILON
 
 Shape = tuple[Any, ...]  # a side that is not known is None
 
@@ -42,6 +43,17 @@ class Preprocess(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """What the layer is made again from."""
         return {**super().get_config(), 'mode': self.mode}
+
+
+@keras.saving.register_keras_serializable('stylegen')
+class Standardization(keras.layers.Normalization):
+    """Keras's Normalization, with the smallest deviation that it knows by default and not the one that somebody set."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The inputs minus their mean over their deviation."""
+        mean, variance = self.convert_weight(self.mean), self.convert_weight(self.variance)
+        deviation = tf.maximum(tf.sqrt(variance), EPSILON)
+        return inputs * deviation + mean if self.invert else (inputs - mean) / deviation
 
 
 @keras.saving.register_keras_serializable('stylegen')

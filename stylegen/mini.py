@@ -31,20 +31,23 @@ def build_mini(classes: int | None = None) -> 'keras.Model':
         A functional model named 'mini': logits (n, classes), or the last convolution (n, height/16, width/16, 192).
     """
     from stylegen.backend import keras
+    from stylegen.keras_defaults import DTYPE, LAYOUT
 
-    x = inputs = keras.Input((None, None, 3))
-    x = keras.layers.Normalization(mean=IMAGENET_MEAN, variance=np.square(IMAGENET_STD), name='normalize')(x)
+    dtype, maps = {'dtype': DTYPE}, {'dtype': DTYPE, 'data_format': LAYOUT}
+    x = inputs = keras.Input((None, None, 3), **dtype)
+    mean, variance = IMAGENET_MEAN, np.square(IMAGENET_STD)
+    x = keras.layers.Normalization(mean=mean, variance=variance, name='normalize', **dtype)(x)
     for block, (channels, convolutions) in enumerate(MINI_BLOCKS, 1):
         for conv in range(1, convolutions + 1):
             name = f'block{block}_conv{conv}'
             x = keras.layers.Conv2D(
-                channels, 3, padding='same', activation='relu', kernel_initializer='he_normal', name=name
+                channels, 3, padding='same', activation='relu', kernel_initializer='he_normal', name=name, **maps
             )(x)
         if block < len(MINI_BLOCKS):
-            x = keras.layers.MaxPooling2D(name=f'block{block}_pool')(x)
+            x = keras.layers.MaxPooling2D(name=f'block{block}_pool', **maps)(x)
     if classes:
-        x = keras.layers.GlobalAveragePooling2D(name='pool')(x)
-        x = keras.layers.Dense(classes, name='predictions')(x)
+        x = keras.layers.GlobalAveragePooling2D(name='pool', **maps)(x)
+        x = keras.layers.Dense(classes, name='predictions', **dtype)(x)
     return keras.Model(inputs, x, name='mini')
 
 

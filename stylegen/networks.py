@@ -264,13 +264,15 @@ def _no_classes(network: str) -> UserError:
 def _build(row: Network, classifier: bool = False) -> 'keras.Model':
     """The network with random weights: without its classifier for any size, with it for its own."""
     from stylegen.backend import keras
+    from stylegen.keras_defaults import keras_defaults
 
     if not row.factory:
         return build_mini(len(mini_classes()) if classifier else None)
     shape = None if classifier else (None, None, 3)
     factory = getattr(keras.applications, row.factory)
-    model = factory(weights=None, include_top=classifier, input_shape=shape, classifier_activation=None)
-    return _as_published(model) if row.factory.startswith('EfficientNet') else model
+    with keras_defaults():
+        model = factory(weights=None, include_top=classifier, input_shape=shape, classifier_activation=None)
+        return _as_published(model) if row.factory.startswith('EfficientNet') else model
 
 
 def _as_published(model: 'keras.Model') -> 'keras.Model':
@@ -301,9 +303,11 @@ def _load(model: 'keras.Model', row: Network, source: WeightsSource) -> None:
 
 def _saved_model(path: Path) -> 'keras.Model':
     from stylegen.backend import keras
+    from stylegen.keras_defaults import keras_defaults
 
     try:
-        model = keras.models.load_model(path, compile=False)
+        with keras_defaults():
+            model = keras.models.load_model(path, compile=False)
     except Exception as error:  # zipfile, h5py, json, unknown layers: whatever Keras meets in a file that is not one
         reason = ' '.join(str(error).split())[:200]
         raise UserError(f'{path}: not a model that Keras can load: {reason}') from error

@@ -14,6 +14,7 @@ from stylegen.catalog import FALLBACK, WeightsFile, network_row
 from stylegen.download import DownloadError, algorithm, download
 from stylegen.errors import NoWeights, UserError
 from stylegen.files import digest_of
+from stylegen.streams import Lasting
 
 URL_BASE = 'https://storage.googleapis.com/'
 AUTO = 'auto'
@@ -35,7 +36,7 @@ class WeightsSource:
 
 
 def _on_stderr(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(text, file=Lasting(sys.stderr), flush=True)
 
 
 _say: ContextVar[Callable[[str], None]] = ContextVar('say', default=_on_stderr)

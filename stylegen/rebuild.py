@@ -8,7 +8,8 @@ from stylegen.backend import keras
 from stylegen.errors import UserError
 from stylegen.folding import fold, foldable
 from stylegen.graph import ACTIVATIONS, ends, fused, has_activation
-from stylegen.layers import AveragePooling, L2Pooling, Preprocess, ReflectPadding
+from stylegen.keras_defaults import DTYPE
+from stylegen.layers import AveragePooling, L2Pooling, Preprocess, ReflectPadding, Standardization
 
 if TYPE_CHECKING:
     from stylegen.classifier import Head
@@ -53,14 +54,14 @@ def rebuild(
     if tap == 'before' and not any(has_activation(operation) for operation in chosen if operation not in in_head):
         raise UserError(f'tap=before: none of {", ".join(taps)} ends in an activation; ask for layers that do')
     part = keras.Model(model.inputs, [ends(operation)[1] for operation in chosen])
-    image = keras.Input((None, None, 3), name='image')
-    pixels = image if preprocessing == 'unit' else Preprocess(preprocessing, dtype='float32', name='preprocess')(image)
+    image = keras.Input((None, None, 3), name='image', dtype=DTYPE)
+    pixels = image if preprocessing == 'unit' else Preprocess(preprocessing, dtype=DTYPE, name='preprocess')(image)
     anew = _Rebuilding(image, pixels, foldable(part), taps, names, pooling, padding == 'reflect', tap, precision, head)
     inputs = keras.tree.map_structure(lambda _: image, part.input)  # alone, or in a list of one
     keras.models.clone_model(part, input_tensors=inputs, clone_function=anew.copy, call_function=anew.call)
     outputs = anew.outputs
-    if precision != 'float32':
-        outputs = {n: keras.layers.Identity(name=f'{n}_float32', dtype='float32')(x) for n, x in outputs.items()}
+    if precision != DTYPE:
+        outputs = {n: keras.layers.Identity(name=f'{n}_float32', dtype=DTYPE)(x) for n, x in outputs.items()}
     return image, {name: outputs[name] for name in taps}
 
 
@@ -103,8 +104,8 @@ class _Rebuilding:
         return clone
 
     def _layer(self, layer: keras.Layer, config: dict[str, Any]) -> keras.Layer:
-        kind = type(layer)
-        config['dtype'] = 'float32' if isinstance(layer, _FLOAT32) else self.precision
+        kind = Standardization if type(layer) is keras.layers.Normalization else type(layer)
+        config['dtype'] = DTYPE if isinstance(layer, _FLOAT32) else self.precision
         if isinstance(layer, keras.layers.MaxPooling2D):
             kind = POOLINGS[self.pooling] or kind
         if self.reflect and _mirrored(layer):
@@ -144,7 +145,7 @@ def _any_size_copy(model, precision):
     """A nested model anew, for maps of any size where it turns maps into maps."""
     image = None
     if len(model.inputs) == 1 and len(model.inputs[0].shape) == len(model.outputs[0].shape) == 4:
-        image = keras.Input((None, None, model.inputs[0].shape[3]))
+        image = keras.Input((None, None, model.inputs[0].shape[3]), dtype=DTYPE)
     return keras.models.clone_model(model, image, clone_function=lambda layer: _plain_copy(layer, precision))
 
 

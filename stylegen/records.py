@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ def identity(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recorded_settings(
-    path: str, program: str, *, files: Sequence[str] = (), lists: Sequence[str] = ()
+    path: str, program: str, *, network: str | None = None, files: Sequence[str] = (), lists: Sequence[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
     """The settings that a result was made with, and its record; the paths in both are found again.
 
@@ -87,6 +87,7 @@ def recorded_settings(
     Args:
         path: The result.
         program: That is to make it again.
+        network: The one that the user named, or None.
         files: Settings that are the path of one file, or None.
         lists: Settings that are lists of paths.
 
@@ -94,7 +95,8 @@ def recorded_settings(
         The settings; the whole record; and where each input of the record is now, for settings of other forms.
 
     Raises:
-        UserError: The file has no settings, or those of another program.
+        UserError: The file has no settings, or those of another program; it was made with a network from a file, which
+            the user did not name, or not this one.
     """
     made = images.read_settings(path)
     if made.get('program') != program:
@@ -107,12 +109,64 @@ def recorded_settings(
         return str([*same, *places, name][0])
 
     moved = {name: found(name) for name in digests}
+    if str(settings.get('network')).endswith('.keras'):
+        settings['network'] = _trusted_network(settings['network'], made['weights']['sha256'], network)
     for name in files:
         if isinstance(settings.get(name), str):
             settings[name] = found(settings[name])
     for name in lists:
         settings[name] = [found(one) for one in settings.get(name, [])]
     return settings, made | {'inputs': {moved[name]: digest for name, digest in digests.items()}}, moved
+
+
+def _trusted_network(recorded: str, digest: str, named: str | None) -> str:
+    """The file of a network that a result was made with, where the user says that it is.
+
+    A saved model is half a program, and a result may come from a stranger: what a picture names alone is not opened.
+    """
+    if named is None:
+        raise UserError(
+            f'it was made with a network from a file, {recorded}; where you trust that file, give '
+            f'--network={recorded} too'
+        )
+    if not named.endswith('.keras'):
+        return recorded  # another one was asked for, by name
+    if Path(named).is_file() and digest_of(Path(named)) != digest:
+        raise UserError(f'{named} is not the network that the result was made with: its content is another')
+    return named
+
+
+def check_files(record: Mapping[str, Any], settings: Mapping[str, Any], typed: Collection[str]) -> None:
+    """Refuses files that are not those of the record, before a network is opened or a picture is read.
+
+    Args:
+        record: Of the result that is made again.
+        settings: By flag, typed or recorded.
+        typed: The flags that were typed: for these the user answers.
+
+    Raises:
+        UserError: With the file that differs.
+    """
+    values = [value if isinstance(value, list) else [value] for value in settings.values()]
+    texts = [text for value in values for text in value if isinstance(text, str)]
+    for path, digest in record['inputs'].items():
+        named = any(
+            text == path
+            or text.startswith((f'{path}:', f'{path}='))
+            or text.endswith(f'={path}')
+            or f'={path}:' in text
+            for text in texts
+        )
+        if named and Path(path).is_file():
+            _refuse_changed(path, digest_of(Path(path)), digest)
+    weights = settings['weights']
+    if weights and 'weights' not in typed and Path(weights).is_file():
+        _refuse_changed(weights, digest_of(Path(weights)), record['weights']['sha256'])
+
+
+def _refuse_changed(path: str, now: str, then: str) -> None:
+    if now != then:
+        raise UserError(f'{path} is not the file that the result was made from: its content has changed')
 
 
 def check_replay(
@@ -130,8 +184,7 @@ def check_replay(
         UserError: With the input that differs.
     """
     for path, digest in inputs.items():
-        if record['inputs'].get(path, digest) != digest:
-            raise UserError(f'{path} is not the file that the result was made from: its content has changed')
+        _refuse_changed(path, digest, record['inputs'].get(path, digest))
     if record['weights']['sha256'] != weights.sha256:
         warn('the weights are not those that the result was made with; the picture will differ')
     now = versions()

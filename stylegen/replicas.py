@@ -3,6 +3,7 @@
 from typing import Any
 
 from stylegen.backend import keras, tf
+from stylegen.keras_defaults import keras_defaults
 
 
 def mean_over_replicas(values: Any) -> Any:
@@ -15,6 +16,10 @@ def mean_over_replicas(values: Any) -> Any:
 
 class UnreducedAdam(keras.optimizers.Adam):
     """Adam for gradients that are those of the whole batch already: Keras's own adds them up over the replicas."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        with keras_defaults():  # the learning rate's dtype is no argument
+            super().__init__(*args, **kwargs)
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
         return grads_and_vars

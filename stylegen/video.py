@@ -107,11 +107,11 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
     if header is None:
         raise _unreadable(name, first.stderr.decode(errors='replace'))
     width, height, frames, seconds = map(int, header.groups())
-    count = _run(*_reader(name), '-nostats', '-progress', '-', '-map', '0:V:0', '-c', 'copy', '-f', 'null', os.devnull)
+    count = _run(*_reader(name), '-map', '0:V:0', '-c', 'copy', '-f', 'framecrc', '-')  # a line for each packet
     log = count.stderr.decode(errors='replace')
     if count.returncode or re.search('partial file|ended prematurely', log):
         raise _unreadable(name, log)
-    packets = int(re.findall(rb'^frame=\s*(\d+)', count.stdout, re.M)[-1])
+    packets = sum(not line.startswith(b'#') for line in count.stdout.splitlines())
     sound = _run(*_reader(name, 'info'), '-map', '0:a:0', '-frames:a', '1', '-c', 'copy', '-f', 'null', os.devnull)
     codec = re.search(rb'Output #0.*?Stream #0:0.*?: Audio: (\w+)', sound.stderr, re.S)
     return Clip(name, width, height, frames / seconds, packets, codec and codec[1].decode())

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from stylegen.zips import TooLarge
 
 STATE = 'state.npz'
 _LEFT = re.compile(r'\.(state\.npz|frame-\d+\.png)\.\d+-\d+\.tmp')  # by a process that was killed while it wrote
+_DIGEST = re.compile(r'[0-9a-f]{64}')  # SHA-256
 _MISSING = object()
 
 
@@ -117,8 +119,29 @@ def differing(first: Mapping[str, Any], second: Mapping[str, Any], one: str, oth
     """What two settings differ in, in words; '' for nothing. `one` and `other` say whose the values are."""
     old, new = _flat(first), _flat(second)
     names = sorted(name for name in {*old, *new} if old.get(name, _MISSING) != new.get(name, _MISSING))
-    told = lambda values, name: values.get(name, 'nothing')
-    return ', '.join(f'{name[-1]} ({told(old, name)} {one}, {told(new, name)} {other})' for name in names)
+    told = lambda name: _told(old.get(name, 'nothing'), new.get(name, 'nothing'), one, other)
+    return ', '.join(f'{name[-1]} ({told(name)})' for name in names)
+
+
+@dataclass(frozen=True)
+class InWords:
+    """A setting that is compared by its value and told in words."""
+
+    value: Any
+    words: str = field(compare=False)
+
+    def __str__(self) -> str:
+        return self.words
+
+
+def _told(first: Any, second: Any, one: str, other: str) -> str:
+    """Two values that differ; of two digests that they do, for nobody can read more out of them."""
+    texts = [str(value) for value in (first, second)]
+    if all(_DIGEST.fullmatch(text) for text in texts):
+        return 'other content'
+    if texts[0] == texts[1]:
+        return f'{texts[0]} {one}, others {other}'
+    return f'{texts[0]} {one}, {texts[1]} {other}'
 
 
 def kept_settings(folder: str | os.PathLike) -> dict[str, Any] | None:

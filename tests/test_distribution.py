@@ -1,12 +1,15 @@
 """Mistakes about several devices are told in a line, before any work is done."""
 
 import json
+import os
+import sys
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pytest
 
-from stylegen.distribution import DISTRIBUTIONS, EXAMPLE, Devices, read_cluster
+from stylegen.backend import tf
+from stylegen.distribution import DISTRIBUTIONS, EXAMPLE, MOST_AGAIN, Devices, WorkerLost, begin_again, read_cluster
 from stylegen.errors import UserError
 from tests.conftest import run
 
@@ -70,3 +73,56 @@ def test_a_worker_that_was_told_something_else_than_the_chief_is_refused():
     Heard().agree({'seed': 0, 'training': {'r1': 0.5}})
     with pytest.raises(UserError, match=r'the chief was told another r1 \(0\.5 there, 0\.1 here\); start all'):
         Heard().agree({'seed': 0, 'training': {'r1': 0.1}})
+
+
+class Pair(Devices):
+    """Two processes, as far as this one can tell."""
+
+    def __init__(self):
+        super().__init__(workers=2)
+
+
+LOST = {
+    'UnavailableError': 'Collective ops is aborted by: Socket closed\nAdditional GRPC error information',
+    'DeadlineExceededError': 'Deadline Exceeded',
+    'AbortedError': '/job:worker/replica:0/task:1 unexpectedly tried to connect with a different incarnation',
+    'InternalError': 'Collective ops is aborted by: Connection reset by peer',
+}
+OURS = {
+    'InternalError': 'cuDNN launch failure : input shape ([8,3,16,16])',
+    'ResourceExhaustedError': 'OOM when allocating tensor with shape [64,512]',
+    'InvalidArgumentError': 'Socket closed',
+}
+
+
+@pytest.mark.parametrize(('kind', 'text'), LOST.items())
+def test_a_connection_that_broke_is_a_lost_worker(kind, text):
+    with pytest.raises(WorkerLost, match='another worker is gone'), Pair().together():
+        raise getattr(tf.errors, kind)(None, None, text)
+
+
+@pytest.mark.parametrize(('kind', 'text'), OURS.items())
+def test_a_fault_of_this_process_is_none(kind, text):
+    with pytest.raises(getattr(tf.errors, kind)), Pair().together():
+        raise getattr(tf.errors, kind)(None, None, text)
+
+
+def test_a_process_begins_again_so_often_and_then_says_what_to_do(monkeypatch):
+    begun, said = [], []
+
+    def execve(program, arguments, environment):
+        begun.append(arguments)
+        monkeypatch.setattr(os, 'environ', environment)  # of the program that takes its place
+
+    monkeypatch.setattr(os, 'execve', execve)
+    monkeypatch.setattr(os, 'environ', dict(os.environ))
+    lost = WorkerLost('another worker is gone (Socket closed)')
+    for _ in range(MOST_AGAIN):
+        begin_again(lost, said.append)
+    with pytest.raises(
+        WorkerLost, match=f'begun again {MOST_AGAIN} times already; see that all workers run .* on each'
+    ):
+        begin_again(lost, said.append)
+    assert len(begun) == len(said) == MOST_AGAIN
+    assert said[0] == 'another worker is gone (Socket closed); this one begins again, and waits until all are there'
+    assert begun[0][0] == sys.executable

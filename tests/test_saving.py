@@ -496,7 +496,10 @@ def test_encoder_failing(earlier, monkeypatch):
 
 def test_the_file_is_never_opened_in_place(earlier, monkeypatch, tmp_path):
     opened, real = [], builtins.open
-    monkeypatch.setattr(io, 'open', lambda file, *a, **k: opened.append(str(file)) or real(file, *a, **k))
+    spy = lambda file, *a, **k: opened.append(str(file)) or real(file, *a, **k)
+    monkeypatch.setattr(io, 'open', spy)
+    if sys.version_info < (3, 11):
+        monkeypatch.setattr('pathlib._NormalAccessor.open', staticmethod(spy))
     other = tmp_path / 'b.png'
     save_image(other, IMAGE)
     assert opened

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stylegen.errors import UserError
-from stylegen.workdir import Workdir, differing, forget_state, kept_settings
+from stylegen.workdir import InWords, Workdir, differing, forget_state, kept_settings
 
 
 def test_arrays_come_back_bit_for_bit(tmp_path):
@@ -91,3 +91,14 @@ def test_the_settings_of_a_state_are_found_also_one_folder_down(tmp_path):
     (tmp_path / 'state.npz').write_bytes(b'PK half of a file')
     Workdir(tmp_path / 'b.png', {'seed': 1}).save(step=1)
     assert kept_settings(tmp_path) == {'seed': 1} == kept_settings(tmp_path / 'b.png')
+
+
+def test_content_that_has_changed_is_told_in_words_and_not_by_digests(tmp_path):
+    digests = 'a' * 64, 'b' * 64
+    Workdir(tmp_path, {'inputs': {'photo.jpg': digests[0]}}).save(step=1)
+    with pytest.raises(UserError, match=r'keeps a run with another photo\.jpg \(other content\); give the same'):
+        Workdir(tmp_path, {'inputs': {'photo.jpg': digests[1]}}).load()
+    few, many, others = InWords('a', '2 pictures'), InWords('b', '3 pictures'), InWords('c', '2 pictures')
+    assert differing({'data': few}, {'data': many}, 'then', 'now') == 'data (2 pictures then, 3 pictures now)'
+    assert differing({'data': few}, {'data': others}, 'then', 'now') == 'data (2 pictures then, others now)'
+    assert differing({'data': few}, {'data': InWords('a', 'the same')}, 'then', 'now') == ''

@@ -1,6 +1,5 @@
 """Sets of pictures in one array: an .npz file, and the sets that Keras can fetch."""
 
-import contextlib
 import os
 import socket
 import sys
@@ -17,8 +16,12 @@ from stylegen.notes import Note, note
 from stylegen.npz import open_arrays
 from stylegen.pixels import to_uint8
 from stylegen.pretrained import keras_folder, offline_mode
+from stylegen.process_settings import ProcessSetting
 from stylegen.ranges import IN_FILES, UNIT, range_of, scaled
+from stylegen.streams import Lasting
 
+_SOCKETS = ProcessSetting(socket.getdefaulttimeout, socket.setdefaulttimeout)
+_STDOUT = ProcessSetting(lambda: sys.stdout, lambda stream: setattr(sys, 'stdout', stream))
 _IMAGES = 'images'
 _LABELS = 'labels'
 _CHANNELS = (1, 3, 4)
@@ -78,16 +81,13 @@ def open_named(name: str, split: str | None = None) -> Array:
     if offline_mode() and not any((cache / place).exists() for place in kept):
         raise _unfetched(name, cache, 'STYLEGEN_OFFLINE is set, so it was not fetched')
     from stylegen.backend import keras
+    from stylegen.keras_defaults import keras_defaults
 
-    timeout = socket.getdefaulttimeout()
     try:
-        socket.setdefaulttimeout(TIMEOUT)
-        with contextlib.redirect_stdout(sys.stderr):
+        with keras_defaults(), _SOCKETS.at(TIMEOUT), _STDOUT.at(Lasting(sys.stderr)):
             train, test = getattr(keras.datasets, name).load_data()
     except Exception as error:  # whatever urllib, tarfile and NumPy meet
         raise _unfetched(name, cache, ' '.join(str(error).split())[:200]) from error
-    finally:
-        socket.setdefaulttimeout(timeout)
     chosen = {'train': [train], 'test': [test], ALL: [train, test]}[split]
     pixels = _joined([images for images, _ in chosen])
     labels = _joined([np.ravel(labels) for _, labels in chosen]).astype(np.int32)

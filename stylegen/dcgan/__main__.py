@@ -4,7 +4,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from stylegen import cli
+from stylegen import cli, streams
 from stylegen.errors import UserError, unknown
 
 COMMANDS = {  # command -> the module that has its `define_flags` and `work`, and what it does
@@ -27,6 +27,7 @@ def usage(program: str) -> str:
     return '\n'.join([*lines, '', f'{program} COMMAND --help shows the flags of a command.'])
 
 
+@streams.lasting()
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script."""
     argv = list(sys.argv if argv is None else argv)

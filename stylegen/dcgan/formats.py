@@ -14,6 +14,7 @@ from stylegen.backend import keras, silent_stderr, tf
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.models import Double
 from stylegen.errors import UserError, unknown
+from stylegen.keras_defaults import DTYPE, LAYOUT
 from stylegen.normalization import BatchNorm
 
 Images = Callable[[Mapping[str, np.ndarray]], np.ndarray]  # inputs by name -> images
@@ -22,20 +23,25 @@ OUTPUT = 'images'  # what its tensor is called
 # Layers of ours and Keras's that do the same outside training. Whoever opens the file has only the latter.
 REPLACED = {
     BatchNorm: lambda layer: keras.layers.BatchNormalization(
-        momentum=layer.momentum, epsilon=layer.epsilon, name=layer.name
+        momentum=layer.momentum, epsilon=layer.epsilon, name=layer.name, dtype=DTYPE
     ),
     Double: lambda layer: keras.Sequential(  # the second states the shape, which TFLite needs and the first one loses
-        [keras.layers.UpSampling2D(2), keras.layers.Reshape(layer.output.shape[1:])], name=layer.name
+        [
+            keras.layers.UpSampling2D(2, data_format=LAYOUT, dtype=DTYPE),
+            keras.layers.Reshape(layer.output.shape[1:], dtype=DTYPE),
+        ],
+        name=layer.name,
     ),
 }
 
 
 def _unit(images):
-    return keras.layers.Rescaling(0.5, 0.5, name='unit')(images)
+    return keras.layers.Rescaling(0.5, 0.5, name='unit', dtype=DTYPE)(images)
 
 
 def _bytes(images):
-    return keras.ops.cast(keras.ops.round(keras.layers.Rescaling(127.5, 127.5, name='levels')(images)), 'uint8')
+    levels = keras.layers.Rescaling(127.5, 127.5, name='levels', dtype=DTYPE)(images)
+    return keras.ops.cast(keras.ops.round(levels), 'uint8')
 
 
 class Pixels(NamedTuple):

@@ -8,6 +8,7 @@ from stylegen.dcgan.choices import UPDATES
 from stylegen.dcgan.draws import Draws
 from stylegen.dcgan.losses import adversarial, gradient_penalty, r1_penalty
 from stylegen.errors import unknown
+from stylegen.keras_defaults import DTYPE
 from stylegen.normalization import frozen_statistics, settle_statistics
 from stylegen.replicas import UnreducedAdam, mean_over_replicas
 from stylegen.spectral import power_iteration
@@ -69,7 +70,7 @@ class DCGAN(keras.Model):
         decay_steps: int = 0,
         seed: int = 0,
     ):
-        super().__init__(name='dcgan')
+        super().__init__(name='dcgan', dtype=DTYPE)  # of a mixed policy Keras would scale the loss
         for what, name, choices in (('updates', updates, UPDATES), ('decay', decay, DECAYS)):
             if name not in choices:
                 raise unknown(what, name, choices)

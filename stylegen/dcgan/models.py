@@ -13,6 +13,7 @@ from stylegen.backend import keras, tf
 from stylegen.dcgan.choices import NORMS
 from stylegen.dcgan.sizes import levels
 from stylegen.errors import unknown
+from stylegen.keras_defaults import DTYPE, LAYOUT
 from stylegen.layers import Shape
 from stylegen.normalization import BatchNorm
 from stylegen.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
@@ -45,13 +46,15 @@ class Double(keras.layers.Layer):
 
 
 class _Layers:
-    """Layers with names and seeds of their own, so that a model depends on its arguments only."""
+    """Layers with names, seeds, layout and dtype of their own, so that a model depends on its arguments only."""
 
-    def __init__(self, seed: int, init: str, spectral: bool = False):
+    def __init__(self, seed: int, init: str, precision: str, spectral: bool = False):
         if init not in INITS:
             raise unknown('init', init, INITS)
         self.seeds = (_word(seed, part) for part in itertools.count())
         self.init, self.spectral = init, spectral
+        self.dtype = {'dtype': precision}
+        self.maps = {**self.dtype, 'data_format': LAYOUT}
 
     def kernel(self):
         """The next initialiser of a kernel."""
@@ -61,23 +64,29 @@ class _Layers:
         """A convolution."""
         layer = SpectralConv2D if self.spectral else keras.layers.Conv2D
         return layer(
-            channels, kernel, strides, 'same', use_bias=bias, kernel_initializer=self.kernel(), name=name
+            channels, kernel, strides, 'same', use_bias=bias, kernel_initializer=self.kernel(), name=name, **self.maps
         )(x)  # fmt: skip
 
     def transposed(self, x, channels, kernel, name, strides=2, bias=False):
         """A transposed convolution."""
         return keras.layers.Conv2DTranspose(
-            channels, kernel, strides, 'same', use_bias=bias, kernel_initializer=self.kernel(), name=name
+            channels, kernel, strides, 'same', use_bias=bias, kernel_initializer=self.kernel(), name=name, **self.maps
         )(x)
 
-    def dense(self, x, units, name, bias=False, dtype=None):
+    def dense(self, x, units, name, bias=False, **options):
         """A dense layer."""
         layer = SpectralDense if self.spectral else keras.layers.Dense
-        return layer(units, use_bias=bias, kernel_initializer=self.kernel(), name=name, dtype=dtype)(x)
+        options = self.dtype | options
+        return layer(units, use_bias=bias, kernel_initializer=self.kernel(), name=name, **options)(x)
 
     def norm(self, x, name, **options):
         """Batch normalisation."""
+        options |= self.dtype
         return BatchNorm(gamma_initializer=GAINS[self.init](next(self.seeds)), name=name, **options)(x)
+
+    def leaky(self, x, slope, name):
+        """Leaky ReLU."""
+        return keras.layers.LeakyReLU(slope, name=name, **self.dtype)(x)
 
 
 def _word(seed: int, part: int) -> int:
@@ -102,6 +111,7 @@ def generator(
     classes: int = 0,
     label_dim: int = 50,
     seed: int = 0,
+    precision: str = DTYPE,
 ) -> keras.Model:
     """From latent vectors to images.
 
@@ -125,49 +135,51 @@ def generator(
         classes: Number of classes; with any, the model takes (latents, labels), and a learned vector of length
             `label_dim` for the label is put beside the latents (Mirza and Osindero 2014).
         seed: Of the initial weights.
+        precision: Of the layers: 'float32', or a mixed policy of Keras.
 
     Returns:
         Latents float32 (N, latent_dim), or [latents, int32 labels (N,)], to float32 (N, H, W, channels) in [-1, 1].
     """
     if upsampling not in UPSAMPLINGS:
         raise unknown('upsampling', upsampling, UPSAMPLINGS)
-    make, depth = _Layers(seed, init), levels(size)
+    make, depth = _Layers(seed, init, precision), levels(size)
     norms = {'momentum': momentum, 'epsilon': epsilon, 'synchronized': synchronized}
 
     def active(x, name):
-        x = make.norm(x, f'{name}_norm', **norms)
-        return keras.layers.LeakyReLU(slope, name=f'{name}_relu')(x)
+        return make.leaky(make.norm(x, f'{name}_norm', **norms), slope, f'{name}_relu')
 
-    latents = x = keras.Input((latent_dim,), name='latents')
+    latents = x = keras.Input((latent_dim,), name='latents', dtype=DTYPE)
     inputs = latents
     if classes:
         labels = keras.Input((), dtype='int32', name='labels')
         inputs = [latents, labels]
-        vectors = keras.layers.Embedding(classes, label_dim, embeddings_initializer=make.kernel(), name='label')
-        x = keras.layers.Concatenate(name='given')([latents, vectors(labels)])
+        vectors = keras.layers.Embedding(
+            classes, label_dim, embeddings_initializer=make.kernel(), name='label', **make.dtype
+        )
+        x = keras.layers.Concatenate(name='given', **make.dtype)([latents, vectors(labels)])
     count = depth + stem + bool(last)
     wide = [width * min(2**level, WIDEST) for level in reversed(range(count))]  # of the dense layer, then of each level
     base = [side >> depth for side in size]
     x = make.dense(x, base[0] * base[1] * wide[0], 'dense')
     if stem:  # the tutorial normalises each unit of the dense layer, not each channel
         x = active(x, 'dense')
-        x = keras.layers.Reshape((*base, wide.pop(0)), name='maps')(x)
+        x = keras.layers.Reshape((*base, wide.pop(0)), name='maps', **make.dtype)(x)
         x = active(make.transposed(x, wide[0], kernel, 'stem', strides=1), 'stem')
     else:
-        x = active(keras.layers.Reshape((*base, wide[0]), name='maps')(x), 'dense')
+        x = active(keras.layers.Reshape((*base, wide[0]), name='maps', **make.dtype)(x), 'dense')
     for level in range(1, len(wide)):
         x = active(UPSAMPLINGS[upsampling](make, x, wide[level], kernel, f'up{level}'), f'up{level}')
     if last:
         x = make.conv(x, channels, last, 'image', bias=True)
     else:
         x = UPSAMPLINGS[upsampling](make, x, channels, kernel, 'image')
-    images = keras.layers.Activation('tanh', dtype='float32', name='tanh')(x)
+    images = keras.layers.Activation('tanh', dtype=DTYPE, name='tanh')(x)
     return keras.Model(inputs, images, name='generator')
 
 
 def _resized(make: _Layers, x: keras.KerasTensor, channels: int, kernel: int, name: str) -> keras.KerasTensor:
     del kernel  # an even one would shift the picture by half a pixel
-    return make.conv(Double(name=f'{name}_double')(x), channels, 3, name)
+    return make.conv(Double(name=f'{name}_double', **make.dtype)(x), channels, 3, name)
 
 
 UPSAMPLINGS: dict[str, Callable[..., keras.KerasTensor]] = {'transposed': _Layers.transposed, 'resize': _resized}
@@ -189,6 +201,7 @@ def discriminator(
     init: str = 'normal',
     classes: int = 0,
     seed: int = 1,
+    precision: str = DTYPE,
 ) -> keras.Model:
     """From images to one logit each: the higher, the more real.
 
@@ -196,7 +209,7 @@ def discriminator(
     authors in Torch, 2,765,568 parameters.
 
     Args:
-        size, channels, kernel, momentum, epsilon, synchronized, init, seed: As for `generator`.
+        size, channels, kernel, momentum, epsilon, synchronized, init, seed, precision: As for `generator`.
         width: Channels of the first level; each coarser one has twice as many, up to 8 times.
         norm: 'batch' on all levels but the first, 'spectral' on all layers, or 'none'. With 'batch' the first layer and
             the last have no shifts, as in Torch; else all have, or twice the contrast would give twice the logit.
@@ -211,17 +224,19 @@ def discriminator(
     """
     if norm not in NORMS:
         raise unknown('norm', norm, NORMS)
-    make, depth, bias = _Layers(seed, init, norm == 'spectral'), levels(size), norm != 'batch'
+    make, depth, bias = _Layers(seed, init, precision, norm == 'spectral'), levels(size), norm != 'batch'
 
     def level(x, channels, kernel, name, strides=2, first=False):
         normed = norm == 'batch' and not first
         x = make.conv(x, channels, kernel, name, strides, bias=bias)
         if normed:
             x = make.norm(x, f'{name}_norm', momentum=momentum, epsilon=epsilon, synchronized=synchronized)
-        x = keras.layers.LeakyReLU(slope, name=f'{name}_relu')(x)
-        return keras.layers.Dropout(dropout, seed=next(make.seeds), name=f'{name}_drop')(x) if dropout else x
+        x = make.leaky(x, slope, f'{name}_relu')
+        if not dropout:
+            return x
+        return keras.layers.Dropout(dropout, seed=next(make.seeds), name=f'{name}_drop', **make.dtype)(x)
 
-    images = x = keras.Input((*size, channels), name='images')
+    images = x = keras.Input((*size, channels), name='images', dtype=DTYPE)
     wide = [width * min(2**i, WIDEST) for i in range(depth + 1)]
     for i in range(depth):
         if between:
@@ -229,15 +244,15 @@ def discriminator(
         x = level(x, wide[i + between], kernel, f'down{i + 1}', first=i == 0 and not between)
     if between:
         x = level(x, wide[depth], 3, f'same{depth + 1}', strides=1)
-    logits = make.dense(keras.layers.Flatten(name='flat')(x), 1, 'logit', bias=bias, dtype='float32')
+    logits = make.dense(keras.layers.Flatten(name='flat', **make.maps)(x), 1, 'logit', bias=bias, dtype=DTYPE)
     if not classes:
         return keras.Model(images, logits, name='discriminator')
     labels = keras.Input((), dtype='int32', name='labels')
     table = SpectralEmbedding if norm == 'spectral' else keras.layers.Embedding
-    vectors = table(classes, x.shape[-1], embeddings_initializer=make.kernel(), name='label', dtype='float32')
-    summed = keras.layers.GlobalAveragePooling2D(name='mean', dtype='float32')(x)
+    vectors = table(classes, x.shape[-1], embeddings_initializer=make.kernel(), name='label', dtype=DTYPE)
+    summed = keras.layers.GlobalAveragePooling2D(name='mean', dtype=DTYPE, data_format=LAYOUT)(x)
     area = x.shape[1] * x.shape[2]
-    summed = keras.layers.Rescaling(area, name='sum', dtype='float32')(summed)
-    product = keras.layers.Dot(1, name='projection', dtype='float32')([vectors(labels), summed])
-    logits = keras.layers.Add(name='logits', dtype='float32')([logits, product])
+    summed = keras.layers.Rescaling(area, name='sum', dtype=DTYPE)(summed)
+    product = keras.layers.Dot(1, name='projection', dtype=DTYPE)([vectors(labels), summed])
+    logits = keras.layers.Add(name='logits', dtype=DTYPE)([logits, product])
     return keras.Model([images, labels], logits, name='discriminator')

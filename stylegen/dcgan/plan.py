@@ -30,7 +30,8 @@ OPTIONS = {  # option -> the function that it is an argument of, and the argumen
 }  # fmt: skip
 BATCH_SIZE = 64
 BELOW_1 = ('label_smoothing', 'beta_1', 'beta_2')
-_OF_BOTH = ('channels', 'classes', 'synchronized')  # arguments of the networks that stand elsewhere in a plan
+# arguments of the networks that stand elsewhere in a plan
+_OF_BOTH = ('channels', 'classes', 'synchronized', 'precision')
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,17 @@ class Plan:
 
     def networks(self, synchronized: bool = False) -> 'tuple[keras.Model, keras.Model]':
         """Fresh generator and discriminator."""
-        from stylegen.backend import keras, prepare_devices
+        from stylegen.backend import prepare_devices
         from stylegen.dcgan import models
 
         prepare_devices()
-        before = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(self.precision)
-        try:
-            common: dict[str, Any] = {'classes': len(self.classes), 'synchronized': synchronized}
-            generator = models.generator(self.size, self.channels, **self.generator, **common)
-            return generator, models.discriminator(self.size, self.channels, **self.discriminator, **common)
-        finally:
-            keras.config.set_dtype_policy(before)
+        common: dict[str, Any] = {
+            'classes': len(self.classes),
+            'synchronized': synchronized,
+            'precision': self.precision,
+        }
+        generator = models.generator(self.size, self.channels, **self.generator, **common)
+        return generator, models.discriminator(self.size, self.channels, **self.discriminator, **common)
 
     def sampler(self) -> 'keras.Model':
         """A fresh generator to draw with: in float32, so that pictures are the same with and without bfloat16."""

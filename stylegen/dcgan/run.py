@@ -1,7 +1,7 @@
 """One run in its workdir: what is trained, kept, watched and written on the way."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from stylegen.animation import save_animation
 from stylegen.backend import tf, use_xla
 from stylegen.checkpoints import Checkpoints, arrays_of, assign
 from stylegen.dcgan.gan import METRICS
-from stylegen.dcgan.history import FILM, QUALITY, SAMPLES, SETTINGS
+from stylegen.dcgan.history import FILM, QUALITY, SAMPLES, SETTINGS, data_of
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.plan import Plan, compared
 from stylegen.dcgan.training import PROGRAM, Care
@@ -24,6 +24,7 @@ from stylegen.files import make_folder, plain, replacing
 from stylegen.records import machine, versions
 from stylegen.sheets import grid
 from stylegen.training import Callbacks, Events, Interrupts, Log, Periodic, Report, Schedule, Speed, Unwritten
+from stylegen.workdir import InWords
 
 if TYPE_CHECKING:
     from stylegen.data import ImageSet
@@ -95,7 +96,14 @@ class Training:
     @chiefly
     def _kept(self) -> dict[str, np.ndarray] | None:
         make_folder(self.workdir)
-        return self.checkpoints.resume(self.settings, compared)
+        return self.checkpoints.resume(self.settings, self._compared)
+
+    def _compared(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings of this run, or of the one that the workdir keeps, with the pictures in words."""
+        digest = settings.get('data')
+        known = self.data.manifest if digest == self.data.manifest['sha256'] else data_of(self.workdir, digest)
+        words = f'{known["count"]} pictures of {known["source"]}' if {'count', 'source'} <= set(known) else 'others'
+        return compared(settings) | {'data': InWords(digest, words)}
 
     @chiefly
     def save(self, step: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from stylegen.dcgan.presets import USUAL
 from stylegen.distribution import DISTRIBUTIONS
 from stylegen.errors import UserError, unknown
 from stylegen.locks import alone_in
+from stylegen.process_settings import ProcessSetting
 
 if TYPE_CHECKING:
     from stylegen.data import ImageSet
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
     from stylegen.training import Report
 
 PROGRAM = 'stylegen.dcgan'
+
+
+@functools.cache
+def _determinism() -> ProcessSetting:
+    """Of TensorFlow's operations; its public functions can switch it on only."""
+    from tensorflow.python.framework import config
+
+    switch = {True: config.enable_op_determinism, False: config.disable_op_determinism}
+    return ProcessSetting(config.is_op_determinism_enabled, lambda on: switch[on]())
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,8 @@ def train(
             machine, 'multi_worker' over the processes of TF_CONFIG's cluster, of which only the chief uses the workdir.
             Each device takes its share of a batch; steps come to the same but for rounding (and dropout), so that a run
             may go on with other devices.
-        deterministic: Let TensorFlow use operations only that give the same bits each time.
+        deterministic: Let TensorFlow use operations only that give the same bits each time; in the whole process, as
+            long as this works.
         tensorboard: Write the log for TensorBoard too.
         callback: Is told a `Report` with every log row.
         warn: Is told, in a line, what goes wrong and is mended.
@@ -114,11 +126,9 @@ def train(
         raise unknown('distribute', distribute, DISTRIBUTIONS)
     if conditional and not data.classes:
         raise UserError('--conditional needs images in class folders, or with labels; leave it out')
-    from stylegen.backend import fast_precision, tf
+    from stylegen.backend import fast_precision
     from stylegen.dcgan.run import Training, identity
 
-    if deterministic:
-        tf.config.experimental.enable_op_determinism()
     devices = DISTRIBUTIONS[distribute]()
     precision = fast_precision() if precision == 'auto' else precision
     plan = make_plan(
@@ -130,10 +140,10 @@ def train(
         tensorboard,
     )  # fmt: skip
     devices.check(plan.batch_size, jit, steps_per_execution)
-    with alone_in(workdir) if devices.chief else contextlib.nullcontext(), devices.together():
-        devices.agree(
-            {**compared(identity(data, plan)), 'steps': steps, 'per_call': steps_per_execution, **asdict(care)}
-        )
+    exact = _determinism().at(True) if deterministic else contextlib.nullcontext()
+    with alone_in(workdir) if devices.chief else contextlib.nullcontext(), devices.together(), exact:
+        same = {'count of pictures': data.count, 'steps': steps, 'per_call': steps_per_execution, **asdict(care)}
+        devices.agree(compared(identity(data, plan)) | same)
         run = Training(data, plan, Path(workdir), care, callback, warn or (lambda line: None), devices)
         run.write_settings()
         if run.step == 0:

@@ -154,8 +154,7 @@ def work(flags: FlagValues) -> None:
     try:
         run = train(images, workdir=flags.workdir, callback=report, warn=console.warn, **settings, **options)
     except WorkerLost as lost:
-        console.warn(f'{lost}; this one begins again, and waits until all are there')
-        begin_again()
+        begin_again(lost, console.warn)
     finally:
         if bar:
             bar.close()

@@ -6,7 +6,7 @@ from typing import Any
 
 from absl.flags import FlagValues
 
-from stylegen import cli, images, listings
+from stylegen import cli, images, listings, records
 from stylegen.choices import MEASURES, NORMS, SMOOTHINGS
 from stylegen.console import Console
 from stylegen.deepdream.dreamer import BALANCES, COLORS
@@ -132,8 +132,11 @@ def define_film(flags: cli.Flags) -> None:
 def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
-    again, record = recorded(flags.replay) if flags.replay else (None, None)
+    typed = flags.network if flags['network'].present else None
+    again, record = recorded(flags.replay, typed) if flags.replay else (None, None)
     settings = settings_of(flags, again)
+    if record:
+        records.check_files(record, settings, [name for name in flags if flags[name].present])
     if lines := listed(settings):
         return print('\n'.join(lines))
     mode = mode_of(settings, flags.output or flags.replay)

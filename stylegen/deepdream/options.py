@@ -126,14 +126,18 @@ def parsed(text: str | None, flag: str) -> dict[str, float] | None:
     return None if text is None else cli.parse_weights(text, flag)
 
 
-def recorded(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def recorded(path: str, network: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
     """The settings and the record of a result that is to be made again, with its paths found again.
 
+    Args:
+        path: The result.
+        network: The one that was typed, or None; a file that the result names must be.
+
     Raises:
-        UserError: The file has no settings, or those of another program.
+        UserError: The file has no settings, or those of another program; its network is not to be opened.
     """
     files = ('input', 'mask', 'weights')
-    settings, record, moved = records.recorded_settings(path, PROGRAM, files=files, lists=('guide',))
+    settings, record, moved = records.recorded_settings(path, PROGRAM, network=network, files=files, lists=('guide',))
     masks = [text.rpartition('=') for text in settings.get('region', [])]
     settings['region'] = [f'{moved.get(mask, mask)}={layers}' for mask, _, layers in masks]
     return settings, record

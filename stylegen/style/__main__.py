@@ -7,7 +7,7 @@ from typing import Any
 
 from absl.flags import FlagValues
 
-from stylegen import cli, images, listings
+from stylegen import cli, images, listings, records
 from stylegen.console import Console
 from stylegen.errors import UserError
 from stylegen.folders import remove_unfinished, unfinished_of
@@ -140,8 +140,11 @@ def work(flags: FlagValues) -> None:
     console = Console(flags.quiet)
     if flags.like == LIST:
         return print('\n'.join(list_published()))
-    again, record = recorded(flags.replay) if flags.replay else (None, None)
+    typed = flags.network if flags['network'].present else None
+    again, record = recorded(flags.replay, typed) if flags.replay else (None, None)
     settings = settings_of(flags, again)
+    if record:
+        records.check_files(record, settings, [name for name in flags if flags[name].present])
     if LIST in (settings['network'], flags.layers, settings['style_layers'], settings['content_layers']):
         return print('\n'.join(listed(settings)))
     if flags.layers:

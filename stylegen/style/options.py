@@ -179,13 +179,19 @@ def _idle(flags: FlagValues, settings: Mapping[str, Any], many: bool) -> dict[st
     return idle
 
 
-def recorded(path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def recorded(path: str, network: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
     """The settings and the record of a result that is to be made again, with its paths found again.
 
+    Args:
+        path: The result.
+        network: The one that was typed, or None; a file that the result names must be.
+
     Raises:
-        UserError: The file has no settings, or those of another program.
+        UserError: The file has no settings, or those of another program; its network is not to be opened.
     """
-    settings, record, moved = records.recorded_settings(path, PROGRAM, files=('mask', 'weights'), lists=('content',))
+    settings, record, moved = records.recorded_settings(
+        path, PROGRAM, network=network, files=('mask', 'weights'), lists=('content',)
+    )
 
     def again(style: str) -> str:
         old, _ = parse_style(style)

@@ -91,7 +91,9 @@ def test_a_disk_that_fills_up_ends_the_run_in_a_line_and_it_goes_on_when_there_i
     for _ in range(2):  # and again, while it is full
         child = process('train', f'--data={data}', *FLAGS, *flags, *quick, program='dcgan')
         _, said = child.communicate(timeout=100)
-        assert child.returncode == 1 and 'the disk is full' in said and said.count('\n') == 1
+        line, *rest = said.splitlines()
+        assert child.returncode == 1 and 'the disk is full' in line
+        assert not rest or rest[0].startswith('Exception ignored in: <function ZipFile.__del__')  # NumPy before 2
     kept = Checkpoints(place / 'run')
     assert 0 < kept.steps()[-1] < 24 and state(kept.path())
     assert not list(place.glob('run/checkpoints/.*')), 'no half of a file is left'

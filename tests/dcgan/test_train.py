@@ -85,8 +85,12 @@ def test_another_seed_gives_other_weights_and_is_refused_in_the_same_place(tmp_p
 
 def test_other_pictures_are_refused(tmp_path):
     train(small_set(tmp_path / 'a'), **small(tmp_path))
-    with pytest.raises(UserError, match='another data'):
-        train(small_set(tmp_path / 'b', count=9), **small(tmp_path))
+    now = small_set(tmp_path / 'b', count=9)
+    with pytest.raises(UserError, match=r'data \(24 pictures of \S+/a then, 9 pictures of \S+/b now\); give the same'):
+        train(now, **small(tmp_path))
+    (tmp_path / 'run' / 'settings.json').unlink()
+    with pytest.raises(UserError, match=r'data \(others then, 9 pictures of \S+/b now\); give the same'):
+        train(now, **small(tmp_path))
 
 
 def test_several_steps_a_call_come_to_the_same(tmp_path):
