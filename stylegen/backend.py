@@ -84,7 +84,7 @@ def _import():
 if os.environ.get('STYLEGEN_DEBUG'):
     keras, tf = _import()
 else:
-    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')  # stays: TensorFlow's libraries read it when they first speak
     with silent_stderr():
         keras, tf = _import()
 
