@@ -131,8 +131,9 @@ def test_what_is_no_picture_is_told_in_words(wrong, told):
 def test_a_pil_picture_whose_pixels_are_missing_is_told(tmp_path):
     Image.fromarray(RGB).save(tmp_path / 'a.bmp')
     (tmp_path / 'a.bmp').write_bytes((tmp_path / 'a.bmp').read_bytes()[:80])
-    with pytest.raises(UserError, match=r'Pillow cannot read the pixels of the picture .*truncated'):
-        as_picture(Image.open(tmp_path / 'a.bmp'))
+    message = r'Pillow cannot read the pixels of the picture .*truncated'
+    with Image.open(tmp_path / 'a.bmp') as opened, pytest.raises(UserError, match=message):
+        as_picture(opened)
 
 
 def test_batches():

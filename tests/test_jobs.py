@@ -64,7 +64,7 @@ def test_every_so_many_steps_are_saved_also_where_calls_are_of_other_numbers(fol
 
 def test_pictures_on_the_way_settle_a_default_name(folder):
     def begun(every=None):
-        made = job(None, flags=SimpleNamespace(save_every=every, sidecar=False))
+        made = job(None, flags=SimpleNamespace(save_every=every, sidecar=False, depth=8))
         made.call = 6
         return made
 

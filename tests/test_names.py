@@ -238,7 +238,7 @@ def test_what_another_run_puts_under_the_name_meanwhile_stays(program, args, def
 
 
 def test_a_folder_that_another_run_puts_there_meanwhile_stays(monkeypatch, capfd):
-    export = importlib.import_module('stylegen.dcgan.export')  # where the package has a function of that name
+    export = importlib.import_module('stylegen.dcgan.exporting')
     move = export.place_new
 
     def late(source, target):

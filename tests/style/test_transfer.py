@@ -297,7 +297,7 @@ def test_a_stronger_style_is_nearer_to_the_style_and_farther_from_the_content():
 
 
 def test_other_pictures_and_sizes_are_not_traced_again(monkeypatch):
-    calls = []
+    calls, _ = [], extractor()  # which is made once for all tests, with convolutions as they are
     convolution = keras.layers.Conv2D
     original = convolution.call
     monkeypatch.setattr(convolution, 'call', lambda self, *a, **k: calls.append(1) or original(self, *a, **k))
@@ -443,7 +443,7 @@ def test_pictures_and_masks_that_cannot_be_are_refused():
     half = HALF / 2
     for content, styles, options, message in (
         (photo(8, 8)[:1, :1], STYLE, {}, '1 x 1; it needs at least'),
-        (CONTENT, STYLE[:3], {}, 'a style is 44 x 3, it needs 4 pixels'),
+        (CONTENT, STYLE[:3], {}, 'style 1 is 44 x 3, it needs 4 pixels'),
         (CONTENT * np.nan, STYLE, {}, 'values of the content are NaN'),
         (255 * CONTENT, STYLE, {}, 'the values of the content .* divide them by 255'),
         (CONTENT, 255 * STYLE, {}, 'the values of the style .* divide them by 255'),
