@@ -3,8 +3,10 @@
 Command:   python experiments/benchmarks/style.py [--parts=gradient,reach] [--sizes=256,512,1024] [--rounds=3]
 Needs:     for PyTorch the extra `bench`: pip install -e ".[bench]"; without it that row is left out
 Time:      about 50 minutes on two cores, 10 of them for reach
-Expected:  tables. Measured on two cores (AVX512_BF16), by the clock, all in float32: a step of ours is 1.04 to 1.05 x
-           as fast as the tutorial's, 2.85 to 3.0 x the Keras example's, 1.1 x PyTorch's at 256 pixels, 1.2 x at 512,
+Expected:  tables. Measured on two cores (AVX512_BF16), by the clock. At 512 pixels ours takes 1.03 s a step in float32
+           (80 % of the convolution peak) and 0.63 s in bfloat16 (67 % of its peak), the tutorial 1.05 s and the Keras
+           example 2.85 s in float32. Earlier, on a slower machine, all in float32: a step of ours is 1.04 to 1.05 x as
+           fast as the tutorial's, 2.85 to 3.0 x the Keras example's, 1.1 x PyTorch's at 256 pixels, 1.2 x at 512,
            1.35 x at 1024; 86 to 87 % of the convolution peak; at 1024 pixels 2.26 GB, the others 3.46, 7.33 and 4.00.
            With mini in float32 ours is at the tutorial's loss 5.9 and 6.2 x sooner (14 s, 83 and 89 s); with VGG-19 of
            random weights not: from 6.76e5 it comes to 4.33e5 in 1000 steps and 180 s in bfloat16, the tutorial to
