@@ -33,10 +33,11 @@ class Network:
     Attributes:
         name: what the user types; for a `.keras` file its path.
         description: one line.
-        factory: the function in keras.applications; '' for the embedded network and for a `.keras` file.
+        factory: the function in keras.applications; '' for the embedded networks and for a `.keras` file.
         preprocessing: 'caffe', 'tf', 'bytes' (pixels times 255, the rest is in the model) or 'unit' (nothing).
         min_size: smallest side, in pixels, of an image that reaches the network's last layer.
-        files: the published weights, without and with the classifier; none for the embedded network.
+        files: the published weights, without and with the classifier; none for the embedded networks.
+        classifier: whether it tells classes apart.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Network:
     preprocessing: str
     min_size: int
     files: tuple[WeightsFile, ...] = ()
+    classifier: bool = True
 
     @property
     def megabytes(self) -> int:
@@ -61,6 +63,7 @@ _TAIL = 'weights_tf_dim_ordering_tf_kernels'
 
 _ROWS = (
     Network('mini', 'ships with stylegen; VGG-like, 13 layers, robust features', '', 'unit', 16),
+    Network('small_vgg', 'ships with stylegen; taught by VGG-16 to see as it does', '', 'unit', 16, classifier=False),
     Network(
         'vgg16',
         'the 13 convolutions of VGG-16 (Simonyan and Zisserman 2014)',

@@ -1,16 +1,13 @@
 """`mini`, the feature network that ships with the package: its shape and its weights file."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylegen.errors import UserError
-from stylegen.npz import open_arrays, save_arrays, verify
-from stylegen.zips import TooLarge
+from stylegen.embedded import load_network, read_network, save_network
+from stylegen.npz import verify
 
 if TYPE_CHECKING:
     import keras
@@ -70,7 +67,7 @@ def mini_classes() -> tuple[str, ...]:
         UserError: the weights file of the installation is missing or damaged.
     """
     verify_mini()
-    return tuple(str(name) for name in _read(MINI_WEIGHTS)['classes'])
+    return tuple(str(name) for name in read_network(MINI_WEIGHTS, 'mini')['classes'])
 
 
 def save_mini(path: str | Path, arrays: Mapping[str, np.ndarray], classes: Sequence[str]) -> str:
@@ -87,13 +84,7 @@ def save_mini(path: str | Path, arrays: Mapping[str, np.ndarray], classes: Seque
     Raises:
         ValueError: an array holds what float16 cannot (NaN, infinity, beyond 65504).
     """
-    halves = {}
-    for name, array in sorted(arrays.items()):
-        with np.errstate(over='ignore'):
-            halves[name] = np.ascontiguousarray(array, np.float16)
-        if not np.isfinite(halves[name]).all():
-            raise ValueError(f'{name} does not fit float16: its values must be finite and within 65504')
-    return save_arrays(path, halves | {'classes': np.array(classes, np.str_)})
+    return save_network(path, arrays, {'classes': np.array(classes, np.str_)})
 
 
 def load_mini(model: 'keras.Model', path: str | Path) -> None:
@@ -102,18 +93,7 @@ def load_mini(model: 'keras.Model', path: str | Path) -> None:
     Raises:
         UserError: the file cannot be read, or a layer is missing or of another shape.
     """
-    arrays = _read(path)
-    for layer in (layer for layer in model.layers if layer.weights):
-        names = [f'{layer.name}/{weight.name}' for weight in layer.weights]
-        expected = [tuple(weight.shape) for weight in layer.weights]
-        shapes = [arrays[name].shape if name in arrays else None for name in names]
-        if layer.name == 'predictions' and shapes == [None, None]:
-            raise UserError(
-                f'{path}: there is no classifier in it (predictions), which the layer classes of mini needs'
-            )
-        if shapes != expected:
-            raise UserError(f'{path}: not the weights of mini: {layer.name} takes {expected}, the file has {shapes}')
-        layer.set_weights([arrays[name].astype(np.float32) for name in names])
+    load_network(model, path, 'mini')
 
 
 def verify_mini() -> str:
@@ -123,13 +103,3 @@ def verify_mini() -> str:
         UserError: one of the two files is missing, or they disagree.
     """
     return verify(MINI_WEIGHTS)
-
-
-def _read(path: str | Path) -> dict[str, np.ndarray]:
-    try:
-        with open_arrays(path) as archive:
-            return dict(archive)
-    except TooLarge:
-        raise
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise UserError(f'{path}: not a weights file of mini (.npz), or damaged') from error

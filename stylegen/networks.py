@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stylegen.catalog import CLASSES, FALLBACK, IMAGENET_CLASSES, NETWORKS, Network, network_row
 from stylegen.choices import POOLINGS
+from stylegen.embedded import load_network
 from stylegen.errors import Missing, NoWeights, UserError, unknown
-from stylegen.mini import MINI_BLOCKS, build_mini, load_mini, mini_classes, mini_classifier, save_mini
+from stylegen.mini import MINI_BLOCKS, build_mini, mini_classes, mini_classifier, save_mini
 from stylegen.pretrained import AUTO, WeightsSource, describe, find_weights, instead_of, offline_mode
+from stylegen.small_vgg import build_small_vgg
 
 if TYPE_CHECKING:
     import keras
@@ -71,7 +73,8 @@ def feature_extractor(
     Args:
         network: a name in `NETWORKS`, or the path of a `.keras` file: a model that takes RGB in [0, 1], with whatever
             preprocessing it needs inside.
-        layers: names from `layer_table(network)`. The default is for mini, vgg16 and vgg19.
+        layers: names from `layer_table(network)`. The default is for mini, small_vgg, vgg16
+            and vgg19.
         weights: a file, see `pretrained.find_weights`; None looks for one. 'classes' needs one with the classifier.
         pooling: 'max'; 'average' and 'l2' replace every max pooling and keep its magnitude, see `layers`.
         padding: 'same'; 'reflect' mirrors the map around convolutions of stride 1 that are padded with zeros, against
@@ -206,7 +209,7 @@ def class_count(network: str) -> int:
     row = network_row(network)
     if row.name == 'mini':
         return len(mini_classes())
-    if row.name in NETWORKS:
+    if row.name in NETWORKS and row.classifier:
         return IMAGENET_CLASSES
     counts = {info.name: info.channels for info in layer_table(network)}
     if CLASSES not in counts:
@@ -250,7 +253,7 @@ def _open(row: Network, classifier: bool = False) -> _Opened:
     if head:
         names = head.named(names)
         infos = graph.layer_infos(model, names, head.logits)
-    elif row.name in NETWORKS:
+    elif row.name in NETWORKS and row.classifier:
         infos[CLASSES] = graph.LayerInfo(CLASSES, list(infos.values())[-1].stride, class_count(row.name))
     return _Opened(model, names, head, infos)
 
@@ -266,7 +269,9 @@ def _build(row: Network, classifier: bool = False) -> 'keras.Model':
     from stylegen.backend import keras
     from stylegen.keras_defaults import keras_defaults
 
-    if not row.factory:
+    if row.name == 'small_vgg':
+        return build_small_vgg()
+    if row.name == 'mini':
         return build_mini(len(mini_classes()) if classifier else None)
     shape = None if classifier else (None, None, 3)
     factory = getattr(keras.applications, row.factory)
@@ -293,8 +298,8 @@ def _as_published(model: 'keras.Model') -> 'keras.Model':
 
 
 def _load(model: 'keras.Model', row: Network, source: WeightsSource) -> None:
-    if source.path.suffix == '.npz' and row.name == 'mini':
-        load_mini(model, source.path)
+    if source.path.suffix == '.npz' and not row.factory:
+        load_network(model, source.path, row.name)
     else:
         from stylegen.weightfile import load_weights
 

@@ -9,11 +9,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
-from stylegen import mini
+from stylegen import mini, small_vgg
 from stylegen.catalog import FALLBACK, WeightsFile, network_row
 from stylegen.download import DownloadError, algorithm, download
 from stylegen.errors import NoWeights, UserError
 from stylegen.files import digest_of
+from stylegen.npz import verify
 from stylegen.streams import Lasting
 
 URL_BASE = 'https://storage.googleapis.com/'
@@ -57,15 +58,15 @@ def find_weights(
 ) -> WeightsSource:
     """Find, or fetch, the weights of a network.
 
-    The first of these that there is: the file given; for `mini` the one in the package; a file in Keras's cache
+    The first of these that there is: the file given; for `mini` and `small_vgg` the one in the package; a file in Keras's cache
     (`$KERAS_HOME/models`, `~/.keras/models`) that has the published digest; a download to that cache, which is told on
     stderr and fails when nothing comes for `download.TIMEOUT` seconds. No digest is published of mobilenet_v2's files:
     they are checked by their length, and by their shapes when they are loaded.
 
     Args:
         network: a name in `NETWORKS`, or the path of a `.keras` file, which brings its own.
-        weights: `.h5`, `.weights.h5` or `.keras`, with or without the classifier (`.npz` for mini). What is in it is
-            looked at when it is loaded.
+        weights: `.h5`, `.weights.h5` or `.keras`, with or without the classifier (`.npz` for mini and
+            small_vgg). What is in it is looked at when it is loaded.
         offline: True never touches the internet; None asks the environment variable STYLEGEN_OFFLINE.
         classifier: True looks for the published file with the classifier only.
 
@@ -79,9 +80,15 @@ def find_weights(
     if weights is not None or network.endswith('.keras'):
         return _given(Path(weights or network).expanduser())
     if not row.files:
-        return WeightsSource(mini.MINI_WEIGHTS, mini.verify_mini(), 'embedded')
+        path = embedded_file(row.name)
+        return WeightsSource(path, verify(path), 'embedded')
     files = row.files[-1:] if classifier else row.files
     return published_file(files, row.name, 'pass --weights=PATH', offline=offline)
+
+
+def embedded_file(network: str) -> Path:
+    """The weights file of a network that ships with the package."""
+    return {'mini': mini.MINI_WEIGHTS, 'small_vgg': small_vgg.SMALL_VGG_WEIGHTS}[network]
 
 
 def published_file(

@@ -6,6 +6,7 @@ from typing import Any
 # The layers that a network dreams of when none are named: chosen by looking.
 LAYERS: Mapping[str, Mapping[str, float]] = {
     'mini': {'block5_conv1': 1.0},
+    'small_vgg': {'block5_conv1': 1.0},
     'vgg16': {'block4_conv3': 1.0},
     'vgg19': {'block4_conv4': 1.0},
     'inception_v3': {'mixed4': 1.0, 'mixed5': 1.5, 'mixed6': 2.0, 'mixed7': 2.5},
@@ -18,6 +19,7 @@ LAYERS: Mapping[str, Mapping[str, float]] = {
 # The layers whose activations are matched with a guide's, when none are named.
 GUIDE_LAYERS: Mapping[str, Mapping[str, float]] = {
     'mini': {'block3_conv3': 1.0},
+    'small_vgg': {'block3_conv3': 1.0},
     'vgg16': {'block3_conv3': 1.0},
     'vgg19': {'block3_conv4': 1.0},
     'inception_v3': {'mixed2': 1.0},

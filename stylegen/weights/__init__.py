@@ -1,1 +1,1 @@
-"""The network that ships with the package: `mini.npz`, its digest `mini.sha256` and its card `mini.md`."""
+"""The networks that ship with the package: an `.npz` each, its digest `.sha256` and its card `.md`."""

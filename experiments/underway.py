@@ -1,0 +1,100 @@
+"""Make pictures on their way to a style through a network, for `train_student.py --underway` to train on.
+
+Command:   python experiments/underway.py --data=DATA --network=WORK/student.keras --output=UNDERWAY --count=300
+Time:      about 10 seconds a transfer of 96 to 256 px on two idle cores; four pictures of each are kept
+Expected:  UNDERWAY/NUMBER_STEP.png, from --first on
+
+The network is opened again every --reopen transfers, so that the pictures are those that the student of the moment
+comes across. With --held_out photographs and paintings are those that the student is measured on, not trained on.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from absl import app, flags
+from student_pictures import Pictures, read_folder
+
+from stylegen import images, pixels
+from stylegen.small_vgg import SMALL_VGG_COMPONENTS
+from stylegen.style import open_stylizer
+
+CONTENT_LAYER = 'block4_conv2'
+STYLE_LAYERS = ('input', *(name for name in SMALL_VGG_COMPONENTS if name != CONTENT_LAYER))
+KEPT = 4  # pictures of each transfer
+
+
+def manner(rng):
+    """Settings of a transfer as people may have them."""
+    return {
+        'strength': float(rng.uniform(0.3, 0.9)),
+        'variation': float(rng.choice([0, 2, 6, 6, 12])),
+        'loss': str(rng.choice(['wasserstein', 'wasserstein', 'gram', 'covariance'])),
+        'init': str(rng.choice(['content', 'content', 'noise'])),
+        'optimizer': str(rng.choice(['adam', 'adam', 'lbfgs'])),
+        'iterations': int(rng.choice([40, 60, 100])),
+    }
+
+
+def scaled(picture, side):
+    """float32 in [0, 1], the longest side `side` at most."""
+    height, width = picture.shape[:2]
+    factor = min(1.0, side / max(height, width))
+    shape = round(height * factor), round(width * factor)
+    return pixels.resize(picture.astype(np.float32) / 255, shape)
+
+
+class Keeper:
+    """A callback that writes some of the pictures it is told of."""
+
+    def __init__(self, path, rng):
+        self.path, self.rng, self.told, self.kept = path, rng, 0, 0
+
+    def __call__(self, step):
+        self.told += 1
+        if self.kept < KEPT and max(step.image.shape) > 112 and self.rng.random() < 0.4:
+            self.kept += 1
+            images.save_image(f'{self.path}_{self.told}.png', np.clip(step.image, 0, 1))
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f'Unexpected arguments: {argv[1:]}')
+    output = Path(_OUTPUT.value)
+    output.mkdir(parents=True, exist_ok=True)
+    pictures = Pictures(_DATA.value)
+    if _HELD_OUT.value:
+        photos, paintings = pictures.held_out['photos'], pictures.held_out['paintings']
+    else:
+        photos, paintings = pictures.photos, pictures.paintings
+        for folder in _STYLES.value:
+            paintings += read_folder(folder).values()
+    for number in range(_FIRST.value, _FIRST.value + _COUNT.value):
+        rng = np.random.default_rng([_SEED.value, number])
+        if (number - _FIRST.value) % _REOPEN.value == 0:
+            stylizer, _ = open_stylizer(
+                network=_NETWORK.value,
+                style_layers=dict.fromkeys(STYLE_LAYERS, 1.0),
+                content_layers={CONTENT_LAYER: 1.0},
+                **manner(rng),
+            )
+        side = int(rng.choice([144, 192, 256]))
+        content = scaled(photos[rng.integers(len(photos))], side)
+        style = scaled(paintings[rng.integers(len(paintings))], 256)
+        keeper = Keeper(output / f'{number:05d}', rng)
+        stylizer(content, [(style, 1.0)], seed=number, callback=keeper, steps_per_call=int(rng.choice([5, 15, 25])))
+        print(number, content.shape, style.shape, keeper.kept, flush=True)
+
+
+_DATA = flags.DEFINE_string('data', None, 'Folder with the archives, see student_pictures.py.', required=True)
+_STYLES = flags.DEFINE_list('styles', [], 'Folders of more paintings.')
+_NETWORK = flags.DEFINE_string('network', None, 'A .keras file of a student.', required=True)
+_OUTPUT = flags.DEFINE_string('output', None, 'Where the pictures go.', required=True)
+_HELD_OUT = flags.DEFINE_bool('held_out', False, 'From pictures that are held out.')
+_FIRST = flags.DEFINE_integer('first', 0, 'Number of the first transfer.')
+_COUNT = flags.DEFINE_integer('count', 300, 'Of transfers.')
+_REOPEN = flags.DEFINE_integer('reopen', 8, 'Transfers in one manner and by one state of the network.')
+_SEED = flags.DEFINE_integer('seed', 0, 'Of what is drawn.')
+
+
+if __name__ == '__main__':
+    app.run(main)
