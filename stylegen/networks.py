@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stylegen.catalog import CLASSES, FALLBACK, IMAGENET_CLASSES, NETWORKS, Network, network_row
 from stylegen.choices import POOLINGS
-from stylegen.errors import Missing, NoWeights, UserError, unknown
 from stylegen.embedded import load_network
+from stylegen.errors import Missing, NoWeights, UserError, unknown
 from stylegen.mini import MINI_BLOCKS, build_mini, mini_classes, mini_classifier, save_mini
 from stylegen.pretrained import AUTO, WeightsSource, describe, find_weights, instead_of, offline_mode
 from stylegen.small_vgg import build_small_vgg
