@@ -94,7 +94,7 @@ def middle(picture, side):
 
 
 def crop(rng, picture, side, native=0.25):
-    """A random square of a picture, mirrored or not, enlarged up to 1.8 times or reduced; `native`: share of neither."""
+    """A random square of a picture, mirrored or not, at another scale but in a share `native` of the cases."""
     height, width = picture.shape[:2]
     most = min(height, width)
     size = side if rng.random() < native else side * np.exp(rng.uniform(np.log(0.55), np.log(max(1.0, most / side))))

@@ -2,7 +2,8 @@
 
 Command:   python experiments/train_student.py --data=DATA --teacher=vgg16_notop.h5 --workdir=WORK --minutes=120
 Time:      as --minutes says; goes on from WORK when it was interrupted
-Expected:  the errors in stylegen/weights/small_vgg.md, to within a few percent (it depends on how many steps fit in)
+Expected:  the errors in stylegen/weights/small_vgg.md, to within a few percent, from the start that it names (it
+           depends on how many steps fit in)
 
 To make the result the one that ships, add --output=stylegen/weights/small_vgg.npz. To train on from what ships, add
 --init=small_vgg. Beside it may run
@@ -17,8 +18,8 @@ divided by the square root of the layer's total variance. Gram matrices, covaria
 are nearly those of the layer. The loss is the sum over layers of |student - target| / |target|.
 
 The teacher takes as long as an update of the student. So each batch that it has seen is used --reuse times, at random
-from a pool of --pool batches. The learning rate falls in a cosine over --minutes by the clock, because a machine that is
-shared makes no promise of steps.
+from a pool of --pool batches. The learning rate falls in a cosine over --minutes by the clock, because a machine that
+is shared makes no promise of steps.
 """
 
 import csv
