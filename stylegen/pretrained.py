@@ -59,8 +59,8 @@ def find_weights(
 
     The first of these that there is: the file given; for `mini` and `small_vgg` the one in the package; a file in
     Keras's cache (`$KERAS_HOME/models`, `~/.keras/models`) that has the published digest; a download to that cache,
-    which is told on stderr and fails when nothing comes for `download.TIMEOUT` seconds. No digest is published of mobilenet_v2's files:
-    they are checked by their length, and by their shapes when they are loaded.
+    which is told on stderr and fails when nothing comes for `download.TIMEOUT` seconds. No digest is published of
+    mobilenet_v2's files: they are checked by their length, and by their shapes when they are loaded.
 
     Args:
         network: a name in `NETWORKS`, or the path of a `.keras` file, which brings its own.
