@@ -210,27 +210,18 @@ def halves(network):
 
 def save_keras(network, path):
     """A `.keras` file for `--network=FILE`, in float32 with the values of float16."""
-    copy = in_float32()
+    copy = build_small_vgg()
     copy.set_weights(halves(network))
     beside = path.with_name('beside.keras')
     copy.save(beside)
     beside.replace(path)
 
 
-def in_float32():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy('float32')
-    try:
-        return build_small_vgg()
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
 def opened(init):
     """The student to start from: the one that ships, or a file."""
     if init != 'small_vgg':
         return keras.models.load_model(init, compile=False)
-    network = in_float32()
+    network = build_small_vgg()
     load_small_vgg(network, SMALL_VGG_WEIGHTS)
     return network
 
@@ -317,7 +308,7 @@ def main(argv):
     teacher = Teacher(_TEACHER.value, _PRECISION.value, workdir / 'components.npz', plain)
     print(json.dumps({'share of the variance': {n: round(s, 3) for n, s in teacher.shares.items()}}), flush=True)
     keras.config.set_dtype_policy(_PRECISION.value)
-    network = build_small_vgg()
+    network = build_small_vgg(_PRECISION.value)
     if _INIT.value and not (workdir / 'backup').exists():
         start_from(network, opened(_INIT.value), teacher, plain)
     pictures.refresh()

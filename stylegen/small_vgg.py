@@ -24,11 +24,14 @@ SMALL_VGG_COMPONENTS: Mapping[str, int] = {  # principal components of VGG-16's 
 SMALL_VGG_WEIGHTS = Path(__file__).parent / 'weights' / 'small_vgg.npz'
 
 
-def build_small_vgg() -> 'keras.Model':
+def build_small_vgg(precision: str = 'float32') -> 'keras.Model':
     """The network with random weights, from float32 RGB (n, height, width, 3) in [0, 1], any size.
 
     A trunk of 3 x 3 convolutions with ReLU, and for each layer of `SMALL_VGG_COMPONENTS` a 1 x 1 convolution that makes
     the layer's components of the trunk's map at the same place.
+
+    Args:
+        precision: the dtype policy of its layers, such as 'mixed_bfloat16' to train it in.
 
     Returns:
         A functional model named 'small_vgg', whose outputs are the components by layer, shallowest first.
@@ -36,10 +39,10 @@ def build_small_vgg() -> 'keras.Model':
     from stylegen.backend import keras
     from stylegen.keras_defaults import DTYPE, LAYOUT
 
-    dtype, maps = {'dtype': DTYPE}, {'dtype': DTYPE, 'data_format': LAYOUT}
+    maps = {'dtype': precision, 'data_format': LAYOUT}
     outputs = {}
-    x = inputs = keras.Input((None, None, 3), **dtype)
-    x = keras.layers.Rescaling(4.0, offset=-2.0, name='normalize', **dtype)(x)
+    x = inputs = keras.Input((None, None, 3), dtype=DTYPE)
+    x = keras.layers.Rescaling(4.0, offset=-2.0, name='normalize', dtype=precision)(x)
     for block, (channels, convolutions) in enumerate(SMALL_VGG_BLOCKS, 1):
         for conv in range(1, convolutions + 1):
             name = f'block{block}_conv{conv}'
