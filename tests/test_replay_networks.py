@@ -39,9 +39,9 @@ def opened(folder, tmp_path, monkeypatch):
     shutil.copytree(folder, tmp_path / 'copy')
     monkeypatch.chdir(tmp_path / 'copy')
     paths = []
-    for name in ('_saved_model', 'load_mini'):
+    for name, where in (('_saved_model', -1), ('load_network', 1)):  # of their arguments, the path
         real = getattr(networks, name)
-        spy = lambda *args, real=real: paths.append(Path(args[-1]).name) or real(*args)
+        spy = lambda *args, real=real, where=where: paths.append(Path(args[where]).name) or real(*args)
         monkeypatch.setattr(networks, name, spy)
     return paths
 
