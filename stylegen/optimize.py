@@ -139,10 +139,14 @@ def _compile(
             moved = tf.clip_by_value(moved, *bounds)
         sound = _all_finite((losses, gradient))
         good = tf.logical_and(sound, _all_finite(moved))
-        last_sound = tf.where(sound, image, before)
         # not tf.where, which copies: the state may be a hundred pictures
-        image, state = tf.cond(good, lambda: (moved, new_state), lambda: (last_sound, state))
-        return step + tf.cast(good, tf.int32), image, last_sound, state, losses, good, seed
+        image, before, state = tf.cond(
+            good, lambda: (moved, image, new_state), lambda: (*[tf.where(sound, image, before)] * 2, state)
+        )
+        return step + tf.cast(good, tf.int32), image, before, state, losses, good, seed
+
+    if not xla:
+        body = _apart(body)
 
     def run(image, before, state, losses, seed, first, last):
         loop = (first, image, before, state, losses, tf.constant(True), seed)
@@ -153,6 +157,15 @@ def _compile(
         return step, image, before, state, losses, good
 
     return tf.function(run, jit_compile=xla, autograph=False)
+
+
+def _apart(step: Callable[..., Any]) -> tf.types.experimental.PolymorphicFunction:
+    """A step of a loop as a function that TensorFlow does not put into the loop's own graph.
+
+    That graph has a circle, and oneDNN is given each operation by what feeds it: in a circle the gradient of a pooling
+    may be looked at before the pooling, at random, and is then done by a kernel that takes twenty times as long.
+    """
+    return tf.function(step, autograph=False, experimental_attributes={'_noinline': True})
 
 
 def _loop(
