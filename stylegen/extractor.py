@@ -66,6 +66,53 @@ class FeatureExtractor(keras.Model):
         """Memory that a gradient takes for each pixel of the image, an estimate."""
         return self._bytes_per_pixel
 
+    def native(self, image: tf.Tensor) -> dict[Any, tf.Tensor]:
+        """The same features in the network's own precision: those of a network in bfloat16 are bfloat16.
+
+        Beside them, for every tap of `heads`, what it is made of: ('stem', tap), the map (n, height', width', deep),
+        and ('head', tap) (deep, channels) and ('bias', tap) (channels,), the matrix and what is added.
+        """
+        taps, stems = self._native(image, training=False)
+        found: dict[Any, tf.Tensor] = {**taps, **{('stem', tap): stem for tap, stem in stems.items()}, 'input': image}
+        for tap, head in self.heads.items():
+            found['head', tap], found['bias', tap] = head.kernel[0, 0], tf.convert_to_tensor(head.bias)
+        return found
+
+    @cached_property
+    def _native(self) -> keras.Model:
+        taps = {tap: end for tap, (_, end) in self._ends_of_taps().items()}
+        return keras.Model(self.inputs[0], [taps, {tap: head.input for tap, head in self.heads.items()}])
+
+    @cached_property
+    def heads(self) -> dict[str, keras.layers.Conv2D]:
+        """The taps that are a linear convolution 1 x 1 of another map, and that convolution.
+
+        Moments of such a tap follow from those of the map, which spares the convolution and its way back. Left out is a
+        map with so many channels that its own moments cost more than that.
+        """
+        found = {}
+        for tap, (_, end) in self._ends_of_taps().items():
+            head = self._makers[id(end)][1]
+            if isinstance(head, keras.layers.Conv2D) and _mixes_channels(head):
+                deep, wide = head.kernel.shape[2:]
+                if deep**2 <= 2 * wide**2:
+                    found[tap] = head
+        return found
+
+    @cached_property
+    def _makers(self) -> dict[int, tuple[int, keras.Operation]]:
+        """By id of a tensor of the network, the place of the operation that it comes from, and this."""
+        return {id(ends(operation)[1]): (number, operation) for number, operation in enumerate(self.operations)}
+
+    def _ends_of_taps(self) -> dict[str, tuple[int, keras.KerasTensor]]:
+        """By tap its place in the network, and its tensor before it is cast to float32 on the way out."""
+        found = {}
+        for tap in self.taps:
+            number, operation = self._makers[id(self.output[tap])]
+            cast = isinstance(operation, keras.layers.Identity)
+            found[tap] = number, operation.input if cast else operation.output
+        return found
+
     @cached_property
     def links(self) -> tuple[tuple[str, keras.Model], ...] | None:
         """The network as a chain: (tap, model from the tap before it, or the image, to it), from the image on.
@@ -73,15 +120,11 @@ class FeatureExtractor(keras.Model):
         In the network's own precision: a tap of a network in bfloat16 is bfloat16 here. None where it is no chain, for
         something passes a tap by.
         """
-        operations = {id(ends(operation)[1]): (n, operation) for n, operation in enumerate(self.operations)}
-        taps = {}  # by their place in the network
-        for tap in self.taps:
-            number, operation = operations[id(self.output[tap])]
-            cast = isinstance(operation, keras.layers.Identity)  # to float32, on the way out
-            taps[number] = tap, operation.input if cast else operation.output
-        order, ends_of = zip(*(taps[number] for number in sorted(taps)), strict=True)
+        found = self._ends_of_taps()
+        order = sorted(found, key=lambda tap: found[tap][0])
+        ends_of = [found[tap][1] for tap in order]
         links = list(zip(order, [self.inputs[0], *ends_of[:-1]], ends_of, strict=True))
-        makers = {tensor: operation for tensor, (_, operation) in operations.items()}
+        makers = {tensor: operation for tensor, (_, operation) in self._makers.items()}
         if not all(_made_of(begin, end, makers) for _, begin, end in links):
             return None
         return tuple((tap, keras.Model(begin, end)) for tap, begin, end in links)
@@ -99,6 +142,12 @@ class FeatureExtractor(keras.Model):
                 f'this one is {width}x{height}'
             )
         return super().call(inputs, training=False)
+
+
+def _mixes_channels(layer: keras.layers.Conv2D) -> bool:
+    """Whether a convolution is a matrix at every position, and nothing else."""
+    plain = layer.kernel_size == layer.strides == (1, 1) and layer.groups == 1 and layer.use_bias
+    return plain and layer.activation is keras.activations.linear
 
 
 def _made_of(begin: keras.KerasTensor, end: keras.KerasTensor, makers: dict[int, keras.Operation]) -> bool:

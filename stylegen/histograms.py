@@ -12,7 +12,7 @@ def histogram(features: Features, layer: str, top: tf.Tensor, region: int | None
 
     For pictures one at a time. Channels are those of a layer that is never negative.
     """
-    activation = tf.stop_gradient(features[layer])
+    activation = tf.cast(tf.stop_gradient(features[layer]), top.dtype)
     depth = activation.shape[-1]
     flat = tf.reshape(activation, [-1, depth])
     bins = tf.cast(tf.math.divide_no_nan(flat, top) * HISTOGRAM_BINS, tf.int32)

@@ -1,5 +1,7 @@
 """Square roots of positive semidefinite matrices, and the trace of one with its gradient, in matrix products."""
 
+import numpy as np
+
 from stylegen.backend import has_gpu, tf
 
 
@@ -18,47 +20,76 @@ def _stretches(smallest: float = 2e-3, steps: int = 10) -> list[float]:
 
 @tf.custom_gradient
 def trace_of_root(matrix: tf.Tensor) -> tf.Tensor:
-    """The trace of the square root of positive semidefinite matrices, (N, C, C) to (N,), by Newton-Schulz.
+    """The trace of the square root of positive semidefinite matrices, (N, C, C) to (N,), see `trace_and_inverse`.
 
-    The coupled iteration (Higham 2008, "Functions of matrices", eq. 6.35), stretched so that ten steps do, gives M^1/2
-    and M^-1/2 in matrix products alone; d tr M^1/2 = tr(M^-1/2 dM) / 2, so that nothing of it has to be kept for the
-    way back. Roots under about a thousandth of the norm's come out too small, for their inverses stay under 2000 times
-    its: that keeps it finite where there are fewer positions than channels.
+    d tr M^1/2 = tr(M^-1/2 dM) / 2, so that nothing of the iteration has to be kept for the way back.
     """
-    unit = tf.eye(matrix.shape[-1], dtype=matrix.dtype)
+    trace, inverse = trace_and_inverse(matrix)
+    return trace, lambda upstream: upstream[:, None, None] * 0.5 * inverse
+
+
+def trace_and_inverse(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The trace of M^1/2, (N,), and M^-1/2, of positive semidefinite matrices (N, C, C), by Newton-Schulz.
+
+    The coupled iteration (Higham 2008, "Functions of matrices", eq. 6.35), stretched so that ten steps do, gives both
+    in matrix products alone. Roots under about a thousandth of the norm's come out too small, for their inverses stay
+    under 2000 times its: that keeps it finite where there are fewer positions than channels.
+    """
     trace = tf.linalg.trace(matrix)[:, None, None]
     root = tf.math.divide_no_nan(matrix, trace)  # first, so that the norm's squares stay within float32
     norm = tf.norm(root, axis=[1, 2], keepdims=True)
     root, length = tf.math.divide_no_nan(root, norm), tf.sqrt(trace * norm)
-    inverse = tf.broadcast_to(unit, tf.shape(matrix))
-    for stretch in _stretches():
-        towards = 0.5 * stretch * (3 * unit - stretch**2 * _product(inverse, root))
-        root, inverse = _product(root, towards), _product(towards, inverse)
+    unit = tf.eye(matrix.shape[-1] or tf.shape(matrix)[-1], dtype=matrix.dtype)
 
-    def gradient(upstream):
-        return upstream[:, None, None] * 0.5 * tf.math.divide_no_nan(inverse, length)
+    def towards(stretch, product):  # the unit matrix, where root and inverse are there
+        return 1.5 * stretch * unit - 0.5 * stretch**3 * product
 
-    return tf.linalg.trace(root) * length[:, 0, 0], gradient
+    first, *others, last = _stretches()
+    inverse = towards(first, root)  # from the unit matrix
+    root = _product(root, inverse)
+    for stretch in others:
+        step = towards(stretch, _product(inverse, root))
+        root, inverse = _product(root, step), _product(step, inverse)
+    step = towards(last, _product(inverse, root))
+    inverse = _product(step, inverse)
+    return tf.reduce_sum(root * step, [1, 2]) * length[:, 0, 0], tf.math.divide_no_nan(inverse, length)
 
 
-def matrix_root(matrix: tf.Tensor) -> tf.Tensor:
-    """The square root of a symmetric positive semidefinite matrix, by its eigenvectors; for targets."""
-    values, vectors = tf.linalg.eigh(matrix)
-    return tf.matmul(vectors * tf.sqrt(tf.nn.relu(values))[..., None, :], vectors, transpose_b=True)
+def matrix_factor(matrix: np.ndarray, rest: float) -> np.ndarray:
+    """F (N, C, R) with F F' = M, positive semidefinite (N, C, C), for as few columns R as do; for targets.
 
-
-def common_trace(root: tf.Tensor, covariance: tf.Tensor) -> tf.Tensor:
-    """How much of two covariances is common to both, tr (S'^1/2 S S'^1/2)^1/2 of S'^1/2 and S, (N,).
-
-    It is computed in the precision of `root` (1, C, C) and given in that of `covariance` (N, C, C).
+    Args:
+        matrix: M.
+        rest: What share of M's trace may be left out.
     """
-    root = tf.convert_to_tensor(root)
+    values, vectors = np.linalg.eigh(matrix)  # smallest first
+    values = values.clip(0)
+    left_out = np.cumsum(values, -1) <= rest * values.sum(-1, keepdims=True)
+    first = min(left_out.all(0).sum(), matrix.shape[-1] - 1)
+    return (vectors * np.sqrt(values)[..., None, :])[..., first:]
+
+
+def between(factor: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+    """F' S F of F (1 or N, C, R) and symmetric S (N, C, C): (N, R, R), in the precision of F.
+
+    With F F' = S' its eigenvalues are those of S'^1/2 S S'^1/2, and zeros. F has no gradient.
+    """
+    factor = tf.convert_to_tensor(factor)
 
     @tf.custom_gradient
-    def between_roots(matrix):  # bits that are cut off have no gradient of their own
-        return _product(root, _product(matrix, root)), lambda upstream: _product(root, _product(upstream, root))
+    def between_factors(x):  # bits that are cut off have no gradient of their own
+        return _between(factor, x), lambda upstream: around(factor, upstream)
 
-    return tf.cast(trace_of_root(between_roots(tf.cast(covariance, root.dtype))), covariance.dtype)
+    return between_factors(tf.cast(matrix, factor.dtype))
+
+
+def _between(factor, matrix):
+    return _product(tf.linalg.matrix_transpose(factor), _product(matrix, factor))
+
+
+def around(factor: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
+    """F M F' of F (1 or N, C, R) and symmetric M (N, R, R), in one precision: (N, C, C)."""
+    return _product(factor, _product(matrix, tf.linalg.matrix_transpose(factor)))
 
 
 def _product(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:

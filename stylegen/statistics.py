@@ -6,22 +6,17 @@ up over the positions of a map, so that it can be had tile by tile, and `value`,
 whatever the network, the layer and the size of the picture. For a batch they are the mean over its pictures.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from stylegen.backend import tf
 from stylegen.histograms import histogram, matched
 from stylegen.losses import Features, Loss, weights_of
-from stylegen.matrix_roots import common_trace, matrix_root
-from stylegen.moments import covariance, gram, mean, moments
+from stylegen.moments import central_moments, covariance, gram, mean, moments
+from stylegen.wasserstein import Distance, distances
 
 Sums = Any  # a nest of tensors, additive over positions
-
-FLOOR = 100  # rounding errors of the mean variance
-FLAT = 1e-5  # a deviation in units of the mean's length, far below what the eye sees
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,19 +26,40 @@ class SummedLoss:
     Attributes:
         layer: Whose activations are summed.
         sums: Features to a nest of tensors that adds up over the positions of a picture.
-        value: The sums over all positions to the loss, float64 where the sums are.
+        at_once: Features of a whole picture to what `value` takes too, in fewer operations; None: `sums` does it.
+        value: The sums over all positions to the loss, in their precision.
         survey: None, or sums without a gradient that `sums` needs of the whole picture, as its second argument.
     """
 
     layer: str
     sums: Callable[..., Sums]
+    at_once: Callable[[Features], Sums] | None
     value: Callable[[Sums], tf.Tensor]
     survey: Callable[[Features], Sums] | None = None
 
+    def of(self, features: Features) -> Sums:
+        """The sums over a picture whose features are all there."""
+        if self.survey is not None:
+            return self.sums(features, self.survey(features))
+        return (self.at_once or self.sums)(features)
+
     def __call__(self, features: Features) -> tf.Tensor:
-        """The loss of a picture whose features are all there."""
-        surveyed = () if self.survey is None else (self.survey(features),)
-        return tf.cast(self.value(self.sums(features, *surveyed)), features[self.layer].dtype)
+        """The loss of a picture whose features are all there, in their precision or float32."""
+        value, dtype = self.value(self.of(features)), features[self.layer].dtype
+        return tf.cast(value, tf.float32 if dtype.size < 4 else dtype)
+
+
+def values_of(losses: Sequence[SummedLoss], totals: Sequence[Sums]) -> list[tf.Tensor]:
+    """The values of losses of their sums over all positions; the roots that several take are taken together."""
+    of_styles = {number: loss.value for number, loss in enumerate(losses) if isinstance(loss.value, Distance)}
+    found = distances(list(of_styles.values()), [totals[number] for number in of_styles])
+    ready = dict(zip(of_styles, found, strict=True))
+    return [ready[number] if number in ready else loss.value(totals[number]) for number, loss in enumerate(losses)]
+
+
+def _moments_of(layer: str, region: int | None) -> tuple[Callable[[Features], Sums], Callable[[Features], Sums]]:
+    """The sums of windows of a picture, which add up, and those of the whole picture at once."""
+    return lambda features: moments(features, layer, region), lambda features: central_moments(features, layer, region)
 
 
 def _squares(x: tf.Tensor) -> tf.Tensor:
@@ -52,6 +68,7 @@ def _squares(x: tf.Tensor) -> tf.Tensor:
 
 
 def _relative(x: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    target = tf.cast(target, x.dtype)
     return tf.math.divide_no_nan(_squares(x - target), _squares(target))
 
 
@@ -70,7 +87,7 @@ def gram_loss(layer: str, target: Sums, region: int | None = None) -> SummedLoss
     def value(sums):
         return tf.reduce_mean(_relative(gram(sums), gram(target)))
 
-    return SummedLoss(layer, lambda features: moments(features, layer, region), value)
+    return SummedLoss(layer, *_moments_of(layer, region), value)
 
 
 def mean_covariance_loss(layer: str, target: Sums, region: int | None = None) -> SummedLoss:
@@ -87,55 +104,22 @@ def mean_covariance_loss(layer: str, target: Sums, region: int | None = None) ->
         first = _relative(mean(sums), mean(target))
         return tf.reduce_mean(0.5 * (first + _relative(covariance(sums), covariance(target))))
 
-    return SummedLoss(layer, lambda features: moments(features, layer, region), value)
-
-
-def for_wasserstein(sums: Mapping[str, tf.Tensor], dtype: tf.DType = tf.float32) -> dict[str, tf.Tensor]:
-    """What `wasserstein_loss` needs of a style beside its moments.
-
-    Args:
-        sums: `moments` of the style.
-        dtype: Of the roots, those of the loss too.
-
-    Returns:
-        'root' (1, C, C), that of the covariance, of `dtype`, and 'own' (1,), what the style has in common with itself.
-    """
-    root = tf.cast(matrix_root(covariance(sums)), dtype)
-    return {'root': root, 'own': _in_common(root, sums)}
-
-
-def _in_common(root: tf.Tensor, sums: Mapping[str, tf.Tensor]) -> tf.Tensor:
-    """`common_trace` of a style's root and the covariance of `sums`, (N,), in the root's precision.
-
-    The covariance has a little added to its diagonal, lest rounding errors make an eigenvalue negative: as much as a
-    hundred of them come to, in units of the mean variance, and what a deviation of 1e-5 of the mean comes to, for a
-    picture of one colour.
-    """
-    matrix, mean_squares = covariance(sums), tf.linalg.trace(gram(sums))
-    floor = FLOOR * np.finfo(root.dtype.as_numpy_dtype).eps * tf.linalg.trace(matrix) + FLAT**2 * mean_squares
-    unit = tf.eye(root.shape[-1], dtype=matrix.dtype) / root.shape[-1]
-    return common_trace(root, matrix + floor[:, None, None] * unit)
+    return SummedLoss(layer, *_moments_of(layer, region), value)
 
 
 def wasserstein_loss(layer: str, target: Sums, region: int | None = None) -> SummedLoss:
     """The square of the Wasserstein-2 distance between the Gaussians with the features' mean and covariance, relative.
 
     |m - m'|^2 + tr(S + S' - 2 (S'^1/2 S S'^1/2)^1/2), divided by |m'|^2 + tr S' (Dowson and Landau 1982; as a style
-    loss in K. Crowson's style-transfer-pytorch). `trace_of_root` underestimates where eigenvalues are small. tr S' is
+    loss in K. Crowson's style-transfer-pytorch). The root underestimates where eigenvalues are small. tr S' is
     therefore written as 2 tr (S'^1/2 S' S'^1/2)^1/2 - tr S': its first part has the same error as the cross term, and
     the two cancel.
 
     Args:
-        layer, target, region: As for `gram_loss`; beside the moments what `for_wasserstein` gives.
+        layer, region: As for `gram_loss`.
+        target: What `for_wasserstein` gives for the style.
     """
-
-    def value(sums):
-        wanted, wanted_trace = mean(target), tf.linalg.trace(covariance(target))
-        apart = _squares(mean(sums) - wanted) + tf.linalg.trace(covariance(sums)) - wanted_trace
-        apart += 2 * (target['own'] - _in_common(target['root'], sums))
-        return tf.reduce_mean(tf.math.divide_no_nan(apart, _squares(wanted) + wanted_trace))
-
-    return SummedLoss(layer, lambda features: moments(features, layer, region), value)
+    return SummedLoss(layer, *_moments_of(layer, region), Distance(target))
 
 
 def histogram_loss(layer: str, target: Sums, region: int | None = None) -> SummedLoss:
@@ -154,7 +138,7 @@ def histogram_loss(layer: str, target: Sums, region: int | None = None) -> Summe
         return histogram(features, layer, target['top'], region)
 
     def sums(features, counts):
-        activation = features[layer]
+        activation = tf.cast(features[layer], target['top'].dtype)
         flat = tf.reshape(activation, [-1, activation.shape[-1]])
         wanted = tf.stop_gradient(matched(tf.stop_gradient(flat), counts, target['histogram'], target['top']))
         squares = tf.math.squared_difference(flat, wanted)
@@ -165,7 +149,7 @@ def histogram_loss(layer: str, target: Sums, region: int | None = None) -> Summe
     def value(total):
         return tf.math.divide_no_nan(total, tf.cast(tf.linalg.trace(gram(target))[0], total.dtype))
 
-    return SummedLoss(layer, sums, value, survey=survey)
+    return SummedLoss(layer, sums, None, value, survey=survey)
 
 
 def diversity_loss(layer: str) -> Loss:
@@ -196,10 +180,11 @@ def content_loss(layer: str) -> SummedLoss:
     """
 
     def sums(features):
-        squares = tf.math.squared_difference(features[layer], features['content', layer])
+        content = features['content', layer]
+        squares = tf.math.squared_difference(tf.cast(features[layer], content.dtype), content)
         return tf.math.divide_no_nan(tf.reduce_sum(squares), features['total_variance', layer])
 
-    return SummedLoss(layer, sums, lambda total: total)
+    return SummedLoss(layer, sums, None, lambda total: total)
 
 
 STYLE_LOSSES = {

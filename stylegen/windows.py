@@ -15,7 +15,7 @@ from stylegen.backend import keras, tf
 from stylegen.losses import Features
 from stylegen.optimize import Objective, loss_scale
 from stylegen.scene import Scene, Window
-from stylegen.statistics import SummedLoss
+from stylegen.statistics import SummedLoss, values_of
 
 Links = Sequence[tuple[str, keras.Model]]  # see `FeatureExtractor.links`
 
@@ -61,25 +61,22 @@ class WindowedObjective(Objective):
 
     def __call__(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """The weighted loss of every term, by name."""
-        if self.cut:
-            totals = self.totals(image)
-            losses = {t.name: _value(t.loss, totals[t.name], image) for t in self._deep if not t.loss.survey}
-            if len(losses) < len(self._deep):
-                losses |= self._passed_back(image, totals)[0]
+        totals = self.totals(image)
+        if self.cut and any(term.loss.survey for term in self._deep):
+            losses = self._passed_back(image, totals)[0]
         else:
-            features = self._seen(image)
-            losses = {t.name: t.loss(features) for t in self._deep}
-        return {t.name: self._factor(t.number) * losses[t.name] for t in self._deep} | self._of_pixels(image)
+            losses = self._weighted(totals, image)
+        return {term.name: losses[term.name] for term in self._deep} | self._of_pixels(image)
 
     def value_and_gradient(self, image: tf.Tensor, key: tf.Tensor | None = None) -> tuple[dict, tf.Tensor]:
         """Weighted losses and the gradient of their sum, shaped as `image`."""
+        del key
         if self.cut:
             losses, gradient = self._passed_back(image, self.totals(image))
-            losses = {t.name: self._factor(t.number) * losses[t.name] for t in self._deep}
         elif links := getattr(self.extractor, 'links', None):
             losses, gradient = self._link_by_link(image, links)
         else:
-            return super().value_and_gradient(image, key)
+            losses, gradient = self._at_once(image)
         with tf.GradientTape() as tape:
             tape.watch(image)
             on_pixels = self._of_pixels(image)
@@ -89,6 +86,22 @@ class WindowedObjective(Objective):
 
     def _factor(self, number: int) -> tf.Tensor:
         return self.terms[number].weight * self.scene.factors[number]
+
+    def _weighted(self, totals, image):
+        """The weighted losses of the deep terms that there are totals of, by name, in the precision of the picture."""
+        terms = [term for term in self._deep if term.name in totals]
+        values = values_of([term.loss for term in terms], [totals[term.name] for term in terms])
+        return {
+            t.name: self._factor(t.number) * tf.cast(value, image.dtype) for t, value in zip(terms, values, strict=True)
+        }
+
+    def _judged(self, totals, image):
+        """The weighted losses of totals, by name, and how their sum changes with each total, times `loss_scale`."""
+        with tf.GradientTape() as tape:
+            tape.watch(totals)
+            losses = self._weighted(totals, image)
+            total = loss_scale(image) * tf.add_n([tf.constant(0.0), *losses.values()])
+        return losses, tape.gradient(total, totals, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
     def _of_pixels(self, image):
         deep = {t.number for t in self._deep}
@@ -102,8 +115,11 @@ class WindowedObjective(Objective):
             features = tf.convert_to_tensor(features)
             return window.core_of(features, self.strides[layer], whole) if window else features
 
-        features = self.extractor(pixels)
-        seen = {layer: part(layer, features[layer]) for layer in self.strides}
+        see = getattr(self.extractor, 'native', self.extractor)  # no map is cast to float32 that need not be
+        seen = dict(see(pixels))
+        for layer in self.strides:
+            for key in {layer, ('stem', layer)} & seen.keys():
+                seen[key] = part(layer, seen[key])
         return seen | self._compared(lambda layer, maps: part(layer, maps, True))
 
     def _windows(self, image):
@@ -111,10 +127,10 @@ class WindowedObjective(Objective):
         return tf.reduce_prod(-(-size // self.scene.core)), lambda i: Window.at(i, self.scene.core, self.halo, size)
 
     def totals(self, image: tf.Tensor) -> dict[str, Any]:
-        """By term, the sums over the whole picture: what the loss is a function of, or the survey it needs first."""
+        """By term, the sums over the whole picture that the loss is a function of; by windows the survey, if any."""
         if not self.cut:
             features = self._seen(image)
-            return {t.name: (t.loss.survey or t.loss.sums)(features) for t in self._deep}
+            return {t.name: t.loss.of(features) for t in self._deep}
         count, window_at = self._windows(image)
 
         def gather(index, picture):
@@ -133,6 +149,14 @@ class WindowedObjective(Objective):
         )
         return totals
 
+    def _at_once(self, image: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """Weighted losses of the terms on the network, and the gradient of their sum, by one tape over all."""
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            totals = self.totals(image)
+        losses, changes = self._judged(totals, image)
+        return losses, _back(tape, totals, image, changes) / loss_scale(image)
+
     def _link_by_link(self, image: tf.Tensor, links: Links) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """Weighted losses of the terms on the network, and the gradient of their sum.
 
@@ -140,48 +164,46 @@ class WindowedObjective(Objective):
         meanwhile; and the first tap, which is the widest, is had anew on the way back if one convolution gives it.
         Together that takes a third less memory than one tape over all.
         """
-        scale, before = loss_scale(image), image
-        losses: dict[str, tf.Tensor] = {}
-        way_back = []
+        before, way_back = image, []
+        totals: dict[str, Any] = {}
 
         def link(model, before, layer):
-            """A tap, its losses, and what passes a gradient of the tap, with that of the losses, back through it."""
+            """A tap, the sums over it, and what passes a gradient of the tap and that of the sums back through it."""
             with tf.GradientTape() as tape:
                 tape.watch(before)
                 features = model(before, training=False) if model else tf.identity(before)
             with tf.GradientTape() as own:
                 own.watch(features)
-                of_layer = self._on_layer(layer, tf.cast(features, image.dtype))
-                total = scale * tf.add_n([tf.constant(0.0), *of_layer.values()])
+                sums = self._sums_on(layer, features)
 
-            def back(deeper):
+            def back(deeper, changes):
                 with tf.control_dependencies(deeper):
-                    passed = own.gradient(total, features, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+                    passed = _back(own, sums, features, {name: changes[name] for name in sums})
                 return tape.gradient(features, before, tf.add_n([passed, *deeper]))
 
-            return features, of_layer, back
+            return features, sums, back
 
         for number, (layer, model) in enumerate([('input', None), *links]):
-            features, of_layer, back = link(model, before, layer)
+            features, sums, back = link(model, before, layer)
             if number == 1 and _convolutions(model) == 1:
 
-                def back(deeper, again=(model, before, layer)):
+                def back(deeper, changes, again=(model, before, layer)):
                     with tf.control_dependencies(deeper):
-                        return link(*again)[2](deeper)
+                        return link(*again)[2](deeper, changes)
 
             way_back.append(back)
-            losses |= of_layer
+            totals |= sums
             before = features
+        losses, changes = self._judged(totals, image)
         gradient: list[tf.Tensor] = []
         for back in reversed(way_back):
-            gradient = [back(gradient)]
-        return losses, gradient[0] / scale
+            gradient = [back(gradient, changes)]
+        return losses, gradient[0] / loss_scale(image)
 
-    def _on_layer(self, layer, features):
-        """The weighted losses of the terms on one layer of a whole picture."""
-        terms = [term for term in self._deep if term.loss.layer == layer]
+    def _sums_on(self, layer, features):
+        """The sums of the terms on one layer of a whole picture, by name."""
         seen = {layer: features} | self._compared(lambda layer, maps: tf.convert_to_tensor(maps))
-        return {term.name: self._factor(term.number) * term.loss(seen) for term in terms}
+        return {term.name: term.loss.of(seen) for term in self._deep if term.loss.layer == layer}
 
     def _compared(self, part):
         """What features are compared with, the maps among it as `part` gives them."""
@@ -190,35 +212,29 @@ class WindowedObjective(Objective):
         return found | {('weights', layer): part(layer, maps) for layer, maps in self.scene.weights.items()}
 
     def _passed_back(self, image, totals):
-        """By term the loss without its weight, and the gradient of their weighted sum with respect to the picture."""
+        """The weighted losses by term, and the gradient of their sum with respect to the picture."""
         count, window_at = self._windows(image)
-        losses, coefficients, summed = {}, {}, {}
-        for term in self._deep:
-            if term.loss.survey:
-                summed[term.number] = term
-                continue
-            with tf.GradientTape() as tape:
-                tape.watch(totals[term.name])
-                losses[term.name] = _value(term.loss, totals[term.name], image)
-            zero = tf.UnconnectedGradients.ZERO
-            coefficients[term.number] = tape.gradient(losses[term.name], totals[term.name], unconnected_gradients=zero)
+        surveyed = {term.name: term for term in self._deep if term.loss.survey}
+        sums = {name: of for name, of in totals.items() if name not in surveyed}
+        losses, changes = self._judged(sums, image)
         scale = loss_scale(image)
 
         def share(features):
             """A window's share of the weighted losses; for terms with a survey, also each loss by name."""
-            total, surveyed = tf.constant(0.0), {}
+            total, new = tf.constant(0.0), {}
             for term in self._deep:
-                number = term.number
-                if number in summed:
-                    surveyed[term.name] = _value(term.loss, term.loss.sums(features, totals[term.name]), image)
-                    total += self._factor(number) * surveyed[term.name]
+                if term.name in surveyed:
+                    value = term.loss.value(term.loss.sums(features, totals[term.name]))
+                    new[term.name] = self._factor(term.number) * tf.cast(value, image.dtype)
+                    total += scale * new[term.name]
                 else:
-                    sums = term.loss.sums(features)
-                    products = tf.nest.map_structure(lambda c, s: tf.reduce_sum(c * s), coefficients[number], sums)
-                    total += self._factor(number) * tf.cast(tf.add_n(tf.nest.flatten(products)), total.dtype)
-            return scale * total, surveyed
+                    parts = tf.nest.map_structure(
+                        lambda c, s: tf.reduce_sum(c * s), changes[term.name], term.loss.sums(features)
+                    )
+                    total += tf.cast(tf.add_n(tf.nest.flatten(parts)), total.dtype)
+            return total, new
 
-        def step(index, surveyed):
+        def step(index, found):
             window = window_at(index)
             pixels = window.cut(image)
             with tf.GradientTape() as tape:
@@ -227,21 +243,26 @@ class WindowedObjective(Objective):
             here = slice(None), slice(window.begin[0], window.end[0]), slice(window.begin[1], window.end[1])
             added = self.scene.gradient[here] + tape.gradient(total, pixels) / scale
             self.scene.gradient[here].assign(added)
-            return index + 1, tf.nest.map_structure(tf.add, surveyed, new)
+            return index + 1, tf.nest.map_structure(tf.add, found, new)
 
         self.scene.gradient.assign(tf.zeros_like(image))
-        nothing = {term.name: tf.constant(0.0) for term in summed.values()}
-        last, surveyed = tf.while_loop(
+        nothing = {name: tf.constant(0.0) for name in surveyed}
+        last, found = tf.while_loop(
             lambda index, _: index < count, step, (tf.constant(0), nothing), parallel_iterations=1
         )
         with tf.control_dependencies([last]):
             gradient = tf.ensure_shape(self.scene.gradient.read_value(), image.shape)
-        return losses | surveyed, gradient
+        return losses | found, gradient
 
 
-def _value(loss: SummedLoss, sums: Any, image: tf.Tensor) -> tf.Tensor:
-    """A loss in the precision of the picture."""
-    return tf.cast(loss.value(sums), image.dtype)
+def _back(tape: tf.GradientTape, sums: Any, source: tf.Tensor, changes: Any) -> tf.Tensor:
+    """The gradient of a source of `sums`, for which that of the sums is known."""
+    return tape.gradient(
+        tf.nest.flatten(sums),
+        source,
+        output_gradients=tf.nest.flatten(changes),
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
 
 
 def _convolutions(model: keras.Model) -> int:

@@ -6,7 +6,7 @@ import scipy.linalg
 
 from stylegen import matrix_roots
 from stylegen.backend import tf
-from stylegen.matrix_roots import common_trace, matrix_root, trace_of_root
+from stylegen.matrix_roots import between, matrix_factor, trace_of_root
 
 
 def near(ours, theirs, tolerance):
@@ -29,7 +29,6 @@ def test_the_trace_of_a_root_and_its_gradient_match_scipy(unit):
     roots = np.stack([scipy.linalg.sqrtm(m) for m in matrices])
     assert np.allclose(traces, np.trace(roots, axis1=1, axis2=2), rtol=1e-8, atol=0)
     assert near(tape.gradient(traces, given), np.linalg.inv(roots) / 2, 1e-8)
-    assert near(matrix_root(given), roots, 1e-12)
     assert np.allclose(trace_of_root(tf.constant(matrices, tf.float32)), traces, rtol=1e-5, atol=0)
 
 
@@ -45,6 +44,15 @@ def test_the_trace_of_the_root_of_a_singular_matrix_is_near_in_float32(rank):
     assert np.isclose(trace[0], expected, rtol=2e-3, atol=1e-12)
     largest = np.abs(tape.gradient(trace, given)).max()
     assert largest <= 1000 / max(1, np.linalg.norm(matrix) ** 0.5)
+
+
+def test_a_factor_has_as_many_columns_as_the_matrix_has_directions():
+    matrix = random_covariance(40, 7)[None]
+    factor = matrix_factor(matrix, 1e-12)
+    assert factor.shape == (1, 40, 7) and near(factor @ factor.transpose(0, 2, 1), matrix, 1e-11)
+    most = matrix_factor(matrix, 0.3)  # nor more than may be left out
+    assert 0.7 <= np.sum(most**2) / np.trace(matrix[0]) < 1 and most.shape[2] < 7
+    assert np.array_equal(matrix_factor(np.zeros([1, 4, 4]), 1e-12), np.zeros([1, 4, 1]))
 
 
 def tf32(a, b):
@@ -63,12 +71,12 @@ def test_on_a_gpu_three_products_of_few_bits_come_to_the_gradient_of_float64(mon
         axes = np.linalg.qr(np.random.default_rng(seed).normal(size=(64, 64)))[0]
         return tf.constant((axes * np.logspace(0, -5, 64) @ axes.T)[None])
 
-    style, covariance = falling(0), falling(1)
+    root, covariance = tf.constant(scipy.linalg.sqrtm(falling(0)[0])[None]), falling(1)
 
     def judged(dtype):
         with tf.GradientTape() as tape:
             tape.watch(covariance)
-            trace = common_trace(tf.cast(matrix_root(style), dtype), covariance)
+            trace = trace_of_root(between(tf.cast(root, dtype), covariance))
         return float(trace[0]), tape.gradient(trace, covariance).numpy()
 
     def cosine(a, b):

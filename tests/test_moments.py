@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from stylegen import moments, statistics
+from stylegen import moments, statistics, wasserstein
 from stylegen.backend import tf
 from stylegen.histograms import HISTOGRAM_BINS, histogram
 
@@ -41,7 +41,7 @@ def sums_of(image, **features):
 
 def target_of(image):
     sums = sums_of(image)
-    return sums | statistics.for_wasserstein(sums)
+    return sums | wasserstein.for_wasserstein(sums)
 
 
 def exact_wasserstein(image, style):
@@ -57,7 +57,7 @@ def exact_wasserstein(image, style):
     return value / unit, gradient.reshape(image.shape) / unit
 
 
-def wasserstein(image, target):
+def judged(image, target):
     """The loss in float32, and its gradient."""
     given = tf.constant(image)
     with tf.GradientTape() as tape:
@@ -101,7 +101,7 @@ def test_a_batch_has_the_moments_of_its_pictures_one_by_one():
 @pytest.mark.parametrize(('sky', 'style'), [('bright', 'dark'), ('dark', 'bright'), ('bright and calm', 'middle')])
 def test_the_wasserstein_loss_and_its_gradient_are_those_of_float64(sky, style):
     image, wanted = picture(*SKIES[sky]), picture(*SKIES[style], seed=1)
-    value, gradient = wasserstein(image, target_of(wanted))
+    value, gradient = judged(image, target_of(wanted))
     expected, right = exact_wasserstein(image, wanted)
     assert np.isclose(value, expected, rtol=1e-3)
     cosine = np.sum(gradient * right) / np.linalg.norm(gradient.ravel()) / np.linalg.norm(right.ravel())
@@ -130,7 +130,7 @@ def test_a_flat_picture_is_as_far_from_a_style_as_float64_says(value):
     assert np.allclose(moments.mean(sums), np.float32(FLAT[value]), rtol=1e-12, atol=0)
     assert np.abs(moments.covariance(sums)).max() < 1e-14
     apart = np.sum((np.float64(np.float32(FLAT[value])) - mean) ** 2) + np.trace(covariance)
-    loss, gradient = wasserstein(image, target_of(style))
+    loss, gradient = judged(image, target_of(style))
     assert np.isclose(loss, apart / (np.sum(mean**2) + np.trace(covariance)), rtol=1e-3)
     assert np.all(np.sign(gradient) == np.sign(FLAT[value] - 0.5))  # towards the style's mean, everywhere alike
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from stylegen import moments, statistics
+from stylegen import moments, statistics, wasserstein
 from stylegen.backend import tf
 from stylegen.histograms import HISTOGRAM_BINS, histogram
 from tests.test_matrix_roots import random_covariance
@@ -27,7 +27,7 @@ def target_of(activation):
     """All that any of the losses wants of a style, its roots in the precision of the features."""
     target, dtype = moments.moments(seen(activation), 'x'), tf.constant(activation).dtype
     variances = tf.linalg.diag_part(moments.covariance(target))[0]
-    target |= statistics.for_wasserstein(target, dtype)
+    target |= wasserstein.for_wasserstein(target, dtype)
     target['top'] = tf.cast(moments.mean(target)[0] + 6 * tf.sqrt(variances), dtype)
     target['histogram'] = histogram(seen(activation), 'x', target['top'])
     return target
@@ -232,11 +232,35 @@ def gaussian(mean, covariance):
 def test_the_wasserstein_distance_has_its_closed_forms():
     mean, wanted, ours, theirs = np.random.default_rng(2).uniform(0.1, 2, (4, 6))
     target = gaussian(wanted, np.diag(theirs))
-    target |= statistics.for_wasserstein(target, tf.float64)
+    target |= wasserstein.for_wasserstein(target, tf.float64)
     loss = statistics.wasserstein_loss('x', target)
     expected = np.sum((mean - wanted) ** 2) + np.sum((np.sqrt(ours) - np.sqrt(theirs)) ** 2)
     assert np.isclose(loss.value(gaussian(mean, np.diag(ours))), expected / (np.sum(wanted**2) + theirs.sum()))
     assert abs(loss.value(target)) < 1e-12
+
+
+def test_distances_that_are_taken_together_are_those_of_each_alone():
+    """Of layers of several depths, styles of fewer directions, and two pictures at once."""
+    values, sums = [], []
+    for number, (depth, rank) in enumerate([(12, 40), (30, 7), (64, 80), (150, 200), (31, 40), (3, 9)]):
+        style = gaussian(10.0**number * np.arange(1, depth + 1), 100.0**number * random_covariance(depth, rank))
+        values.append(wasserstein.Distance(wasserstein.for_wasserstein(style, tf.float64)))
+        features = {'x': tf.constant(10.0**number * np.random.default_rng(number).normal(size=(2, 9, 20, depth)))}
+        sums.append(moments.central_moments(features, 'x'))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(sums)
+        together = wasserstein.distances(values, sums)
+        alone = [value(of) for value, of in zip(values, sums, strict=True)]
+    for ours, theirs, of in zip(together, alone, sums, strict=True):
+        assert np.isclose(ours, theirs, rtol=1e-9)
+        for name in ('second_moment', 'sum'):
+            one, other = (tape.gradient(loss, of)[name].numpy() for loss in (ours, theirs))
+            assert np.abs(one - other).max() <= 1e-9 * np.abs(other).max()
+
+
+def test_layers_go_together_where_they_are_nearly_as_deep():
+    groups = wasserstein.near([64, 512, 3, 128, 512, 100])
+    assert groups == [[1, 4], [3, 5], [0, 2]]
 
 
 def test_the_wasserstein_loss_is_good_to_a_thousandth_in_float32_with_few_positions():

@@ -7,6 +7,7 @@ from stylegen import receptive
 from stylegen.backend import keras, tf
 from stylegen.extractor import FeatureExtractor
 from stylegen.graph import LayerInfo
+from stylegen.moments import covariance, mean, moments
 from stylegen.networks import feature_extractor
 from stylegen.optimize import Objective
 from stylegen.style.targets import Targets
@@ -126,6 +127,38 @@ def test_a_network_that_passes_a_tap_by_is_no_chain():
     losses, gradient = Objective.value_and_gradient(targets.objective, picture)
     one_tape = {name: float(value) for name, value in losses.items()}, gradient.numpy()
     assert agree(one_tape, judged(targets, picture, 0))
+
+
+def with_heads():
+    """A trunk of which two taps are linear mixtures, and a third one that is no mixture."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(8, 3, padding='same', activation='relu')(image)
+    early = keras.layers.Conv2D(7, 1, bias_initializer='ones', name='early')(x)
+    x = keras.layers.Conv2D(8, 3, padding='same', activation='relu', name='middle')(keras.layers.MaxPooling2D()(x))
+    late = keras.layers.Conv2D(9, 1, name='late')(x)
+    thin = keras.layers.Conv2D(2, 1, name='thin')(x)  # which is cheaper as it is
+    outputs = {'early': early, 'middle': x, 'late': late, 'thin': thin}
+    infos = [LayerInfo(name, 1 + (name != 'early'), out.shape[-1]) for name, out in outputs.items()]
+    return FeatureExtractor(image, outputs | {'input': image}, network='x', infos=infos, source=None)
+
+
+@pytest.mark.parametrize('loss', ['covariance', 'gram+histogram', 'wasserstein'])
+def test_the_moments_of_a_mixture_of_channels_are_those_of_its_map(loss):
+    extractor = with_heads()
+    assert set(extractor.heads) == {'early', 'late'} and extractor.links is None
+    targets = targets_for(extractor, dict.fromkeys(extractor.taps, 1.0), {'late': 1.0}, loss=loss)
+    picture = aim(targets, (60, 53), 0)
+    losses, gradient = Objective.value_and_gradient(targets.objective, picture)
+    whole = judged(targets, picture, 0)
+    assert agree(whole, ({name: float(value) for name, value in losses.items()}, gradient.numpy()))
+    assert agree(whole, judged(targets, picture, 24))
+    features = extractor(picture)
+    native = extractor.native(picture)
+    for tap in extractor.taps:
+        direct = covariance(moments(features, tap)).numpy()
+        assert np.abs(covariance(moments(native, tap)) - direct).max() < 1e-5 * np.abs(direct).max()
+        assert np.allclose(mean(moments(native, tap)), mean(moments(features, tap)), rtol=1e-5, atol=1e-6)
 
 
 def test_without_a_halo_windows_are_seen(small):

@@ -17,6 +17,7 @@ from stylegen.optimize import Term
 from stylegen.scene import Scene, Window
 from stylegen.statistics import STYLE_LOSSES, SummedLoss
 from stylegen.style.published import PUBLISHED
+from stylegen.wasserstein import for_wasserstein
 from stylegen.windows import WindowedObjective
 
 PIXELS = 'input'  # as a layer: the picture itself, whose statistics are those of its colours
@@ -89,15 +90,16 @@ class Targets:
         return self._cut if core else self.objective
 
     def _variables(self, depth: int) -> dict[str, tf.Variable]:
+        sums: dict[str, tuple[int | None, ...]]
         sums = {'second_moment': (1, depth, depth), 'sum': (1, depth), 'weight': (1,)}
-        others: dict[str, tuple[int, ...]] = {}
+        others: dict[str, tuple[int | None, ...]] = {}
         if 'wasserstein' in self.losses_by_name:
-            sums |= {'own': (1,)}
-            others |= {'root': (1, depth, depth)}
+            sums |= {'mean': (1, depth), 'trace': (1,), 'own': (1,)}
+            others |= {'factor': (1, depth, None)}
         if 'histogram' in self.losses_by_name:
             others |= {'top': (depth,), 'histogram': (depth, HISTOGRAM_BINS)}
         return {
-            name: tf.Variable(tf.ones(shape, dtype), trainable=False)
+            name: tf.Variable(tf.ones([n or 1 for n in shape], dtype), shape=shape, trainable=False)
             for dtype, shapes in ((tf.float64, sums), (tf.float32, others))
             for name, shape in shapes.items()
         }
@@ -109,11 +111,11 @@ class Targets:
         none = lambda sums: tf.constant(0.0)  # the sums alone are asked for, not a loss
 
         def moments_of(layer):
-            return SummedLoss(layer, lambda features: moments.moments(features, layer), none)
+            return SummedLoss(layer, lambda features: moments.moments(features, layer), None, none)
 
         def histogram_of(layer):
             top = self._tops[layer]
-            return SummedLoss(layer, lambda features: histogram(features, layer, top), none)
+            return SummedLoss(layer, lambda features: histogram(features, layer, top), None, none)
 
         terms = [Term(f'moments {layer}', 1.0, moments_of(layer)) for layer in self.style_layers]
         if 'histogram' in self.losses_by_name:
@@ -165,8 +167,8 @@ class Targets:
         sums = self._blended(pictures, 'moments')
         for layer in self.style_layers:
             found, wanted = sums[layer], self.wanted[layer, region]
-            if 'root' in wanted:
-                found |= statistics.for_wasserstein(found)
+            if 'factor' in wanted:
+                found |= for_wasserstein(found)
             if 'top' in wanted:
                 variances = tf.linalg.diag_part(moments.covariance(found))[0]
                 top = moments.mean(found)[0] + TOP * tf.sqrt(tf.nn.relu(variances))
@@ -206,7 +208,8 @@ class Targets:
         The style's loss counts in units of the content picture's own: 1 is where the transfer begins from. The
         content's is relative already. Returns the factors of the terms.
         """
-        raw = list(self.relative(content, core).values())
+        relative = self.relative(content, core)
+        raw = [relative[term.name] for term in self.objective.terms]
         numbered = list(enumerate(self.of_term))
         weights = [
             self.style_layers[layer] * self.areas[region] if kind == 'style' else 0.0
