@@ -55,6 +55,19 @@ def trace_and_inverse(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.reduce_sum(root * step, [1, 2]) * length[:, 0, 0], tf.math.divide_no_nan(inverse, length)
 
 
+def trace_of_values(values: np.ndarray) -> np.ndarray:
+    """What `trace_and_inverse` gives as the trace for a matrix of these eigenvalues, (N, C) to (N,)."""
+    trace = values.sum(-1, keepdims=True)
+    root = np.divide(values, trace, out=np.zeros_like(values), where=trace > 0)
+    norm = np.linalg.norm(root, axis=-1, keepdims=True)
+    root = np.divide(root, norm, out=np.zeros_like(values), where=norm > 0)
+    inverse = np.ones_like(root)
+    for stretch in _stretches():
+        step = 1.5 * stretch - 0.5 * stretch**3 * inverse * root
+        root, inverse = root * step, inverse * step
+    return (root * np.sqrt(trace * norm)).sum(-1)
+
+
 def matrix_factor(matrix: np.ndarray, rest: float) -> np.ndarray:
     """F (N, C, R) with F F' = M, positive semidefinite (N, C, C), for as few columns R as do; for targets.
 
@@ -84,15 +97,15 @@ def between(factor: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
 
 
 def _between(factor, matrix):
-    return _product(tf.linalg.matrix_transpose(factor), _product(matrix, factor))
+    return _product(factor, _product(matrix, factor), transpose_a=True)
 
 
 def around(factor: tf.Tensor, matrix: tf.Tensor) -> tf.Tensor:
     """F M F' of F (1 or N, C, R) and symmetric M (N, R, R), in one precision: (N, C, C)."""
-    return _product(factor, _product(matrix, tf.linalg.matrix_transpose(factor)))
+    return _product(factor, _product(matrix, factor, transpose_b=True))
 
 
-def _product(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+def _product(a: tf.Tensor, b: tf.Tensor, **transposed: bool) -> tf.Tensor:
     """The product of two matrices to float32's precision, on a GPU too.
 
     A GPU multiplies float32 by 11 bits (TF32), which is too little for a root: the iteration diverges. So each factor
@@ -100,9 +113,10 @@ def _product(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     float64 takes a consumer's GPU 32 to 64 times as long.
     """
     if not has_gpu() or a.dtype != tf.float32:
-        return _multiplied(a, b)
+        return _multiplied(a, b, **transposed)
     (a, a_rest), (b, b_rest) = _split(a), _split(b)
-    return _multiplied(a, b) + (_multiplied(a, b_rest) + _multiplied(a_rest, b))
+    rest = _multiplied(a, b_rest, **transposed) + _multiplied(a_rest, b, **transposed)
+    return _multiplied(a, b, **transposed) + rest
 
 
 def _split(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -112,5 +126,5 @@ def _split(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return first, x - first
 
 
-def _multiplied(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    return tf.matmul(a, b)
+def _multiplied(a: tf.Tensor, b: tf.Tensor, **transposed: bool) -> tf.Tensor:
+    return tf.matmul(a, b, **transposed)

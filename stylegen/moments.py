@@ -7,7 +7,7 @@ blocks. The few numbers that are left are float64 from there on, moved to the ce
 windows of a large picture, and over pictures.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from stylegen.backend import tf
 from stylegen.losses import Features, weights_of
@@ -52,7 +52,7 @@ def central_moments(features: Features, layer: str, region: int | None = None) -
     weights, dtype = weights_of(features, layer, region), _precise(maps.dtype)
     if weights is None:
         shape = tf.shape(maps)
-        weight = tf.fill(shape[:1], tf.cast(shape[1] * shape[2], dtype))
+        weight = tf.fill([maps.shape[0] or shape[0]], tf.cast(tf.reduce_prod(shape[1:3]), dtype))
     else:
         weights = tf.cast(weights, dtype)
         weight = tf.reduce_sum(weights, [1, 2, 3])
@@ -98,9 +98,12 @@ def _precise(dtype: tf.DType) -> tf.DType:
 
 
 def _flat(maps: tf.Tensor) -> tf.Tensor:
-    """Maps (N, H, W, C) as (N, positions, C)."""
-    shape = tf.shape(maps)
-    return tf.reshape(maps, [maps.shape[0] or shape[0], shape[1] * shape[2], maps.shape[-1]])
+    """Maps (N, H, W, C) as (N, positions, C); those of a single picture as a plain matrix, (positions, C).
+
+    A product of plain matrices takes up to half the time, and the shape takes no operations.
+    """
+    shape = [-1] if maps.shape[0] == 1 else [tf.shape(maps)[0], tf.reduce_prod(tf.shape(maps)[1:3])]
+    return tf.reshape(maps, [*shape, maps.shape[-1]])
 
 
 def _near_mean(maps: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
@@ -109,13 +112,11 @@ def _near_mean(maps: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
     Any centre gives the same moments, but for rounding; this one is good to the deviation over 60.
     """
     flat = _flat(maps)
-    positions = tf.shape(flat)[1]
-    chosen = tf.range(0, positions, tf.maximum(1, positions // SAMPLE))
-    sample = tf.cast(tf.gather(flat, chosen, axis=1), _precise(flat.dtype))
-    if weights is None:
-        return tf.math.divide_no_nan(tf.reduce_sum(sample, 1), tf.cast(tf.size(chosen), sample.dtype))
-    counted = tf.gather(_flat(weights), chosen, axis=1)
-    return tf.math.divide_no_nan(tf.reduce_sum(sample * counted, 1), tf.reduce_sum(counted, 1))  # 0 of no positions
+    step = tf.maximum(1, tf.shape(flat)[-2] // SAMPLE)
+    sample = tf.cast(flat[..., ::step, :], _precise(flat.dtype))
+    counted = tf.ones_like(sample[..., :1]) if weights is None else _flat(weights)[..., ::step, :]
+    total, count = (tf.reduce_sum(x, -2) for x in (sample * counted, counted))
+    return tf.reshape(tf.math.divide_no_nan(total, count), [maps.shape[0] or -1, maps.shape[-1]])  # 0 of no positions
 
 
 def _sums_about(maps: tf.Tensor, centre: tf.Tensor, weights: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
@@ -125,6 +126,7 @@ def _sums_about(maps: tf.Tensor, centre: tf.Tensor, weights: tf.Tensor | None) -
     one matrix product and not two. Neither `centre` (N, C) nor `weights` has a gradient. The sums are in the precision
     of `centre`, whatever the maps are in.
     """
+    count, depth = maps.shape[0] or -1, maps.shape[-1]
 
     @tf.custom_gradient
     def sums(x):
@@ -133,9 +135,11 @@ def _sums_about(maps: tf.Tensor, centre: tf.Tensor, weights: tf.Tensor | None) -
             passed = _mixed(x, both, of_total, centre)  # the deviation is not kept for it: that would be one more map
             return passed if weights is None else passed * tf.cast(weights, passed.dtype)
 
-        deviation = tf.cast(_flat(x), centre.dtype) - centre[:, None]
+        flat = _flat(x)
+        deviation = tf.cast(flat, centre.dtype) - (centre if len(flat.shape) == 2 else centre[:, None])
         counted = deviation if weights is None else deviation * _flat(weights)
-        return (_in_blocks(_products, counted, deviation), _in_blocks(_total, counted)), gradient
+        products, total = _in_blocks(counted, deviation), _in_blocks(tf.ones_like(counted[..., :1]), counted)
+        return (tf.reshape(products, [count, depth, depth]), tf.reshape(total, [count, depth])), gradient
 
     return sums(maps)
 
@@ -146,29 +150,18 @@ def _mixed(maps: tf.Tensor, mix: tf.Tensor, more: tf.Tensor, centre: tf.Tensor) 
     For a single picture it is a convolution, which adds in the same pass; in bfloat16 that takes a fifth of the time.
     """
     if maps.shape[0] != 1 or maps.dtype == tf.float16:  # whose range the factors may leave
-        mixed = tf.matmul(tf.cast(_flat(maps), mix.dtype), mix) + (more - tf.linalg.matvec(mix, centre))[:, None]
+        flat = tf.reshape(_flat(tf.cast(maps, mix.dtype)), [tf.shape(maps)[0], -1, maps.shape[-1]])
+        mixed = tf.matmul(flat, mix) + (more - tf.linalg.matvec(mix, centre))[:, None]
         return tf.cast(tf.reshape(mixed, tf.shape(maps)), maps.dtype)
     kernel = tf.cast(mix, maps.dtype)
     shift = more - tf.linalg.matvec(tf.cast(kernel, mix.dtype), centre)  # of what the convolution multiplies by
     return tf.nn.bias_add(tf.nn.conv2d(maps, kernel[None], 1, 'VALID'), tf.cast(shift[0], maps.dtype))
 
 
-def _products(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    return tf.matmul(a, b, transpose_a=True)
-
-
-def _total(x: tf.Tensor) -> tf.Tensor:
-    """The sum over positions, as a product, which is faster: (..., positions, C) to (..., C)."""
-    ones = tf.ones(tf.concat([tf.shape(x)[:-2], [1], tf.shape(x)[-2:-1]], 0), x.dtype)
-    return tf.squeeze(tf.matmul(ones, x), -2)
-
-
-def _in_blocks(function: Callable[..., tf.Tensor], *maps: tf.Tensor) -> tf.Tensor:
-    """What `function` gives for blocks of the positions of maps (N, positions, C), summed over the blocks."""
-    count = tf.shape(maps[0])[1] // BLOCK
-    one = maps[0].shape[0] == 1  # as a plain matrix: its product takes up to half the time
-    maps = tuple(tf.squeeze(x, 0) for x in maps) if one else maps
-    batch = [] if one else [tf.shape(maps[0])[0]]
-    blocks = (tf.reshape(x[..., : count * BLOCK, :], [*batch, count, BLOCK, x.shape[-1]]) for x in maps)
-    total = tf.reduce_sum(function(*blocks), len(batch)) + function(*(x[..., count * BLOCK :, :] for x in maps))
-    return total[None] if one else total
+def _in_blocks(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """The sum of a' b over the positions of (..., positions, C), within blocks and then over these."""
+    whole = tf.shape(a)[-2] // BLOCK * BLOCK
+    (a, a_rest), (b, b_rest) = (tf.split(x, [whole, -1], -2) for x in (a, b))
+    batch = [] if len(a.shape) == 2 else [tf.shape(a)[0]]
+    blocks = (tf.reshape(x, [*batch, -1, BLOCK, x.shape[-1]]) for x in (a, b))
+    return tf.reduce_sum(tf.matmul(*blocks, transpose_a=True), -3) + tf.matmul(a_rest, b_rest, transpose_a=True)

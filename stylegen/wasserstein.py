@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stylegen.backend import tf
-from stylegen.matrix_roots import around, between, matrix_factor, trace_and_inverse
+from stylegen.matrix_roots import around, between, matrix_factor, trace_and_inverse, trace_of_values
 from stylegen.moments import covariance, mean
 
 Sums = Mapping[str, tf.Tensor]  # see `moments.moments` and `moments.central_moments`
@@ -29,12 +29,13 @@ def for_wasserstein(sums: Sums, dtype: tf.DType = tf.float32) -> dict[str, tf.Te
         'own' (1,), what the style has in common with itself. Directions with a share of the variance that is lost in
         rounding are left out: R may be less than C.
     """
-    matrix, wanted = covariance(sums), mean(sums)
+    matrix, wanted = covariance(sums).numpy(), mean(sums).numpy()
     rest = LEFT_OUT * np.finfo(dtype.as_numpy_dtype).eps
-    factor = tf.cast(matrix_factor(matrix.numpy(), rest), dtype)
-    trace = tf.linalg.trace(matrix)
-    own, _ = trace_and_inverse(between(factor, _lifted(matrix, wanted, matrix.shape[-1], dtype)))
-    return {'factor': factor, 'mean': wanted, 'trace': trace, 'own': tf.cast(own, trace.dtype)}
+    factor, trace = matrix_factor(matrix, rest), np.trace(matrix, axis1=1, axis2=2)
+    values = np.sum(factor**2, 1)  # eigenvalues, for the columns of the factor are orthogonal
+    lifted = values * (values + _floor(trace, np.sum(wanted**2, 1), dtype)[:, None] / matrix.shape[-1])
+    found = {'mean': wanted, 'trace': trace, 'own': trace_of_values(lifted)}
+    return {name: tf.constant(x) for name, x in found.items()} | {'factor': tf.constant(factor, dtype)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,9 +143,13 @@ def _lifted(matrix: tf.Tensor, average: tf.Tensor, channels: int | tf.Tensor, dt
     Lest rounding errors make an eigenvalue negative: as much as a hundred of them come to, in units of the mean
     variance, and what a deviation of 1e-5 of the mean comes to, for a picture of one colour.
     """
-    variance = tf.linalg.trace(matrix)
-    floor = FLOOR * np.finfo(dtype.as_numpy_dtype).eps * variance + FLAT**2 * (variance + _squares(average))
+    floor = _floor(tf.linalg.trace(matrix), _squares(average), dtype)
     return matrix + (floor / channels)[:, None, None] * tf.eye(matrix.shape[-1], dtype=matrix.dtype)
+
+
+def _floor(variance, squares, dtype):
+    """What all of a covariance's diagonal is lifted by, for its trace and the squared length of the mean."""
+    return FLOOR * np.finfo(dtype.as_numpy_dtype).eps * variance + FLAT**2 * (variance + squares)
 
 
 def _squares(x: tf.Tensor) -> tf.Tensor:

@@ -108,7 +108,7 @@ class WindowedObjective(Objective):
         shallow = [(i, t) for i, t in enumerate(self.terms) if t.weight and i not in deep]
         return {t.name: self._factor(i) * t.loss({'input': image}) for i, t in shallow}
 
-    def _seen(self, pixels: tf.Tensor, window: Window | None = None) -> Features:
+    def seen(self, pixels: tf.Tensor, window: Window | None = None) -> Features:
         """The features of a picture, or of the core of a window, and what they are compared with."""
 
         def part(layer, features, whole=False):
@@ -129,13 +129,12 @@ class WindowedObjective(Objective):
     def totals(self, image: tf.Tensor) -> dict[str, Any]:
         """By term, the sums over the whole picture that the loss is a function of; by windows the survey, if any."""
         if not self.cut:
-            features = self._seen(image)
-            return {t.name: t.loss.of(features) for t in self._deep}
+            return self.totals_of(self.seen(image))
         count, window_at = self._windows(image)
 
         def gather(index, picture):
             window = window_at(index)
-            features = self._seen(window.cut(picture), window)
+            features = self.seen(window.cut(picture), window)
             return {t.name: (t.loss.survey or t.loss.sums)(features) for t in self._deep}
 
         traced = tf.function(gather, autograph=False).get_concrete_function(tf.constant(0), image)
@@ -156,6 +155,10 @@ class WindowedObjective(Objective):
             totals = self.totals(image)
         losses, changes = self._judged(totals, image)
         return losses, _back(tape, totals, image, changes) / loss_scale(image)
+
+    def totals_of(self, features: Features) -> dict[str, Any]:
+        """The same of a whole picture whose features are there."""
+        return {term.name: term.loss.of(features) for term in self._deep}
 
     def _link_by_link(self, image: tf.Tensor, links: Links) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """Weighted losses of the terms on the network, and the gradient of their sum.
@@ -239,7 +242,7 @@ class WindowedObjective(Objective):
             pixels = window.cut(image)
             with tf.GradientTape() as tape:
                 tape.watch(pixels)
-                total, new = share(self._seen(pixels, window))
+                total, new = share(self.seen(pixels, window))
             here = slice(None), slice(window.begin[0], window.end[0]), slice(window.begin[1], window.end[1])
             added = self.scene.gradient[here] + tape.gradient(total, pixels) / scale
             self.scene.gradient[here].assign(added)

@@ -46,6 +46,16 @@ def test_the_trace_of_the_root_of_a_singular_matrix_is_near_in_float32(rank):
     assert largest <= 1000 / max(1, np.linalg.norm(matrix) ** 0.5)
 
 
+def test_of_eigenvalues_the_trace_is_that_of_the_matrix_with_its_error():
+    axes = np.linalg.qr(np.random.default_rng(0).normal(size=(50, 50)))[0]
+    values = np.stack([np.logspace(0, -9, 50), np.logspace(2, -2, 50)])  # small roots come out too small
+    matrices = axes * values[:, None] @ axes.T
+    ours = matrix_roots.trace_of_values(values)
+    assert np.allclose(ours, trace_of_root(tf.constant(matrices)), rtol=1e-9, atol=0)
+    assert not np.allclose(ours, np.sqrt(values).sum(1), rtol=1e-6, atol=0)
+    assert matrix_roots.trace_of_values(np.zeros([1, 4])) == 0
+
+
 def test_a_factor_has_as_many_columns_as_the_matrix_has_directions():
     matrix = random_covariance(40, 7)[None]
     factor = matrix_factor(matrix, 1e-12)
@@ -55,13 +65,13 @@ def test_a_factor_has_as_many_columns_as_the_matrix_has_directions():
     assert np.array_equal(matrix_factor(np.zeros([1, 4, 4]), 1e-12), np.zeros([1, 4, 1]))
 
 
-def tf32(a, b):
+def tf32(a, b, **transposed):
     """A product as a GPU's: of float32 factors it sees 11 bits."""
 
     def seen(x):
         return tf.bitcast(tf.bitwise.bitwise_and(tf.bitcast(x, tf.int32) + 2**12, -(2**13)), tf.float32)
 
-    return tf.matmul(seen(a), seen(b))
+    return tf.matmul(seen(a), seen(b), **transposed)
 
 
 def test_on_a_gpu_three_products_of_few_bits_come_to_the_gradient_of_float64(monkeypatch):

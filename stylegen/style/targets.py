@@ -127,28 +127,43 @@ class Targets:
         """Takes the maps of a content, (H, W, 3), and a mask (H, W) for each region, by windows of `core` or whole."""
         self.scene.core.assign(core)
         image = tf.constant(content[None])
-        for layer, maps in self._maps(image, core).items():
-            self.scene.content[layer].assign(maps)
-            variances = maps[0].var((0, 1), dtype=np.float64)
-            self.scene.total_variance[layer].assign(variances.sum() * maps[0, ..., 0].size)
+        totals, maps = self._surveyed(image, core)
+        self.content = self._by_layer(totals, 'moments')
+        for layer, found in (self._maps(image) if core else maps).items():
+            self.scene.content[layer].assign(found)
+            variances = found.var((0, 1, 2), dtype=np.float64)
+            self.scene.total_variance[layer].assign(variances.sum() * found[0, ..., 0].size)
         self.shapes = self.extractor.compute_output_shape(tuple(image.shape))
         for layer, weights in self.scene.weights.items():
             stacked = [_shrunk(mask, self.strides[layer], self.shapes[layer][1:3]) for mask in masks]
             weights.assign(np.stack(stacked, -1)[None])
         self.areas = [float(mask.mean()) for mask in masks] or [1.0]
 
-    def _maps(self, image: tf.Tensor, core: int) -> dict[str, np.ndarray]:
+    def _surveyed(self, picture: tf.Tensor, core: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """The totals of `_surveys` of a picture, by windows of a core or whole; of a whole one its content maps too."""
+
+        def whole(picture):
+            seen = self._surveys.seen(picture)
+            return self._surveys.totals_of(seen), {n: tf.cast(seen[n], tf.float32) for n in self.content_layers}
+
+        def cut(picture):
+            return self._surveys.cutting(True).totals(picture), {}
+
+        self._surveys.scene.core.assign(core)
+        totals, maps = self._traced(f'survey {core > 0}', cut if core else whole)(picture)
+        return totals, {layer: found.numpy() for layer, found in maps.items()}
+
+    def _by_layer(self, totals: Mapping[str, Any], what: str) -> dict[str, Any]:
+        return {layer: totals[f'{what} {layer}'] for layer in self.style_layers}
+
+    def _maps(self, image: tf.Tensor) -> dict[str, np.ndarray]:
         """The maps of the content's layers, put together from windows."""
-        if not self.content_layers:
-            return {}
-        if not core:
-            features = self._traced('features', self.extractor.__call__)(image)
-            return {layer: features[layer].numpy() for layer in self.content_layers}
         size = tf.shape(image)[1:3]
         shapes = self.extractor.compute_output_shape(tuple(image.shape))
         maps = {layer: np.empty(shapes[layer], np.float32) for layer in self.content_layers}
-        for index in range(int(np.prod(-(-size.numpy() // core)))):
-            window = Window.at(tf.constant(index), tf.constant(core), self.objective.halo, size)
+        core = self.scene.core.read_value()
+        for index in range(int(np.prod(-(-size.numpy() // core.numpy())))):
+            window = Window.at(tf.constant(index), core, self.objective.halo, size)
             features = self._traced('features', self.extractor.__call__)(window.cut(image))
             for layer, whole in maps.items():
                 stride = self.strides[layer]
@@ -184,15 +199,28 @@ class Targets:
         """The sums of several pictures by layer, each for one position, weighted by their shares."""
         blended: dict[str, Any] = {}
         for picture, core, share in pictures:
-            self._surveys.scene.core.assign(core)
-            totals = self._traced(f'survey {core > 0}', self._surveys.cutting(core > 0).totals)(picture)
-            positions = {layer: totals[f'moments {layer}']['weight'] for layer in self.style_layers}
-            for layer in self.style_layers:
-                weight = share / positions[layer][0]
-                share_of = lambda x, weight=weight: x * tf.cast(weight, x.dtype)
-                one = tf.nest.map_structure(share_of, totals[f'{what} {layer}'])
+            totals, _ = self._surveyed(picture, core)
+            positions = self._by_layer(totals, 'moments')
+            for layer, found in self._by_layer(totals, what).items():
+                weight = share / positions[layer]['weight'][0]
+                one = tf.nest.map_structure(lambda x, weight=weight: x * tf.cast(weight, x.dtype), found)
                 blended[layer] = tf.nest.map_structure(tf.add, blended[layer], one) if layer in blended else one
         return blended
+
+    def _styles_of(self, content: np.ndarray, core: int) -> list[float]:
+        """How far the content that was set is from the styles: every term without its factor, 0 for no style's."""
+        terms = zip(self.of_term, self.objective.terms, strict=True)
+        losses = {n: term.loss for n, ((kind, *_), term) in enumerate(terms) if kind == 'style'}
+        summed = [loss for loss in losses.values() if isinstance(loss, SummedLoss) and not loss.survey]
+        if self.scene.weights or len(summed) < len(losses):  # what was found of the content is not enough
+            relative = self.relative(content, core)
+            values = [relative[self.objective.terms[number].name] for number in losses]
+        else:
+            values = statistics.values_of(summed, [self.content[loss.layer] for loss in summed])
+        raw = [0.0] * len(self.of_term)
+        for number, value in zip(losses, values, strict=True):
+            raw[number] = float(value)
+        return raw
 
     def relative(self, image: np.ndarray, core: int) -> dict[str, float]:
         """Every term of a picture without its factor: 0 where the target is met."""
@@ -208,8 +236,7 @@ class Targets:
         The style's loss counts in units of the content picture's own: 1 is where the transfer begins from. The
         content's is relative already. Returns the factors of the terms.
         """
-        relative = self.relative(content, core)
-        raw = [relative[term.name] for term in self.objective.terms]
+        raw = self._styles_of(content, core)
         numbered = list(enumerate(self.of_term))
         weights = [
             self.style_layers[layer] * self.areas[region] if kind == 'style' else 0.0
