@@ -112,9 +112,10 @@ def _near_mean(maps: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
     Any centre gives the same moments, but for rounding; this one is good to the deviation over 60.
     """
     flat = _flat(maps)
-    step = tf.maximum(1, tf.shape(flat)[-2] // SAMPLE)
-    sample = tf.cast(flat[..., ::step, :], _precise(flat.dtype))
-    counted = tf.ones_like(sample[..., :1]) if weights is None else _flat(weights)[..., ::step, :]
+    positions = tf.shape(flat)[-2]
+    chosen = tf.range(0, positions, tf.maximum(1, positions // SAMPLE))
+    sample = tf.cast(tf.gather(flat, chosen, axis=-2), _precise(flat.dtype))
+    counted = tf.ones_like(sample[..., :1]) if weights is None else tf.gather(_flat(weights), chosen, axis=-2)
     total, count = (tf.reduce_sum(x, -2) for x in (sample * counted, counted))
     return tf.reshape(tf.math.divide_no_nan(total, count), [maps.shape[0] or -1, maps.shape[-1]])  # 0 of no positions
 

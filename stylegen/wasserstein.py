@@ -110,7 +110,8 @@ def _together(targets: Sequence[Sums], sums: Sequence[Sums]) -> list[tf.Tensor]:
 
 def _filled(x: tf.Tensor, sizes: Sequence[int | tf.Tensor]) -> tf.Tensor:
     """A tensor with zeros behind it, up to sizes of its axes from the second on."""
-    return tf.pad(x, [[0, 0], *([0, size - tf.shape(x)[axis]] for axis, size in enumerate(sizes, 1))])
+    more = [size - (x.shape[axis] or tf.shape(x)[axis]) for axis, size in enumerate(sizes, 1)]
+    return x if all(isinstance(n, int) and not n for n in more) else tf.pad(x, [[0, 0], *([0, n] for n in more)])
 
 
 def _apart(second_moment, total, weight, centre, channels, target):
