@@ -75,7 +75,7 @@ def matrix_factor(matrix: np.ndarray, rest: float) -> np.ndarray:
         matrix: M.
         rest: What share of M's trace may be left out.
     """
-    values, vectors = np.linalg.eigh(matrix)  # smallest first
+    values, vectors = (x.numpy() for x in tf.linalg.eigh(matrix))  # smallest first; NumPy's may wait for busy cores
     values = values.clip(0)
     left_out = np.cumsum(values, -1) <= rest * values.sum(-1, keepdims=True)
     first = min(left_out.all(0).sum(), matrix.shape[-1] - 1)
