@@ -1,6 +1,6 @@
 """Colour: what of a picture's colour survives a change of its pixels, and how a picture takes another's colours."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -10,6 +10,7 @@ from stylegen.errors import unknown
 # ITU-R BT.601, the weights of JPEG's luma; the two chroma axes follow as B - Y and R - Y.
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
+TONED = 0.02, 0.04  # deviations of a style's chroma: all of its colour is tone, none is
 _NOISE = 1e-6  # about the variance of rounding to 8 bits: no spread below it is stretched without bound
 _FINE, _COARSE = 1 / 1024, 1 / 4  # how close the knots of a tone curve lie
 _PARTS = 64  # a histogram is counted in so many parts of that
@@ -36,6 +37,38 @@ def keep_chroma(image: np.ndarray, original: np.ndarray) -> np.ndarray:
     room = np.where(chroma > 0, 1 - luma, luma)
     scale = np.divide(room, np.abs(chroma), out=np.ones_like(chroma), where=np.abs(chroma) > 1e-12)
     return np.clip(luma + chroma * np.clip(scale.min(-1, keepdims=True), 0, 1), 0, 1).astype(np.float32)
+
+
+def chroma_moments(pictures: Sequence[tuple[np.ndarray, float]]) -> tuple[np.ndarray, float]:
+    """Mean and standard deviation of the chroma of pictures, each with its share, as if they hung side by side.
+
+    Chroma is a pixel less its luma, in units of the pixel range; the deviation is the length over the channels.
+    """
+    total = sum(share for _, share in pictures)
+    chromas = [((picture - luminance(picture)).reshape(-1, 3), share / total) for picture, share in pictures]
+    mean = sum(share * chroma.mean(0, dtype=np.float64) for chroma, share in chromas)
+    variance = sum(share * np.square(chroma - mean).sum(1).mean() for chroma, share in chromas)
+    return mean, float(np.sqrt(variance))
+
+
+def toned(image: np.ndarray, mean: np.ndarray, deviation: float, share: float = 1.0) -> np.ndarray:
+    """A picture with no more colour than a style that has next to none: ink, a black-and-white photograph, sepia.
+
+    Its chroma gets the style's mean and at most its deviation, wholly where that is under `TONED[0]` of the pixel
+    range, not at all from `TONED[1]` on. Luma stays.
+
+    Args:
+        image: float32 (H, W, 3) in [0, 1].
+        mean, deviation: `chroma_moments` of the style.
+        share: How much of this is done, 0 to 1.
+    """
+    share *= np.clip((TONED[1] - deviation) / (TONED[1] - TONED[0]), 0, 1)
+    if not share:
+        return image
+    own_mean, own_deviation = chroma_moments([(image, 1.0)])
+    luma = luminance(image)
+    chroma = mean + (image - luma - own_mean) * min(1.0, deviation / max(own_deviation, 1e-9))
+    return np.clip((1 - share) * image + share * (luma + chroma), 0, 1).astype(np.float32)
 
 
 def match_luminance(style: np.ndarray, content: np.ndarray) -> np.ndarray:

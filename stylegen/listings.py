@@ -26,12 +26,12 @@ def list_classes(network: str) -> list[str]:
     return [f'{number:>4}  {name}' for number, name in enumerate(class_names(network))]
 
 
-def settled_network(network: str, first_choice: str) -> str:
+def settled_network(network: str, first_choice: str, embedded: str = FALLBACK) -> str:
     """The network, or what 'auto' takes on this machine without a download: the first choice, or the embedded one."""
     if network != pretrained.AUTO:
         return network
     try:
         pretrained.find_weights(first_choice, offline=True)
     except UserError:
-        return FALLBACK
+        return embedded
     return first_choice

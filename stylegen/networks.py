@@ -147,17 +147,19 @@ def open_network(
     precision: str = 'float32',
     tap: str = 'after',
     pooling: str = 'max',
+    embedded: Sequence[str] = (FALLBACK,),
 ) -> 'tuple[FeatureExtractor, str]':
     """The extractor of a network that is named or 'auto', and one line for the user that says what was taken.
 
     'auto' is the first choice, where that has the layers (which is looked at before anything is downloaded) and its
-    weights are in the cache or can be fetched; else the embedded network.
+    weights are in the cache or can be fetched; else the first of the embedded networks that has the layers.
 
     Args:
         requested: a network, which is taken or fails; or 'auto'.
         first_choice: what 'auto' would rather have. A weights file given with 'auto' is taken to be of this network.
         layers: gives the layers to tap in a network; it may raise `Missing`.
         weights, precision, tap, pooling: as for `feature_extractor`.
+        embedded: the networks to take for want of the first choice, the best first.
 
     Raises:
         UserError: as `feature_extractor`. Where no network has what is asked for, what the first choice lacks.
@@ -178,14 +180,17 @@ def open_network(
         if requested != AUTO or weights is not None:
             raise
         lacking = error
-    try:
-        extractor = opened(FALLBACK)
-    except Missing as error:
-        raise error if isinstance(lacking, NoWeights) else lacking from None
+    for number, name in enumerate(embedded, 1):
+        try:
+            extractor = opened(name)
+            break
+        except Missing as error:
+            if number == len(embedded):
+                raise error if isinstance(lacking, NoWeights) else lacking from None
     if any(file.name in str(lacking) for file in network_row(first_choice).files):  # and not the names of its classes
-        return extractor, instead_of(first_choice, classifier=CLASSES in extractor.taps)
+        return extractor, instead_of(first_choice, name, classifier=CLASSES in extractor.taps)
     told = str(lacking) if isinstance(lacking, NoWeights) else str(lacking).partition(';')[0]
-    return extractor, f'{describe(FALLBACK, extractor.source)}; {told}'
+    return extractor, f'{describe(name, extractor.source)}; {told}'
 
 
 def layer_table(network: str) -> 'list[LayerInfo]':

@@ -118,11 +118,11 @@ def published_file(
     return _fetch(files[0], user, advice, notes, offline_mode() if offline is None else offline)
 
 
-def instead_of(network: str, *, classifier: bool = False) -> str:
-    """One line for the user: the embedded network, which is taken for want of weights, and how to have the other."""
+def instead_of(network: str, embedded: str = FALLBACK, *, classifier: bool = False) -> str:
+    """One line for the user: an embedded network, which is taken for want of weights, and how to have the other."""
     file = network_row(network).files[-1 if classifier else 0].name
     other = f'put {file} in {cache_folder()}, pass --weights=FILE or run with internet'
-    return f'{FALLBACK} (embedded); for {network} {other}'
+    return f'{embedded} (embedded); for {network} {other}'
 
 
 def describe(name: str, source: WeightsSource) -> str:

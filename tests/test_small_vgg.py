@@ -71,8 +71,8 @@ def deviations(features):
 def test_it_sees_as_vgg16_does(extractor):
     seen, control = (deviations(extractor(picture)) for picture in (waves(), RNG.random((1, 96, 96, 3))))
     for name, taught in TAUGHT.items():
-        np.testing.assert_allclose(seen[name], taught, rtol=0.15)
-        assert not np.allclose(control[name], taught, rtol=0.15)  # another picture is told apart
+        np.testing.assert_allclose(seen[name], taught, rtol=0.2)
+        assert not np.allclose(control[name], taught, rtol=0.2)  # another picture is told apart
 
 
 def test_a_file_comes_back_and_a_damaged_one_is_refused(extractor, tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ from stylegen.style.options import NONE, as_typed, check_flags, format_steps, re
 from stylegen.style.published import PUBLISHED
 from stylegen.style.run import PATIENCE_STEPS
 from stylegen.style.stylizer import LOSSES, OPTIMIZERS
-from stylegen.style.transferring import FIRST_CHOICE, transfer
+from stylegen.style.transferring import EMBEDDED, FIRST_CHOICE, transfer
 
 DEFAULT_OUTPUT = 'style.png'
 LIST = 'list'
@@ -93,8 +93,7 @@ def _style_flags(flags: cli.Flags) -> None:
     for one, other in (('content', 'style'), ('style', 'content')):
         text = f'weight of the {one} loss, instead of --strength; 1 if only --{other}_weight is given'
         flags.number(f'{one}_weight', text, lower_bound=0)
-    usual = defaults_of(transfer)['variation']
-    flags.number('tv_weight', 'weight of total variation, which smooths', default=usual, lower_bound=0)
+    flags.number('tv_weight', 'weight of total variation, which smooths; default by network', lower_bound=0)
     flags.number(
         'style_scale', "longest side of the style picture as a multiple of the result's; larger gives larger strokes"
     )
@@ -181,7 +180,7 @@ def listed(settings: Mapping[str, Any]) -> list[str]:
     """What there is of what the flags ask to list."""
     if settings['network'] == LIST:
         return listings.list_networks()
-    return listings.list_layers(listings.settled_network(settings['network'], FIRST_CHOICE))
+    return listings.list_layers(listings.settled_network(settings['network'], FIRST_CHOICE, EMBEDDED[0]))
 
 
 def list_published() -> list[str]:

@@ -1,4 +1,4 @@
-"""Which layers make style and content in each network, and how much the content weighs."""
+"""Which layers make style and content in each network, and how much the content and total variation weigh."""
 
 from collections.abc import Mapping
 
@@ -9,14 +9,16 @@ _ALL_BLOCKS: Mapping[str, float] = dict.fromkeys(
     ),
     1.0,
 )
+_FIRST_OF_BLOCKS: Mapping[str, float] = dict.fromkeys((f'block{n}_conv1' for n in range(1, 6)), 1.0)
 
-# Weights by layer; 'input' is the picture itself, whose statistics are its colours. For the embedded networks chosen by
-# looking: the deepest gives the large shapes. For the VGGs those of Gatys et al. 2016.
+# Weights by layer; 'input' is the picture itself, whose statistics are its colours. Chosen by
+# looking: the deepest gives the large shapes, and at full weight it brings things of the style's picture along; with
+# more layers small_vgg paints a fine relief over everything. For the VGGs those of Gatys et al. 2016.
 STYLE_LAYERS: Mapping[str, Mapping[str, float]] = {
     'mini': _ALL_BLOCKS,
-    'small_vgg': _ALL_BLOCKS,
-    'vgg16': dict.fromkeys((f'block{n}_conv1' for n in range(1, 6)), 1.0),
-    'vgg19': dict.fromkeys((f'block{n}_conv1' for n in range(1, 6)), 1.0),
+    'small_vgg': {'input': 1.0, **_FIRST_OF_BLOCKS, 'block5_conv1': 0.5},
+    'vgg16': _FIRST_OF_BLOCKS,
+    'vgg19': _FIRST_OF_BLOCKS,
 }
 CONTENT_LAYERS: Mapping[str, Mapping[str, float]] = {
     'mini': {'block3_conv3': 1.0},
@@ -27,3 +29,6 @@ CONTENT_LAYERS: Mapping[str, Mapping[str, float]] = {
 
 # How much of the content's loss weighs as much as all of the style's at --strength=0.5, chosen by looking.
 CONTENT_SCALE: Mapping[str, float] = {'mini': 0.2, 'small_vgg': 0.2, 'vgg16': 0.2, 'vgg19': 0.2}
+
+# Of total variation: the less, the crisper the strokes; mini's grain needs the more.
+VARIATION: Mapping[str, float] = {'mini': 6.0, 'small_vgg': 1.0, 'vgg16': 6.0, 'vgg19': 6.0}

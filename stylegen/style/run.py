@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stylegen import color as colors
 from stylegen import images, pixels
 from stylegen.style.coloring import Coloring
 from stylegen.style.plan import Stage, survey_core
@@ -52,6 +53,7 @@ class Run:
             [(self.coloring.style(picture, self.original), share) for picture, share in group if share]
             for group in (styles, *(group for _, group in regions))
         ]
+        self.tone = None if stylizer.like or masks else colors.chroma_moments(self.styles[0])
         self.plan = stylizer.plan(content.shape[:2])
         self.targets, self.update = stylizer.targets, stylizer.update(self.plan.history)
         self.stage = 0
@@ -94,6 +96,8 @@ class Run:
     def finish(self, image: np.ndarray) -> np.ndarray:
         """The whole picture when this is the one at the size of now: at full size, with its colours, in its mask."""
         image = np.clip(images.resize(image, self.content.shape[:2]), 0, 1)
+        if self.coloring.color == 'style' and self.tone:
+            image = colors.toned(image, *self.tone, share=min(1.0, 2 * self.stylizer.strength))
         image = self.coloring.finish(image, self.original)
         if self.mask is None:
             return image

@@ -18,7 +18,7 @@ from stylegen.conversion import PictureLike, StylesLike
 from stylegen.errors import UserError, unknown
 from stylegen.layer_weights import WeightsLike, as_weights
 from stylegen.signatures import defaults_of
-from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS
+from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS, VARIATION
 from stylegen.style.published import PUBLISHED
 from stylegen.style.steps import Start, StyleStep
 from stylegen.style.stylizer import Stylizer
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stylegen.extractor import FeatureExtractor
 
 FIRST_CHOICE = 'vgg19'  # of the networks, where its weights can be had
+EMBEDDED = 'small_vgg', 'mini'  # of those that ship, the best first; the second has layers that the first lacks
 OF_A_PICTURE = ('content', 'style', 'mask', 'seed', 'start', 'callback')  # arguments of `transfer`
 
 
@@ -60,6 +61,7 @@ def open_stylizer(**settings: Any) -> tuple[Stylizer, str]:
             weights=weights,
             precision=precision,
             pooling=pooling,
+            embedded=EMBEDDED,
         )
     else:
         extractor, note = network, network.network
@@ -69,6 +71,8 @@ def open_stylizer(**settings: Any) -> tuple[Stylizer, str]:
     scale = settings.pop('content_scale')
     if scale is None:
         scale = CONTENT_SCALE.get(extractor.network, CONTENT_SCALE['mini'])
+    if settings['variation'] is None:
+        settings['variation'] = VARIATION.get(extractor.network, VARIATION['mini'])
     settings |= {'style_layers': style_layers, 'content_layers': content_layers, 'content_scale': scale}
     return Stylizer(extractor, **settings), note
 
@@ -129,7 +133,7 @@ def transfer(
     content_weight: float | None = None,
     style_weight: float | None = None,
     content_scale: float | None = None,
-    variation: float = 6.0,
+    variation: float | None = None,
     variation_form: str = 'square',
     optimizer: str = 'adam',
     learning_rate: float = 0.03,
@@ -182,7 +186,7 @@ def transfer(
         content_weight, style_weight: Weights of the relative losses instead; one left out is 1.
         content_scale: How much of the content's loss weighs as much as all of the style's at a strength of 0.5. None:
             the network's own.
-        variation: Weight of total variation, which smooths.
+        variation: Weight of total variation, which smooths. None: the network's own.
         variation_form: 'square', 'absolute' or 'power', see `stylegen.losses.VARIATIONS`.
         optimizer: 'adam', 'lbfgs' or 'descent'.
         learning_rate: Of Adam or plain descent, in pixel units [0, 1].
