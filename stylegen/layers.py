@@ -61,6 +61,21 @@ class Standardization(keras.layers.Normalization):
 
 
 @keras.saving.register_keras_serializable('stylegen')
+class FrozenConv2D(keras.layers.Conv2D):
+    """A convolution whose kernel, once it is frozen, is cast to the layer's precision once and not at every call."""
+
+    frozen: tf.Tensor | None = None
+
+    def freeze(self) -> None:
+        """Takes the kernel as it is now."""
+        self.frozen = tf.cast(self.kernel.value, self.compute_dtype)
+
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Variable) -> tf.Tensor:
+        """The convolution without what is added to it."""
+        return super().convolution_op(inputs, kernel if self.frozen is None else self.frozen)
+
+
+@keras.saving.register_keras_serializable('stylegen')
 class AveragePooling(keras.layers.AveragePooling2D):
     """Average pooling times 2, in the place of max pooling (Gatys et al. 2015, section 'Methods')."""
 

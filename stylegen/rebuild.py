@@ -9,7 +9,7 @@ from stylegen.errors import UserError
 from stylegen.folding import fold, foldable
 from stylegen.graph import ACTIVATIONS, ends, fused, has_activation
 from stylegen.keras_defaults import DTYPE
-from stylegen.layers import AveragePooling, L2Pooling, Preprocess, ReflectPadding, Standardization
+from stylegen.layers import AveragePooling, FrozenConv2D, L2Pooling, Preprocess, ReflectPadding, Standardization
 
 if TYPE_CHECKING:
     from stylegen.classifier import Head
@@ -108,6 +108,8 @@ class _Rebuilding:
         config['dtype'] = DTYPE if isinstance(layer, _FLOAT32) else self.precision
         if isinstance(layer, keras.layers.MaxPooling2D):
             kind = POOLINGS[self.pooling] or kind
+        if self.precision != DTYPE and kind is keras.layers.Conv2D:
+            kind = FrozenConv2D
         if self.reflect and _mirrored(layer):
             config['padding'] = 'valid'
         if self.tap == 'before' and config['name'] in self.taps and fused(layer):
@@ -133,6 +135,8 @@ class _Rebuilding:
                 fold(operation, self.norms[id(operation)], clone)
             else:
                 _copy_weights(operation, clone)
+            if isinstance(clone, FrozenConv2D):
+                clone.freeze()
         if name in self.taps:
             self.outputs[name] = entering if before and isinstance(operation, ACTIVATIONS) else result
             if before and fused(operation):  # taken off in `_layer`, put back for the layers that follow
