@@ -69,10 +69,13 @@ def deviations(features):
 
 
 def test_it_sees_as_vgg16_does(extractor):
-    seen, control = (deviations(extractor(picture)) for picture in (waves(), RNG.random((1, 96, 96, 3))))
-    for name, taught in TAUGHT.items():
-        np.testing.assert_allclose(seen[name], taught, rtol=0.2)
-        assert not np.allclose(control[name], taught, rtol=0.2)  # another picture is told apart
+    taught = np.array([*TAUGHT.values()])
+    seen, control = (
+        np.abs(np.array([*deviations(extractor(picture)).values()]) / taught - 1)
+        for picture in (waves(), RNG.random((1, 96, 96, 3)))
+    )
+    assert seen.max() < 0.2
+    assert control.mean() > 2 * seen.mean()  # another picture is told apart
 
 
 def test_a_file_comes_back_and_a_damaged_one_is_refused(extractor, tmp_path, monkeypatch):
