@@ -14,9 +14,9 @@ class WeightsFile:
     """One published file.
 
     Attributes:
-        folder: where it lies under `pretrained.URL_BASE`.
-        name: the name that keras.applications gives it, there and in the cache.
-        digest: MD5 (32 digits) or SHA-256 (64 digits) as keras.applications states it; None where it states none.
+        folder: where it lies: under `pretrained.URL_BASE`, or an address of its own.
+        name: the name that keras.applications, or whoever published it, gives it, there and in the cache.
+        digest: MD5 (32 digits), SHA-1 (40) or SHA-256 (64) as they state it; None where they state none.
         megabytes: size of the file, 1 MB = 10^6 bytes.
     """
 
@@ -33,8 +33,8 @@ class Network:
     Attributes:
         name: what the user types; for a `.keras` file its path.
         description: one line.
-        factory: the function in keras.applications; '' for the embedded networks and for a `.keras` file.
-        preprocessing: 'caffe', 'tf', 'bytes' (pixels times 255, the rest is in the model) or 'unit' (nothing).
+        factory: the function in keras.applications; '' for networks that are built here and for a `.keras` file.
+        preprocessing: 'caffe', 'bvlc', 'tf', 'bytes' (pixels times 255, the rest is in the model) or 'unit' (nothing).
         min_size: smallest side, in pixels, of an image that reaches the network's last layer.
         files: the published weights, without and with the classifier; none for the embedded networks.
         classifier: whether it tells classes apart.
@@ -60,6 +60,7 @@ def _published(folder: str, *files: tuple[str, str | None, int]) -> tuple[Weight
 
 _KERAS = 'tensorflow/keras-applications/'
 _TAIL = 'weights_tf_dim_ordering_tf_kernels'
+_BVLC = 'http://dl.caffe.berkeleyvision.org/'  # the digests stand in Caffe's models/bvlc_*/readme.md
 
 _ROWS = (
     Network('mini', 'ships with stylegen; VGG-like, 13 layers, robust features', '', 'unit', 16),
@@ -99,6 +100,22 @@ _ROWS = (
             (f'inception_v3_{_TAIL}_notop.h5', 'bcbd6486424b2319ff4ef7d526e38f63', 88),
             (f'inception_v3_{_TAIL}.h5', '9a0d58056eeedaa3f26cb7ebd46da564', 96),
         ),
+    ),
+    Network(
+        'googlenet',
+        "GoogLeNet (Szegedy et al. 2014) of Caffe, the network of Google's DeepDream",
+        '',
+        'bvlc',
+        31,
+        _published(_BVLC, ('bvlc_googlenet.caffemodel', '405fc5acd08a3bb12de8ee5e23a96bec22f08204', 54)),
+    ),
+    Network(
+        'alexnet',
+        'AlexNet (Krizhevsky et al. 2012) of Caffe, 5 convolutions',
+        '',
+        'bvlc',
+        39,
+        _published(_BVLC, ('bvlc_alexnet.caffemodel', '9116a64c0fbe4459d18f4bb6b56d647b63920377', 244)),
     ),
     Network(
         'resnet50',

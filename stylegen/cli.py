@@ -103,7 +103,7 @@ class Flags:
         """The flags of every program that looks through a feature network; `layers` is the help of that flag."""
         self.group('Network')
         self.path('network', "auto, a name, a .keras file, or 'list' to see what there is")
-        self.path('weights', 'weights for the network: .h5, .weights.h5 or .keras')
+        self.path('weights', 'weights for the network: .h5, .weights.h5, .keras or, of Caffe, .caffemodel')
         self.string('layers', layers, default=None)
 
     def machine(self) -> None:

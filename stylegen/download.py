@@ -33,7 +33,7 @@ def download(url: str, path: Path, digest: str | None = None) -> None:
     Args:
         url: http or https.
         path: where to; its folder is made.
-        digest: MD5 (32 digits) or SHA-256 (64 digits) of the content; None takes what comes if its length is right.
+        digest: MD5 (32 digits), SHA-1 (40) or SHA-256 (64) of the content; None takes what comes in the right length.
 
     Raises:
         DownloadError: no connection, no answer, an HTTP error, too few bytes, the wrong file, a folder not writable.
@@ -69,7 +69,7 @@ def download(url: str, path: Path, digest: str | None = None) -> None:
 
 def algorithm(digest: str) -> str:
     """The hash that a hexadecimal digest is of, by its length."""
-    return 'md5' if len(digest) == 32 else 'sha256'
+    return {32: 'md5', 40: 'sha1'}.get(len(digest), 'sha256')
 
 
 def _chunks(url: str) -> Generator[Any, None, None]:

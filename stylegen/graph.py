@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 from stylegen.backend import keras
+from stylegen.caffe import EdgePadding, LocalResponseNormalization
 from stylegen.errors import UserError
 
 ACTIVATIONS = (
@@ -19,10 +20,12 @@ _KEPT = (
     keras.layers.AveragePooling2D,
     keras.layers.LayerNormalization,
     keras.layers.Multiply,
+    LocalResponseNormalization,
 )
 _TRIVIAL = (
     keras.layers.InputLayer,
     keras.layers.ZeroPadding2D,
+    EdgePadding,
     keras.layers.Rescaling,
     keras.layers.Normalization,
     keras.layers.Dropout,

@@ -15,6 +15,7 @@ Shape = tuple[Any, ...]  # a side that is not known is None
 # latter form the factor holds for the 3x3 windows of other networks too.
 AVERAGE_SCALE = 2.0
 L2_SCALE = 2 * 0.78
+BVLC_MEAN = (104.0, 117.0, 123.0)  # blue, green, red: `mean_value` in models/bvlc_googlenet/train_val.prototxt of Caffe
 
 
 @keras.saving.register_keras_serializable('stylegen')
@@ -22,7 +23,8 @@ class Preprocess(keras.layers.Layer):
     """Pixels in [0, 1] to what a network was trained on: `preprocess_input` of keras.applications on 255 times them.
 
     Args:
-        mode: 'caffe' (BGR minus the mean, 0..255), 'tf' ([-1, 1]) or 'bytes' (0..255).
+        mode: 'caffe' (BGR minus the mean, 0..255), 'bvlc' (the same with the mean in whole numbers that Caffe's own
+            networks were trained with), 'tf' ([-1, 1]) or 'bytes' (0..255).
     """
 
     def __init__(self, mode: str, **kwargs: Any):
@@ -34,6 +36,8 @@ class Preprocess(keras.layers.Layer):
         images = images * 255.0
         if self.mode == 'bytes':
             return images
+        if self.mode == 'bvlc':
+            return images[..., ::-1] - tf.constant(BVLC_MEAN, images.dtype)
         return keras.applications.imagenet_utils.preprocess_input(images, data_format='channels_last', mode=self.mode)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -278,6 +278,12 @@ def _build(row: Network, classifier: bool = False) -> 'keras.Model':
         return build_small_vgg()
     if row.name == 'mini':
         return build_mini(len(mini_classes()) if classifier else None)
+    if not row.factory:
+        from stylegen.alexnet import build_alexnet
+        from stylegen.googlenet import build_googlenet
+
+        build = {'googlenet': build_googlenet, 'alexnet': build_alexnet}[row.name]
+        return build(IMAGENET_CLASSES if classifier else None)
     shape = None if classifier else (None, None, 3)
     factory = getattr(keras.applications, row.factory)
     with keras_defaults():
@@ -303,11 +309,15 @@ def _as_published(model: 'keras.Model') -> 'keras.Model':
 
 
 def _load(model: 'keras.Model', row: Network, source: WeightsSource) -> None:
-    if source.path.suffix == '.npz' and not row.factory:
-        load_network(model, source.path, row.name)
-    else:
-        from stylegen.weightfile import load_weights
+    from stylegen.weightfile import is_keras_file, load_weights
 
+    if source.path.suffix == '.npz' and not row.files:
+        load_network(model, source.path, row.name)
+    elif not row.factory and row.files and not is_keras_file(source.path):
+        from stylegen.caffemodel import load_caffemodel
+
+        load_caffemodel(model, source.path, row.name)
+    else:
         load_weights(model, source.path, row.name)
 
 

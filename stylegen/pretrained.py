@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urljoin
 
 from stylegen import mini, small_vgg
 from stylegen.catalog import FALLBACK, WeightsFile, network_row
@@ -66,7 +67,7 @@ def find_weights(
     Args:
         network: a name in `NETWORKS`, or the path of a `.keras` file, which brings its own.
         weights: `.h5`, `.weights.h5` or `.keras`, with or without the classifier (`.npz` for mini and
-            small_vgg). What is in it is looked at when it is loaded.
+            small_vgg, `.caffemodel` for googlenet and alexnet). What is in it is looked at when it is loaded.
         offline: True never touches the internet; None asks the environment variable STYLEGEN_OFFLINE.
         classifier: True looks for the published file with the classifier only.
 
@@ -154,7 +155,7 @@ def _given(path: Path) -> WeightsSource:
 
 
 def _fetch(file: WeightsFile, user: str, advice: str, notes: list[str], offline: bool) -> WeightsSource:
-    url, path = URL_BASE + file.folder + file.name, cache_folder() / file.name
+    url, path = urljoin(URL_BASE, file.folder + file.name), cache_folder() / file.name
     size = f' ({file.megabytes} MB)' if file.megabytes else ''
     if offline:
         reason = 'STYLEGEN_OFFLINE is set, so it was not fetched' if offline_mode() else 'offline, so not fetched'

@@ -1,6 +1,7 @@
 """How far a layer sees: what a window needs around it, so that its features are those of the whole picture."""
 
 from stylegen.backend import keras
+from stylegen.caffe import EdgePadding, LocalResponseNormalization
 from stylegen.errors import UserError
 from stylegen.layers import MapDense, PooledNormalization, Preprocess, ReflectPadding
 
@@ -19,6 +20,8 @@ _POINTWISE = (
     keras.layers.Add,
     keras.layers.Multiply,
     Preprocess,
+    LocalResponseNormalization,
+    EdgePadding,  # a position stays where it was
 )
 _MOVED = (
     keras.layers.Conv2D,

@@ -51,6 +51,11 @@ def load_weights(model: keras.Model, path: str | Path, network: str) -> None:
         ) from error
 
 
+def is_keras_file(path: str | Path) -> bool:
+    """Whether a file has the form of one that Keras writes, HDF5 or zip, by its first bytes."""
+    return zipfile.is_zipfile(path) or h5py.is_hdf5(path)
+
+
 def _opened(path: str | Path) -> h5py.File:
     if not zipfile.is_zipfile(path):
         return h5py.File(path, 'r')

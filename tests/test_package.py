@@ -17,6 +17,7 @@ import pytest
 
 import stylegen
 from stylegen import catalog, images
+from tests.caffemodels import of_model, write_caffemodel
 from tests.conftest import photo, run
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +51,13 @@ def test_no_name_is_at_once_a_module_and_something_else(name):
     assert [module for module, value in given.items() if not inspect.ismodule(value)] == []
 
 
-IMPORTED_AS = {'absl-py': 'absl', 'imageio-ffmpeg': 'imageio_ffmpeg', 'opencv-python-headless': 'cv2', 'pillow': 'PIL'}
+IMPORTED_AS = {
+    'absl-py': 'absl',
+    'imageio-ffmpeg': 'imageio_ffmpeg',
+    'opencv-python-headless': 'cv2',
+    'pillow': 'PIL',
+    'protobuf': 'google.protobuf',
+}
 
 
 def test_every_package_that_is_required_is_used():
@@ -81,8 +88,9 @@ QUICK = {
 
 @pytest.fixture(scope='module')
 def networks(tmp_path_factory):
-    """A folder with random weights of VGG16, also as Keras keeps what it has downloaded, and a network of one's own."""
+    """A folder with random weights of VGG16, also as Keras keeps what it has downloaded, and of two other networks."""
     from stylegen.backend import keras
+    from stylegen.googlenet import build_googlenet
 
     folder = tmp_path_factory.mktemp('networks')
     keras.applications.VGG16(weights=None, include_top=False).save_weights(folder / 'mine.weights.h5')
@@ -95,6 +103,7 @@ def networks(tmp_path_factory):
     inputs = keras.Input((None, None, 3))
     outputs = keras.layers.Conv2D(4, 3, padding='same', name='conv3')(inputs)
     keras.Model(inputs, outputs).save(folder / 'mine.keras')
+    write_caffemodel(folder / 'bvlc_googlenet.caffemodel', of_model(build_googlenet()))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(catalog.NETWORKS, 'vgg16', replace(row, files=(notop, top)))
         yield folder
@@ -110,7 +119,7 @@ def test_a_command_of_readme_runs(tmp_path, monkeypatch, networks, program, flag
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('STYLEGEN_OFFLINE', '1')
     monkeypatch.setenv('KERAS_HOME', str(networks))
-    for name in ('mine.weights.h5', 'mine.keras'):
+    for name in ('mine.weights.h5', 'mine.keras', 'bvlc_googlenet.caffemodel'):
         (tmp_path / name).symlink_to(networks / name)
     (tmp_path / 'photos').mkdir()
     for seed, name in enumerate(('photo', 'painting', 'meadow', 'sky', 'flowers', *(f'photos/{n}' for n in range(6)))):

@@ -41,7 +41,7 @@ def layers_to_show(network: str) -> list[str]:
     if len(names) <= 40:
         return [name for name in names if not name.endswith('_pool')]
     named = [name for name in names if not _UNNAMED.fullmatch(name)]
-    ends = [name for name in named if re.search(r'(mixed\d+|_out|_add|_identity)$', name)]
+    ends = [name for name in named if re.search(r'(mixed\d+|_out|_output|_add|_identity)$', name)]
     return ends or named
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-# The layers that a network dreams of when none are named: chosen by looking.
+# The layers that a network dreams of when none are named: chosen by looking, but for alexnet's.
 LAYERS: Mapping[str, Mapping[str, float]] = {
     'mini': {'block5_conv1': 1.0},
     'small_vgg': {'block5_conv1': 1.0},
     'vgg16': {'block4_conv3': 1.0},
     'vgg19': {'block4_conv4': 1.0},
     'inception_v3': {'mixed4': 1.0, 'mixed5': 1.5, 'mixed6': 2.0, 'mixed7': 2.5},
+    'googlenet': {'inception_4c_output': 1.0},
+    'alexnet': {'conv4': 1.0},
     'resnet50': {'conv4_block4_out': 1.0},
     'mobilenet_v2': {'block_9_add': 1.0},
     'efficientnet_b0': {'block5b_add': 1.0},
@@ -23,6 +25,8 @@ GUIDE_LAYERS: Mapping[str, Mapping[str, float]] = {
     'vgg16': {'block3_conv3': 1.0},
     'vgg19': {'block3_conv4': 1.0},
     'inception_v3': {'mixed2': 1.0},
+    'googlenet': {'inception_3b_output': 1.0},
+    'alexnet': {'conv3': 1.0},
     'resnet50': {'conv3_block4_out': 1.0},
     'mobilenet_v2': {'block_5_add': 1.0},
     'efficientnet_b0': {'block3b_add': 1.0},
@@ -37,11 +41,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     'cubist': {'network': 'mini', 'layers': 'block5_conv2:1'},
     'airbrush': {'network': 'mini', 'layers': 'block3_conv1:1', 'strength': 0.2},
     'etching': {'network': 'mini', 'layers': 'block2_conv2:1', 'strength': 0.12},
-    # published: Mordvintsev et al. 2015 (on a Keras network), TensorFlow's tutorial (whose octaves go above the size of
-    # the picture), the Keras example, A. Gordic's pytorch-deepdream
+    # published: Mordvintsev et al. 2015, TensorFlow's tutorial (whose octaves go above the size of the picture), the
+    # Keras example, A. Gordic's pytorch-deepdream
     'google': {
-        'network': 'inception_v3',
-        'layers': 'mixed5:1',
+        'network': 'googlenet',
+        'layers': 'inception_4c_output:1',
         'octaves': 4,
         'octave_scale': 1.4,
         'steps': 10,

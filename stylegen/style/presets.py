@@ -14,17 +14,20 @@ _FIRST_OF_BLOCKS: Mapping[str, float] = dict.fromkeys((f'block{n}_conv1' for n i
 # Weights by layer; 'input' is the picture itself, whose statistics are its colours. Chosen by
 # looking: the deepest gives the large shapes, and at full weight it brings things of the style's picture along; with
 # more layers small_vgg paints a fine relief over everything. For the VGGs those of Gatys et al. 2016.
+# For alexnet all there are, not chosen by looking.
 STYLE_LAYERS: Mapping[str, Mapping[str, float]] = {
     'mini': _ALL_BLOCKS,
     'small_vgg': {'input': 1.0, **_FIRST_OF_BLOCKS, 'block5_conv1': 0.5},
     'vgg16': _FIRST_OF_BLOCKS,
     'vgg19': _FIRST_OF_BLOCKS,
+    'alexnet': dict.fromkeys((f'conv{n}' for n in range(1, 6)), 1.0),
 }
 CONTENT_LAYERS: Mapping[str, Mapping[str, float]] = {
     'mini': {'block3_conv3': 1.0},
     'small_vgg': {'block4_conv2': 1.0},
     'vgg16': {'block4_conv2': 1.0},
     'vgg19': {'block4_conv2': 1.0},
+    'alexnet': {'conv4': 1.0},
 }
 
 # How much of the content's loss weighs as much as all of the style's at --strength=0.5, chosen by looking.

@@ -43,7 +43,7 @@ def test_typed_wins_over_recorded_over_preset_over_default():
 
 
 def test_another_subject_takes_the_place_of_a_preset_s_layers():
-    assert settings('--preset=google')['layers'] == 'mixed5:1'
+    assert settings('--preset=google')['layers'] == 'inception_4c_output:1'
     assert settings('--preset=google', '--classes=3')['layers'] is None
     assert settings('--preset=google', '--guide=a.jpg')['layers'] is None
     assert settings('--preset=google', '--layers=mixed3', '--classes=3')['layers'] == 'mixed3'
