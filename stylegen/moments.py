@@ -139,7 +139,7 @@ def _sums_about(maps: tf.Tensor, centre: tf.Tensor, weights: tf.Tensor | None) -
         flat = _flat(x)
         deviation = tf.cast(flat, centre.dtype) - (centre if len(flat.shape) == 2 else centre[:, None])
         counted = deviation if weights is None else deviation * _flat(weights)
-        products, total = _in_blocks(counted, deviation), _in_blocks(tf.ones_like(counted[..., :1]), counted)
+        products, total = _in_blocks(counted, deviation), _in_blocks(_ones(counted), counted)
         return (tf.reshape(products, [count, depth, depth]), tf.reshape(total, [count, depth])), gradient
 
     return sums(maps)
@@ -157,6 +157,11 @@ def _mixed(maps: tf.Tensor, mix: tf.Tensor, more: tf.Tensor, centre: tf.Tensor) 
     kernel = tf.cast(mix, maps.dtype)
     shift = more - tf.linalg.matvec(tf.cast(kernel, mix.dtype), centre)  # of what the convolution multiplies by
     return tf.nn.bias_add(tf.nn.conv2d(maps, kernel[None], 1, 'VALID'), tf.cast(shift[0], maps.dtype))
+
+
+def _ones(x: tf.Tensor) -> tf.Tensor:
+    """1 for every position of (..., positions, C): (..., positions, 1)."""
+    return tf.fill(tf.concat([tf.shape(x)[:-1], [1]], 0), tf.constant(1, x.dtype))
 
 
 def _in_blocks(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
