@@ -9,15 +9,18 @@ _ALL_BLOCKS: Mapping[str, float] = dict.fromkeys(
     ),
     1.0,
 )
-_FIRST_OF_BLOCKS: Mapping[str, float] = dict.fromkeys((f'block{n}_conv1' for n in range(1, 6)), 1.0)
+_FIRST_OF_BLOCKS: Mapping[str, float] = {
+    **dict.fromkeys(('input', 'block1_conv1', 'block2_conv1', 'block3_conv1', 'block4_conv1'), 1.0),
+    'block5_conv1': 0.5,
+}
 
-# Weights by layer; 'input' is the picture itself, whose statistics are its colours. Chosen by
-# looking: the deepest gives the large shapes, and at full weight it brings things of the style's picture along; with
-# more layers small_vgg paints a fine relief over everything. For the VGGs those of Gatys et al. 2016.
-# For alexnet all there are, not chosen by looking.
+# Weights by layer; 'input' is the picture itself, whose statistics are its colours. Chosen by looking, but for alexnet's,
+# which are all there are. The five of Gatys et al. 2016 alone give pale pictures for dark paintings; the deepest gives
+# the large shapes, and at full weight it brings things of the painting along; with more layers small_vgg paints a fine
+# relief over everything.
 STYLE_LAYERS: Mapping[str, Mapping[str, float]] = {
     'mini': _ALL_BLOCKS,
-    'small_vgg': {'input': 1.0, **_FIRST_OF_BLOCKS, 'block5_conv1': 0.5},
+    'small_vgg': _FIRST_OF_BLOCKS,
     'vgg16': _FIRST_OF_BLOCKS,
     'vgg19': _FIRST_OF_BLOCKS,
     'alexnet': dict.fromkeys((f'conv{n}' for n in range(1, 6)), 1.0),
@@ -34,4 +37,4 @@ CONTENT_LAYERS: Mapping[str, Mapping[str, float]] = {
 CONTENT_SCALE: Mapping[str, float] = {'mini': 0.2, 'small_vgg': 0.2, 'vgg16': 0.2, 'vgg19': 0.2}
 
 # Of total variation: the less, the crisper the strokes; mini's grain needs the more.
-VARIATION: Mapping[str, float] = {'mini': 6.0, 'small_vgg': 1.0, 'vgg16': 6.0, 'vgg19': 6.0}
+VARIATION: Mapping[str, float] = {'mini': 6.0, 'small_vgg': 1.0, 'vgg16': 1.0, 'vgg19': 1.0}
