@@ -93,7 +93,9 @@ def _style_flags(flags: cli.Flags) -> None:
     for one, other in (('content', 'style'), ('style', 'content')):
         text = f'weight of the {one} loss, instead of --strength; 1 if only --{other}_weight is given'
         flags.number(f'{one}_weight', text, lower_bound=0)
-    flags.number('tv_weight', 'weight of total variation, which smooths; default by network', default=None, lower_bound=0)
+    flags.number(
+        'tv_weight', 'weight of total variation, which smooths; default by network', default=None, lower_bound=0
+    )
     flags.number(
         'style_scale', "longest side of the style picture as a multiple of the result's; larger gives larger strokes"
     )

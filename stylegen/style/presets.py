@@ -14,7 +14,7 @@ _FIRST_OF_BLOCKS: Mapping[str, float] = {
     'block5_conv1': 0.5,
 }
 
-# Weights by layer; 'input' is the picture itself, whose statistics are its colours. Chosen by looking, but for alexnet's,
+# Weights by layer; 'input' is the picture itself, whose statistics are its colours. Chosen by looking, but alexnet's,
 # which are all there are. The five of Gatys et al. 2016 alone give pale pictures for dark paintings; the deepest gives
 # the large shapes, and at full weight it brings things of the painting along; with more layers small_vgg paints a fine
 # relief over everything.
