@@ -1,4 +1,4 @@
-"""Square roots of positive semidefinite matrices, and the trace of one with its gradient, in matrix products."""
+"""Square roots of positive semidefinite matrices: their traces and their inverses, by matrix products."""
 
 import numpy as np
 
@@ -18,22 +18,13 @@ def _stretches(smallest: float = 2e-3, steps: int = 10) -> list[float]:
     return stretches
 
 
-@tf.custom_gradient
-def trace_of_root(matrix: tf.Tensor) -> tf.Tensor:
-    """The trace of the square root of positive semidefinite matrices, (N, C, C) to (N,), see `trace_and_inverse`.
-
-    d tr M^1/2 = tr(M^-1/2 dM) / 2, so that nothing of the iteration has to be kept for the way back.
-    """
-    trace, inverse = trace_and_inverse(matrix)
-    return trace, lambda upstream: upstream[:, None, None] * 0.5 * inverse
-
-
 def trace_and_inverse(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The trace of M^1/2, (N,), and M^-1/2, of positive semidefinite matrices (N, C, C), by Newton-Schulz.
 
     The coupled iteration (Higham 2008, "Functions of matrices", eq. 6.35), stretched so that ten steps do, gives both
-    in matrix products alone. Roots under about a thousandth of the norm's come out too small, for their inverses stay
-    under 2000 times its: that keeps it finite where there are fewer positions than channels.
+    in matrix products alone, and d tr M^1/2 = tr(M^-1/2 dM) / 2. Roots under about a thousandth of the norm's come out
+    too small, for their inverses stay under 2000 times its: that keeps it finite where there are fewer positions than
+    channels.
     """
     trace = tf.linalg.trace(matrix)[:, None, None]
     root = tf.math.divide_no_nan(matrix, trace)  # first, so that the norm's squares stay within float32

@@ -6,7 +6,14 @@ import scipy.linalg
 
 from stylegen import matrix_roots
 from stylegen.backend import tf
-from stylegen.matrix_roots import between, matrix_factor, trace_of_root
+from stylegen.matrix_roots import between, matrix_factor, trace_and_inverse
+
+
+@tf.custom_gradient
+def trace_of_root(matrix):
+    """The trace with the gradient that follows from the inverse, as `wasserstein` uses the two."""
+    trace, inverse = trace_and_inverse(matrix)
+    return trace, lambda upstream: upstream[:, None, None] * 0.5 * inverse
 
 
 def near(ours, theirs, tolerance):

@@ -261,6 +261,19 @@ def test_auto_takes_the_network_that_has_what_is_asked_for_and_fetches_nothing_f
     assert opened('auto', 'vgg16', 'vgg16')[0] == 'vgg16' and len(asked) == online
 
 
+def test_without_the_first_choice_the_best_embedded_network_that_has_the_layers_is_taken(opened, monkeypatch):
+    monkeypatch.setenv('STYLEGEN_OFFLINE', '1')
+
+    def taken(layer):
+        return networks.open_network('auto', 'vgg16', lambda name: (layer,), embedded=('small_vgg', 'mini'))
+
+    for layer, name in (('conv', 'small_vgg'), ('mini', 'mini')):
+        extractor, note = taken(layer)
+        assert extractor.network == name and note.startswith(f'{name} (embedded); ')
+    with pytest.raises(UserError, match="unknown layer 'neither'; there are: mini"):
+        taken('neither')
+
+
 def test_what_is_missing_beside_the_weights_is_what_auto_tells(opened, cache):
     """The names of ImageNet's classes, say: to put the weights where they are already would change nothing."""
 

@@ -14,6 +14,7 @@ from stylegen.graph import LayerInfo
 from stylegen.optimize import NonFiniteLoss
 from stylegen.statistics import STYLE_LOSSES
 from stylegen.style import Start, open_stylizer, transfer
+from stylegen.style.presets import VARIATION
 from stylegen.style.run import Run
 from stylegen.style.stylizer import LOSSES
 from tests.conftest import photo
@@ -192,6 +193,23 @@ def test_luminance_keeps_the_chroma_of_every_pixel(time):
     assert fits.mean() > 0.5 and np.abs((chroma(picture) - chroma(CONTENT)) * fits).max() < 2e-6
     assert np.abs(luminance(picture) - luminance(CONTENT)).max() > 0.02
     assert np.abs(chroma(stylized(iterations=4, **ONE_SIZE)[0]) - chroma(CONTENT)).max() > 0.02  # the control
+
+
+def test_a_style_without_colour_gives_a_picture_without_colour_but_where_other_colours_are_asked_for():
+    grey = np.repeat(luminance(STYLE), 3, -1)
+    kept = {n: np.abs(chroma(stylized(styles=grey, iterations=2, **ONE_SIZE, **of)[0])).max() for n, of in {
+        'default': {}, 'weak': {'strength': 0.25}, 'none': {'strength': 0.0}, 'content': {'color': 'luminance'},
+        'regions': {'regions': [(HALF, grey)]},
+    }.items()}  # fmt: skip
+    assert kept['default'] < 1e-5 < 0.05 < kept['weak'] < kept['none']
+    assert kept['content'] > 0.05 and kept['regions'] > 0.05
+
+
+def test_total_variation_is_by_network_and_what_is_given_wins():
+    assert open_stylizer(network='mini')[0].variation == VARIATION['mini']
+    assert open_stylizer(network='small_vgg')[0].variation == VARIATION['small_vgg'] < VARIATION['mini']
+    assert open_stylizer(network='small_vgg', variation=0.0)[0].variation == 0
+    assert stylizer().variation == VARIATION['mini']  # of a network that is in no table
 
 
 @pytest.mark.parametrize('time', ['before', 'after'])
