@@ -10,7 +10,7 @@ from stylegen import cli, images, listings, records
 from stylegen.choices import MEASURES, NORMS, SMOOTHINGS
 from stylegen.console import Console
 from stylegen.deepdream.dreamer import BALANCES, COLORS
-from stylegen.deepdream.dreaming import FIRST_CHOICE, dream
+from stylegen.deepdream.dreaming import EMBEDDED, FIRST_CHOICE, dream
 from stylegen.deepdream.explore import EXPLORE_SIZE, explore
 from stylegen.deepdream.film import FILM_SIZE, dream_film, is_clip
 from stylegen.deepdream.film import MANNER as FILM_MANNER
@@ -92,17 +92,17 @@ def define_subject(flags: cli.Flags) -> None:
 def define_manner(flags: cli.Flags) -> None:
     """Flags of how it is dreamt."""
     flags.group('How to dream')
-    flags.integer('octaves', 'sizes to work through', lower_bound=1)
-    flags.number('octave_scale', 'ratio of one size to the next', upper_bound=100)
+    flags.integer('octaves', 'sizes to work through; default by network', lower_bound=1)
+    flags.number('octave_scale', 'ratio of one size to the next; default by network', upper_bound=100)
     flags.integer('steps', 'steps at each size', lower_bound=0)
     flags.number(
         'strength',
-        'RMS change of the picture (or of each frame), pixels being 0 to 1; steps adapt to reach it',
+        'RMS change of a picture or frame, pixels being 0 to 1; steps adapt to reach it; default by network',
         upper_bound=1,
     )
     flags.number('step_size', 'fixed change per step, instead of --strength', lower_bound=0, upper_bound=1)
     flags.choice('norm', "how the gradient's size is measured for --step_size", NORMS)
-    flags.choice('smoothing', 'of the gradient', SMOOTHINGS)
+    flags.choice('smoothing', 'of the gradient; default by network', SMOOTHINGS)
     flags.number('variation', 'smooths the picture (total variation): share of each step', lower_bound=0)
     flags.integer('jitter', 'random shift before each step, in pixels', lower_bound=0, upper_bound=10000)
     flags.choice('color', 'luminance keeps the colours, match their mean and spread', COLORS)
@@ -170,9 +170,10 @@ def listed(settings: Mapping[str, Any]) -> list[str]:
     """What there is of what a setting asks to list; nothing where none does."""
     if settings['network'] == 'list':
         return listings.list_networks()
-    for name, lines in (('layers', listings.list_layers), ('classes', listings.list_classes)):
-        if settings[name] == 'list':
-            return lines(listings.settled_network(settings['network'], FIRST_CHOICE))
+    if settings['layers'] == 'list':
+        return listings.list_layers(listings.settled_network(settings['network'], FIRST_CHOICE, EMBEDDED[0]))
+    if settings['classes'] == 'list':
+        return listings.list_classes(listings.settled_network(settings['network'], FIRST_CHOICE))
     return []
 
 

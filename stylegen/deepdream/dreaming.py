@@ -16,6 +16,7 @@ from stylegen import networks
 from stylegen.conversion import PictureLike, as_pictures
 from stylegen.deepdream.dreamer import Dreamer
 from stylegen.deepdream.octaves import DreamStep, Start
+from stylegen.deepdream.presets import manner_of
 from stylegen.deepdream.subject import settle
 from stylegen.layer_weights import WeightsLike, as_weights
 from stylegen.signatures import defaults_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from stylegen.extractor import FeatureExtractor
 
 FIRST_CHOICE = 'inception_v3'  # of the networks, where its weights can be had
+EMBEDDED = 'small_vgg', 'mini'  # of those that ship, the best first; the second has classes and more layers
 
 
 def open_dreamer(**settings: Any) -> tuple[Dreamer, str]:
@@ -49,13 +51,19 @@ def open_dreamer(**settings: Any) -> tuple[Dreamer, str]:
     wanted['guides'] = len(guides)
     if isinstance(network, str):
         extractor, note = networks.open_network(
-            network, FIRST_CHOICE, lambda name: settle(name, **wanted).layers, weights=weights, precision=precision
+            network,
+            FIRST_CHOICE,
+            lambda name: settle(name, **wanted).layers,
+            weights=weights,
+            precision=precision,
+            embedded=EMBEDDED,
         )
         subject = settle(extractor.network, **wanted)
     else:
         extractor, note = network, network.network
         subject = settle(extractor.network, **wanted, default=dict.fromkeys(extractor.strides, 1.0))
-    return Dreamer(extractor, subject, guides, **settings), note
+    own = {name: value for name, value in manner_of(extractor.network).items() if settings[name] is None}
+    return Dreamer(extractor, subject, guides, **settings | own), note
 
 
 @functools.cache
@@ -77,13 +85,13 @@ def dream(
     regions: Sequence[tuple[PictureLike, WeightsLike]] = (),
     balance: str = 'signal',
     measure: str = 'auto',
-    octaves: int = 6,
-    octave_scale: float = 1.5,
+    octaves: int | None = None,
+    octave_scale: float | None = None,
     steps: int = 10,
-    strength: float = 0.15,
+    strength: float | None = None,
     step_size: float | None = None,
     norm: str = 'mean_abs',
-    smoothing: str = 'none',
+    smoothing: str | None = None,
     variation: float = 0.0,
     jitter: int = 32,
     color: str = 'free',
@@ -114,7 +122,8 @@ def dream(
             gradient at their layer (K. Crowson's deep_dream); 'gradient' by the norm of what arrives at the picture;
             'none' leaves them as they are.
         measure: 'mean_square' or 'mean' of what is to be active; 'auto': 'mean_square' of layers, 'mean' of the rest.
-        octaves: How many sizes to work through.
+        octaves: How many sizes to work through. None, as with octave_scale, strength and smoothing: the network's own,
+            see `stylegen.deepdream.presets.manner_of`.
         octave_scale: Ratio of one size to the next.
         steps: Steps of each octave.
         strength: How much the picture changes in the end, as the root mean square of the difference in pixel units

@@ -12,6 +12,7 @@ from absl.flags import FlagValues
 
 from stylegen import cli, images, jobs, pyramid, records
 from stylegen.console import Console
+from stylegen.deepdream import presets
 from stylegen.deepdream.dreamer import Dreamer
 from stylegen.deepdream.dreaming import open_dreamer
 from stylegen.deepdream.octaves import DreamStep, Start
@@ -64,6 +65,7 @@ class Session:
         )
         subject = dreamer.subject
         settings = settings | {'network': dreamer.extractor.network}
+        settings |= {name: getattr(dreamer, name) for name in presets.MANNER}  # by network, where they were not given
         if subject.targets and not settings['classes']:
             layers = {str(target): weight for target, weight in subject.targets.items()}
             settings['layers'] = cli.format_weights(layers)

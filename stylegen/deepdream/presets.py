@@ -3,13 +3,27 @@
 from collections.abc import Mapping
 from typing import Any
 
-# The layers that a network dreams of when none are named: chosen by looking, but for alexnet's.
+# How a network's dream is made where nothing else is said, chosen by looking at VGG-16, Inception v3, GoogLeNet and
+# small_vgg. Their gradients are noisy: only with a Laplacian pyramid do figures come out of them clear.
+MANNER: Mapping[str, Any] = {'octaves': 5, 'octave_scale': 1.4, 'strength': 0.1, 'smoothing': 'laplacian'}
+# mini was trained adversarially: its gradients are smooth as they are, and what it draws is larger.
+MANNER_OF: Mapping[str, Mapping[str, Any]] = {
+    'mini': {'octaves': 6, 'octave_scale': 1.5, 'strength': 0.15, 'smoothing': 'none'}
+}
+
+
+def manner_of(network: str) -> Mapping[str, Any]:
+    """The octaves, octave_scale, strength and smoothing of a network's dream, where they are not given."""
+    return MANNER_OF.get(network, MANNER)
+
+
+# The layers that a network dreams of when none are named; chosen by looking, but for alexnet and the last four.
 LAYERS: Mapping[str, Mapping[str, float]] = {
     'mini': {'block5_conv1': 1.0},
-    'small_vgg': {'block5_conv1': 1.0},
-    'vgg16': {'block4_conv3': 1.0},
-    'vgg19': {'block4_conv4': 1.0},
-    'inception_v3': {'mixed4': 1.0, 'mixed5': 1.5, 'mixed6': 2.0, 'mixed7': 2.5},
+    'small_vgg': {'trunk_block5_conv1': 1.0},
+    'vgg16': {'block5_conv1': 1.0},
+    'vgg19': {'block5_conv1': 1.0},
+    'inception_v3': {'mixed3': 1.0, 'mixed5': 1.0},
     'googlenet': {'inception_4c_output': 1.0},
     'alexnet': {'conv4': 1.0},
     'resnet50': {'conv4_block4_out': 1.0},
@@ -35,7 +49,9 @@ GUIDE_LAYERS: Mapping[str, Mapping[str, float]] = {
 
 # Settings by name; each gives values of flags, and what is typed beside a preset wins over it.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    # ours, named by what they look like; assets/README.md shows them
+    # ours, named by what they look like; README.md shows them
+    'creatures': {'network': 'small_vgg', 'layers': 'trunk_block5_conv1:1'},
+    'spirals': {'network': 'small_vgg', 'layers': 'block4_conv2:1'},
     'temples': {'network': 'mini', 'layers': 'block5_conv1:1', 'strength': 0.18},
     'eyes': {'network': 'mini', 'layers': 'block4_conv3:1'},
     'cubist': {'network': 'mini', 'layers': 'block5_conv2:1'},
@@ -52,6 +68,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         'step_size': 1.5 / 255,
         'norm': 'mean_abs',
         'jitter': 32,
+        'smoothing': 'none',
     },
     'tensorflow': {
         'network': 'inception_v3',
@@ -64,6 +81,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         'step_size': 0.005,
         'norm': 'std',
         'jitter': 512,
+        'smoothing': 'none',
     },
     'keras': {
         'network': 'inception_v3',
@@ -75,6 +93,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         'step_size': 0.005,
         'norm': 'mean_abs',
         'jitter': 0,
+        'smoothing': 'none',
     },
     'gordic': {
         'network': 'vgg16',

@@ -11,7 +11,7 @@ from PIL import Image
 from stylegen import images, jobs, mini
 from stylegen.console import Progress
 from stylegen.deepdream import __main__ as command
-from stylegen.deepdream import explore, noise, options
+from stylegen.deepdream import explore, noise, options, presets
 from stylegen.deepdream.__main__ import define_flags
 from stylegen.deepdream.visualizing import NothingActive
 from stylegen.errors import UserError
@@ -36,7 +36,7 @@ def settings(*args, recorded=None):
 
 
 def test_typed_wins_over_recorded_over_preset_over_default():
-    assert settings()['octaves'] == 6 and settings('--preset=keras')['octaves'] == 3
+    assert settings()['octaves'] is None and settings('--preset=keras')['octaves'] == 3
     assert settings('--preset=keras', '--octaves=2')['octaves'] == 2
     assert settings('--octaves=2', recorded={'octaves': 5, 'steps': 7})['octaves'] == 2
     assert settings(recorded={'octaves': 5, 'steps': 7})['octaves'] == 5
@@ -364,6 +364,16 @@ def test_auto_takes_a_class_of_the_network_that_it_settles_on(monkeypatch, folde
     quick = ['--steps=1', '--octaves=1', '--quiet']
     assert run('--input=photo.png', '--classes=ship', '--output=out.png', *quick) == 0
     assert images.read_settings('out.png')['settings']['network'] == 'mini'
+
+
+def test_auto_dreams_by_small_vgg_where_it_has_the_layers_and_by_mini_where_it_has_not(monkeypatch, folder):
+    monkeypatch.setenv('KERAS_HOME', str(folder))
+    for layers, network in {'block3_conv1': 'small_vgg', 'block3_conv2': 'mini'}.items():
+        assert run('--input=photo.png', f'--layers={layers}', f'--output={network}.png', '--steps=1', '--quiet') == 0
+        settings = images.read_settings(f'{network}.png')['settings']
+        manner = {name: settings[name] for name in presets.MANNER}
+        assert settings['network'] == network and manner == presets.manner_of(network)
+    assert presets.manner_of('mini') != presets.manner_of('small_vgg') == presets.manner_of('vgg16')
 
 
 def test_what_is_saved_on_the_way_does_not_go_over_an_input(capsys):
