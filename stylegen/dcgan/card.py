@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import stylegen
 from stylegen.dcgan.history import COMPARABLE
-from stylegen.files import digest_of
-from stylegen.records import versions
+from stylegen.runs.records import versions
+from stylegen.utils.files import digest_of
 
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator

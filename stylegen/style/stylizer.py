@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylegen import pyramid
-from stylegen.conversion import PictureLike, StylesLike, as_mask, as_picture, as_shares
-from stylegen.errors import UserError, unknown
-from stylegen.locks import Turn
+from stylegen.images.conversion import PictureLike, StylesLike, as_mask, as_picture, as_shares
 from stylegen.style.coloring import COLORS, MAPS, TIMES
 from stylegen.style.plan import Costs, Plan, plan
 from stylegen.style.steps import Start, StyleStep
+from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.locks import Turn
+from stylegen.utils.memory import parse_memory
 
 if TYPE_CHECKING:
-    from stylegen.extractor import FeatureExtractor
+    from stylegen.networks.extractor import FeatureExtractor
+    from stylegen.optimize.updates import Update
     from stylegen.style.targets import Targets
-    from stylegen.updates import Update
 
 LOSSES = ('wasserstein', 'gram', 'covariance', 'gram+histogram')
 OPTIMIZERS = ('adam', 'lbfgs', 'descent')
@@ -75,7 +75,7 @@ class Stylizer:
     turn: Turn = field(default_factory=lambda: Turn('stylizer'), init=False, repr=False)
 
     def __post_init__(self) -> None:
-        from stylegen.losses import VARIATIONS
+        from stylegen.losses.features import VARIATIONS
 
         choices: dict[str, Iterable[str]] = {
             'loss': LOSSES,
@@ -124,7 +124,7 @@ class Stylizer:
 
     def update(self, history: int) -> Update:
         """The rule that the picture is changed by; L-BFGS keeps `history` pairs."""
-        from stylegen.updates import adam, gradient_descent, keeping_best, lbfgs
+        from stylegen.optimize.updates import adam, gradient_descent, keeping_best, lbfgs
 
         if self.optimizer == 'adam':
             rates = self.learning_rate, self.beta_1, self.beta_2
@@ -149,7 +149,7 @@ class Stylizer:
 
     def plan(self, shape: tuple[int, int]) -> Plan:
         """Sizes, steps, windows and memory for a content of this height and width."""
-        memory = pyramid.parse_memory(self.max_memory)
+        memory = parse_memory(self.max_memory)
         history = self.history if self.optimizer == 'lbfgs' else 0
         return plan(self.costs, shape, self.scale, self.iterations, memory, self.coarsest, history)
 
