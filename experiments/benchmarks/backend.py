@@ -1,9 +1,9 @@
-"""Time a dream step with and without what stylegen.utils.backend chooses for a CPU: oneDNN, no XLA; float32 and bfloat16.
+"""Time a dream step with and without what `utils.backend` chooses for a CPU: oneDNN, no XLA; float32 and bfloat16.
 
 Command:   python experiments/benchmarks/backend.py
 Time:      7 minutes on two cores
-Expected:  a table of medians, and ratios to oneDNN in the same precision; stylegen/utils/backend.py has what was measured, in
-           float32
+Expected:  a table of medians, and ratios to oneDNN in the same precision; stylegen/utils/backend.py has what was
+           measured, in float32
 
 The settings, in both precisions, take turns in processes of their own, since they are read when TensorFlow starts.
 """

@@ -57,9 +57,10 @@ def open_images(
     """Opens a set of pictures: every one is read and decoded once, now; what cannot be read is left out.
 
     Args:
-        source: A name in NAMED; DRAWN, see `stylegen.datasets.synthetic`; or the path of a folder (with all folders below it), a
-            .zip or .tar (also .gz, .bz2, .xz) or an .npz. Folders train, val and test are parts; the folder that a
-            picture lies in is its class, where every picture lies in one. See `sources.open_files`, `tables.open_npz`.
+        source: A name in NAMED; DRAWN, see `stylegen.datasets.synthetic`; or the path of a folder (with all folders
+            below it), a .zip or .tar (also .gz, .bz2, .xz) or an .npz. Folders train, val and test are parts; the
+            folder that a picture lies in is its class, where every picture lies in one. See `sources.open_files`,
+            `tables.open_npz`.
         size: (height, width) in pixels, or one number for both.
         channels: 3, or 1 for grey.
         split: The part to take, or 'all'; by default 'train' where there is one, or else all.

@@ -106,7 +106,7 @@ def open_npz(path: Path, split: str | None = None) -> Array:
 
     They are the array `images` (or `x_train` and `x_test`, which are parts), or else the first array that can be
     pictures: (count, height, width, channels) or (count, channels, height, width), with 1, 3 or 4 channels, or where
-    there is none (count, height, width); of uint8, or of numbers in a range that `stylegen.images.ranges` tells. Classes are
+    there is none (count, height, width); of uint8, or of numbers in a range that `images.ranges` tells. Classes are
     the numbers or texts in `labels` (or `y_train` and `y_test`), named by `classes` where that is there.
 
     Raises:

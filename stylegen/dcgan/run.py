@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import stylegen
 from stylegen import images
 from stylegen.dcgan.care import Care
 from stylegen.dcgan.choices import PROGRAM
@@ -26,6 +25,7 @@ from stylegen.training.distribution import Devices
 from stylegen.utils.backend import tf, use_xla
 from stylegen.utils.differences import InWords
 from stylegen.utils.files import make_folder, plain, replacing
+from stylegen.utils.version import __version__
 
 if TYPE_CHECKING:
     from stylegen.datasets.imageset import ImageSet
@@ -269,7 +269,7 @@ class Training:
         """`settings.json`: how the run can be made again."""
         record = {
             'program': PROGRAM,
-            'version': stylegen.__version__,
+            'version': __version__,
             'settings': self.settings,
             'data': self.data.manifest,
             'packages': versions(),

@@ -85,10 +85,10 @@ def train(
         steps_per_execution: Steps of a compiled call.
         jit: Compile with XLA: 'auto', 'on', 'off'.
         precision: 'float32', 'mixed_bfloat16', or 'auto': the faster one here.
-        distribute: Over what, one of `stylegen.training.distribution.DISTRIBUTIONS`: 'none', 'mirrored' over the devices of this
-            machine, 'multi_worker' over the processes of TF_CONFIG's cluster, of which only the chief uses the workdir.
-            Each device takes its share of a batch; steps come to the same but for rounding (and dropout), so that a run
-            may go on with other devices.
+        distribute: Over what, one of `stylegen.training.distribution.DISTRIBUTIONS`: 'none', 'mirrored' over the
+            devices of this machine, 'multi_worker' over the processes of TF_CONFIG's cluster, of which only the chief
+            uses the workdir. Each device takes its share of a batch; steps come to the same but for rounding (and
+            dropout), so that a run may go on with other devices.
         deterministic: Let TensorFlow use operations only that give the same bits each time; in the whole process, as
             long as this works.
         tensorboard: Write the log for TensorBoard too.

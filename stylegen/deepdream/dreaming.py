@@ -99,7 +99,8 @@ def dream(
     """Dreams on a picture.
 
     Args:
-        image: A path, a PIL picture, an array or a tensor; of bytes or of floats in [0, 1], see `stylegen.images.conversion`.
+        image: A path, a PIL picture, an array or a tensor; of bytes or of floats in [0, 1], see
+            `stylegen.images.conversion`.
         network: 'auto', a name of `stylegen.networks.NETWORKS`, a .keras file, or a `FeatureExtractor`, which is then
             taken as it is.
         weights: File of weights for the network; otherwise they are looked for, see `stylegen.networks.pretrained`.

@@ -1,7 +1,6 @@
 """Pictures in and out: every common kind read as float32 RGB HWC in [0, 1], and written so that no file is lost.
 
-Colour management is here too: what is read is converted to sRGB, and what is written says that it is sRGB. Sizes and
-bytes are in `pixels`, sheets of pictures in `sheets`, animations in `animation`; their names are given here as well.
+Colour management is here too: what is read is converted to sRGB, and what is written says that it is sRGB.
 """
 
 import contextlib
@@ -19,38 +18,12 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from stylegen.images.animation import check_animation, save_animation
-from stylegen.images.conversion import as_batch, as_mask, as_picture
 from stylegen.images.decoding import MAX_PIXELS, decoded, opened, srgb_profile
-from stylegen.images.pixels import as_rgb, fit, from_uint8, quantize, resize, seamless, to_uint8
-from stylegen.images.sheets import contact_sheet, grid
+from stylegen.images.pixels import as_rgb, fit, quantize, resize
 from stylegen.images.sixteen_bit import png_bytes, tiff_bytes
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import check_target, plain, read_bytes, replacing, settings_beside, shown
 from stylegen.utils.files import sidecar as sidecar_path
-
-__all__ = [
-    'FORMATS',
-    'MAX_PIXELS',
-    'Picture',
-    'as_batch',
-    'as_mask',
-    'as_picture',
-    'check_animation',
-    'check_writable',
-    'contact_sheet',
-    'fit',
-    'from_uint8',
-    'grid',
-    'load_image',
-    'load_picture',
-    'read_settings',
-    'resize',
-    'save_animation',
-    'save_image',
-    'seamless',
-    'to_uint8',
-]
 
 _KEY = 'stylegen'
 _DESCRIPTION = 0x010E  # the EXIF and TIFF tag ImageDescription
@@ -108,9 +81,9 @@ def load_picture(path: str | os.PathLike[str], size: int | None = None) -> Pictu
     are. Of an animation or a file of many pages the first picture is read.
 
     16-bit grey keeps its full precision (and then its profile is not applied). 16-bit colour does where OpenCV is there
-    and no profile changes the colours; otherwise it is read at 8 bits. For grey in floats see `stylegen.images.ranges`; NaN is
-    black. Grey in 32-bit integers is taken to be in [0, 255] or [0, 65535], whichever holds all its values, or else
-    stretched from its least to its greatest value.
+    and no profile changes the colours; otherwise it is read at 8 bits. For grey in floats see `ranges`; NaN is black.
+    Grey in 32-bit integers is taken to be in [0, 255] or [0, 65535], whichever holds all its values, or else stretched
+    from its least to its greatest value.
 
     A `stylegen.utils.Note` says what was not taken quite as it stood: a profile that is damaged or of another kind of
     picture, a range of values other than [0, 1], 16 bits that were read as 8.

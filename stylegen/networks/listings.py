@@ -1,15 +1,16 @@
 """What a program can be asked for, as lines of text: networks, and the layers and classes of one."""
 
-from stylegen.networks import pretrained, registry
-from stylegen.networks.catalog import FALLBACK
+from stylegen.networks import pretrained
+from stylegen.networks.catalog import FALLBACK, NETWORKS
 from stylegen.networks.classes import class_names
+from stylegen.networks.registry import layer_table
 from stylegen.utils.errors import UserError
 
 
 def list_networks() -> list[str]:
     """The networks that there are: what they are, what has to be downloaded, the smallest picture."""
     lines = []
-    for name, network in registry.NETWORKS.items():
+    for name, network in NETWORKS.items():
         size = f'{network.megabytes} MB' if network.megabytes else 'embedded'
         lines.append(f'{name:<16} {size:>8}  from {network.min_size:>2} px  {network.description}')
     return lines
@@ -18,7 +19,7 @@ def list_networks() -> list[str]:
 def list_layers(network: str) -> list[str]:
     """The layers of a network with their strides and channels, under a heading."""
     heading = f'{f"layers of {network}":<40} stride  channels'
-    return [heading, *(f'{row.name:<40} {row.stride:>6}  {row.channels:>8}' for row in registry.layer_table(network))]
+    return [heading, *(f'{row.name:<40} {row.stride:>6}  {row.channels:>8}' for row in layer_table(network))]
 
 
 def list_classes(network: str) -> list[str]:

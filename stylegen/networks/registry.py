@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from stylegen.networks.catalog import CLASSES, FALLBACK, IMAGENET_CLASSES, NETWORKS, Network, network_row
 from stylegen.networks.embedded import load_network
-from stylegen.networks.mini import MINI_BLOCKS, build_mini, mini_classes, mini_classifier, save_mini
+from stylegen.networks.mini import build_mini, mini_classes
 from stylegen.networks.pretrained import AUTO, WeightsSource, describe, find_weights, instead_of, offline_mode
 from stylegen.networks.small_vgg import build_small_vgg
 from stylegen.utils.choices import POOLINGS
@@ -19,35 +19,9 @@ if TYPE_CHECKING:
     from stylegen.networks.extractor import FeatureExtractor
     from stylegen.networks.graph import LayerInfo
 
-__all__ = [
-    'CLASSES',
-    'MINI_BLOCKS',
-    'NETWORKS',
-    'PADDINGS',
-    'POOLINGS',
-    'PRECISIONS',
-    'TAPS',
-    'FeatureExtractor',
-    'LayerInfo',
-    'Network',
-    'WeightsSource',
-    'class_count',
-    'feature_extractor',
-    'find_weights',
-    'layer_table',
-    'mini_classes',
-    'mini_classifier',
-    'open_network',
-    'save_mini',
-]
-
 PADDINGS = ('same', 'reflect')
 TAPS = ('after', 'before')
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16', AUTO)
-_LATER = {
-    'FeatureExtractor': 'stylegen.networks.extractor',
-    'LayerInfo': 'stylegen.networks.graph',
-}
 
 
 def feature_extractor(
@@ -220,15 +194,6 @@ def class_count(network: str) -> int:
     if CLASSES not in counts:
         raise _no_classes(network)
     return counts[CLASSES]
-
-
-def __getattr__(name: str) -> Any:
-    """What is in modules that import Keras or this one, when it is asked for."""
-    if name in _LATER:
-        import importlib
-
-        return getattr(importlib.import_module(_LATER[name]), name)
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
 class _Opened(NamedTuple):

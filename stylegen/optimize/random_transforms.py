@@ -52,7 +52,7 @@ def resample(images: tf.Tensor, zoom: tf.Tensor, angle: tf.Tensor, shift: tf.Ten
 
 
 def random_views(images: tf.Tensor, key: tf.Tensor, jitter: int, scale: float, rotation: float) -> tf.Tensor:
-    """Every picture of a batch moved a little in its own way, drawn from `key`, see `stylegen.optimize.stateless_random`.
+    """Every picture of a batch moved a little in its own way, drawn from `key`, see `stateless_random`.
 
     Args:
         images: (N, H, W, C).

@@ -7,11 +7,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import stylegen
 from stylegen import images
 from stylegen.networks.pretrained import WeightsSource
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import digest_of
+from stylegen.utils.version import __version__
 
 PACKAGES = ('tensorflow', 'keras', 'numpy', 'pillow')
 
@@ -59,7 +59,7 @@ def record(
     """
     return {
         'program': program,
-        'version': stylegen.__version__,
+        'version': __version__,
         'settings': dict(settings),
         'inputs': dict(inputs),
         'weights': {'file': str(weights.path), 'sha256': weights.sha256, 'origin': weights.origin},

@@ -19,7 +19,7 @@ from stylegen.style.job import Job, Pictures, Session, state_folder
 from stylegen.style.options import NONE, as_typed, check_flags, format_steps, recorded, settings_of
 from stylegen.style.published import PUBLISHED
 from stylegen.style.run import PATIENCE_STEPS
-from stylegen.style.stylizer import LOSSES, OPTIMIZERS
+from stylegen.style.setup import LOSSES, OPTIMIZERS
 from stylegen.style.transferring import EMBEDDED, FIRST_CHOICE, transfer
 from stylegen.utils.choices import POOLINGS
 from stylegen.utils.console import Console

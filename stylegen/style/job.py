@@ -17,8 +17,9 @@ from stylegen.runs.names import Output
 from stylegen.runs.workdir import forget_state
 from stylegen.style.film import Film
 from stylegen.style.options import DEFAULT_CONTENT, PROGRAM, init_file, manner, parse_regions, parse_styles
+from stylegen.style.setup import Styles
 from stylegen.style.steps import Start, StyleStep
-from stylegen.style.stylizer import Styles, Stylizer, check_style
+from stylegen.style.stylizer import Stylizer, check_style
 from stylegen.style.transferring import open_stylizer
 from stylegen.utils.console import Console
 from stylegen.utils.files import remove_empty

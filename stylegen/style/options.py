@@ -11,7 +11,7 @@ from absl.flags import FlagValues
 
 from stylegen.runs import cli, records
 from stylegen.runs.inputs import DEFAULT_PICTURE, PICTURES
-from stylegen.style.stylizer import INITS
+from stylegen.style.setup import INITS
 from stylegen.style.transferring import published_settings
 from stylegen.utils.errors import UserError, unknown
 

@@ -18,7 +18,7 @@ from stylegen.style.steps import Start, StyleStep
 if TYPE_CHECKING:
     from stylegen.optimize.loop import Step
     from stylegen.optimize.updates import State
-    from stylegen.style.stylizer import Styles, Stylizer
+    from stylegen.style.setup import Styles, StyleSetup
     from stylegen.utils.backend import tf
 
 SMALLEST_STYLE = 32  # pixels, of a style's picture at a small size
@@ -33,7 +33,7 @@ class Run:
 
     def __init__(
         self,
-        stylizer: Stylizer,
+        stylizer: StyleSetup,
         content: np.ndarray,
         styles: Styles,
         regions: Sequence[tuple[np.ndarray, Styles]],

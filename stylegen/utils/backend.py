@@ -2,7 +2,7 @@
 
 Importing this computes nothing and leaves the devices alone; `prepare_devices` comes before the first operation.
 
-Modules that compute say `from stylegen.utils.backend import keras, tf`; modules that only describe never import this one.
+Modules that compute say `from stylegen.utils.backend import keras, tf`; modules that only describe never import it.
 """
 
 import contextlib

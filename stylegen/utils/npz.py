@@ -80,7 +80,7 @@ def write_state(
     compressed: bool = False,
     overwrite: bool = True,
 ) -> None:
-    """Writes arrays, and settings as a text among them, in one step; see `stylegen.utils.files.replacing` for `overwrite`."""
+    """Writes arrays, and settings as a text among them, in one step; see `files.replacing` for `overwrite`."""
     write = np.savez_compressed if compressed else np.savez
     named: dict[str, Any] = {SETTINGS: np.array(json.dumps(plain(settings))), **arrays}
     with replacing(path, overwrite) as beside, open(beside, 'wb') as file:

@@ -13,7 +13,7 @@ from stylegen.deepdream import __main__ as command
 from stylegen.deepdream import explore, noise, options
 from stylegen.deepdream.__main__ import define_flags
 from stylegen.deepdream.visualizing import NothingActive
-from stylegen.images import io
+from stylegen.images import sheets
 from stylegen.networks import mini
 from stylegen.runs import jobs
 from stylegen.utils.console import Progress
@@ -140,7 +140,7 @@ def test_exploring_makes_a_labelled_sheet(monkeypatch):
         told.extend(labels)
         return sheet(pictures, labels, **options)
 
-    monkeypatch.setattr(io, 'contact_sheet', watched)
+    monkeypatch.setattr(sheets, 'contact_sheet', watched)
     monkeypatch.setattr(explore, 'layers_to_show', lambda network: ['block1_conv1', 'block3_conv1'])
     assert run('--explore=layers', '--input=photo.png', '--output=sheet.png', *QUICK) == 0
     assert told == ['the picture', '--layers=block1_conv1', '--layers=block3_conv1']

@@ -18,7 +18,6 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from stylegen import images
 from stylegen.images import decoding, load_image, load_picture, save_image
-from stylegen.images import io as images_io
 from stylegen.images.sixteen_bit import png_bytes
 from stylegen.utils import files
 from stylegen.utils.errors import UserError
@@ -669,4 +668,4 @@ def test_pipe(tmp_path):
 
 
 def test_names_are_all_there():
-    assert all(hasattr(images_io, name) for name in images_io.__all__)
+    assert all(hasattr(images, name) for name in images.__all__)

@@ -74,7 +74,7 @@ def saved(folder, *layers, shape=(None, None, 3)):
 
 def test_importing_and_naming_do_not_import_tensorflow():
     code = (
-        'import sys, stylegen.networks as n, stylegen.networks.pretrained; n.network_row("vgg16"), n.POOLINGS; '
+        'import sys, stylegen.networks as n, stylegen.networks.pretrained; n.NETWORKS["vgg16"], n.POOLINGS; '
         'sys.exit(any(m in sys.modules for m in ("tensorflow", "keras")))'
     )
     assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0

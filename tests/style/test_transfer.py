@@ -14,7 +14,7 @@ from stylegen.optimize import NonFiniteLoss
 from stylegen.style import Start, open_stylizer, transfer
 from stylegen.style.presets import VARIATION
 from stylegen.style.run import Run
-from stylegen.style.stylizer import LOSSES
+from stylegen.style.setup import LOSSES
 from stylegen.utils.backend import keras, tf
 from stylegen.utils.errors import UserError
 from tests.conftest import photo

@@ -1,22 +1,10 @@
-"""Sizes, tiles and memory: arithmetic with known answers."""
+"""Memory: what is free, and how people write it."""
 
 import pytest
 
-from stylegen.optimize import pyramid
-from stylegen.optimize.pyramid import octave_sizes, tile_side, total_pixels
-from stylegen.utils import backend
+from stylegen.utils import backend, memory
 from stylegen.utils.errors import UserError
 from stylegen.utils.memory import available_memory, format_memory, free_memory, parse_memory, settled_memory, shortage
-
-
-def test_octaves_grow_to_the_picture_and_are_rounded_once():
-    assert octave_sizes((300, 451), 4, 1.4) == [(109, 164), (153, 230), (214, 322), (300, 451)]
-
-
-def test_octaves_too_small_are_left_out_but_never_the_picture_itself():
-    assert octave_sizes((100, 50), 6, 2.0, smallest=20) == [(50, 25), (100, 50)]
-    assert octave_sizes((10, 10), 3, 2.0, smallest=20) == [(10, 10)]
-    assert octave_sizes((1, 1000), 3, 1.5) == [(1, 444), (1, 667), (1, 1000)]
 
 
 @pytest.mark.parametrize('text, size', [('4GB', 4 << 30), ('500m', 500 << 20), ('1.5 GiB', 3 << 29), ('1024', 1024)])
@@ -32,7 +20,7 @@ def test_other_texts_are_refused(text):
 
 def test_auto_is_a_share_of_what_is_free_and_is_settled_to_a_number(monkeypatch):
     for free in (7 << 30, 13 << 30):
-        monkeypatch.setattr(pyramid, 'available_memory', lambda free=free: free)
+        monkeypatch.setattr(memory, 'available_memory', lambda free=free: free)
         assert parse_memory('auto') == 4 << 30 and settled_memory('auto') == '4096MB'
     assert parse_memory(settled_memory('auto')) == 4 << 30 and settled_memory('5GB') == '5GB'
 
@@ -52,14 +40,14 @@ def group(folder, **files):
 
 
 def test_a_container_s_limit_counts_less_what_is_used_and_cannot_be_freed(tmp_path, monkeypatch):
-    monkeypatch.setattr(pyramid, '_main_memory', lambda: 9 << 30)
+    monkeypatch.setattr(memory, '_main_memory', lambda: 9 << 30)
     stat = f'anon 5\nspare {1 << 30}'
     two = group(tmp_path / 'two', **{'limit': 4 << 30, 'use': 3 << 30, 'memory.stat': stat})
     open_ = group(tmp_path / 'open', **{'limit': 'max', 'use': 3 << 30, 'memory.stat': stat})
     full = group(tmp_path / 'full', **{'limit': 4 << 30, 'use': 5 << 30, 'memory.stat': 'anon 5'})
     none = (tmp_path / 'none', 'limit', 'use', 'spare')
     for groups, left in (([two, none], 2 << 30), ([open_, none], 9 << 30), ([none, full], 0)):
-        monkeypatch.setattr(pyramid, 'GROUPS', groups)
+        monkeypatch.setattr(memory, 'GROUPS', groups)
         assert available_memory() == left
     assert shortage(1) == ['         only 0 B is free: give less in --max_memory']
 
@@ -77,7 +65,7 @@ def test_where_there_is_a_gpu_its_free_memory_counts(told, seen, free, tmp_path,
     (tmp_path / 'nvidia-smi').chmod(0o755)
     for name, value in (('PATH', str(tmp_path)), ('CUDA_VISIBLE_DEVICES', 'GPU-1,GPU-0'), ('FREE', told)):
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(pyramid, 'available_memory', lambda: 9 << 30)
+    monkeypatch.setattr(memory, 'available_memory', lambda: 9 << 30)
     monkeypatch.setattr(backend, 'has_gpu', lambda: seen)
     backend._free_on_card.cache_clear()
     try:
@@ -86,30 +74,6 @@ def test_where_there_is_a_gpu_its_free_memory_counts(told, seen, free, tmp_path,
         assert free_memory() == 9 << 30
     finally:
         backend._free_on_card.cache_clear()
-
-
-def test_a_tile_is_the_largest_multiple_of_the_stride_that_fits():
-    assert tile_side(1000, 1000 * 100 * 100, 16, 16) == 96
-    with pytest.raises(UserError, match='raise --max_memory'):
-        tile_side(1000, 1000 * 30 * 30, 16, 16)
-
-
-def test_pixels_of_all_sizes_are_added_up():
-    assert total_pixels([(2, 3), (4, 5)]) == 26
-
-
-def test_the_smallest_tile_is_a_whole_number_of_strides():
-    for stride, smallest, least in ((16, 75, 160), (16, 72, 144), (32, 75, 160), (1, 75, 150)):
-        assert tile_side(1.0, least**2, stride, smallest) == least
-        with pytest.raises(UserError, match=f'its smallest tile, {least} x {least}, needs'):
-            tile_side(1.0, least**2 - 1, stride, smallest)
-
-
-def test_an_octave_scale_is_above_1():
-    for scale in (1, 0.5):
-        with pytest.raises(UserError, match=f'expected an octave scale above 1, got {scale}'):
-            octave_sizes((64, 64), 3, scale)
-    assert octave_sizes((1, 4), 3, 2.0) == [(1, 1), (1, 2), (1, 4)]
 
 
 def test_units_are_powers_of_1024():
