@@ -38,7 +38,7 @@ __all__ = [
     'open_images',
 ]
 
-_MEMORY_SHARE = 0.5  # of what `pyramid` calls 'auto', since the training needs memory too
+_MEMORY_SHARE = 0.5  # of what `utils.memory` calls 'auto', since the training needs memory too
 _STARTS = {'train': 0, 'test': 2**40}  # numbers of the first picture that is drawn; an epoch apart would meet one day
 
 

@@ -37,7 +37,7 @@ class WindowedObjective(Objective):
     Args:
         strides: {layer: pixels to a position} of the extractor, each a divisor of the largest.
         scene: What the picture is compared with. Terms count as much as their weight times their factor in it.
-        halo: Pixels around a window's core, a multiple of the largest stride, see `receptive.radius`.
+        halo: Pixels around a window's core, a multiple of the largest stride, see `receptive_field.radius`.
         cut: Go by windows.
     """
 
