@@ -34,14 +34,14 @@ _ARMS = flags.DEFINE_multi_enum('arms', list(ARMS), list(ARMS), 'Which.')
 def main(argv):
     """Trains what is not trained yet, and measures."""
     del argv
-    from stylegen.backend import fast_precision
-    from stylegen.data import open_images
+    from stylegen.datasets.opening import open_images
     from stylegen.dcgan.evaluating import evaluate, evaluator_of, held_out
     from stylegen.dcgan.latent_vectors import latents
     from stylegen.dcgan.load import WHICH, load_generator
     from stylegen.dcgan.training import train
     from stylegen.images import save_image
-    from stylegen.sheets import contact_sheet, grid
+    from stylegen.images.sheets import contact_sheet, grid
+    from stylegen.utils.backend import fast_precision
 
     data = open_images(_DATA.value, (32, 32), 3)
     evaluator = evaluator_of(data, held_out(data), count=_COUNT.value)

@@ -15,8 +15,8 @@ from absl import app, flags
 import stylegen
 from stylegen import images
 from stylegen.deepdream import dream
-from stylegen.mini import build_mini, mini_classes, save_mini
 from stylegen.networks import feature_extractor
+from stylegen.networks.mini import build_mini, mini_classes, save_mini
 from stylegen.style import transfer
 
 STYLE_LAYERS = ('block1_conv1', 'block1_conv2', 'block2_conv1', 'block2_conv2', 'block3_conv1', 'block3_conv3')

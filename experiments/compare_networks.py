@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 from absl import app, flags
 
-from stylegen import color, images, pixels
+from stylegen import images
+from stylegen.images import color, pixels
 from stylegen.networks import feature_extractor
 
 BIN, RARE = 0.08, 1e-4  # of red and blue less luma; the share of the style's pixels under which a colour is not in it

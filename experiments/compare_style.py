@@ -15,11 +15,13 @@ from pathlib import Path
 import numpy as np
 from absl import app, flags
 
-from stylegen import images, pixels, sheets, statistics
-from stylegen.backend import fast_precision
-from stylegen.moments import moments
+from stylegen import images
+from stylegen.images import pixels, sheets
+from stylegen.losses import statistics
+from stylegen.losses.moments import moments
 from stylegen.networks import feature_extractor
 from stylegen.style import open_stylizer
+from stylegen.utils.backend import fast_precision
 
 PAIRS = (
     *('golden_gate_starry', 'golden_gate_scream', 'tubingen_starry', 'tubingen_scream'),

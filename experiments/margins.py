@@ -34,9 +34,9 @@ _CONTRAST = flags.DEFINE_bool('contrast', False, 'Bright above and dark below.')
 
 def rolled(objective):
     """The same objective, but a picture with its margins is rolled by up to 32 pixels before the network sees it."""
-    from stylegen.backend import tf
-    from stylegen.borders import extend
-    from stylegen.draws import draw
+    from stylegen.networks.padding import extend
+    from stylegen.optimize.stateless_random import draw
+    from stylegen.utils.backend import tf
 
     @dataclasses.dataclass(frozen=True, eq=False)
     class Rolled(type(objective)):
@@ -70,7 +70,7 @@ def main(argv):
     from stylegen import images, networks
     from stylegen.losses import dream_loss
     from stylegen.optimize import Term
-    from stylegen.tiling import TiledObjective
+    from stylegen.optimize.tiling import TiledObjective
 
     layers = ('block5_conv1', 'block4_conv3')
     extractor = networks.feature_extractor('mini', layers)

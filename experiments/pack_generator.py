@@ -16,14 +16,14 @@ from pathlib import Path
 import numpy as np
 from absl import app, flags
 
-from stylegen.checkpoints import LAST
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import WHICH
 from stylegen.dcgan.opening import labels_of, open_generator
 from stylegen.dcgan.shipped import load_packed, pack_generator
-from stylegen.errors import UserError
-from stylegen.pixels import to_uint8
-from stylegen.records import versions
+from stylegen.images.pixels import to_uint8
+from stylegen.runs.records import versions
+from stylegen.training.checkpoints import LAST
+from stylegen.utils.errors import UserError
 
 MOST_BYTES = 5_000_000
 

@@ -30,8 +30,16 @@ import numpy as np
 from absl import app, flags
 from PIL import Image
 
-from stylegen.backend import keras, tf
-from stylegen.mini import IMAGENET_MEAN, IMAGENET_STD, MINI_BLOCKS, MINI_WEIGHTS, build_mini, load_mini, save_mini
+from stylegen.networks.mini import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    MINI_BLOCKS,
+    MINI_WEIGHTS,
+    build_mini,
+    load_mini,
+    save_mini,
+)
+from stylegen.utils.backend import keras, tf
 
 CIFAR_EPS = 0.5  # L2, pixels in [0, 1], for 32 px; other sides in proportion
 STEPS_PER_EPOCH = 50

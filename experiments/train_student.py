@@ -32,15 +32,15 @@ import numpy as np
 from absl import app, flags
 from student_pictures import Pictures
 
-from stylegen.backend import keras, tf
 from stylegen.networks import feature_extractor
-from stylegen.small_vgg import (
+from stylegen.networks.small_vgg import (
     SMALL_VGG_COMPONENTS,
     SMALL_VGG_WEIGHTS,
     build_small_vgg,
     load_small_vgg,
     save_small_vgg,
 )
+from stylegen.utils.backend import keras, tf
 
 MOMENT_BATCHES, FIT_BATCHES = 60, 40
 MEASURED_SIDE, MEASURED_COUNT = 224, 16

@@ -14,8 +14,9 @@ import numpy as np
 from absl import app, flags
 from student_pictures import Pictures, read_folder
 
-from stylegen import images, pixels
-from stylegen.small_vgg import SMALL_VGG_COMPONENTS
+from stylegen import images
+from stylegen.images import pixels
+from stylegen.networks.small_vgg import SMALL_VGG_COMPONENTS
 from stylegen.style import open_stylizer
 
 CONTENT_LAYER = 'block4_conv2'

@@ -1,33 +1,25 @@
 """Image synthesis in TensorFlow/Keras: DeepDream, neural style transfer, DCGAN.
 
-`stylegen.dream(image)`, `stylegen.transfer(content, style)`, `stylegen.train(images)` and the modules below do the
-work; nothing heavy is imported until one is used.
+`stylegen.dream(image)`, `stylegen.transfer(content, style)`, `stylegen.train(images)` and the rooms below do the work;
+nothing heavy is imported until one is used.
 """
 
-import importlib
-from typing import Any
+import sys
 
-__version__ = '0.1.0'
+from stylegen.former_names import FormerNames
+from stylegen.utils.lazy import lazy_names
+from stylegen.utils.version import __version__
 
-_HOMES = {
-    'dream': 'stylegen.deepdream',
-    'feature_extractor': 'stylegen.networks',
-    'load_image': 'stylegen.images',
-    'optimize_image': 'stylegen.optimize',
-    'sample': 'stylegen.dcgan',
-    'save_image': 'stylegen.images',
-    'train': 'stylegen.dcgan',
-    'transfer': 'stylegen.style',
+_NAMES = {
+    'dcgan': ['sample', 'train'],
+    'deepdream': ['dream'],
+    'images': ['load_image', 'save_image'],
+    'networks': ['feature_extractor'],
+    'optimize': ['optimize_image'],
+    'style': ['transfer'],
 }
-__all__ = ['__version__', *_HOMES]
+__getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES)
+__all__ += ['__version__']
 
-
-def __getattr__(name: str) -> Any:
-    """The public names, from their modules when they are asked for."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-
-
-def __dir__() -> list[str]:
-    return __all__
+if not any(isinstance(finder, FormerNames) for finder in sys.meta_path):
+    sys.meta_path.append(FormerNames())

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from stylegen import images
-from stylegen.errors import UserError
+from stylegen.utils.errors import UserError
 
 if TYPE_CHECKING:
     from IPython import display

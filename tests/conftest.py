@@ -33,7 +33,7 @@ class TinyNetwork:
         self.traces = 0
 
     def __call__(self, image):
-        from stylegen.backend import tf
+        from stylegen.utils.backend import tf
 
         self.traces += 1
         first, second = tf.constant(self.first, image.dtype), tf.constant(self.second, image.dtype)
@@ -93,7 +93,7 @@ def shaken(model, seed=0):
 @pytest.fixture
 def random_mini(monkeypatch, tmp_path):
     """A random `mini` that tells cats, dogs and hats apart, in the place of the embedded one; its arrays."""
-    from stylegen import mini
+    from stylegen.networks import mini
 
     model = mini.build_mini(3)
     weights = [(layer, weight) for layer in model.layers for weight in layer.weights]

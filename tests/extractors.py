@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from stylegen.backend import keras
-from stylegen.extractor import FeatureExtractor
-from stylegen.graph import LayerInfo
-from stylegen.layers import Preprocess
-from stylegen.pretrained import WeightsSource
+from stylegen.networks.extractor import FeatureExtractor
+from stylegen.networks.graph import LayerInfo
+from stylegen.networks.layers import Preprocess
+from stylegen.networks.pretrained import WeightsSource
+from stylegen.utils.backend import keras
 
 BLOCKS = (2, 2, 3, 3, 2)  # convolutions
 

@@ -11,7 +11,7 @@ import stylegen
 for module in pkgutil.walk_packages(stylegen.__path__, 'stylegen.'):
     if not module.name.endswith('__main__'):
         importlib.import_module(module.name)
-backend = importlib.import_module('stylegen.backend')
+backend = importlib.import_module('stylegen.utils.backend')
 context = importlib.import_module('tensorflow.python.eager.context')
 
 backend.tf.config.threading.set_intra_op_parallelism_threads(1)  # RuntimeError once there is a context
@@ -21,8 +21,9 @@ picture = np.zeros((1, 16, 16, 3), np.float32)
 
 
 def optimized():
-    from stylegen import optimize, updates
+    from stylegen import optimize
     from stylegen.losses import total_variation_loss
+    from stylegen.optimize import updates
 
     terms = (optimize.Term('smooth', 1.0, total_variation_loss()),)
     optimize.optimize_image(picture, optimize.Objective(lambda image: {'input': image}, terms), updates.adam(0.01), 1)
@@ -47,7 +48,7 @@ def listed():
 
 
 def batched():
-    from stylegen.data import open_images
+    from stylegen.datasets.opening import open_images
 
     open_images('shapes', 16).batches(2, seed=0)
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stylegen.embeddings import Embedding
-from stylegen.pretrained import WeightsSource
+from stylegen.metrics.embeddings import Embedding
+from stylegen.networks.pretrained import WeightsSource
 
 
 def _run(images, down, across):
-    from stylegen.backend import tf
+    from stylegen.utils.backend import tf
 
     x = np.broadcast_to(images, (*images.shape[:3], 3)) / 255
     return tf.constant(np.concatenate([x.mean((1, 2)), x.std((1, 2)), x.std(1).mean(1)], 1), tf.float32)

@@ -79,7 +79,7 @@ def test_a_network_of_another_precision_is_not_measured(benchmark, monkeypatch, 
 
 
 def test_the_peak_is_measured_in_the_precision_that_is_asked_for(benchmark, monkeypatch):
-    from stylegen.backend import tf
+    from stylegen.utils.backend import tf
 
     seen = []
     convolve = tf.nn.conv2d

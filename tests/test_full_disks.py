@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from stylegen import files, images, jobs
+from stylegen import images
+from stylegen.images import io
+from stylegen.runs import jobs
+from stylegen.utils import files
 from tests.conftest import photo, run
 
 COMMANDS = {
@@ -37,7 +40,7 @@ def test_neither_the_result_nor_the_earlier_file_is_lost(change, capsys, tmp_pat
             raise files.DiskFull(28, 'the disk is full', str(path))
         return save(path, *args, **kwargs)
 
-    monkeypatch.setattr(images, 'save_image', full)
+    monkeypatch.setattr(io, 'save_image', full)
     assert change() == 1
     assert 'the disk is full' in (err := capsys.readouterr().err) and str(refuge / 'out.png') in err
     assert Path('out.png').read_bytes() == b'earlier' and images.load_image(refuge / 'out.png').shape == SHAPE

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from stylegen import dcgan, deepdream, images, notebook, style
-from stylegen.catalog import NETWORKS
 from stylegen.dcgan.plan import OPTIONS, make_plan
-from stylegen.errors import UserError
 from stylegen.networks import layer_table
-from stylegen.signatures import defaults_of
+from stylegen.networks.catalog import NETWORKS
 from stylegen.training import Report
+from stylegen.utils.errors import UserError
+from stylegen.utils.signatures import defaults_of
 from tests.conftest import ROOT, photo
 
 FOLDER = ROOT / 'experiments' / 'notebooks'
@@ -122,7 +122,7 @@ def test_words_lead_up_to_every_cell_of_code(name):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_its_settings_for_a_gpu_are_ones_that_there_are(name, monkeypatch):
-    monkeypatch.setattr('stylegen.backend.has_gpu', lambda: True)
+    monkeypatch.setattr('stylegen.utils.backend.has_gpu', lambda: True)
     settings = {}
     exec(code_cells(name)[1].source, settings)
     assert settings['LARGE'] is True

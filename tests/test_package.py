@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 import stylegen
-from stylegen import catalog, images
+from stylegen import images
+from stylegen.networks import catalog
 from tests.caffemodels import of_model, write_caffemodel
 from tests.conftest import photo, run
 
@@ -89,8 +90,8 @@ QUICK = {
 @pytest.fixture(scope='module')
 def networks(tmp_path_factory):
     """A folder with random weights of VGG16, also as Keras keeps what it has downloaded, and of two other networks."""
-    from stylegen.backend import keras
-    from stylegen.googlenet import build_googlenet
+    from stylegen.networks.googlenet import build_googlenet
+    from stylegen.utils.backend import keras
 
     folder = tmp_path_factory.mktemp('networks')
     keras.applications.VGG16(weights=None, include_top=False).save_weights(folder / 'mine.weights.h5')

@@ -7,17 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from stylegen import updates
-from stylegen.backend import tf
 from stylegen.dcgan import latents
 from stylegen.deepdream import open_dreamer
-from stylegen.embeddings import open_embedding
-from stylegen.errors import UserError
-from stylegen.locks import Turn
 from stylegen.losses import dream_loss
-from stylegen.optimize import Objective, Term, optimize_image
+from stylegen.metrics.embeddings import open_embedding
+from stylegen.optimize import Objective, Term, optimize_image, updates
 from stylegen.style import open_stylizer
 from stylegen.style.targets import Targets
+from stylegen.utils.backend import tf
+from stylegen.utils.errors import UserError
+from stylegen.utils.locks import Turn
 from tests.conftest import TinyNetwork, photo
 from tests.dcgan import generators
 from tests.extractors import noise, small_vgg

@@ -1,9 +1,9 @@
-"""Time a dream step with and without what stylegen.backend chooses for a CPU: oneDNN, no XLA; float32 and bfloat16.
+"""Time a dream step with and without what `utils.backend` chooses for a CPU: oneDNN, no XLA; float32 and bfloat16.
 
 Command:   python experiments/benchmarks/backend.py
 Time:      7 minutes on two cores
-Expected:  a table of medians, and ratios to oneDNN in the same precision; stylegen/backend.py has what was measured, in
-           float32
+Expected:  a table of medians, and ratios to oneDNN in the same precision; stylegen/utils/backend.py has what was
+           measured, in float32
 
 The settings, in both precisions, take turns in processes of their own, since they are read when TensorFlow starts.
 """
@@ -24,7 +24,7 @@ import numpy as np
 from stylegen import networks
 from stylegen.losses import dream_loss
 from stylegen.optimize import Objective, Term, optimize_image
-from stylegen.updates import normalized_step
+from stylegen.optimize import normalized_step
 extractor = networks.feature_extractor('mini', ('block4_conv2',), precision=sys.argv[2])
 objective = Objective(extractor, (Term('block4_conv2', 1.0, dream_loss('block4_conv2')),))
 update, image = normalized_step(0.004), np.random.default_rng(0).random((1, 384, 512, 3), np.float32)

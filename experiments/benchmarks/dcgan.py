@@ -61,9 +61,9 @@ _DATA = flags.DEFINE_string('data', None, 'The pictures, for a child: an .npz.')
 
 def ours(path, tick, updates, precision, per_call=1, jit='auto', eager=False):
     """By `stylegen.dcgan`, as its command trains."""
-    from stylegen.backend import tf
-    from stylegen.data import open_images
+    from stylegen.datasets.opening import open_images
     from stylegen.dcgan.training import train
+    from stylegen.utils.backend import tf
 
     if eager:
         tf.config.run_functions_eagerly(True)
@@ -79,7 +79,7 @@ def ours(path, tick, updates, precision, per_call=1, jit='auto', eager=False):
 
 def batches(path, tick):
     """Our input pipeline alone."""
-    from stylegen.data import open_images
+    from stylegen.datasets.opening import open_images
 
     for _ in open_images(path, SIDE).batches(BATCH, seed=0):
         tick()
@@ -87,9 +87,9 @@ def batches(path, tick):
 
 def bare(path, tick, precision):
     """Our alternating step alone, always on the same batch."""
-    from stylegen.backend import tf
-    from stylegen.data import open_images
+    from stylegen.datasets.opening import open_images
     from stylegen.dcgan.plan import make_plan
+    from stylegen.utils.backend import tf
 
     gan = make_plan(NETWORKS, precision=precision).build()
     batch = next(iter(open_images(path, SIDE).batches(BATCH, seed=0)))
@@ -229,7 +229,7 @@ def spread(values, form, unit=''):
 
 
 def write_pictures(path):
-    from stylegen.data import open_images
+    from stylegen.datasets.opening import open_images
 
     np.savez(path, images=open_images('shapes', SIDE).take(PICTURES))
 

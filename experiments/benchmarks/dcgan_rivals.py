@@ -18,9 +18,9 @@ def check_parameters(*counts):
 
 def tutorial(path, tick, precision='float32', norm='ours', eager=False):
     """The tutorial's loop on our networks."""
-    from stylegen.backend import keras, tf
     from stylegen.dcgan.plan import make_plan
-    from stylegen.normalization import BatchNorm
+    from stylegen.training.normalization import BatchNorm
+    from stylegen.utils.backend import keras, tf
 
     def layer(original):
         if norm == 'keras' and isinstance(original, BatchNorm):

@@ -48,14 +48,14 @@ def sides(size):
 
 def inception(weights=None):
     """Keras's network to the layers."""
-    from stylegen.backend import keras
+    from stylegen.utils.backend import keras
 
     base = keras.applications.InceptionV3(weights=weights, include_top=False)
     return keras.Model(base.input, [base.get_layer(name).output for name in LAYERS])
 
 
 def write_weights(path):
-    from stylegen.backend import keras
+    from stylegen.utils.backend import keras
 
     keras.utils.set_random_seed(0)
     keras.applications.InceptionV3(weights=None, include_top=False).save_weights(path)
@@ -63,7 +63,7 @@ def write_weights(path):
 
 def convolution_flops(model, side):
     """Floating-point operations of the convolutions for one gradient with respect to a picture: there and back."""
-    from stylegen.backend import keras
+    from stylegen.utils.backend import keras
 
     known = keras.Input((side, side, 3))
     rebuilt = keras.models.clone_model(model, input_tensors=known)
@@ -83,7 +83,7 @@ def ours(image, weights, steps, note, precision):
     from stylegen.images import resize
     from stylegen.losses import dream_loss
     from stylegen.optimize import Term, optimize_image
-    from stylegen.tiling import TiledObjective
+    from stylegen.optimize.tiling import TiledObjective
 
     extractor = networks.feature_extractor('inception_v3', LAYERS, weights=weights, precision=precision)
     check_precision(extractor, precision)
@@ -114,7 +114,7 @@ def ours(image, weights, steps, note, precision):
 
 
 def tutorial(image, weights, steps, note):
-    from stylegen.backend import tf
+    from stylegen.utils.backend import tf
 
     model = inception(weights)
 
@@ -150,7 +150,7 @@ def tutorial(image, weights, steps, note):
 
 
 def keras(image, weights, steps, note):
-    from stylegen.backend import tf
+    from stylegen.utils.backend import tf
 
     model = inception(weights)
 

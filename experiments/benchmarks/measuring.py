@@ -55,7 +55,7 @@ class Clock:
 
 def peak_flops(precision):
     """The best of a 3 x 3 convolution's operations in a second of the processor, in 'float32' or 'bfloat16'."""
-    from stylegen.backend import tf
+    from stylegen.utils.backend import tf
 
     x = tf.cast(tf.random.normal([4, 64, 64, 256]), precision)
     kernel = tf.cast(tf.random.normal([3, 3, 256, 256]), precision)

@@ -66,7 +66,7 @@ _TARGET = flags.DEFINE_float('target', None, 'Loss to reach, for a child.')
 
 def write_weights(path):
     """He-normal ones, that activations neither vanish nor grow."""
-    from stylegen.backend import keras
+    from stylegen.utils.backend import keras
 
     model = keras.applications.VGG19(weights=None, include_top=False)
     rng = np.random.default_rng(0)
@@ -146,7 +146,7 @@ def reach_extract(network, weights):
 
 def reach_tutorial(network, size, weights):
     """The tutorial's 1000 steps, and the loss that they reach."""
-    from stylegen.backend import tf
+    from stylegen.utils.backend import tf
 
     content, style = pictures(size)
     extract, layers, content_layer = reach_extract(network, weights)
@@ -174,8 +174,8 @@ LOOK_EVERY = 5  # steps between looks at the loss of the result
 
 def reach_ours(network, size, weights, target, precision):
     """Our steps until the loss is reached."""
-    from stylegen.backend import tf
     from stylegen.style import open_stylizer
+    from stylegen.utils.backend import tf
 
     content, style = pictures(size)
     extract, layers, content_layer = reach_extract(network, weights)

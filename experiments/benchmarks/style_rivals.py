@@ -12,7 +12,7 @@ LAYERS = (*STYLE_LAYERS, CONTENT_LAYER)
 
 def vgg(weights):
     """Keras's network to the layers, on pictures as it wants them."""
-    from stylegen.backend import keras
+    from stylegen.utils.backend import keras
 
     base = keras.applications.VGG19(weights=None, include_top=False)
     base.load_weights(weights)
@@ -21,7 +21,7 @@ def vgg(weights):
 
 def tutorial_loss(extract, content, style, layers, content_layer):
     """The tutorial's loss as a function of a picture in [0, 1], whose network is seen through `extract`."""
-    from stylegen.backend import tf
+    from stylegen.utils.backend import tf
 
     def gram(x):
         shape = tf.shape(x)
@@ -41,7 +41,7 @@ def tutorial_loss(extract, content, style, layers, content_layer):
 
 
 def keras_extract(weights):
-    from stylegen.backend import keras, tf
+    from stylegen.utils.backend import keras, tf
 
     model = vgg(weights)
 
@@ -54,7 +54,7 @@ def keras_extract(weights):
 
 def tutorial_steps(extract, content, style, layers, content_layer, steps, tick):
     """The tutorial's loop. Returns the picture."""
-    from stylegen.backend import keras, tf
+    from stylegen.utils.backend import keras, tf
 
     loss_of = tutorial_loss(extract, content, style, layers, content_layer)
     image = tf.Variable(content[None])
@@ -79,8 +79,8 @@ def tutorial(content, style, weights, steps, clock):
 
 
 def keras(content, style, weights, steps, clock):
-    from stylegen.backend import keras as k
-    from stylegen.backend import tf
+    from stylegen.utils.backend import keras as k
+    from stylegen.utils.backend import tf
 
     model = vgg(weights)
     side = len(content)
@@ -118,7 +118,7 @@ def keras(content, style, weights, steps, clock):
 def pytorch(content, style, weights, steps, clock):
     import torch
 
-    from stylegen.backend import keras as k
+    from stylegen.utils.backend import keras as k
 
     source = k.applications.VGG19(weights=None, include_top=False)
     source.load_weights(weights)

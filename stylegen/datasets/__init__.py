@@ -1,1 +1,28 @@
-"""What `stylegen.data` is made of: where pictures come from, how they are cut to one size, in which order they come."""
+"""Sets of pictures to train on: from Keras, a folder, an archive, an array, or drawn here.
+
+Where pictures come from, how they are cut to one size, and in which order they come.
+"""
+
+from typing import TYPE_CHECKING
+
+from stylegen.utils.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from stylegen.datasets.framing import FITS
+    from stylegen.datasets.imageset import ImageSet
+    from stylegen.datasets.inspection import Inspection, inspect_images
+    from stylegen.datasets.opening import open_images
+    from stylegen.datasets.sources import ALL, DRAWN, SPLITS, NoPart
+    from stylegen.datasets.synthetic import SHAPES, draw_shapes, shape_labels
+    from stylegen.datasets.tables import NAMED, Unfetched
+
+_NAMES = {
+    'framing': ['FITS'],
+    'imageset': ['ImageSet'],
+    'inspection': ['Inspection', 'inspect_images'],
+    'opening': ['open_images'],
+    'sources': ['ALL', 'DRAWN', 'NoPart', 'SPLITS'],
+    'synthetic': ['SHAPES', 'draw_shapes', 'shape_labels'],
+    'tables': ['NAMED', 'Unfetched'],
+}
+__getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES)

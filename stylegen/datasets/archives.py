@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-from stylegen.errors import UserError
-from stylegen.files import reading, shown
-from stylegen.folders import SUFFIXES
-from stylegen.pyramid import available_memory, format_memory
-from stylegen.zips import unpack
+from stylegen.images.io import SUFFIXES
+from stylegen.utils.errors import UserError
+from stylegen.utils.files import reading, shown
+from stylegen.utils.memory import available_memory, format_memory
+from stylegen.utils.zips import unpack
 
 Read = Callable[[str], bytes]
 LARGEST = 1 << 30  # bytes of one picture file

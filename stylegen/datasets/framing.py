@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from stylegen.animated import count_frames
-from stylegen.decoding import ORIENTATION, arrays, opened
-from stylegen.errors import UserError, unknown
-from stylegen.files import shown
-from stylegen.pixels import to_uint8
+from stylegen.images.animated import count_frames
+from stylegen.images.decoding import ORIENTATION, arrays, opened
+from stylegen.images.pixels import to_uint8
+from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.files import shown
 
 _PADDING = 255  # white, as under transparency
 FIT = 'crop'  # what is done where nothing was asked for
@@ -26,7 +26,7 @@ class Decoded:
     Attributes:
         pixels: Of the first frame or page.
         alpha: Whether it was transparent.
-        notes: Lines about what was not taken quite as it stood, see `stylegen.decoding.Upright`.
+        notes: Lines about what was not taken quite as it stood, see `stylegen.images.decoding.Upright`.
         frames: How many frames or pages there are.
     """
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylegen.datasets.leaving import answering
 from stylegen.datasets.order import Order, aside
 from stylegen.datasets.readers import Reader
-from stylegen.errors import UserError
+from stylegen.datasets.shutdown import answering
+from stylegen.utils.errors import UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Pictures of one size, as `stylegen.data.open_images` gives them.
+    """Pictures of one size, as `stylegen.datasets.open_images` gives them.
 
     Attributes:
         count: How many; for 'shapes', those that are called an epoch, each of which brings others.
@@ -72,7 +72,7 @@ class ImageSet:
                 f'a batch of {batch_size} cannot be shared out among {workers} workers (this is number {index}); '
                 'give a --batch_size that is a multiple of their number'
             )
-        from stylegen.backend import prepare_devices, tf
+        from stylegen.utils.backend import prepare_devices, tf
 
         prepare_devices()
         share = batch_size // workers

@@ -11,7 +11,7 @@ from stylegen.datasets.framing import Decoded
 from stylegen.datasets.readers import Progress, in_parallel, reason
 from stylegen.datasets.sources import ALL, DRAWN
 from stylegen.datasets.tables import open_source
-from stylegen.errors import UserError
+from stylegen.utils.errors import UserError
 
 
 @dataclass(frozen=True)

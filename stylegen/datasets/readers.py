@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from stylegen import shapes
+from stylegen.datasets import synthetic
 from stylegen.datasets.framing import Framing
 from stylegen.datasets.sources import Array, Files
-from stylegen.errors import UserError
-from stylegen.files import shown
-from stylegen.notes import note
+from stylegen.utils.errors import UserError
+from stylegen.utils.files import shown
+from stylegen.utils.notes import note
 
 Progress = Callable[[int, int], None]  # how many of how many
 Fetched = tuple[np.ndarray, list[int]]  # uint8 (n, height, width, channels), and the rows that could not be read
@@ -101,8 +101,8 @@ def from_memory(pixels: np.ndarray) -> Reader:
 
 
 def from_shapes(framing: Framing, start: int) -> Reader:
-    """Pictures of `stylegen.shapes`, beginning with number `start`."""
-    return lambda indices: (shapes.draw_shapes(indices + start, framing.size, framing.channels), [])
+    """Pictures of `stylegen.datasets.synthetic`, beginning with number `start`."""
+    return lambda indices: (synthetic.draw_shapes(indices + start, framing.size, framing.channels), [])
 
 
 class FromDisk:

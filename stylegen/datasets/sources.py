@@ -9,11 +9,11 @@ import numpy as np
 
 from stylegen.datasets.archives import Read, listing
 from stylegen.datasets.framing import Decoded, decode, on_white
-from stylegen.errors import UserError
-from stylegen.pixels import from_uint8, to_uint8
+from stylegen.images.pixels import from_uint8, to_uint8
+from stylegen.utils.errors import UserError
 
 ALL = 'all'
-DRAWN = 'shapes'  # the set that comes from no source, see `stylegen.shapes`
+DRAWN = 'shapes'  # the set that comes from no source, see `stylegen.datasets.synthetic`
 SPLITS = {'train': ('train', 'training'), 'val': ('val', 'valid', 'validation'), 'test': ('test', 'testing')}
 _SPLIT_OF = {folder: split for split, folders in SPLITS.items() for folder in folders}
 

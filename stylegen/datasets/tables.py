@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from stylegen.datasets.sources import ALL, DRAWN, SPLITS, Array, Files, choose_split, open_files
-from stylegen.download import TIMEOUT
-from stylegen.errors import UserError
-from stylegen.files import reading, shown
-from stylegen.notes import Note, note
-from stylegen.npz import open_arrays
-from stylegen.pixels import to_uint8
-from stylegen.pretrained import keras_folder, offline_mode
-from stylegen.process_settings import ProcessSetting
-from stylegen.ranges import IN_FILES, UNIT, range_of, scaled
-from stylegen.streams import Lasting
+from stylegen.images.pixels import to_uint8
+from stylegen.images.ranges import IN_FILES, UNIT, range_of, scaled
+from stylegen.networks.pretrained import keras_folder, offline_mode
+from stylegen.utils.download import TIMEOUT
+from stylegen.utils.errors import UserError
+from stylegen.utils.files import reading, shown
+from stylegen.utils.notes import Note, note
+from stylegen.utils.npz import open_arrays
+from stylegen.utils.process_settings import ProcessSetting
+from stylegen.utils.streams import Lasting
 
 _SOCKETS = ProcessSetting(socket.getdefaulttimeout, socket.setdefaulttimeout)
 _STDOUT = ProcessSetting(lambda: sys.stdout, lambda stream: setattr(sys, 'stdout', stream))
@@ -80,8 +80,8 @@ def open_named(name: str, split: str | None = None) -> Array:
     cache = keras_folder() / 'datasets'
     if offline_mode() and not any((cache / place).exists() for place in kept):
         raise _unfetched(name, cache, 'STYLEGEN_OFFLINE is set, so it was not fetched')
-    from stylegen.backend import keras
-    from stylegen.keras_defaults import keras_defaults
+    from stylegen.utils.backend import keras
+    from stylegen.utils.keras_defaults import keras_defaults
 
     try:
         with keras_defaults(), _SOCKETS.at(TIMEOUT), _STDOUT.at(Lasting(sys.stderr)):
@@ -106,7 +106,7 @@ def open_npz(path: Path, split: str | None = None) -> Array:
 
     They are the array `images` (or `x_train` and `x_test`, which are parts), or else the first array that can be
     pictures: (count, height, width, channels) or (count, channels, height, width), with 1, 3 or 4 channels, or where
-    there is none (count, height, width); of uint8, or of numbers in a range that `stylegen.ranges` tells. Classes are
+    there is none (count, height, width); of uint8, or of numbers in a range that `images.ranges` tells. Classes are
     the numbers or texts in `labels` (or `y_train` and `y_test`), named by `classes` where that is there.
 
     Raises:

@@ -1,6 +1,6 @@
 """Deep convolutional generative adversarial networks (Radford, Metz, Chintala 2016): train, resume, watch, sample.
 
-    from stylegen.data import open_images
+    from stylegen.datasets import open_images
     from stylegen.dcgan import latents, open_generator, train
 
     train(open_images('photos/', (64, 64)), workdir='run', preset='paper64')

@@ -4,8 +4,9 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from stylegen import cli, streams
-from stylegen.errors import UserError, unknown
+from stylegen.runs import cli
+from stylegen.utils import streams
+from stylegen.utils.errors import UserError, unknown
 
 COMMANDS = {  # command -> the module that has its `define_flags` and `work`, and what it does
     'train': ('training_command', 'train a DCGAN, or go on with a run'),

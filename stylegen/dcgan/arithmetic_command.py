@@ -2,12 +2,13 @@
 
 from absl.flags import FlagValues
 
-from stylegen import cli, images
-from stylegen.console import Console
+from stylegen import images
 from stylegen.dcgan.opening import generator_flags, open_generator, parse_seeds, record_of
 from stylegen.dcgan.vector_arithmetic import Term, arithmetic, parse_expression, sheet
-from stylegen.errors import UserError
-from stylegen.names import Output
+from stylegen.runs import cli
+from stylegen.runs.names import Output
+from stylegen.utils.console import Console
+from stylegen.utils.errors import UserError
 
 DEFAULT_OUTPUT = 'arithmetic.png'
 SIGNS = {'a': 1.0, 'b': -1.0, 'c': 1.0}

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from stylegen.backend import tf
-from stylegen.errors import unknown
+from stylegen.utils.backend import tf
+from stylegen.utils.errors import unknown
 
 NONE = 'none'  # the policy of no operations
 SHIFT, CUT = 1 / 8, 1 / 2  # of a side

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import stylegen
 from stylegen.dcgan.history import COMPARABLE
-from stylegen.files import digest_of
-from stylegen.records import versions
+from stylegen.runs.records import versions
+from stylegen.utils.files import digest_of
+from stylegen.utils.version import __version__
 
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator
@@ -60,7 +60,7 @@ def card(
         inputs['labels'] = {'shape': ['N'], 'type': 'int32', 'values': f'from 0 to {len(plan.classes) - 1}'}
     return {
         'program': MADE_BY,
-        'version': stylegen.__version__,
+        'version': __version__,
         'packages': versions(),
         'name': path.name,
         'format': format,

@@ -1,5 +1,6 @@
 """The names that options choose from, for modules that must not import TensorFlow; a test compares the tables."""
 
+PROGRAM = 'stylegen.dcgan'  # as results call it
 LOSSES = ('non_saturating', 'hinge', 'least_squares', 'wasserstein_gp')
 NORMS = ('batch', 'spectral', 'none')
 UPSAMPLINGS = ('transposed', 'resize')

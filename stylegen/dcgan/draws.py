@@ -1,12 +1,12 @@
 """Random tensors of a training step, named by seed, step and purpose: nothing but the step has to be kept.
 
-By integer hashing, see `stylegen.draws`: the same numbers with XLA and without.
+By integer hashing, see `stylegen.optimize.stateless_random`: the same numbers with XLA and without.
 """
 
 import math
 
-from stylegen.backend import tf
-from stylegen.draws import draw, mixed
+from stylegen.optimize.stateless_random import draw, mixed
+from stylegen.utils.backend import tf
 
 PURPOSES = ('latents', 'flip', 'augment_real', 'augment_fake', 'augment_generator', 'penalty')
 

@@ -6,18 +6,18 @@ from typing import Any
 
 from absl.flags import FlagValues
 
-from stylegen import cli
-from stylegen.checkpoints import LAST, Checkpoints
-from stylegen.console import Console, Progress
+from stylegen.dcgan.choices import PROGRAM
 from stylegen.dcgan.evaluating import evaluate, evaluator_of, held_out, labels_like, table, training_data
 from stylegen.dcgan.history import EVALUATION
 from stylegen.dcgan.load import WHICH, load_generator
-from stylegen.dcgan.training import PROGRAM
 from stylegen.dcgan.training_command import DEFAULT_WORKDIR, first_only
-from stylegen.embeddings import EMBEDDINGS, Embedding, embeddings_here, open_embedding
-from stylegen.files import check_target, replacing
-from stylegen.names import Output
-from stylegen.records import versions
+from stylegen.metrics.embeddings import EMBEDDINGS, Embedding, embeddings_here, open_embedding
+from stylegen.runs import cli
+from stylegen.runs.names import Output
+from stylegen.runs.records import versions
+from stylegen.training.checkpoints import LAST, Checkpoints
+from stylegen.utils.console import Console, Progress
+from stylegen.utils.files import check_target, replacing
 
 ALL = 'all'
 INCEPTION = 'inception_keras'

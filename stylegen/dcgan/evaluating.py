@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylegen.data import ALL, ImageSet, NoPart, open_images
+from stylegen.datasets.imageset import ImageSet
+from stylegen.datasets.opening import open_images
+from stylegen.datasets.sources import ALL, NoPart
 from stylegen.dcgan.history import COMPARABLE, SETTINGS
 from stylegen.dcgan.latent_vectors import latents
-from stylegen.embeddings import Embedding
-from stylegen.errors import UserError
-from stylegen.evaluation import FEATURES, Evaluator, Progress
-from stylegen.pixels import to_uint8
+from stylegen.images.pixels import to_uint8
+from stylegen.metrics.embeddings import Embedding
+from stylegen.metrics.evaluation import FEATURES, Evaluator, Progress
+from stylegen.utils.errors import UserError
 
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator

@@ -6,11 +6,12 @@ from typing import Any
 
 from absl.flags import FlagValues
 
-from stylegen import cli
-from stylegen.console import Console
-from stylegen.dcgan.exporting import PIXELS, SUFFIXES, TOLERANCES, check_output, export, format_of
+from stylegen.dcgan.card import PIXELS
+from stylegen.dcgan.exporting import SUFFIXES, TOLERANCES, check_output, export, format_of
 from stylegen.dcgan.opening import generator_flags, open_generator
-from stylegen.names import Output
+from stylegen.runs import cli
+from stylegen.runs.names import Output
+from stylegen.utils.console import Console
 
 DEFAULT_FORMAT = 'keras'
 NAME = 'generator'  # of what is written where no name was given

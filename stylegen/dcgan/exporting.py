@@ -15,8 +15,8 @@ import numpy as np
 
 from stylegen.dcgan.card import PIXELS, card, markdown
 from stylegen.dcgan.latent_vectors import latents
-from stylegen.errors import UserError, unknown
-from stylegen.files import DiskFull, check_target, place_new, remove_empty, replacing, settings_beside, shown
+from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.files import DiskFull, check_target, place_new, remove_empty, replacing, settings_beside, shown
 
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stylegen.backend import keras, silent_stderr, tf
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.models import Double
-from stylegen.errors import UserError, unknown
-from stylegen.keras_defaults import DTYPE, LAYOUT
-from stylegen.normalization import BatchNorm
+from stylegen.training.normalization import BatchNorm
+from stylegen.utils.backend import keras, silent_stderr, tf
+from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.keras_defaults import DTYPE, LAYOUT
 
 Images = Callable[[Mapping[str, np.ndarray]], np.ndarray]  # inputs by name -> images
 OUTPUT = 'images'  # what its tensor is called

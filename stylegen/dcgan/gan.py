@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from stylegen.backend import keras, tf
 from stylegen.dcgan.augment import DRAWS, NONE, augment, parse_policy
 from stylegen.dcgan.choices import UPDATES
 from stylegen.dcgan.draws import Draws
 from stylegen.dcgan.losses import adversarial, gradient_penalty, r1_penalty
-from stylegen.errors import unknown
-from stylegen.keras_defaults import DTYPE
-from stylegen.normalization import frozen_statistics, settle_statistics
-from stylegen.replicas import UnreducedAdam, mean_over_replicas
-from stylegen.spectral import power_iteration
+from stylegen.training.normalization import frozen_statistics, settle_statistics
+from stylegen.training.replicas import UnreducedAdam, mean_over_replicas
+from stylegen.training.spectral import power_iteration
+from stylegen.utils.backend import keras, tf
+from stylegen.utils.errors import unknown
+from stylegen.utils.keras_defaults import DTYPE
 
 DECAYS = {  # share of the learning rate, of the share of steps that is done
     'none': lambda done: tf.ones_like(done),

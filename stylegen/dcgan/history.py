@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stylegen.checkpoints import BEST, Checkpoints
-from stylegen.errors import UserError
-from stylegen.logs import EVENTS, LOG, read_events, read_log
+from stylegen.training.checkpoints import BEST, Checkpoints
+from stylegen.training.logs import EVENTS, LOG, read_events, read_log
+from stylegen.utils.errors import UserError
 
 # what a workdir has, besides the checkpoints, the log and the events
 SETTINGS, QUALITY, SAMPLES, FILM = 'settings.json', 'quality.csv', 'samples', 'training.gif'
@@ -32,7 +32,7 @@ class History:
         log, quality: Rows of `log.csv` and `quality.csv`.
         events: Lines of `events.jsonl`.
         sheets: Sheets of samples by step.
-        results: Of all evaluations: 'step' and 'figures', see `stylegen.evaluation`.
+        results: Of all evaluations: 'step' and 'figures', see `stylegen.metrics.evaluation`.
     """
 
     workdir: Path

@@ -7,13 +7,12 @@ from pathlib import Path
 
 from absl.flags import FlagValues
 
-from stylegen import cli
-from stylegen.console import Console
-from stylegen.data import inspect_images
-from stylegen.datasets.inspection import Inspection
-from stylegen.errors import UserError
-from stylegen.files import check_target, replacing
-from stylegen.names import Output
+from stylegen.datasets.inspection import Inspection, inspect_images
+from stylegen.runs import cli
+from stylegen.runs.names import Output
+from stylegen.utils.console import Console
+from stylegen.utils.errors import UserError
+from stylegen.utils.files import check_target, replacing
 
 JSON = '.json'
 

@@ -4,14 +4,15 @@ from typing import Any
 
 from absl.flags import FlagValues
 
-from stylegen import cli, images
-from stylegen.animation import ANIMATIONS
-from stylegen.console import Console
+from stylegen import images
 from stylegen.dcgan.interpolating import PATHS, interpolate, save_walk
 from stylegen.dcgan.opening import generator_flags, labels_of, open_generator, parse_seeds, record_of
-from stylegen.errors import UserError
-from stylegen.files import check_target
-from stylegen.names import Output
+from stylegen.images.animation import ANIMATIONS
+from stylegen.runs import cli
+from stylegen.runs.names import Output
+from stylegen.utils.console import Console
+from stylegen.utils.errors import UserError
+from stylegen.utils.files import check_target
 
 DEFAULT_OUTPUT = 'interpolation.png'
 SETTINGS = ('seeds', 'labels', 'steps', 'path', 'loop', 'scale')

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from stylegen import images
-from stylegen.animation import ANIMATIONS
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.sampling import enlarged
-from stylegen.errors import UserError, unknown
+from stylegen.images.animation import ANIMATIONS
+from stylegen.utils.errors import UserError, unknown
 
 
 def spherical(a: np.ndarray, b: np.ndarray, shares: np.ndarray) -> np.ndarray:
@@ -118,7 +118,7 @@ def save_walk(
         fps: Frames a second of an animation.
         scale: Pixels a side that a pixel is drawn with.
         settings: The record that it carries.
-        overwrite: False never replaces a file, see `stylegen.files.replacing`.
+        overwrite: False never replaces a file, see `stylegen.utils.files.replacing`.
 
     Returns:
         The path.

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylegen.checkpoints import LAST, Checkpoints
 from stylegen.dcgan.history import data_of, figures_of
 from stylegen.dcgan.plan import Plan
-from stylegen.errors import UserError, unknown
+from stylegen.training.checkpoints import LAST, Checkpoints
+from stylegen.utils.errors import UserError, unknown
 
 if TYPE_CHECKING:
     import keras
@@ -58,7 +58,7 @@ class Generator:
         """The part from what `given` makes, float32 (N, width), to images in [-1, 1]; gradients pass through it."""
         if not self.plan.classes:
             return self.model
-        from stylegen.backend import keras
+        from stylegen.utils.backend import keras
 
         return keras.Model(self.model.get_layer('given').output, self.model.output)
 
@@ -97,7 +97,7 @@ class Generator:
 
     @functools.cached_property
     def _compiled(self):
-        from stylegen.backend import tf
+        from stylegen.utils.backend import tf
 
         network = self.network
         signature = [tf.TensorSpec([BLOCK, network.inputs[0].shape[-1]], tf.float32)]

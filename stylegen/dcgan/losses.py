@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stylegen.backend import tf
-from stylegen.errors import unknown
+from stylegen.utils.backend import tf
+from stylegen.utils.errors import unknown
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stylegen.backend import keras, tf
 from stylegen.dcgan.choices import NORMS
 from stylegen.dcgan.sizes import levels
-from stylegen.errors import unknown
-from stylegen.keras_defaults import DTYPE, LAYOUT
-from stylegen.layers import Shape
-from stylegen.normalization import BatchNorm
-from stylegen.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
+from stylegen.networks.layers import Shape
+from stylegen.training.normalization import BatchNorm
+from stylegen.training.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
+from stylegen.utils.backend import keras, tf
+from stylegen.utils.errors import unknown
+from stylegen.utils.keras_defaults import DTYPE, LAYOUT
 
 WIDEST = 8  # a level has at most so many times the width of the finest
 INITS = {  # of kernels

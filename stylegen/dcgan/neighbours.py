@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stylegen.data import ImageSet
-from stylegen.embeddings import Embedding, embed, open_embedding
-from stylegen.errors import UserError
-from stylegen.pixels import from_uint8
-from stylegen.sheets import contact_sheet
+from stylegen.datasets.imageset import ImageSet
+from stylegen.images.pixels import from_uint8
+from stylegen.images.sheets import contact_sheet
+from stylegen.metrics.embeddings import Embedding, embed, open_embedding
+from stylegen.utils.errors import UserError
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from stylegen import cli, records
-from stylegen.checkpoints import BEST, LAST
 from stylegen.dcgan import shipped
+from stylegen.dcgan.choices import PROGRAM
 from stylegen.dcgan.load import WHICH, Generator, load_generator
-from stylegen.dcgan.training import PROGRAM
-from stylegen.errors import UserError, unknown
-from stylegen.files import digest_of
-from stylegen.pretrained import WeightsSource
+from stylegen.networks.pretrained import WeightsSource
+from stylegen.runs import cli, records
+from stylegen.training.checkpoints import BEST, LAST
+from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.files import digest_of
 
 MOST_SEEDS = 10_000_000
 

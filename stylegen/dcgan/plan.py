@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from stylegen.dcgan.presets import USUAL, preset
 from stylegen.dcgan.sizes import levels
-from stylegen.errors import UserError, unknown
-from stylegen.signatures import defaults_of
+from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.signatures import defaults_of
 
 if TYPE_CHECKING:
     import keras
@@ -70,8 +70,8 @@ class Plan:
 
     def networks(self, synchronized: bool = False) -> 'tuple[keras.Model, keras.Model]':
         """Fresh generator and discriminator."""
-        from stylegen.backend import prepare_devices
         from stylegen.dcgan import models
+        from stylegen.utils.backend import prepare_devices
 
         prepare_devices()
         common: dict[str, Any] = {

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stylegen.errors import unknown
+from stylegen.utils.errors import unknown
 
 
 @dataclass(frozen=True)

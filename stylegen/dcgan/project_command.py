@@ -6,16 +6,17 @@ from typing import Any
 import numpy as np
 from absl.flags import FlagValues
 
-from stylegen import cli, images
-from stylegen.console import Console
+from stylegen import images
 from stylegen.dcgan.opening import generator_flags, open_generator, record_of
 from stylegen.dcgan.projecting import framed, framed_hole, project
 from stylegen.dcgan.sampling import NPZ
-from stylegen.errors import UserError
-from stylegen.files import check_target
-from stylegen.inputs import Inputs, read_mask, refuse_inputs
-from stylegen.names import Output
-from stylegen.npz import write_state
+from stylegen.runs import cli
+from stylegen.runs.inputs import Inputs, read_mask, refuse_inputs
+from stylegen.runs.names import Output
+from stylegen.utils.console import Console
+from stylegen.utils.errors import UserError
+from stylegen.utils.files import check_target
+from stylegen.utils.npz import write_state
 
 DEFAULT_OUTPUT = 'projection.png'
 OPTIONS = ('steps', 'restarts', 'learning_rate', 'perceptual', 'prior', 'seed')

@@ -9,9 +9,9 @@ from stylegen.datasets.framing import Decoded, Framing, on_white
 from stylegen.dcgan.blending import blended, weights_near
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.opening import labels_of
-from stylegen.errors import UserError
-from stylegen.images import Picture
-from stylegen.pixels import from_uint8, to_uint8
+from stylegen.images.io import Picture
+from stylegen.images.pixels import from_uint8, to_uint8
+from stylegen.utils.errors import UserError
 
 LAYERS = ('block1_conv2', 'block2_conv2', 'block3_conv3')  # of mini
 LEAST = 64  # pixels a side that mini needs to know anything
@@ -105,8 +105,8 @@ def project(
         UserError: There are no such classes.
         ArithmeticError: The loss is not finite.
     """
-    from stylegen.backend import tf
-    from stylegen.updates import adam
+    from stylegen.optimize.updates import adam
+    from stylegen.utils.backend import tf
 
     update, dim = adam(learning_rate, 0.9, 0.999), generator.latent_dim
     numbers = labels_of(generator, range(restarts), labels)
@@ -132,8 +132,8 @@ def project(
 
 def _losses(generator, target, hole, vectors, perceptual, prior):
     """The function from latents (N, dim) to their losses (N,)."""
-    from stylegen.backend import tf
-    from stylegen.networks import feature_extractor
+    from stylegen.networks.registry import feature_extractor
+    from stylegen.utils.backend import tf
 
     network, channels = generator.network, target.shape[-1]
     hole = np.zeros(target.shape[:2], bool) if hole is None else hole
@@ -157,7 +157,7 @@ def _losses(generator, target, hole, vectors, perceptual, prior):
 
 def _features(extractor, images):
     """Maps of `LAYERS`, of pictures that are enlarged, evenly, where they are small."""
-    from stylegen.backend import tf
+    from stylegen.utils.backend import tf
 
     height, width, channels = images.shape[1:]
     times = -(-LEAST // min(height, width))
@@ -171,7 +171,7 @@ def _features(extractor, images):
 
 def _advance(loss_of, update):
     """The compiled function that makes some steps: each row of the state is a search of its own."""
-    from stylegen.backend import tf
+    from stylegen.utils.backend import tf
 
     def step(done, count, vector, moments, best, least):
         with tf.GradientTape() as tape:

@@ -2,12 +2,12 @@
 
 from absl.flags import FlagValues
 
-from stylegen import cli
-from stylegen.console import Console
 from stylegen.dcgan.reporting import save_report
 from stylegen.dcgan.training_command import DEFAULT_WORKDIR
-from stylegen.files import check_target
-from stylegen.names import Output
+from stylegen.runs import cli
+from stylegen.runs.names import Output
+from stylegen.utils.console import Console
+from stylegen.utils.files import check_target
 
 DEFAULT_OUTPUT = 'report.html'
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-import stylegen
-from stylegen.charts import line_chart, number
+from stylegen.dcgan.charts import line_chart, number
 from stylegen.dcgan.history import COMPARABLE, FILM, History, as_number, read_history
+from stylegen.dcgan.pages import heading, page, pairs, paragraph, picture, sections, table, tiles
 from stylegen.dcgan.presets import PRESETS
-from stylegen.decoding import opened
-from stylegen.files import replacing
-from stylegen.pages import heading, page, pairs, paragraph, picture, sections, table, tiles
+from stylegen.images.decoding import opened
+from stylegen.utils.files import replacing
+from stylegen.utils.version import __version__
 
 SHEETS = 12  # of samples, from the first to the last
 SHEET_BYTES, SHEET_SIDE = 1 << 20, 1000  # larger sheets are made smaller
@@ -52,12 +52,12 @@ def report(workdir: str | os.PathLike) -> str:
         'Checkpoints': _checkpoints(run),
     })  # fmt: skip
     written = time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())
-    foot = paragraph(f'Written by stylegen {stylegen.__version__} on {written} from {run.workdir.resolve()}')
+    foot = paragraph(f'Written by stylegen {__version__} on {written} from {run.workdir.resolve()}')
     return page(f'{name}: DCGAN report', f'{_head(run, name)}\n{body}\n<footer>{foot}</footer>')
 
 
 def save_report(workdir: str | os.PathLike, output: str | os.PathLike, overwrite: bool = True) -> Path:
-    """Writes the page to a file, by default in place of an earlier one; see `report`, `stylegen.files.replacing`."""
+    """Writes the page to a file, by default in place of an earlier one; see `report`, `utils.files.replacing`."""
     text = report(workdir)
     with replacing(output, overwrite) as beside:
         beside.write_bytes(text.encode('utf-8', 'replace'))  # names of files may be no text

@@ -8,26 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import stylegen
 from stylegen import images
-from stylegen.animation import save_animation
-from stylegen.backend import tf, use_xla
-from stylegen.checkpoints import Checkpoints, arrays_of, assign
+from stylegen.dcgan.care import Care
+from stylegen.dcgan.choices import PROGRAM
 from stylegen.dcgan.gan import METRICS
 from stylegen.dcgan.history import FILM, QUALITY, SAMPLES, SETTINGS, data_of
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.plan import Plan, compared
-from stylegen.dcgan.training import PROGRAM, Care
 from stylegen.dcgan.watch import FEATURES, Judge, Trouble
-from stylegen.distribution import Devices
-from stylegen.files import make_folder, plain, replacing
-from stylegen.records import machine, versions
-from stylegen.sheets import grid
-from stylegen.training import Callbacks, Events, Interrupts, Log, Periodic, Report, Schedule, Speed, Unwritten
-from stylegen.workdir import InWords
+from stylegen.images.animation import save_animation
+from stylegen.images.sheets import grid
+from stylegen.runs.records import machine, versions
+from stylegen.training.callbacks import Callbacks, Events, Interrupts, Log, Periodic, Report, Schedule, Speed, Unwritten
+from stylegen.training.checkpoints import Checkpoints, arrays_of, assign
+from stylegen.training.distribution import Devices
+from stylegen.utils.backend import tf, use_xla
+from stylegen.utils.differences import InWords
+from stylegen.utils.files import make_folder, plain, replacing
+from stylegen.utils.version import __version__
 
 if TYPE_CHECKING:
-    from stylegen.data import ImageSet
+    from stylegen.datasets.imageset import ImageSet
 
 RETRIES = 3  # times that the learning rate is halved before a run is given up
 COLUMNS = (*METRICS, 'learning_rate', 'images_per_second')
@@ -268,7 +269,7 @@ class Training:
         """`settings.json`: how the run can be made again."""
         record = {
             'program': PROGRAM,
-            'version': stylegen.__version__,
+            'version': __version__,
             'settings': self.settings,
             'data': self.data.manifest,
             'packages': versions(),

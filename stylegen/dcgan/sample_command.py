@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 from absl.flags import FlagValues
 
-from stylegen import cli, images
-from stylegen.console import Console
-from stylegen.data import open_images
+from stylegen import images
+from stylegen.datasets.opening import open_images
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.neighbours import nearest, sheet
 from stylegen.dcgan.opening import generator_flags, labels_of, open_generator, parse_seeds, record_of
 from stylegen.dcgan.sampling import FORMS, NPZ, check_output, form_of, sample, save_grid
 from stylegen.dcgan.training_command import first_only
-from stylegen.errors import UserError
-from stylegen.names import Output
-from stylegen.sheets import grid_shape
+from stylegen.images.sheets import grid_shape
+from stylegen.runs import cli
+from stylegen.runs.names import Output
+from stylegen.utils.console import Console
+from stylegen.utils.errors import UserError
 
 DEFAULT_OUTPUT = {'grid': 'samples.png', 'files': 'samples', 'npz': 'samples.npz'}
 DEFAULT_SEEDS = '0-63'

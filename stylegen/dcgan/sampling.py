@@ -9,10 +9,10 @@ import numpy as np
 from stylegen import images
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import Generator
-from stylegen.errors import UserError, unknown
-from stylegen.files import check_target
-from stylegen.names import Output
-from stylegen.npz import write_state
+from stylegen.runs.names import Output
+from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.files import check_target
+from stylegen.utils.npz import write_state
 
 NPZ = '.npz'
 Progress = Callable[[int], None]  # is told how many pictures are done

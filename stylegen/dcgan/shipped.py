@@ -11,10 +11,10 @@ import numpy as np
 from stylegen import weights
 from stylegen.dcgan.load import Generator, fill
 from stylegen.dcgan.plan import Plan
-from stylegen.errors import UserError
-from stylegen.files import digest_of, plain
-from stylegen.npz import open_arrays, save_arrays, verify
-from stylegen.zips import TooLarge
+from stylegen.utils.errors import UserError
+from stylegen.utils.files import digest_of, plain
+from stylegen.utils.npz import open_arrays, save_arrays, verify
+from stylegen.utils.zips import TooLarge
 
 SHIPPED = Path(weights.__file__).parent / 'dcgan_cifar10.npz'
 FACTS = 'facts'  # the JSON text among the arrays

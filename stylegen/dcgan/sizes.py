@@ -3,7 +3,7 @@
 import itertools
 import re
 
-from stylegen.errors import UserError
+from stylegen.utils.errors import UserError
 
 LEAST, BASE = 16, 4
 

@@ -6,24 +6,23 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylegen.dcgan.choices import ON_COLLAPSE
 from stylegen.dcgan.plan import compared, make_plan
 from stylegen.dcgan.presets import USUAL
-from stylegen.distribution import DISTRIBUTIONS
-from stylegen.errors import UserError, unknown
-from stylegen.locks import alone_in
-from stylegen.process_settings import ProcessSetting
+from stylegen.training.distribution import DISTRIBUTIONS
+from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.locks import alone_in
+from stylegen.utils.process_settings import ProcessSetting
 
 if TYPE_CHECKING:
-    from stylegen.data import ImageSet
+    from stylegen.datasets.imageset import ImageSet
     from stylegen.dcgan.run import Training
-    from stylegen.training import Report
-
-PROGRAM = 'stylegen.dcgan'
+    from stylegen.training.callbacks import Report
+from stylegen.dcgan.care import Care
 
 
 @functools.cache
@@ -33,22 +32,6 @@ def _determinism() -> ProcessSetting:
 
     switch = {True: config.enable_op_determinism, False: config.disable_op_determinism}
     return ProcessSetting(config.is_op_determinism_enabled, lambda on: switch[on]())
-
-
-@dataclass(frozen=True)
-class Care:
-    """How a run is watched, and what is kept of it; the fields are arguments of `train`."""
-
-    log_every: int
-    sample_every: int
-    checkpoint_every: int
-    collapse_every: int
-    on_collapse: str
-    evaluate_every: int
-    pictures: int
-    keep: int
-    samples: int
-    tensorboard: bool
 
 
 def train(
@@ -85,7 +68,7 @@ def train(
     `samples/`, `training.gif`.
 
     Args:
-        data: The images, see `stylegen.data.open_images`; their size and channels are those of the networks.
+        data: The images, see `stylegen.datasets.open_images`; their size and channels are those of the networks.
         workdir: Folder of the run.
         preset: One of `stylegen.dcgan.presets.PRESETS`.
         steps: Generator steps in all.
@@ -102,10 +85,10 @@ def train(
         steps_per_execution: Steps of a compiled call.
         jit: Compile with XLA: 'auto', 'on', 'off'.
         precision: 'float32', 'mixed_bfloat16', or 'auto': the faster one here.
-        distribute: Over what, one of `stylegen.distribution.DISTRIBUTIONS`: 'none', 'mirrored' over the devices of this
-            machine, 'multi_worker' over the processes of TF_CONFIG's cluster, of which only the chief uses the workdir.
-            Each device takes its share of a batch; steps come to the same but for rounding (and dropout), so that a run
-            may go on with other devices.
+        distribute: Over what, one of `stylegen.training.distribution.DISTRIBUTIONS`: 'none', 'mirrored' over the
+            devices of this machine, 'multi_worker' over the processes of TF_CONFIG's cluster, of which only the chief
+            uses the workdir. Each device takes its share of a batch; steps come to the same but for rounding (and
+            dropout), so that a run may go on with other devices.
         deterministic: Let TensorFlow use operations only that give the same bits each time; in the whole process, as
             long as this works.
         tensorboard: Write the log for TensorBoard too.
@@ -126,8 +109,8 @@ def train(
         raise unknown('distribute', distribute, DISTRIBUTIONS)
     if conditional and not data.classes:
         raise UserError('--conditional needs images in class folders, or with labels; leave it out')
-    from stylegen.backend import fast_precision
     from stylegen.dcgan.run import Training, identity
+    from stylegen.utils.backend import fast_precision
 
     devices = DISTRIBUTIONS[distribute]()
     precision = fast_precision() if precision == 'auto' else precision

@@ -4,18 +4,18 @@ from typing import TYPE_CHECKING, Any
 
 from absl.flags import FlagValues
 
-from stylegen import cli
-from stylegen.console import Console
 from stylegen.dcgan import choices
 from stylegen.dcgan.plan import OPTIONS, idle_options, make_plan
 from stylegen.dcgan.presets import PRESETS, preset
 from stylegen.dcgan.sizes import parse_size
 from stylegen.dcgan.training import train
-from stylegen.distribution import DISTRIBUTIONS, WorkerLost, begin_again, read_cluster
+from stylegen.runs import cli
+from stylegen.training.distribution import DISTRIBUTIONS, WorkerLost, begin_again, read_cluster
+from stylegen.utils.console import Console
 
 if TYPE_CHECKING:
-    from stylegen.data import ImageSet
-    from stylegen.training import Report
+    from stylegen.datasets.imageset import ImageSet
+    from stylegen.training.callbacks import Report
 
 DEFAULT_DATA, FALLBACK = 'cifar10', 'shapes'
 DEFAULT_WORKDIR = 'dcgan'
@@ -103,7 +103,8 @@ def define_flags() -> cli.Flags:
 
 def open_data(source: str | None, size: tuple[int, int], channels: int, memory: str, console: Console) -> 'ImageSet':
     """The images; where no source was given the default or what can be had instead, and a line says which."""
-    from stylegen.data import Unfetched, open_images
+    from stylegen.datasets.opening import open_images
+    from stylegen.datasets.tables import Unfetched
 
     options: dict[str, Any] = {'memory_budget': memory, 'warn': console.warn}
     if source:

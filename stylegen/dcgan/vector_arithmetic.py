@@ -9,8 +9,8 @@ import numpy as np
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.opening import labels_of, parse_seeds
-from stylegen.errors import UserError
-from stylegen.sheets import contact_sheet
+from stylegen.images.sheets import contact_sheet
+from stylegen.utils.errors import UserError
 
 _TERM = re.compile(r'\s*([+-])?\s*(?:([0-9]*\.?[0-9]+)\s*\*\s*)?(?:mean\(([^()]*)\)|([0-9]+))\s*')
 

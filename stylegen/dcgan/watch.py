@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylegen.alarms import Alarm
-from stylegen.embeddings import Embedding, embed, open_embedding
-from stylegen.metrics import Moments, diversity, frechet_distance
-from stylegen.pixels import to_uint8
+from stylegen.dcgan.alarms import Alarm
+from stylegen.images.pixels import to_uint8
+from stylegen.metrics.distances import Moments, diversity, frechet_distance
+from stylegen.metrics.embeddings import Embedding, embed, open_embedding
 
 if TYPE_CHECKING:
-    from stylegen.data import ImageSet
+    from stylegen.datasets.imageset import ImageSet
 
 FEATURES = 'mini'
 # A run of cifar32 on CIFAR-10 had 0.70 to 0.80 of its diversity at steps 2000 to 8000; untrained it has 0.001.

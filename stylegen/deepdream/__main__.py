@@ -6,9 +6,7 @@ from typing import Any
 
 from absl.flags import FlagValues
 
-from stylegen import cli, images, listings, records
-from stylegen.choices import MEASURES, NORMS, SMOOTHINGS
-from stylegen.console import Console
+from stylegen import images
 from stylegen.deepdream.dreamer import BALANCES, COLORS
 from stylegen.deepdream.dreaming import EMBEDDED, FIRST_CHOICE, dream
 from stylegen.deepdream.explore import EXPLORE_SIZE, explore
@@ -17,15 +15,19 @@ from stylegen.deepdream.film import MANNER as FILM_MANNER
 from stylegen.deepdream.folder import dream_folder
 from stylegen.deepdream.footage import dream_footage
 from stylegen.deepdream.job import Job, Session
-from stylegen.deepdream.noise import DEFAULTS, NOISE, dream_from_noise, noise_picture
-from stylegen.deepdream.options import check_flags, inputs_of, read_input, recorded, settings_of
+from stylegen.deepdream.noise import DEFAULTS, dream_from_noise, noise_picture
+from stylegen.deepdream.options import NOISE, check_flags, inputs_of, read_input, recorded, settings_of
 from stylegen.deepdream.presets import PRESETS
 from stylegen.deepdream.visualizing import PARAMETERIZATIONS, visualize
 from stylegen.deepdream.zoom import RATE, zoom_frames
-from stylegen.errors import UserError
-from stylegen.inputs import DEFAULT_SIZE
-from stylegen.jobs import settled_memory
-from stylegen.names import Output
+from stylegen.networks import listings
+from stylegen.runs import cli, records
+from stylegen.runs.inputs import DEFAULT_SIZE
+from stylegen.runs.jobs import settled_memory
+from stylegen.runs.names import Output
+from stylegen.utils.choices import MEASURES, NORMS, SMOOTHINGS
+from stylegen.utils.console import Console
+from stylegen.utils.errors import UserError
 
 DEFAULT_OUTPUT = 'deepdream.png'
 TILE_SIZE = 512  # of a tile that repeats and is made from noise

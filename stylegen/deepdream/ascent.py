@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from stylegen.backend import tf
-from stylegen.losses import total_variation_loss
-from stylegen.smoothing import smooth
-from stylegen.updates import Update, normalize
+from stylegen.losses.features import total_variation_loss
+from stylegen.optimize.gradient_smoothing import smooth
+from stylegen.optimize.updates import Update, normalize
+from stylegen.utils.backend import tf
 
 _variation = total_variation_loss()
 
@@ -49,8 +49,8 @@ def dream_step(
     the RMS that the strength leaves for it, and then the whole change so far is scaled to the `radius` it should have.
 
     Args:
-        norm: 'mean_abs' or 'std', see `stylegen.updates.normalize`.
-        smoothing: One of `stylegen.choices.SMOOTHINGS`.
+        norm: 'mean_abs' or 'std', see `stylegen.optimize.updates.normalize`.
+        smoothing: One of `stylegen.utils.choices.SMOOTHINGS`.
         variation: How strongly total variation is pushed down, as a share of the step's length.
         border: 'mirror' or 'wrap', what the smoothing sees beyond the border.
     """

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylegen import images, pyramid
-from stylegen.choices import MEASURES, NORMS, SMOOTHINGS
-from stylegen.conversion import PictureLike
+from stylegen import images
 from stylegen.deepdream.octaves import DreamStep, PictureDream, Start
 from stylegen.deepdream.plan import Plan, margin_of, plan
 from stylegen.deepdream.subject import Subject
-from stylegen.errors import UserError, unknown
-from stylegen.locks import Turn
+from stylegen.images.conversion import PictureLike
+from stylegen.optimize import pyramid
+from stylegen.utils.choices import MEASURES, NORMS, SMOOTHINGS
+from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.locks import Turn
+from stylegen.utils.memory import parse_memory
 
 if TYPE_CHECKING:
     from stylegen.deepdream.terms import Places
-    from stylegen.extractor import FeatureExtractor
+    from stylegen.networks.extractor import FeatureExtractor
 
 COLORS = ('free', 'luminance', 'match')
 BALANCES = ('signal', 'gradient', 'none')
@@ -77,7 +79,7 @@ class Dreamer:
 
     def plan(self, shape: tuple[int, int]) -> Plan:
         """Sizes, tile and memory for a picture of this height and width."""
-        from stylegen.backend import use_xla
+        from stylegen.utils.backend import use_xla
 
         tile = self._xla_tile if use_xla(self.jit) else 0
         return plan(self.extractor, shape, self.octaves, self.octave_scale, self.max_memory, self.wrap, tile)
@@ -90,8 +92,8 @@ class Dreamer:
 
     @cached_property
     def _objective(self):
-        from stylegen.backend import use_xla
-        from stylegen.tiling import TiledObjective
+        from stylegen.optimize.tiling import TiledObjective
+        from stylegen.utils.backend import use_xla
 
         terms, _, points = self._terms
         regions = len(self.subject.regions)
@@ -112,13 +114,13 @@ class Dreamer:
     @property
     def _xla_tile(self) -> int:
         stride = max(self.extractor.strides.values())
-        memory = pyramid.parse_memory(self.max_memory)
+        memory = parse_memory(self.max_memory)
         side = pyramid.tile_side(self.extractor.bytes_per_pixel, memory, stride, max(self.extractor.min_size, stride))
         return min(side, XLA_TILE // stride * stride)
 
     @cached_property
     def _loudness(self):
-        from stylegen.backend import tf
+        from stylegen.utils.backend import tf
 
         measure = lambda image: self._objective.loudness(image, self.balance)
         return tf.function(measure, input_signature=[tf.TensorSpec([1, None, None, 3])], autograph=False)
@@ -204,7 +206,7 @@ class Dreamer:
     ) -> np.ndarray:
         """An octave's picture after its steps, from `first` on; `share` of it is to change by the strength."""
         from stylegen.deepdream.ascent import step_state
-        from stylegen.optimize import NonFiniteLoss, optimize_image
+        from stylegen.optimize.loop import NonFiniteLoss, optimize_image
 
         size, strength = (0.0, self.strength * share) if self.step_size is None else (self.step_size, 0.0)
         octaves, steps = len(part.sizes), max(self.steps, 1)

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylegen import networks
-from stylegen.conversion import PictureLike, as_pictures
 from stylegen.deepdream.dreamer import Dreamer
 from stylegen.deepdream.octaves import DreamStep, Start
 from stylegen.deepdream.presets import manner_of
 from stylegen.deepdream.subject import settle
-from stylegen.layer_weights import WeightsLike, as_weights
-from stylegen.signatures import defaults_of
+from stylegen.images.conversion import PictureLike, as_pictures
+from stylegen.runs.layer_weights import WeightsLike, as_weights
+from stylegen.utils.signatures import defaults_of
 
 if TYPE_CHECKING:
-    from stylegen.extractor import FeatureExtractor
+    from stylegen.networks.extractor import FeatureExtractor
 
 FIRST_CHOICE = 'inception_v3'  # of the networks, where its weights can be had
 EMBEDDED = 'small_vgg', 'mini'  # of those that ship, the best first; the second has classes and more layers
@@ -107,10 +107,11 @@ def dream(
     """Dreams on a picture.
 
     Args:
-        image: A path, a PIL picture, an array or a tensor; of bytes or of floats in [0, 1], see `stylegen.conversion`.
+        image: A path, a PIL picture, an array or a tensor; of bytes or of floats in [0, 1], see
+            `stylegen.images.conversion`.
         network: 'auto', a name of `stylegen.networks.NETWORKS`, a .keras file, or a `FeatureExtractor`, which is then
             taken as it is.
-        weights: File of weights for the network; otherwise they are looked for, see `stylegen.pretrained`.
+        weights: File of weights for the network; otherwise they are looked for, see `stylegen.networks.pretrained`.
         layers: Weights by layer, 'block4_conv2', by channels of it, 'block4_conv2[3,17-19]', or by neuron,
             'block4_conv2[3@0.5,0.25]'; negative ones make it less active. A list of names gives each the weight 1.
             None: the network's own choice, unless classes, guides or regions are given.
@@ -131,7 +132,7 @@ def dream(
             It holds before `color` and `mask` take some of it back; where only regions are dreamt of, within them.
         step_size: What a step changes instead, in pixel units, as measured by `norm`; not steered.
         norm: 'mean_abs' or 'std' of the gradient.
-        smoothing: Of the gradient: 'none', 'gaussian' or 'laplacian', see `stylegen.smoothing`.
+        smoothing: Of the gradient: 'none', 'gaussian' or 'laplacian', see `stylegen.optimize.gradient_smoothing`.
         variation: How strongly each step smooths the picture (total variation), as a share of its length.
         jitter: The picture is moved by up to so many pixels before each step; without `wrap`, half a stride of the
             network is the most. One that is cut into tiles is rolled by up to a tile.

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl.flags import FlagValues
 
-from stylegen import cli, images, interrupts, networks, records
-from stylegen.console import Console
+from stylegen import images, networks
 from stylegen.deepdream.job import Session
-from stylegen.deepdream.options import DEFAULT_PICTURE, PROGRAM
+from stylegen.deepdream.options import PROGRAM
 from stylegen.deepdream.targets import parse_target
-from stylegen.errors import UserError
-from stylegen.inputs import load_first, refuse_inputs
-from stylegen.names import Output
+from stylegen.runs import cli, records
+from stylegen.runs.inputs import DEFAULT_PICTURE, load_first, refuse_inputs
+from stylegen.runs.names import Output
+from stylegen.utils import interrupts
+from stylegen.utils.console import Console
+from stylegen.utils.errors import UserError
 
 if TYPE_CHECKING:
-    from stylegen.extractor import FeatureExtractor
+    from stylegen.networks.extractor import FeatureExtractor
 
 EXPLORE_SIZE = 256  # longest side of each picture of the sheet, unless --size says otherwise
 CHANNELS = 16  # of a layer, the strongest on this picture

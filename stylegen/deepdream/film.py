@@ -13,24 +13,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl.flags import FlagValues
 
-from stylegen import images, records
-from stylegen.animated import is_animated, open_animation
-from stylegen.animation import ANIMATIONS
-from stylegen.console import Console, Progress
+from stylegen import images
 from stylegen.deepdream.dreamer import Dreamer
 from stylegen.deepdream.frames import Callback, FilmFrame, KeptFrames, keep_footage, keep_zoom
 from stylegen.deepdream.job import Session
-from stylegen.deepdream.options import DEFAULT_PICTURE, PROGRAM
+from stylegen.deepdream.options import PROGRAM
 from stylegen.deepdream.zoom import RATE, DreamFunction, count_frames
-from stylegen.errors import UserError
-from stylegen.files import digest_of
-from stylegen.inputs import load_first, read_mask, refuse_inputs
-from stylegen.locks import Busy
-from stylegen.names import Output, names_like
-from stylegen.workdir import OtherState, Workdir
+from stylegen.images.animated import is_animated, open_animation
+from stylegen.images.animation import ANIMATIONS
+from stylegen.runs import records
+from stylegen.runs.inputs import DEFAULT_PICTURE, load_first, read_mask, refuse_inputs
+from stylegen.runs.names import Output, names_like
+from stylegen.runs.workdir import Workdir
+from stylegen.utils.console import Console, Progress
+from stylegen.utils.differences import OtherState
+from stylegen.utils.errors import UserError
+from stylegen.utils.files import digest_of
+from stylegen.utils.locks import Busy
 
 if TYPE_CHECKING:
-    from stylegen.video import Clip
+    from stylegen.images.video import Clip
 
 CLIPS = ('.mp4', '.mov', '.m4v', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.wmv')
 DEFAULT_FILM = 'deepdream.mp4'
@@ -96,8 +98,8 @@ class Source:
 
 def clip_source(settings: Mapping[str, Any], size: int, say: Callable[[str], None]) -> Source:
     """A clip or an animated picture, each frame of which is dreamt on."""
-    from stylegen.flow import check_flow
-    from stylegen.video import Clip, open_clip
+    from stylegen.images.flow import check_flow
+    from stylegen.images.video import Clip, open_clip
 
     check_flow()
     path = settings['input']

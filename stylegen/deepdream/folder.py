@@ -6,11 +6,11 @@ from typing import Any
 from absl.flags import FlagValues
 
 from stylegen import images
-from stylegen.console import Console
 from stylegen.deepdream.job import Job, Session
 from stylegen.deepdream.options import inputs_of, read_input
-from stylegen.folders import check_folder, each, pictures_of, result_names
-from stylegen.names import Output
+from stylegen.runs.folders import check_folder, each, pictures_of, result_names
+from stylegen.runs.names import Output
+from stylegen.utils.console import Console
 
 DEFAULT_FOLDER = 'deepdream'
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stylegen.conversion import as_picture
 from stylegen.deepdream.zoom import DreamFunction
-from stylegen.errors import UserError
-from stylegen.flow import CUT, dense_flow, likeness, trust, warp
+from stylegen.images.conversion import as_picture
+from stylegen.images.flow import CUT, dense_flow, likeness, trust, warp
+from stylegen.utils.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def dream_footage(
         A `FootageFrame` for each frame.
 
     Raises:
-        UserError: a blend that cannot be; what `stylegen.flow.dense_flow` refuses.
+        UserError: a blend that cannot be; what `stylegen.images.flow.dense_flow` refuses.
         ValueError: frames of different sizes.
     """
     if not 0 <= blend < 1:

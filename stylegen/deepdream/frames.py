@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from stylegen.animated import Animation
 from stylegen.deepdream.footage import FootageFrame, dream_footage
 from stylegen.deepdream.zoom import DreamFunction, count_frames, zoom_frames
-from stylegen.errors import UserError
-from stylegen.images import load_image, save_image
-from stylegen.video import Clip
-from stylegen.workdir import Workdir
+from stylegen.images.animated import Animation
+from stylegen.images.io import load_image, save_image
+from stylegen.images.video import Clip
+from stylegen.runs.workdir import Workdir
+from stylegen.utils.errors import UserError
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 from absl.flags import FlagValues
 
-from stylegen import cli, images, jobs, pyramid, records
-from stylegen.console import Console
+from stylegen import images
 from stylegen.deepdream import presets
 from stylegen.deepdream.dreamer import Dreamer
 from stylegen.deepdream.dreaming import open_dreamer
 from stylegen.deepdream.octaves import DreamStep, Start
 from stylegen.deepdream.options import MANNER, NOISE, PROGRAM, SUBJECT, parse_region, parsed
-from stylegen.inputs import Inputs, read_mask
-from stylegen.names import Output
+from stylegen.runs import cli, jobs, records
+from stylegen.runs.inputs import Inputs, read_mask
+from stylegen.runs.names import Output
+from stylegen.utils.console import Console
+from stylegen.utils.memory import format_memory, shortage
 
 
 @dataclass
@@ -100,9 +102,9 @@ class Session:
         lines = [
             f'picture  {picture.path}, {width} x {height}',
             f'sizes    {", ".join(f"{w} x {h}" for h, w in made.sizes)}; {self.dreamer.steps} steps each',
-            f'memory   about {pyramid.format_memory(made.memory)} beside what TensorFlow takes to start{tiles}',
+            f'memory   about {format_memory(made.memory)} beside what TensorFlow takes to start{tiles}',
         ]
-        return lines + pyramid.shortage(made.memory)
+        return lines + shortage(made.memory)
 
 
 class Job(jobs.Job):
@@ -111,7 +113,7 @@ class Job(jobs.Job):
     Args:
         session: That does it.
         picture: That is dreamt on.
-        target, flags, console, workdir, unfinished: See `stylegen.jobs.Job`.
+        target, flags, console, workdir, unfinished: See `stylegen.runs.Job`.
     """
 
     def __init__(

@@ -11,21 +11,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl.flags import FlagValues
 
-from stylegen import cli, images, interrupts, networks, records
-from stylegen.catalog import CLASSES
-from stylegen.console import Console
+from stylegen import images, networks
 from stylegen.deepdream.dreaming import FIRST_CHOICE
 from stylegen.deepdream.options import NOISE, PROGRAM, parsed
 from stylegen.deepdream.subject import Subject, settle
 from stylegen.deepdream.targets import parse_target
 from stylegen.deepdream.visualizing import NothingActive, VisualizeStep, visualize
-from stylegen.errors import UserError
-from stylegen.names import Output
-from stylegen.sheets import grid_shape
-from stylegen.signatures import defaults_of
+from stylegen.images.sheets import grid_shape
+from stylegen.networks.catalog import CLASSES
+from stylegen.runs import cli, records
+from stylegen.runs.names import Output
+from stylegen.utils import interrupts
+from stylegen.utils.console import Console
+from stylegen.utils.errors import UserError
+from stylegen.utils.signatures import defaults_of
 
 if TYPE_CHECKING:
-    from stylegen.extractor import FeatureExtractor
+    from stylegen.networks.extractor import FeatureExtractor
 
 DEFAULTS = defaults_of(visualize)  # `dream` has others for the flags that both have
 ADVICE = {  # where nothing is active at the start, by the tap
@@ -108,7 +110,7 @@ def dream_from_noise(
 
 def noise_picture(side: int, seed: int) -> images.Picture:
     """Noise with the spectrum and the colours of photographs, to dream a tile from that repeats."""
-    from stylegen.parameterization import Fourier
+    from stylegen.optimize.parameterization import Fourier
 
     coordinates = Fourier(side, side, DEFAULTS['decay'])
     pixels = coordinates.image(coordinates.noise(1, seed, DEFAULTS['contrast'])).numpy()[0]

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylegen import color as colors
-from stylegen import images, pyramid
+from stylegen import images
+from stylegen.images import color as colors
+from stylegen.optimize import pyramid
 
 if TYPE_CHECKING:
-    from stylegen.optimize import Step
+    from stylegen.optimize.loop import Step
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Any
 
 from absl.flags import FlagValues
 
-from stylegen import cli, records
 from stylegen.deepdream.presets import PRESETS
-from stylegen.errors import UserError
-from stylegen.images import Picture
-from stylegen.inputs import DEFAULT_PICTURE, DEFAULT_SIZE, read_picture
+from stylegen.images.io import Picture
+from stylegen.runs import cli, records
+from stylegen.runs.inputs import DEFAULT_PICTURE, DEFAULT_SIZE, read_picture
+from stylegen.utils.errors import UserError
 
 PROGRAM = 'stylegen.deepdream'  # as results call it
 NOISE = 'noise'  # as --input
@@ -150,5 +150,5 @@ def inputs_of(settings: Mapping[str, Any]) -> list[str]:
 
 
 def read_input(source: str | Path | None, size: int | None, say: Callable[[str], None], hint: str = '') -> Picture:
-    """The picture to dream on, or the one that comes along, see `stylegen.inputs.read_picture`."""
+    """The picture to dream on, or the one that comes along, see `stylegen.runs.inputs.read_picture`."""
     return read_picture(source, size, say, default=DEFAULT_PICTURE, default_size=DEFAULT_SIZE, hint=hint)

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stylegen import pyramid
 from stylegen.deepdream.tile_shapes import tile_shapes
-from stylegen.errors import UserError
+from stylegen.optimize import pyramid
+from stylegen.utils.errors import UserError
+from stylegen.utils.memory import format_memory, parse_memory
 
 if TYPE_CHECKING:
-    from stylegen.extractor import FeatureExtractor
+    from stylegen.networks.extractor import FeatureExtractor
 
 LONGEST_TILE = 1024  # beyond this a longer tile saves nothing
 MARGINS = (4, 16)  # pixels mirrored around each octave, at least and at most: half a stride, see experiments/margins.py
@@ -69,7 +70,7 @@ def plan(
         on_grid = lambda side: max(1, round(side / stride)) * stride
         sizes = [*((on_grid(height), on_grid(width)) for height, width in sizes[:-1]), sizes[-1]]
     margin = margin_of(extractor, wrap)
-    memory = pyramid.parse_memory(max_memory)
+    memory = parse_memory(max_memory)
     fixed = shape[0] * shape[1] * 3 * 4 * COPIES
     per_pixel = extractor.bytes_per_pixel
     whole = (shape[0] + 2 * margin) * (shape[1] + 2 * margin) * per_pixel + fixed
@@ -77,8 +78,8 @@ def plan(
         return Plan(tuple(sizes), 0, whole)
     if fixed >= memory:
         raise UserError(
-            f'a picture of {shape[1]} x {shape[0]} alone takes {pyramid.format_memory(fixed)} of the '
-            f'{pyramid.format_memory(memory)} allowed; raise --max_memory or give a smaller --size'
+            f'a picture of {shape[1]} x {shape[0]} alone takes {format_memory(fixed)} of the '
+            f'{format_memory(memory)} allowed; raise --max_memory or give a smaller --size'
         )
     if largest_fixed:
         shapes = tile_shapes(sizes, margin, stride, largest_fixed, smallest)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from stylegen.catalog import CLASSES
-from stylegen.classes import find_class
 from stylegen.deepdream.presets import GUIDE_LAYERS, LAYERS
 from stylegen.deepdream.targets import Target, parse_target
-from stylegen.errors import UserError, unknown
+from stylegen.networks.catalog import CLASSES
+from stylegen.networks.classes import find_class
+from stylegen.utils.errors import UserError, unknown
 
 Weights = Mapping[str, float]  # by target, as it is typed
 

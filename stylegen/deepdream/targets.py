@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from stylegen.errors import UserError
+from stylegen.utils.errors import UserError
 
 _FORM = 'expected LAYER, LAYER[CHANNEL,CHANNEL-CHANNEL,...] or LAYER[CHANNEL@X,Y] with X and Y from 0 to 1'
 

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from stylegen import images
-from stylegen.backend import tf
 from stylegen.deepdream.subject import Subject
 from stylegen.deepdream.targets import Target
-from stylegen.errors import UserError
-from stylegen.extractor import FeatureExtractor
-from stylegen.losses import Features, dream_loss, guide_loss
-from stylegen.optimize import Term
+from stylegen.losses.features import Features, dream_loss, guide_loss
+from stylegen.networks.extractor import FeatureExtractor
+from stylegen.optimize.loop import Term
+from stylegen.utils.backend import tf
+from stylegen.utils.errors import UserError
 
 GUIDE_SIZE = 224  # longest side of a guide picture, that of Mordvintsev et al.
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylegen.conversion import PictureLike, as_batch
-from stylegen.errors import UserError, unknown
+from stylegen.images.conversion import PictureLike, as_batch
+from stylegen.utils.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from stylegen.deepdream.terms import PlacedExtractor
-    from stylegen.extractor import FeatureExtractor
-    from stylegen.optimize import Term
+    from stylegen.networks.extractor import FeatureExtractor
+    from stylegen.optimize.loop import Term
 
 PARAMETERIZATIONS = ('fourier', 'pixels')
 
@@ -80,7 +80,7 @@ def visualize(
         size: Side of the square pictures, or (height, width), in pixels.
         count: How many pictures, all at once. Without `diversity` a picture does not depend on the others.
         steps: Of Adam. Colours and contrast grow with steps * learning_rate; about 4 gives those of photographs.
-        parameterization: 'fourier' or 'pixels', see `stylegen.parameterization`.
+        parameterization: 'fourier' or 'pixels', see `stylegen.optimize.parameterization`.
         decay: Of the Fourier parameters, the power of 1 / f: higher is smoother. 1.2 is that of photographs.
         contrast: Of the noise; of the Fourier parameters 1 is a photograph's. Too little leaves empty areas.
         learning_rate: Of Adam, in standard deviations of a photograph's Fourier parameters, or in logits of pixels.
@@ -89,7 +89,7 @@ def visualize(
         rotation: It may be turned by so many degrees. (Olah et al.: 16 and then 8 pixels, 0.05, 5 degrees, in an
             appendix's 2560 steps of Adam at 0.05.)
         diversity: Weight of a term that pushes the pictures apart: the mean over the extractor's layers of
-            `stylegen.statistics.diversity_loss`, which is about 1 at most. A channel's mean rises by 3 to 10; 1 to 3 is
+            `stylegen.losses.diversity_loss`, which is about 1 at most. A channel's mean rises by 3 to 10; 1 to 3 is
             then felt, and 100 leaves nothing of the channel.
         seed: Of the noise and the views. The same seed gives the same pictures on the same machine.
         start: Picture to start from instead of noise, or (count, H, W, 3); its size counts.
@@ -104,11 +104,11 @@ def visualize(
         NothingActive: A picture whose start has no gradient.
         stylegen.optimize.NonFiniteLoss: A loss overflowed; `picture` of it is the last good batch.
     """
-    from stylegen.optimize import NonFiniteLoss, Step, Term, optimize_image
-    from stylegen.parameterization import Fourier, ParameterizedObjective, Pixels
-    from stylegen.robustness import random_views
-    from stylegen.statistics import diversity_loss
-    from stylegen.updates import adam
+    from stylegen.losses.statistics import diversity_loss
+    from stylegen.optimize.loop import NonFiniteLoss, Step, Term, optimize_image
+    from stylegen.optimize.parameterization import Fourier, ParameterizedObjective, Pixels
+    from stylegen.optimize.random_transforms import random_views
+    from stylegen.optimize.updates import adam
 
     _check(count, steps, learning_rate, jitter, scale, rotation)
     if diversity and count == 1:

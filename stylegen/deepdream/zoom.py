@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from stylegen.conversion import as_picture
-from stylegen.errors import UserError
-from stylegen.pixels import sample
+from stylegen.images.conversion import as_picture
+from stylegen.images.pixels import sample
+from stylegen.utils.errors import UserError
 
 DreamFunction = Callable[[np.ndarray, int], np.ndarray]
 RATE = 24.0  # frames per second

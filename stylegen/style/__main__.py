@@ -7,22 +7,24 @@ from typing import Any
 
 from absl.flags import FlagValues
 
-from stylegen import cli, images, listings, records
-from stylegen.console import Console
-from stylegen.errors import UserError
-from stylegen.folders import remove_unfinished, unfinished_of
-from stylegen.inputs import DEFAULT_SIZE
-from stylegen.names import Output
-from stylegen.networks import POOLINGS
-from stylegen.signatures import defaults_of
+from stylegen import images
+from stylegen.networks import listings
+from stylegen.runs import cli, records
+from stylegen.runs.folders import remove_unfinished, unfinished_of
+from stylegen.runs.inputs import DEFAULT_SIZE
+from stylegen.runs.names import Output
 from stylegen.style.coloring import COLORS, MAPS, TIMES
 from stylegen.style.folder import DEFAULT_FOLDER, is_many, style_folder
 from stylegen.style.job import Job, Pictures, Session, state_folder
 from stylegen.style.options import NONE, as_typed, check_flags, format_steps, recorded, settings_of
 from stylegen.style.published import PUBLISHED
 from stylegen.style.run import PATIENCE_STEPS
-from stylegen.style.stylizer import LOSSES, OPTIMIZERS
+from stylegen.style.setup import LOSSES, OPTIMIZERS
 from stylegen.style.transferring import EMBEDDED, FIRST_CHOICE, transfer
+from stylegen.utils.choices import POOLINGS
+from stylegen.utils.console import Console
+from stylegen.utils.errors import UserError
+from stylegen.utils.signatures import defaults_of
 
 DEFAULT_OUTPUT = 'style.png'
 LIST = 'list'

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stylegen import color as colors
+from stylegen.images import color as colors
 
 COLORS = ('style', 'luminance', 'linear', 'histogram')
 TIMES = ('before', 'after')
@@ -21,7 +21,7 @@ class Coloring:
             whole are the content's.
         time: 'before': the style is given the content's colours (or both lose theirs, for 'luminance') and the
             transfer has no others to take; 'after': the result is.
-        transfer: Which linear map, a key of `stylegen.color.TRANSFERS`.
+        transfer: Which linear map, a key of `stylegen.images.color.TRANSFERS`.
     """
 
     color: str

@@ -10,12 +10,12 @@ from typing import Any
 from absl.flags import FlagValues
 
 from stylegen import images
-from stylegen.console import Console
-from stylegen.errors import UserError
-from stylegen.folders import check_folder, each, pictures_of, unique_names
-from stylegen.names import Output
+from stylegen.runs.folders import check_folder, each, pictures_of, unique_names
+from stylegen.runs.names import Output
 from stylegen.style.job import Job, Pictures, Session, state_folder
 from stylegen.style.options import DEFAULT_CONTENT, DEFAULT_STYLE, parse_style
+from stylegen.utils.console import Console
+from stylegen.utils.errors import UserError
 
 DEFAULT_FOLDER = 'style'
 

@@ -10,24 +10,20 @@ from typing import Any
 import numpy as np
 from absl.flags import FlagValues
 
-from stylegen import cli, images, jobs, pyramid, records
-from stylegen.console import Console
-from stylegen.files import remove_empty
-from stylegen.inputs import DEFAULT_SIZE, Inputs, read_mask, read_picture, refuse_inputs
-from stylegen.names import Output
+from stylegen import images
+from stylegen.runs import cli, jobs, records
+from stylegen.runs.inputs import DEFAULT_SIZE, Inputs, read_mask, read_picture, refuse_inputs
+from stylegen.runs.names import Output
+from stylegen.runs.workdir import forget_state
 from stylegen.style.film import Film
-from stylegen.style.options import (
-    DEFAULT_CONTENT,
-    PROGRAM,
-    init_file,
-    manner,
-    parse_regions,
-    parse_styles,
-)
+from stylegen.style.options import DEFAULT_CONTENT, PROGRAM, init_file, manner, parse_regions, parse_styles
+from stylegen.style.setup import Styles
 from stylegen.style.steps import Start, StyleStep
-from stylegen.style.stylizer import Styles, Stylizer, check_style
+from stylegen.style.stylizer import Stylizer, check_style
 from stylegen.style.transferring import open_stylizer
-from stylegen.workdir import forget_state
+from stylegen.utils.console import Console
+from stylegen.utils.files import remove_empty
+from stylegen.utils.memory import AUTO, format_memory, parse_memory, shortage
 
 
 @dataclass(frozen=True)
@@ -97,10 +93,10 @@ class Session:
     @classmethod
     def open(cls, settings: dict[str, Any], record: dict[str, Any] | None, workdir: str | Path | None) -> Session:
         """Opens the network, and settles what is 'auto': the precision, and the memory that a state was made with."""
-        from stylegen.backend import fast_precision
+        from stylegen.utils.backend import fast_precision
 
         settings = settings | {'max_memory': jobs.settled_memory(settings['max_memory'], workdir)}
-        if settings['precision'] == pyramid.AUTO:
+        if settings['precision'] == AUTO:
             settings['precision'] = fast_precision()
         stylizer, note = open_stylizer(**manner(settings))
         settings |= {
@@ -135,10 +131,10 @@ class Session:
         lines.append(f'sizes    and steps: {", ".join(sizes)}')
         cut = [stage for stage in plan.stages if stage.core]
         windows = f', in windows of up to {cut[-1].core} pixels from {max(cut[0].size)} on' if cut else ''
-        allowed = pyramid.format_memory(pyramid.parse_memory(self.settings['max_memory']))
-        needed = f'about {pyramid.format_memory(plan.memory)} of {allowed} allowed'
+        allowed = format_memory(parse_memory(self.settings['max_memory']))
+        needed = f'about {format_memory(plan.memory)} of {allowed} allowed'
         lines.append(f'memory   {needed}, beside what TensorFlow takes to start{windows}')
-        return lines + pyramid.shortage(plan.memory)
+        return lines + shortage(plan.memory)
 
 
 def state_folder(output: Path) -> Path:
@@ -159,7 +155,7 @@ class Job(jobs.Job):
         settings: Those of the session, with this result's content and styles.
         pictures: That were read for it.
         workdir: Where the state is kept, or None: then it is only kept when the work stops, beside the output.
-        unfinished: See `stylegen.jobs.Job`.
+        unfinished: See `stylegen.runs.Job`.
     """
 
     def __init__(

@@ -9,11 +9,11 @@ from typing import Any
 
 from absl.flags import FlagValues
 
-from stylegen import cli, records
-from stylegen.errors import UserError, unknown
-from stylegen.inputs import DEFAULT_PICTURE, PICTURES
-from stylegen.style.stylizer import INITS
+from stylegen.runs import cli, records
+from stylegen.runs.inputs import DEFAULT_PICTURE, PICTURES
+from stylegen.style.setup import INITS
 from stylegen.style.transferring import published_settings
+from stylegen.utils.errors import UserError, unknown
 
 PROGRAM = 'stylegen.style'  # as results call it
 NONE = 'none'  # as a style: none

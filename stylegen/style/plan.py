@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stylegen import pyramid
-from stylegen.errors import UserError
+from stylegen.optimize import pyramid
+from stylegen.utils.errors import UserError
+from stylegen.utils.memory import format_memory
 
 COPIES = 14  # pictures of the whole size that Adam's loop holds at once
 PAIR = 7  # more of them for a pair of L-BFGS: its two, before a call, before a step and after it
@@ -131,12 +132,12 @@ def _core(costs: Costs, size: tuple[int, int], memory: float, history: int) -> i
 def _too_large(costs: Costs, shape: tuple[int, int], memory: float, history: int) -> UserError:
     """Says how much it would take, and how large a picture may be."""
     work = _work(costs, shape, 0 if costs.halo is None else _least_core(costs))
-    needed = pyramid.format_memory(_fixed(costs, shape, history) + work)
+    needed = format_memory(_fixed(costs, shape, history) + work)
     sides = [(max(1, shape[0] * part // 100), max(1, shape[1] * part // 100)) for part in range(99, 0, -1)]
     fitting = next((max(size) for size in sides if _core(costs, size, memory, history) is not None), 0)
     smaller = f', give a --size of up to {fitting}' if fitting else ''
     other = ' or another network: this one cannot work by windows' if costs.halo is None else ''
     return UserError(
         f'{shape[1]} x {shape[0]} takes at least {needed} with this network and optimiser, '
-        f'{pyramid.format_memory(memory)} is allowed; raise --max_memory{smaller}{other}'
+        f'{format_memory(memory)} is allowed; raise --max_memory{smaller}{other}'
     )

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylegen import color as colors
-from stylegen import images, pixels
+from stylegen import images
+from stylegen.images import color as colors
+from stylegen.images import pixels
 from stylegen.style.coloring import Coloring
 from stylegen.style.plan import Stage, survey_core
 from stylegen.style.steps import Start, StyleStep
 
 if TYPE_CHECKING:
-    from stylegen.backend import tf
-    from stylegen.optimize import Step
-    from stylegen.style.stylizer import Styles, Stylizer
-    from stylegen.updates import State
+    from stylegen.optimize.loop import Step
+    from stylegen.optimize.updates import State
+    from stylegen.style.setup import Styles, StyleSetup
+    from stylegen.utils.backend import tf
 
 SMALLEST_STYLE = 32  # pixels, of a style's picture at a small size
 PATIENCE_STEPS = 10  # steps between looks at whether the loss still falls
@@ -32,7 +33,7 @@ class Run:
 
     def __init__(
         self,
-        stylizer: Stylizer,
+        stylizer: StyleSetup,
         content: np.ndarray,
         styles: Styles,
         regions: Sequence[tuple[np.ndarray, Styles]],
@@ -62,8 +63,8 @@ class Run:
 
     def go(self, init: np.ndarray | None, start: Start | None) -> np.ndarray:
         """Works through the sizes, from the first or from `start` on; the whole picture in the end."""
-        from stylegen.backend import tf
-        from stylegen.optimize import NonFiniteLoss
+        from stylegen.optimize.loop import NonFiniteLoss
+        from stylegen.utils.backend import tf
 
         image, state = self.content, None
         for number in range(start.stage if start else 0, len(self.plan.stages)):
@@ -166,7 +167,7 @@ class Run:
 
     def _optimize(self, batch: tf.Tensor, stage: Stage, state: State | None, first: int) -> tuple[np.ndarray, State]:
         """The picture with its frame and the rule's state after a stage's steps, from `first` on."""
-        from stylegen.optimize import optimize_image
+        from stylegen.optimize.loop import optimize_image
 
         objective = self.targets.objective_for(stage.core)
         patience, latest = self.stylizer.patience, state
@@ -206,7 +207,7 @@ class Run:
         return 'off' if stage.core or small else self.stylizer.jit
 
     def _report(self, step: Step) -> None:
-        from stylegen.backend import tf
+        from stylegen.utils.backend import tf
 
         if self.callback is None:
             return
@@ -231,7 +232,7 @@ class Run:
         )
 
     def _resized(self, tensor, size):
-        from stylegen.backend import tf
+        from stylegen.utils.backend import tf
 
         return tf.constant(self._framed(images.resize(self._unframed(tensor.numpy()[0]), size))[None])
 

@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from stylegen import moments, receptive, statistics
-from stylegen.backend import tf
-from stylegen.errors import UserError
-from stylegen.extractor import FeatureExtractor
-from stylegen.histograms import HISTOGRAM_BINS, histogram
-from stylegen.losses import VARIATIONS
-from stylegen.optimize import Term
-from stylegen.scene import Scene, Window
-from stylegen.statistics import STYLE_LOSSES, SummedLoss
+from stylegen.losses import moments, statistics
+from stylegen.losses.features import VARIATIONS
+from stylegen.losses.histograms import HISTOGRAM_BINS, histogram
+from stylegen.losses.statistics import STYLE_LOSSES, SummedLoss
+from stylegen.losses.wasserstein import for_wasserstein
+from stylegen.networks import receptive_field
+from stylegen.networks.extractor import FeatureExtractor
+from stylegen.optimize.loop import Term
+from stylegen.optimize.scene import Scene, Window
+from stylegen.optimize.windows import WindowedObjective
 from stylegen.style.published import PUBLISHED
-from stylegen.wasserstein import for_wasserstein
-from stylegen.windows import WindowedObjective
+from stylegen.utils.backend import tf
+from stylegen.utils.errors import UserError
 
 PIXELS = 'input'  # as a layer: the picture itself, whose statistics are those of its colours
 LEAST_AWAY = 0.02  # a content that is as near as this to the style is taken to be this far from it
@@ -292,7 +293,7 @@ class Targets:
 
 def _halo(extractor: FeatureExtractor, stride: int) -> int | None:
     try:
-        return -(-receptive.radius(extractor) // stride) * stride
+        return -(-receptive_field.radius(extractor) // stride) * stride
     except UserError:
         return None
 

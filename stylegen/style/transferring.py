@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylegen import networks
-from stylegen.conversion import PictureLike, StylesLike
-from stylegen.errors import UserError, unknown
-from stylegen.layer_weights import WeightsLike, as_weights
-from stylegen.signatures import defaults_of
+from stylegen.images.conversion import PictureLike, StylesLike
+from stylegen.runs.layer_weights import WeightsLike, as_weights
 from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS, VARIATION
 from stylegen.style.published import PUBLISHED
 from stylegen.style.steps import Start, StyleStep
 from stylegen.style.stylizer import Stylizer
+from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.signatures import defaults_of
 
 if TYPE_CHECKING:
-    from stylegen.extractor import FeatureExtractor
+    from stylegen.networks.extractor import FeatureExtractor
 
 FIRST_CHOICE = 'vgg19'  # of the networks, where its weights can be had
 EMBEDDED = 'small_vgg', 'mini'  # of those that ship, the best first; the second has layers that the first lacks
@@ -168,18 +168,18 @@ def transfer(
 
     Args:
         content: A path, a PIL picture, an array or a tensor; of bytes or of floats in [0, 1], see
-            `stylegen.conversion`.
+            `stylegen.images.conversion`.
         style: A picture too, of any size and shape, or several as [picture, ...] or [(picture, share), ...]: their
             statistics are mixed in these shares, as if they hung side by side.
         network: 'auto', a name of `stylegen.networks.NETWORKS`, a .keras file, or a `FeatureExtractor`, which is then
             taken as it is.
-        weights: File of weights for the network; otherwise they are looked for, see `stylegen.pretrained`.
+        weights: File of weights for the network; otherwise they are looked for, see `stylegen.networks.pretrained`.
         style_layers, content_layers: Weights by layer, of which 'input' is the picture itself, its colours. A list of
             names gives each the weight 1. None: the network's own choice.
         pooling: 'max', 'average' or 'l2', of the network.
         like: The settings and the formula of a published program, a key of `stylegen.style.published.PUBLISHED`; what
             is not as by default wins over them, but its loss and form of variation are fixed.
-        loss: Distance of the styles, see `stylegen.statistics`: 'wasserstein', 'gram', 'covariance' or
+        loss: Distance of the styles, see `stylegen.losses.statistics`: 'wasserstein', 'gram', 'covariance' or
             'gram+histogram'.
         strength: 0 to 1, the balance of content and style: it looks the same for all pictures, sizes and networks,
             because both are relative, the style's to how far the content is from it.
@@ -187,10 +187,10 @@ def transfer(
         content_scale: How much of the content's loss weighs as much as all of the style's at a strength of 0.5. None:
             the network's own.
         variation: Weight of total variation, which smooths. None: the network's own.
-        variation_form: 'square', 'absolute' or 'power', see `stylegen.losses.VARIATIONS`.
+        variation_form: 'square', 'absolute' or 'power', see `stylegen.losses.features.VARIATIONS`.
         optimizer: 'adam', 'lbfgs' or 'descent'.
         learning_rate: Of Adam or plain descent, in pixel units [0, 1].
-        beta_1, beta_2, epsilon, epsilon_hat: Of Adam, see `stylegen.updates.adam`.
+        beta_1, beta_2, epsilon, epsilon_hat: Of Adam, see `stylegen.optimize.adam`.
         average: Decay of the average of Adam's iterates, which is the result; 0: the last one is. Of the other
             optimisers the iterate of the lowest loss is.
         history: Steps that L-BFGS remembers, fewer where memory is short.

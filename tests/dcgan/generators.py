@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stylegen.checkpoints import Checkpoints, arrays_of
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.plan import make_plan
-from stylegen.files import plain
+from stylegen.training.checkpoints import Checkpoints, arrays_of
+from stylegen.utils.files import plain
 from tests.conftest import shaken
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from stylegen.data import open_images
+from stylegen.datasets.opening import open_images
 from stylegen.dcgan.training import train
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from stylegen.data import open_images
+from stylegen.datasets.opening import open_images
 
 
 def folder(path, count=24, size=16, classes=2):

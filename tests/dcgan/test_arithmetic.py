@@ -5,8 +5,8 @@ import pytest
 
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.vector_arithmetic import Term, arithmetic, parse_expression, sheet
-from stylegen.errors import UserError
 from stylegen.images import load_image, read_settings
+from stylegen.utils.errors import UserError
 from tests.conftest import run
 from tests.dcgan.generators import tiny
 

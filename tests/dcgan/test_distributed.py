@@ -10,10 +10,10 @@ import sys
 import numpy as np
 import pytest
 
-from stylegen.checkpoints import Checkpoints
-from stylegen.data import open_images
+from stylegen.datasets.opening import open_images
 from stylegen.dcgan.training import train
-from stylegen.logs import read_events, read_log
+from stylegen.training.checkpoints import Checkpoints
+from stylegen.training.logs import read_events, read_log
 from tests.conftest import ROOT, process
 from tests.dcgan.sets import folder, small_set
 

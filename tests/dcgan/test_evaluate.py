@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylegen.data import open_images
+from stylegen.datasets.opening import open_images
 from stylegen.dcgan.evaluating import drawn, evaluate, evaluator_of, held_out, labels_like, table
 from stylegen.dcgan.latent_vectors import latents
-from stylegen.errors import UserError
 from stylegen.images import save_image
+from stylegen.utils.errors import UserError
 from tests.conftest import run
 from tests.dcgan.sets import TINY
 from tests.plain import PLAIN

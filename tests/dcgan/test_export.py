@@ -17,8 +17,8 @@ from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.plan import make_plan
 from stylegen.dcgan.shipped import SHIPPED, load_packed, pack_generator
-from stylegen.errors import UserError
-from stylegen.files import DiskFull, digest_of
+from stylegen.utils.errors import UserError
+from stylegen.utils.files import DiskFull, digest_of
 from tests.conftest import run, shaken
 
 KINDS = {  # what is special about a generator -> options of `make_plan`

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegen.checkpoints import Checkpoints
 from stylegen.dcgan.run import Training
 from stylegen.dcgan.watch import COLLAPSE_GRACE, Judge
-from stylegen.locks import alone_in
-from stylegen.logs import read_events
+from stylegen.training.checkpoints import Checkpoints
+from stylegen.training.logs import read_events
+from stylegen.utils.locks import alone_in
 from tests.conftest import process, run
 from tests.dcgan.sets import TINY, folder, small_set, state
 

@@ -5,14 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from stylegen.backend import tf
 from stylegen.dcgan.augment import DRAWS, augment
 from stylegen.dcgan.draws import Draws
 from stylegen.dcgan.gan import DCGAN, SETTLE_BATCH
 from stylegen.dcgan.losses import ADVERSARIAL, gradient_penalty, r1_penalty
 from stylegen.dcgan.models import discriminator, generator
 from stylegen.dcgan.plan import make_plan
-from stylegen.errors import UserError
+from stylegen.utils.backend import tf
+from stylegen.utils.errors import UserError
 from tests.dcgan.sets import TINY
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3)).astype(np.uint8)

@@ -72,7 +72,7 @@ def test_animations_are_told_and_counted_once(data, capsys):
     frames[0].save(data / 'class0' / 'moving.gif', save_all=True, append_images=frames[1:])
     assert command(str(data)) == 0
     assert 'of several frames or pages, the first of which is used: 1\n  class0/moving.gif' in capsys.readouterr().out
-    from stylegen.data import open_images
+    from stylegen.datasets.opening import open_images
     from stylegen.dcgan.training_command import first_only
 
     images = open_images(data, 16)

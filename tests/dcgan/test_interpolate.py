@@ -6,8 +6,8 @@ from PIL import Image
 
 from stylegen.dcgan.interpolating import interpolate, rows, spherical, walk
 from stylegen.dcgan.latent_vectors import latents
-from stylegen.errors import UserError
 from stylegen.images import load_image, read_settings
+from stylegen.utils.errors import UserError
 from tests.conftest import run
 from tests.dcgan.generators import tiny
 

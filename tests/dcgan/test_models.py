@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 
-from stylegen.backend import keras, tf
 from stylegen.dcgan import choices
 from stylegen.dcgan.augment import OPERATIONS
 from stylegen.dcgan.gan import DECAYS
@@ -13,9 +12,10 @@ from stylegen.dcgan.losses import ADVERSARIAL
 from stylegen.dcgan.models import UPSAMPLINGS, Double, discriminator, generator
 from stylegen.dcgan.plan import make_plan
 from stylegen.dcgan.sizes import levels, parse_size, show_size
-from stylegen.errors import UserError
-from stylegen.normalization import BatchNorm, frozen_statistics
-from stylegen.spectral import SpectralConv2D, SpectralDense, power_iteration
+from stylegen.training.normalization import BatchNorm, frozen_statistics
+from stylegen.training.spectral import SpectralConv2D, SpectralDense, power_iteration
+from stylegen.utils.backend import keras, tf
+from stylegen.utils.errors import UserError
 
 
 def parameters(model):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from stylegen.data import open_images
+from stylegen.datasets.opening import open_images
 from stylegen.dcgan.neighbours import nearest, sheet
-from stylegen.errors import UserError
 from stylegen.images import load_image, read_settings
+from stylegen.utils.errors import UserError
 from tests.conftest import run
 from tests.dcgan.generators import kept
 from tests.dcgan.sets import folder

@@ -2,11 +2,11 @@
 
 import pytest
 
-from stylegen.checkpoints import Checkpoints
 from stylegen.dcgan.plan import OPTIONS, Plan, compared, idle_options, make_plan
 from stylegen.dcgan.presets import PRESETS
-from stylegen.errors import UserError
-from stylegen.files import plain
+from stylegen.training.checkpoints import Checkpoints
+from stylegen.utils.errors import UserError
+from stylegen.utils.files import plain
 
 EARLIER = {  # as earlier versions kept it: what differs from the defaults
     'preset': 'cifar32', 'size': [32, 32], 'channels': 3, 'classes': [], 'generator': {'width': 96, 'seed': 0},

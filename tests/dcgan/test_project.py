@@ -8,8 +8,8 @@ import pytest
 from stylegen.dcgan.blending import blended, weights_near
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.projecting import framed, framed_hole, project
-from stylegen.errors import UserError
 from stylegen.images import Picture, load_image, read_settings, save_image
+from stylegen.utils.errors import UserError
 from tests.conftest import photo, run
 from tests.dcgan.generators import tiny
 

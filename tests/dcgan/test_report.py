@@ -16,10 +16,10 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from stylegen.dcgan.history import read_history
+from stylegen.dcgan.pages import POLICY
 from stylegen.dcgan.reporting import SHEETS, duration, flat, report, save_report
-from stylegen.errors import UserError
-from stylegen.files import DiskFull
-from stylegen.pages import POLICY
+from stylegen.utils.errors import UserError
+from stylegen.utils.files import DiskFull
 from tests.conftest import run
 from tests.dcgan.sets import TINY, small_set
 

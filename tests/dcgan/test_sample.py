@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegen.checkpoints import Checkpoints
 from stylegen.dcgan import shipped
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import load_generator
 from stylegen.dcgan.opening import labels_of, open_generator, parse_seeds
 from stylegen.dcgan.sampling import form_of, sample
-from stylegen.errors import UserError
-from stylegen.files import digest_of
 from stylegen.images import grid, load_image, read_settings
-from stylegen.pixels import from_uint8, to_uint8
+from stylegen.images.pixels import from_uint8, to_uint8
+from stylegen.training.checkpoints import Checkpoints
+from stylegen.utils.errors import UserError
+from stylegen.utils.files import digest_of
 from tests.conftest import run
 from tests.dcgan.generators import kept, tiny
 

@@ -7,13 +7,13 @@ import signal
 import numpy as np
 import pytest
 
-from stylegen.checkpoints import Checkpoints
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import load_generator
 from stylegen.dcgan.training import train
-from stylegen.errors import UserError
-from stylegen.files import DiskFull
-from stylegen.logs import read_events, read_log
+from stylegen.training.checkpoints import Checkpoints
+from stylegen.training.logs import read_events, read_log
+from stylegen.utils.errors import UserError
+from stylegen.utils.files import DiskFull
 from tests.conftest import process
 from tests.dcgan.sets import TINY, folder, small_set, state
 
@@ -179,8 +179,8 @@ def frozen(monkeypatch, gan_type):
 
 @pytest.mark.parametrize('action', ['warn', 'stop', 'rollback'])
 def test_a_generator_of_one_picture_raises_the_alarm(tmp_path, monkeypatch, action):
-    from stylegen.alarms import Alarm
     from stylegen.dcgan import run, watch
+    from stylegen.dcgan.alarms import Alarm
     from stylegen.dcgan.gan import DCGAN
 
     monkeypatch.setattr(watch, 'Alarm', lambda low, looks, grace=0: Alarm(low, looks, 2 if grace else 0))
@@ -226,7 +226,7 @@ def fetches(monkeypatch):
     """
     import keras.src.backend as of_keras
 
-    from stylegen.backend import tf
+    from stylegen.utils.backend import tf
 
     seen = []
 

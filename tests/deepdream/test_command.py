@@ -181,7 +181,7 @@ def test_ctrl_c_saves_the_dream_so_far(folder):
 def test_a_killed_run_goes_on_and_ends_as_if_never_killed(folder):
     args = ['--input=photo.png', '--steps=400', '--octaves=2', '--network=mini', '--quiet']
     killed = process(
-        *args, '--output=out.png', '--workdir=run', before='from stylegen import jobs; jobs.SAVE_SECONDS = 0'
+        *args, '--output=out.png', '--workdir=run', before='from stylegen.runs import jobs; jobs.SAVE_SECONDS = 0'
     )
     wait_for(Path('run/state.npz').exists)
     killed.send_signal(signal.SIGKILL)

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 
-from stylegen import color, images, losses, networks, optimize, rebuild, updates
-from stylegen.backend import tf, use_xla
-from stylegen.choices import JIT, MEASURES, NORMS, POOLINGS, SMOOTHINGS
+from stylegen import images, losses, networks, optimize
 from stylegen.deepdream import DreamStep, Start, dream, dreamer, open_dreamer
 from stylegen.deepdream.plan import plan
-from stylegen.errors import UserError
-from stylegen.optimize import NonFiniteLoss
+from stylegen.images import color
+from stylegen.networks import rebuild
+from stylegen.optimize import NonFiniteLoss, loop, updates
+from stylegen.utils.backend import tf, use_xla
+from stylegen.utils.choices import JIT, MEASURES, NORMS, POOLINGS, SMOOTHINGS
+from stylegen.utils.errors import UserError
 from tests.conftest import photo
 
 FAST = {'layers': {'b': 1.0}, 'octaves': 3, 'steps': 4, 'octave_scale': 1.3, 'step_size': 0.005}
@@ -37,7 +39,7 @@ def test_detail_carried_as_google_does_equals_the_residual_form(tiny, monkeypatc
     def change(octave_image, *args, **kwargs):
         return tf.constant(octave_image + changes[octave_image.shape[1:3]])
 
-    monkeypatch.setattr(optimize, 'optimize_image', change)
+    monkeypatch.setattr(loop, 'optimize_image', change)
     dreamt_image = dreamt(tiny, image, octave_scale=1.4)
     bases = [images.resize(image, size) for size in sizes]
     residual = bases[0] + changes[sizes[0]]
@@ -96,11 +98,11 @@ def test_a_resumed_dream_ends_as_the_uninterrupted_one(stop, tiny):
     whole = dreamt(tiny, image)
     with pytest.raises(KeyboardInterrupt):
         # one step at a time, so that the stop falls inside an octave
-        original, optimize.SECONDS_PER_CALL = optimize.SECONDS_PER_CALL, 0.0
+        original, loop.SECONDS_PER_CALL = loop.SECONDS_PER_CALL, 0.0
         try:
             dreamt(tiny, image, callback=interrupt)
         finally:
-            optimize.SECONDS_PER_CALL = original
+            loop.SECONDS_PER_CALL = original
     last = told[-1]
     assert (last.octave, last.step) == ((stop - 1) // 4, (stop - 1) % 4 + 1)
     assert np.array_equal(dreamt(tiny, image, start=Start(last.octave, last.step, last.image, last.balance)), whole)
@@ -224,8 +226,8 @@ def test_a_mask_is_of_shares(value, tiny):
 def test_a_dream_is_the_same_of_whatever_form_a_picture_has(tiny, tmp_path):
     from PIL import Image
 
-    from stylegen.backend import tf
     from stylegen.images import from_uint8
+    from stylegen.utils.backend import tf
 
     data = np.rint(255 * photo(24, 32)).astype(np.uint8)
     on = np.arange(32) % 2 * np.ones((24, 1), bool)
@@ -271,7 +273,7 @@ def test_small_and_long_pictures_dream_too(shape, tiny):
 
 def test_activity_rises_steadily_with_the_defaults_of_the_embedded_network(monkeypatch):
     """Rolls, clipping and steps of one length make single steps fall; the ranks must still follow the steps."""
-    monkeypatch.setattr(optimize, 'SECONDS_PER_CALL', 0.0)  # tell of every step
+    monkeypatch.setattr(loop, 'SECONDS_PER_CALL', 0.0)  # tell of every step
     activity: dict[int, list] = {}
 
     def follow(step):

@@ -9,9 +9,9 @@ from PIL import Image
 from stylegen import images
 from stylegen.deepdream import frames, open_dreamer, options
 from stylegen.deepdream.__main__ import define_flags
-from stylegen.deepdream.film import MANNER, RATE, at_rate, parse_shift
-from stylegen.deepdream.zoom import zoom_frames
-from stylegen.errors import UserError
+from stylegen.deepdream.film import MANNER, at_rate, parse_shift
+from stylegen.deepdream.zoom import RATE, zoom_frames
+from stylegen.utils.errors import UserError
 from tests.conftest import photo, run
 
 QUICK = ['--steps=1', '--octaves=1', '--size=48', '--layers=block2_conv1', '--network=mini', '--quiet']

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from stylegen.deepdream.footage import carry, dream_footage
-from stylegen.errors import UserError
-from tests.test_flow import HEIGHT, WIDTH, textured, view
+from stylegen.utils.errors import UserError
+from tests.images.test_flow import HEIGHT, WIDTH, textured, view
 
 FINE = np.random.default_rng(9).normal(0, 0.05, (HEIGHT, WIDTH, 3)).astype(np.float32)
 

@@ -10,19 +10,19 @@ import pytest
 from PIL import Image
 
 from stylegen.deepdream.frames import keep_footage, keep_frames, keep_zoom
-from stylegen.errors import UserError
 from stylegen.images import save_animation, to_uint8
-from stylegen.video import open_clip
-from stylegen.workdir import Workdir
+from stylegen.images.video import open_clip
+from stylegen.runs.workdir import Workdir
+from stylegen.utils.errors import UserError
 from tests.conftest import photo
-from tests.test_flow import textured, view
+from tests.images.test_flow import textured, view
 
 ZOOM = {'seconds': 1, 'fps': 8, 'zoom': 1.5, 'rotation': 10.0, 'seed': 5}
 KILLED = """
 import os, signal, sys
 import numpy as np
 from stylegen.deepdream import frames
-from stylegen.workdir import Workdir
+from stylegen.runs import Workdir
 from tests.conftest import photo
 from tests.deepdream.test_frames import ZOOM, grain
 

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegen import images, jobs, mini
-from stylegen.console import Progress
+from stylegen import images
 from stylegen.deepdream import __main__ as command
 from stylegen.deepdream import explore, noise, options, presets
 from stylegen.deepdream.__main__ import define_flags
 from stylegen.deepdream.visualizing import NothingActive
-from stylegen.errors import UserError
+from stylegen.images import sheets
+from stylegen.networks import mini
+from stylegen.runs import jobs
+from stylegen.utils.console import Progress
+from stylegen.utils.errors import UserError
 from tests.conftest import photo, run
 
 QUICK = ['--steps=2', '--octaves=2', '--network=mini', '--quiet']
@@ -137,7 +140,7 @@ def test_exploring_makes_a_labelled_sheet(monkeypatch):
         told.extend(labels)
         return sheet(pictures, labels, **options)
 
-    monkeypatch.setattr(images, 'contact_sheet', watched)
+    monkeypatch.setattr(sheets, 'contact_sheet', watched)
     monkeypatch.setattr(explore, 'layers_to_show', lambda network: ['block1_conv1', 'block3_conv1'])
     assert run('--explore=layers', '--input=photo.png', '--output=sheet.png', *QUICK) == 0
     assert told == ['the picture', '--layers=block1_conv1', '--layers=block3_conv1']

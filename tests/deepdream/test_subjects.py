@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 
 from stylegen import losses, networks
-from stylegen.backend import tf
-from stylegen.classes import find_class
 from stylegen.deepdream import dream, dreamer
 from stylegen.deepdream.subject import Subject, settle
 from stylegen.deepdream.targets import Target, parse_target
 from stylegen.deepdream.terms import Places, build_terms, guide_vectors
-from stylegen.errors import UserError
+from stylegen.losses.features import best_matches
+from stylegen.networks.classes import find_class
 from stylegen.optimize import Term
-from stylegen.tiling import TiledObjective
+from stylegen.optimize.tiling import TiledObjective
+from stylegen.utils.backend import tf
+from stylegen.utils.errors import UserError
 from tests.conftest import photo
 
 FAST = {'octaves': 2, 'steps': 4, 'octave_scale': 1.3, 'strength': 0.06}
@@ -121,16 +122,16 @@ def test_the_gradient_of_a_guide_is_its_best_match():
 def test_matches_in_chunks_are_the_matches(monkeypatch):
     rng = np.random.default_rng(0)
     x, guide = rng.normal(size=(2, 7, 5, 6)).astype(np.float32), rng.normal(size=(30, 6)).astype(np.float32)
-    whole = losses.best_matches(tf.constant(x), tf.constant(guide))
-    monkeypatch.setattr(losses, 'MATCHES_AT_ONCE', 90)
-    assert np.array_equal(losses.best_matches(tf.constant(x), tf.constant(guide)), whole)
+    whole = best_matches(tf.constant(x), tf.constant(guide))
+    monkeypatch.setattr('stylegen.losses.features.MATCHES_AT_ONCE', 90)
+    assert np.array_equal(best_matches(tf.constant(x), tf.constant(guide)), whole)
 
 
 def test_a_picture_guided_by_itself_finds_at_least_itself(tiny):
     image = photo(40, 40)
     vectors = guide_vectors(tiny, [image], 'b')
     activation = tiny(tf.constant(image[None]))['b']
-    assert (tf.reduce_sum(activation * losses.best_matches(activation, vectors), -1) >= (
+    assert (tf.reduce_sum(activation * best_matches(activation, vectors), -1) >= (
         tf.reduce_sum(tf.square(activation), -1) - 1e-4
     )).numpy().all()  # fmt: skip
 

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from stylegen import pyramid
 from stylegen.deepdream import open_dreamer
 from stylegen.deepdream.tile_shapes import LEAST, SIDES, SPARE, tile_shapes
+from stylegen.optimize import pyramid
 from tests.conftest import TinyNetwork, photo
 
 SIZES = [*itertools.product(range(100, 700, 53), repeat=2), *itertools.product((768, 1024, 1500, 2048), repeat=2)]
@@ -71,7 +71,7 @@ def test_a_dreamer_shows_its_network_no_other_shapes(monkeypatch):
 
     class Noting(TinyNetwork):
         def __call__(self, image):
-            from stylegen.backend import tf
+            from stylegen.utils.backend import tf
 
             shown.append(tf.numpy_function(lambda shape: seen.add(tuple(shape)) or shape, [tf.shape(image)], tf.int32))
             with tf.control_dependencies(shown[-1:]):

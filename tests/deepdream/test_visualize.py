@@ -6,13 +6,13 @@ import sys
 import numpy as np
 import pytest
 
-from stylegen.backend import tf
 from stylegen.deepdream.visualizing import PARAMETERIZATIONS, VisualizeStep, visualize
-from stylegen.errors import UserError
 from stylegen.losses import dream_loss
+from stylegen.losses.statistics import diversity_loss
 from stylegen.networks import feature_extractor
 from stylegen.optimize import NonFiniteLoss, Term
-from stylegen.statistics import diversity_loss
+from stylegen.utils.backend import tf
+from stylegen.utils.errors import UserError
 from tests.conftest import photo
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stylegen.deepdream.zoom import count_frames, motion, move, zoom_frames
-from stylegen.errors import UserError
+from stylegen.utils.errors import UserError
 from tests.conftest import photo
 
 MOTIONS = [

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegen import images, pyramid
-from stylegen.signatures import defaults_of
+from stylegen import images
 from stylegen.style import film, options, transfer
 from stylegen.style.__main__ import define_flags
 from stylegen.style.folder import pairs_of
 from stylegen.style.job import Job, Session
+from stylegen.utils import memory
+from stylegen.utils.signatures import defaults_of
 from tests.conftest import ROOT, photo, process, wait_for
 from tests.conftest import run as run_program
 
@@ -347,7 +348,7 @@ def test_ctrl_c_saves_the_picture_and_the_state_from_which_resume_ends_the_same(
 
 def test_a_killed_run_goes_on_and_ends_as_if_never_killed(monkeypatch, capsys):
     args = [*PAIR, '--iterations=60', '--optimizer=lbfgs', '--init=noise', *FEW[:-1]]
-    before = 'from stylegen import jobs; jobs.SAVE_SECONDS = 0'
+    before = 'from stylegen.runs import jobs; jobs.SAVE_SECONDS = 0'
     killed = process(*args, '--output=out.png', '--workdir=run', program='style', before=before)
     wait_for(Path('run/state.npz').exists)
     killed.send_signal(signal.SIGKILL)
@@ -355,12 +356,12 @@ def test_a_killed_run_goes_on_and_ends_as_if_never_killed(monkeypatch, capsys):
     assert killed.returncode == -signal.SIGKILL and not Path('out.png').exists()
     assert run(*args, '--output=out.png', '--workdir=run', '--seed=1', '--quiet') == 2  # another seed is another run
     assert 'another seed' in capsys.readouterr().err
-    free = pyramid.available_memory()
-    monkeypatch.setattr(pyramid, 'available_memory', lambda: free // 4)  # what was settled on stays
+    free = memory.available_memory()
+    monkeypatch.setattr(memory, 'available_memory', lambda: free // 4)  # what was settled on stays
     assert run(*args, '--output=out.png', '--workdir=run') == 0
     assert 'going on from run' in capsys.readouterr().out and not Path('run/state.npz').exists()
-    memory = images.read_settings('out.png')['settings']['max_memory']
-    assert run(*args, '--output=whole.png', f'--max_memory={memory}', '--quiet') == 0
+    allowed = images.read_settings('out.png')['settings']['max_memory']
+    assert run(*args, '--output=whole.png', f'--max_memory={allowed}', '--quiet') == 0
     assert same('out.png', 'whole.png')
 
 

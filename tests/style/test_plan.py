@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from stylegen.errors import UserError
 from stylegen.style.plan import LEAST_HISTORY, Costs, plan, steps_by_size, survey_core
+from stylegen.utils.errors import UserError
 
 COSTS = Costs(per_pixel=4000, per_target_pixel=100, halo=48, stride=16, smallest=16, margin=8)
 PLENTY = 1e12

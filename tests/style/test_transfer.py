@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from stylegen import images
-from stylegen.backend import keras, tf
-from stylegen.color import luminance
-from stylegen.errors import UserError
-from stylegen.extractor import FeatureExtractor
-from stylegen.graph import LayerInfo
+from stylegen.images.color import luminance
+from stylegen.losses.statistics import STYLE_LOSSES
+from stylegen.networks.extractor import FeatureExtractor
+from stylegen.networks.graph import LayerInfo
 from stylegen.optimize import NonFiniteLoss
-from stylegen.statistics import STYLE_LOSSES
 from stylegen.style import Start, open_stylizer, transfer
 from stylegen.style.presets import VARIATION
 from stylegen.style.run import Run
-from stylegen.style.stylizer import LOSSES
+from stylegen.style.setup import LOSSES
+from stylegen.utils.backend import keras, tf
+from stylegen.utils.errors import UserError
 from tests.conftest import photo
 from tests.extractors import noise, small_vgg
 
@@ -328,7 +328,7 @@ def test_other_pictures_and_sizes_are_not_traced_again(monkeypatch):
 
 def test_xla_compiles_for_the_sizes_that_have_most_of_the_work(monkeypatch):
     """1024 x 768 has seven sizes, and 76 % of the pixels times steps are in the last three."""
-    from stylegen import optimize
+    from stylegen.optimize import loop
 
     jits = []
 
@@ -336,7 +336,7 @@ def test_xla_compiles_for_the_sizes_that_have_most_of_the_work(monkeypatch):
         jits.append(jit)
         return image
 
-    monkeypatch.setattr(optimize, 'optimize_image', optimized)
+    monkeypatch.setattr(loop, 'optimize_image', optimized)
     monkeypatch.setattr(Run, '_aim', lambda self, stage: None)
     content = np.full((768, 1024, 3), 0.5, np.float32)
     made = open_stylizer(network=extractor(), **LAYERS, jit='on', max_memory='64GB')[0]

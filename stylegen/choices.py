@@ -1,7 +1,0 @@
-"""Names that flags offer and that modules know which import TensorFlow: --help does not wait for those."""
-
-JIT = ('auto', 'on', 'off')  # `stylegen.backend.use_xla`
-MEASURES = ('auto', 'mean_square', 'mean')  # `stylegen.losses.DREAM_MEASURES`, and auto
-NORMS = ('mean_abs', 'std')  # `stylegen.updates.NORMS`
-POOLINGS = ('max', 'average', 'l2')  # `stylegen.rebuild.POOLINGS`
-SMOOTHINGS = ('none', 'gaussian', 'laplacian')  # `stylegen.smoothing.smooth`

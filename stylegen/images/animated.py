@@ -1,0 +1,126 @@
+"""Pictures of several frames or pages, read: how many there are, and the frames of an animation as those of a clip."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from stylegen.images.decoding import arrays, opened
+from stylegen.utils.errors import UserError
+from stylegen.utils.files import read_bytes, shown
+
+ANIMATED = (
+    'GIF',
+    'WEBP',
+    'PNG',
+    'AVIF',
+)  # formats of Pillow that may move; a JPEG's further pictures are its own copies
+PAGED = ('TIFF',)
+SUFFIXES = ('.gif', '.webp', '.png', '.apng', '.avif')
+SHORTEST, USUAL = 0.011, 0.1  # seconds: browsers show a frame of 0.01 or less for 0.1
+
+
+def count_frames(image: Image.Image) -> int:
+    """How many frames or pages an open picture has."""
+    if image.format not in (*ANIMATED, *PAGED):
+        return 1
+    with contextlib.suppress(Exception):  # further frames that are damaged do not spoil the first
+        return int(getattr(image, 'n_frames', 1))
+    return 1
+
+
+def first_only(path: str | os.PathLike[str], hint: str = '') -> str | None:
+    """A line that says that only the first frame or page is used; None for a picture that has no other.
+
+    Args:
+        path: Of the picture.
+        hint: How to have all frames of an animation.
+    """
+    with contextlib.suppress(UserError), opened(read_bytes(path), path) as image:
+        count = count_frames(image)
+        if count > 1:
+            what, hint = ('pages', '') if image.format in PAGED else ('frames', hint)
+            return f'{shown(path)} has {count} {what}; only the first one is used' + (f'; {hint}' if hint else '')
+    return None
+
+
+def is_animated(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a picture that moves."""
+    if Path(path).suffix.lower() not in SUFFIXES:
+        return False
+    with contextlib.suppress(UserError), opened(read_bytes(path), path) as image:
+        return image.format in ANIMATED and count_frames(image) > 1
+    return False
+
+
+@dataclass(frozen=True)
+class Animation:
+    """A picture that moves, read like a `stylegen.images.video.Clip`.
+
+    Attributes:
+        path: As it was given.
+        width, height: Of its frames.
+        fps: Frames per second, constant: where frames stay for different times, some are doubled or left out.
+        shown: The number in the file of each frame.
+        sound: There is none.
+    """
+
+    path: str
+    width: int
+    height: int
+    fps: float
+    shown: tuple[int, ...]
+    sound: None = None
+
+    @property
+    def frames(self) -> int:
+        """How many there are."""
+        return len(self.shown)
+
+    def read(self, first: int = 0) -> Iterator[np.ndarray]:
+        """The frames from number `first` on, one by one: float32 HxWx3 in [0, 1], what is transparent on white.
+
+        Raises:
+            UserError: The file cannot be read to its end.
+        """
+        with opened(read_bytes(self.path), self.path) as image:
+            for number, group in itertools.groupby(self.shown[first:]):
+                image.seek(number)
+                frame = _on_white(image)
+                for _ in group:
+                    yield frame
+
+
+def open_animation(path: str | os.PathLike[str]) -> Animation:
+    """Looks at an animated GIF, WebP, PNG or AVIF.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    with opened(read_bytes(path), path) as image:
+        begin = 1 if getattr(image, 'default_image', False) else 0  # a PNG's picture for programs that show no other
+        times = []
+        for number in range(begin, count_frames(image)):
+            image.seek(number)
+            image.load()  # a WebP's times come with the pixels
+            seconds = float(image.info.get('duration') or 0) / 1000
+            times.append(seconds if seconds >= SHORTEST else USUAL)
+        height, width = _on_white(image).shape[:2]
+    usual = statistics.median(times)
+    ends = list(itertools.accumulate(times))
+    moments = (np.arange(max(1, round(ends[-1] / usual))) + 0.5) * usual
+    shown_at = np.minimum(np.searchsorted(ends, moments), len(times) - 1) + begin
+    return Animation(os.fspath(path), width, height, 1 / usual, tuple(shown_at.tolist()))
+
+
+def _on_white(image: Image.Image) -> np.ndarray:
+    pixels, alpha, _ = arrays(image, 'a frame')
+    return pixels if alpha is None else pixels * alpha[..., None] + (1 - alpha[..., None])

@@ -1,0 +1,213 @@
+"""From the bytes of a picture file to upright sRGB pixels, whatever the file's colour mode."""
+
+import contextlib
+import functools
+import io
+import os
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from stylegen.images.pixels import from_uint8
+from stylegen.images.png_chunks import SIGNATURE, needed
+from stylegen.images.ranges import BYTES, DEEP, IN_FILES, UNIT, Range, range_of, scaled
+from stylegen.images.sixteen_bit import deepened, is_colour
+from stylegen.utils.errors import UserError
+from stylegen.utils.files import shown
+from stylegen.utils.notes import note
+from stylegen.utils.process_settings import ProcessSetting
+
+MAX_PIXELS = 250_000_000
+ORIENTATION = 0x0112  # the EXIF tag
+_READ = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'GIF', 'BMP', 'DIB', 'PPM', 'JPEG2000', 'AVIF')  # none that runs a program
+
+_NOTES = 'stylegen notes'  # in Pillow's dictionary of a picture
+_PILLOWS_LIMIT = ProcessSetting(
+    lambda: Image.MAX_IMAGE_PIXELS, lambda limit: setattr(Image, 'MAX_IMAGE_PIXELS', limit)
+)  # of pixels; set aside, since ours is checked
+
+
+class Upright(NamedTuple):
+    """A picture as it is to be seen.
+
+    Attributes:
+        pixels: HxWx3 float32 in [0, 1], sRGB.
+        alpha: HxW float32 in [0, 1], where there is transparency.
+        notes: Lines about what was not taken quite as it stood; of "it".
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None
+    notes: tuple[str, ...]
+
+
+@contextlib.contextmanager
+def opened(data: bytes, path: str | os.PathLike[str]) -> Iterator[Image.Image]:
+    """The picture in `data`, its header read; whatever goes wrong with it in the block is the user's to mend."""
+    Image.init()
+    notes: tuple[str, ...] = ()
+    if data.startswith(SIGNATURE):
+        data, notes = needed(data)
+    with _PILLOWS_LIMIT.at(None):
+        try:
+            with Image.open(io.BytesIO(data), formats=[name for name in _READ if name in Image.OPEN]) as image:
+                _check_size(image, shown(path))
+                image.info[_NOTES] = notes
+                yield image
+        except UnidentifiedImageError:
+            raise UserError(f'{shown(path)} is not a picture that can be read; convert it to PNG or JPEG') from None
+        except (UserError, MemoryError):
+            raise
+        except Exception as error:  # Pillow's decoders raise nearly anything
+            raise UserError(
+                f'{shown(path)} is damaged or cut short ({_reason(error)}); copy or download it again'
+            ) from error
+
+
+def of_pillow(image: Image.Image, name: str) -> Upright:
+    """A picture that Pillow has opened or made; `name` is what an error calls it.
+
+    Raises:
+        UserError: It is above MAX_PIXELS, or its pixels cannot be read.
+    """
+    with _PILLOWS_LIMIT.at(None):
+        _check_size(image, name)
+        try:
+            return arrays(image, name)
+        except (UserError, MemoryError):
+            raise
+        except Exception as error:
+            raise UserError(f'Pillow cannot read the pixels of {name} ({_reason(error)}); open it again') from error
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise UserError(
+            f'{name} has {image.width} x {image.height} pixels, above the limit of '
+            f'{MAX_PIXELS // 10**6} million; make it smaller first'
+        )
+
+
+def _reason(error: Exception) -> str:
+    return ' '.join(str(error).split()) or type(error).__name__
+
+
+def decoded(
+    data: bytes, path: str | os.PathLike[str], check: Callable[[Image.Image], None] = lambda image: None
+) -> Upright:
+    """The picture in the bytes of a file; its notes are said. `check` sees it before its pixels are read."""
+    with opened(data, path) as image:
+        check(image)
+        upright = arrays(image, shown(path))
+        deep = is_colour(data, image)
+    if deep:
+        pixels, alpha, line = deepened(data, upright.pixels, upright.alpha)
+        upright = Upright(pixels, alpha, (*upright.notes, *filter(None, [line])))
+    for line in upright.notes:
+        note(f'{shown(path)}: {line}')
+    return upright
+
+
+def arrays(image: Image.Image, name: str) -> Upright:
+    """A picture of Pillow's, upright; `name` is what an error calls it."""
+    image.load()
+    notes = list(image.info.get(_NOTES, ()))
+    alpha = None
+    icc = image.info.get('icc_profile')
+    if image.mode in ('I', 'F') or image.mode.startswith('I;16'):
+        grey, told = _grey(np.asarray(image), name)
+        notes += told + (['its colour profile is not applied (it has more than 8 bits)'] if icc else [])
+        pixels = np.repeat(grey[..., None], 3, axis=2)
+    else:
+        base = image
+        if image.has_transparency_data:
+            base = image.convert('RGBA')
+            alpha = from_uint8(np.asarray(base.getchannel('A')))
+        if image.mode in ('1', 'L', 'LA'):
+            base = image.convert('L')
+        elif image.mode not in ('RGB', 'CMYK', 'LAB'):
+            base = base.convert('RGB')
+        converted, fault = _to_srgb(base, icc)
+        notes += [f'its colour profile is not applied ({fault})'] if fault else []
+        pixels = from_uint8(np.asarray(converted))
+    orientation = 1
+    with contextlib.suppress(Exception):  # a broken EXIF block does not spoil the picture
+        orientation = image.getexif().get(ORIENTATION, 1)
+    return Upright(_upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation), tuple(notes))
+
+
+def _grey(values: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
+    """Grey of 16 or 32 bits as float32 in [0, 1], and lines about how it was read."""
+    if values.dtype.itemsize == 2:
+        return scaled(values, DEEP), []
+    notes, finite = [], values[np.isfinite(values)]
+    if values.dtype.kind == 'f':
+        of = range_of(finite, name, IN_FILES) if finite.size else UNIT
+    else:
+        low, high = float(values.min()), float(values.max())
+        known = (range_ for range_ in (BYTES, DEEP) if low >= 0 and high <= range_.high)
+        of = next(known, Range(low, max(high, low + 1)))
+    if of != UNIT:
+        notes.append(f'its values are read as {of}')
+    if finite.size < values.size:
+        values = np.nan_to_num(values, nan=of.low, posinf=of.high, neginf=of.low)
+        notes.append('some of its values are NaN or infinite, and read as black or white')
+    return scaled(values.astype(np.float64) - of.low, Range(0, of.high - of.low)), notes
+
+
+def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
+    """Undo EXIF orientation 1 to 8; odd ones from a broken file are left."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return np.ascontiguousarray(array)
+
+
+@functools.cache
+def srgb_profile() -> bytes:
+    """An sRGB profile, with a fixed date so that the same picture is always the same file."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
+    return profile[:24] + bytes([7, 208, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]) + profile[36:]
+
+
+def _to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
+    """An L, RGB, CMYK or LAB image as RGB in sRGB, by its profile; and why that was not applied, if it was not."""
+    if image.mode == 'LAB':
+        icc = ImageCms.ImageCmsProfile(ImageCms.createProfile('LAB')).tobytes()
+    if not icc:
+        return image.convert('RGB'), ''
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        space = source.profile.xcolor_space.strip()
+        mode = {'RGB': 'RGB', 'GRAY': 'L', 'CMYK': 'CMYK', 'Lab': 'LAB'}.get(space, '')
+        if mode != image.mode and (mode, image.mode) != ('RGB', 'L'):
+            return image.convert('RGB'), f'it is for {space}, the picture is {image.mode}'
+        transform = ImageCms.buildTransform(
+            source,
+            ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile())),
+            mode,
+            'RGB',
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+        if mode in ('CMYK', 'LAB') or not _is_identity(transform, mode):
+            return transform.apply(image.convert(mode)), ''
+    except MemoryError:
+        raise
+    except Exception:  # whatever lcms meets
+        return image.convert('RGB'), 'it is damaged'
+    return image.convert('RGB'), ''
+
+
+def _is_identity(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """Whether a transform moves no colour by more than two levels of 255: an sRGB profile, by whatever maker."""
+    levels = np.linspace(0, 255, 9).round().astype(np.uint8)
+    cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
+    probe = Image.fromarray(cube).convert(mode)
+    moved = np.asarray(transform.apply(probe), int) - np.asarray(probe.convert('RGB'), int)
+    return bool(np.abs(moved).max() <= 2)

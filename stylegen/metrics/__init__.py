@@ -1,0 +1,34 @@
+"""How good generated pictures are: distances between sets of feature vectors.
+
+Pictures become vectors (`embeddings`), sets of them are compared (`distances`, `evaluation`).
+"""
+
+from typing import TYPE_CHECKING
+
+from stylegen.utils.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from stylegen.metrics.distances import (
+        Figure,
+        Moments,
+        diversity,
+        frechet_distance,
+        kernel_distance,
+        precision_recall_density_coverage,
+    )
+    from stylegen.metrics.embeddings import EMBEDDINGS, Embedding, embed, open_embedding
+    from stylegen.metrics.evaluation import FIGURES, Evaluator
+
+_NAMES = {
+    'distances': [
+        'Figure',
+        'Moments',
+        'diversity',
+        'frechet_distance',
+        'kernel_distance',
+        'precision_recall_density_coverage',
+    ],
+    'embeddings': ['EMBEDDINGS', 'Embedding', 'embed', 'open_embedding'],
+    'evaluation': ['Evaluator', 'FIGURES'],
+}
+__getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES)

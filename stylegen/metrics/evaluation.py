@@ -1,0 +1,191 @@
+"""Generated pictures held against real ones, figure by figure, each with what is needed to read it."""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from stylegen.metrics.distances import (
+    NEIGHBOURS,
+    SUBSET_SIZE,
+    SUBSETS,
+    Figure,
+    Moments,
+    diversity,
+    frechet_distance,
+    kernel_distance,
+    precision_recall_density_coverage,
+)
+from stylegen.metrics.embeddings import BATCH, Embedded, Embedding, Images, embed, open_embedding
+from stylegen.utils.errors import UserError
+
+FIGURES = {  # what is measured: which way is better
+    'fid': 'lower',
+    'kid': 'lower',
+    'precision': 'higher',
+    'recall': 'higher',
+    'density': 'higher',
+    'coverage': 'higher',
+    'diversity': 'near the floor',
+}
+FEATURES = ('mini',)  # what is measured on where nothing was asked for
+MOST = 10_000  # pictures of a set that go into figures made of all pairs of them
+_FEWEST = 4  # pictures of which halves can be held against each other
+Progress = Callable[[str, int], None]
+
+
+class Evaluator:
+    """Real pictures, embedded once, that any number of sets of generated ones are held against.
+
+    Beside every figure stand two more of the same kind: its floor, which other real pictures come to, so that nobody
+    takes for an error what is the size of the sample; and its ceiling, which noise comes to.
+
+    Args:
+        reference: real pictures, uint8 (N, H, W, 1 or 3) or an iterable of such batches.
+        features: keys of `embeddings.EMBEDDINGS`, or embeddings that are open.
+        split: what the reference is called in the record, such as 'train'.
+        other: other real pictures, for the floor; None holds two halves of the reference against each other, which
+            makes the floor of a Frechet distance too high, for halves are smaller.
+        other_split: what these are called, such as 'test'.
+        seed: of the halves, the noise and whatever else is drawn.
+        neighbours: k of precision, recall, density and coverage; less where a set is too small for it.
+        subsets, subset_size: of the kernel distance.
+        progress: is told what is embedded and how many pictures of it are done.
+
+    Raises:
+        UserError: too few pictures, or sets of different sizes of picture.
+    """
+
+    def __init__(
+        self,
+        reference: Images,
+        features: Sequence[str | Embedding] = FEATURES,
+        *,
+        split: str = 'reference',
+        other: Images | None = None,
+        other_split: str = 'other real pictures',
+        seed: int = 0,
+        neighbours: int = NEIGHBOURS,
+        subsets: int = SUBSETS,
+        subset_size: int = SUBSET_SIZE,
+        progress: Progress | None = None,
+    ):
+        self.embeddings = [open_embedding(each) if isinstance(each, str) else each for each in features]
+        self.split, self.seed, self.neighbours = split, seed, neighbours
+        self._kernel = {'subsets': subsets, 'subset_size': subset_size}
+        self._progress = progress
+        self._real = self._embed(split, reference)
+        count = self._real.count
+        if count < _FEWEST:
+            raise UserError(f'an evaluation takes {_FEWEST} real pictures at least; there are {count}')
+        if other is None:
+            order = np.random.default_rng([seed, 1]).permutation(count)
+            against, alike = _part(self._real, order[: count // 2]), _part(self._real, order[count // 2 :])
+            self._floor_of = f'halves of {split}: {alike.count} against {against.count}'
+        else:
+            against, alike = self._real, self._embed(other_split, other)
+            self._same_shape(alike, other_split)
+            self._floor_of = f'{other_split} against {split}: {alike.count} against {against.count}'
+        noise = self._embed('noise', _noise(alike.count, self._real.shape, seed))
+        self._ceiling_of = f'uniform noise against {split}: {noise.count} against {count}'
+        self._floor, self._ceiling = self._figures(against, alike), self._figures(self._real, noise)
+
+    def __call__(self, generated: Images) -> dict[str, dict[str, Any]]:
+        """The figures of a set of generated pictures.
+
+        Returns:
+            {'fid_mini': record, 'kid_mini': ..., ...}: every one of `FIGURES` by every embedding, which it is named
+            after, for a Frechet distance on other features than the published Inception's is no FID; ready for JSON. A
+            record has 'value', 'error' (standard error or None), 'note', 'better', 'floor' and 'ceiling' with
+            'floor_of' and 'ceiling_of' in words, 'features' (name, layer, dimensions, sha256 of the weights),
+            'resize', 'generated' and 'reference' (how many pictures went in), 'split', 'image_size', 'settings' and
+            'seed'.
+
+        Raises:
+            UserError: too few pictures, or of another size than the reference.
+        """
+        embedded = self._embed('generated', generated)
+        self._same_shape(embedded, 'generated')
+        records = {}
+        for embedding in self.embeddings:
+            found = self._figures(self._real, embedded)[embedding.name]
+            facts = {
+                'features': {
+                    'name': embedding.name,
+                    'layer': embedding.layer,
+                    'dimensions': embedding.dimension,
+                    'sha256': embedding.source.sha256,
+                },
+                'resize': embedding.resize,
+                'split': self.split,
+                'image_size': list(embedded.shape),
+                'seed': self.seed,
+            }
+            for name, (figure, settings) in found.items():
+                records[f'{name}_{embedding.name}'] = {
+                    **figure._asdict(),
+                    'better': FIGURES[name],
+                    'floor': self._floor[embedding.name][name][0].value,
+                    'floor_of': self._floor_of,
+                    'ceiling': self._ceiling[embedding.name][name][0].value,
+                    'ceiling_of': self._ceiling_of,
+                    **settings,
+                    **facts,
+                }
+        return records
+
+    def _embed(self, what: str, images: Images) -> Embedded:
+        told = functools.partial(self._progress, what) if self._progress else None
+        return embed(images, self.embeddings, progress=told)
+
+    def _same_shape(self, embedded: Embedded, what: str) -> None:
+        if embedded.shape != self._real.shape:
+            ours, theirs = ('x'.join(map(str, each.shape)) for each in (embedded, self._real))
+            raise UserError(f'the {what} pictures are {ours}, those of {self.split} {theirs}; bring them to one size')
+
+    def _figures(self, real: Embedded, generated: Embedded) -> dict[str, dict[str, tuple[Figure, Mapping]]]:
+        """By embedding and name: each figure, and what it was made from and with."""
+        return {
+            embedding.name: self._compare(real.vectors[embedding.name], generated.vectors[embedding.name])
+            for embedding in self.embeddings
+        }
+
+    def _compare(self, real: np.ndarray, generated: np.ndarray) -> dict[str, tuple[Figure, Mapping]]:
+        if len(generated) < 2:
+            raise UserError('an evaluation takes 2 pictures of each kind at least; give more')
+        few, few_generated = (_some(vectors, self.seed) for vectors in (real, generated))
+        neighbours = min(self.neighbours, len(few) - 1, len(few_generated) - 1)
+        coverage = precision_recall_density_coverage(few, few_generated, neighbours)
+        kernel = self._kernel | {'subset_size': min(self._kernel['subset_size'], len(real), len(generated))}
+        everything = {'generated': len(generated), 'reference': len(real)}
+        some = {'generated': len(few_generated), 'reference': len(few)}
+        return {
+            'fid': (frechet_distance(Moments.of(generated), Moments.of(real)), everything | {'settings': {}}),
+            'kid': (
+                kernel_distance(generated, real, **kernel, seed=self.seed),
+                everything | {'settings': {**kernel, 'degree': 3}},
+            ),
+            **{
+                name: (Figure(value), some | {'settings': {'neighbours': neighbours}})
+                for name, value in coverage._asdict().items()
+            },
+            'diversity': (Figure(diversity(few_generated)), some | {'settings': {}}),
+        }
+
+
+def _part(embedded: Embedded, chosen: np.ndarray) -> Embedded:
+    return Embedded(embedded.shape, {name: vectors[chosen] for name, vectors in embedded.vectors.items()})
+
+
+def _some(vectors: np.ndarray, seed: int) -> np.ndarray:
+    """At most `MOST` of them, drawn by the seed, in their order."""
+    if len(vectors) <= MOST:
+        return vectors
+    return vectors[np.sort(np.random.default_rng([seed, 2]).choice(len(vectors), MOST, replace=False))]
+
+
+def _noise(count: int, shape: tuple[int, int, int], seed: int) -> Iterator[np.ndarray]:
+    rng = np.random.default_rng([seed, 3])
+    for start in range(0, count, BATCH):
+        yield rng.integers(0, 256, (min(BATCH, count - start), *shape), np.uint8)

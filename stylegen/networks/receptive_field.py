@@ -1,0 +1,96 @@
+"""How far a layer sees: what a window needs around it, so that its features are those of the whole picture."""
+
+from stylegen.networks.caffe import EdgePadding, LocalResponseNormalization
+from stylegen.networks.layers import MapDense, PooledNormalization, Preprocess, ReflectPadding
+from stylegen.utils.backend import keras
+from stylegen.utils.errors import UserError
+
+_POINTWISE = (
+    keras.layers.Activation,
+    keras.layers.ReLU,
+    keras.layers.LeakyReLU,
+    keras.layers.PReLU,
+    keras.layers.ELU,
+    keras.layers.BatchNormalization,
+    keras.layers.Rescaling,
+    keras.layers.Normalization,
+    keras.layers.Dropout,
+    keras.layers.Identity,
+    keras.layers.Concatenate,
+    keras.layers.Add,
+    keras.layers.Multiply,
+    Preprocess,
+    LocalResponseNormalization,
+    EdgePadding,  # a position stays where it was
+)
+_MOVED = (
+    keras.layers.Conv2D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv2D,
+    keras.layers.MaxPooling2D,
+    keras.layers.AveragePooling2D,
+)
+
+
+def radius(model: keras.Model) -> int:
+    """How many pixels beyond a block of whole strides the positions in it look, for any output of a model.
+
+    A position owns the pixels from its number times the stride on; what it looks at before and after these is counted
+    layer by layer. VGG-16 to block4_conv3: 42, VGG-19 to block5_conv1: 70. (Half the receptive field, rounded down to
+    the block.)
+
+    Raises:
+        UserError: The network has a layer that looks at the whole picture, or where depends on the picture's size, or
+            that is not known here.
+    """
+    seen: dict[int, tuple[int, int, int]] = {}  # id of a tensor -> stride, pixels before and after
+    for operation in model.operations:
+        if isinstance(operation, keras.layers.InputLayer):
+            continue
+        sources = [seen.get(id(tensor), (1, 0, 0)) for tensor in keras.tree.flatten(operation.input)]
+        stride, before, after = (max(numbers) for numbers in zip(*sources, strict=True))
+        step, first, last = _reach(operation)
+        for tensor in keras.tree.flatten(operation.output):
+            seen[id(tensor)] = stride * step, before + stride * first, after + stride * (last + 1 - step)
+    ends = [seen[id(tensor)] for tensor in keras.tree.flatten(model.outputs) if id(tensor) in seen]
+    return max(0, *(max(before, after) for _, before, after in ends))
+
+
+def _reach(operation: keras.Operation) -> tuple[int, int, int]:
+    """The stride of a layer, and the positions, before and after that number times the stride, that it looks at."""
+    if isinstance(operation, _POINTWISE) or _over_channels(operation):
+        return 1, 0, 0
+    if isinstance(operation, keras.layers.ZeroPadding2D):
+        shift = max(before for before, _ in operation.padding)
+        return 1, shift, -min(before for before, _ in operation.padding)
+    if isinstance(operation, ReflectPadding):
+        shift = max(operation.rows[0], operation.columns[0])
+        return 1, shift, -min(operation.rows[0], operation.columns[0])
+    if isinstance(operation, MapDense):
+        return 1, max(operation.window), max(operation.window)  # a map that is too small is put in the middle of zeros
+    if isinstance(operation, _MOVED):
+        size = operation.pool_size if hasattr(operation, 'pool_size') else operation.kernel_size
+        reaches = [
+            _moved(n, rate, step, operation.padding)
+            for n, rate, step in zip(size, getattr(operation, 'dilation_rate', (1, 1)), operation.strides, strict=True)
+        ]
+        if None not in reaches:
+            return tuple(max(numbers) for numbers in zip(*reaches, strict=True))
+    raise UserError(f'the layer {operation.name} may look at the whole picture: this network cannot work by windows')
+
+
+def _moved(size: int, rate: int, step: int, padding: str) -> tuple[int, int, int] | None:
+    """Stride and reach of a kernel that is moved along an axis; None where zeros come first for some lengths only."""
+    look = rate * (size - 1)
+    if padding == 'valid':
+        return step, 0, look
+    zeros = {max(0, look + 1 - rest) // 2 for rest in range(1, step + 1)}  # by what the stride leaves over
+    return (step, max(zeros), look - max(zeros)) if len(zeros) == 1 else None
+
+
+def _over_channels(operation: keras.Operation) -> bool:
+    """Whether this is a layer normalisation of each position by itself."""
+    if not isinstance(operation, keras.layers.LayerNormalization) or isinstance(operation, PooledNormalization):
+        return False
+    axes = operation.axis if isinstance(operation.axis, list | tuple) else [operation.axis]
+    return all(axis in (-1, 3) for axis in axes)

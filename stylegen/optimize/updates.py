@@ -1,0 +1,210 @@
+"""Update rules: how a gradient changes an image. Their state is tensors, so that they run inside a compiled loop."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from stylegen.utils.backend import tf
+from stylegen.utils.errors import unknown
+
+State = Any  # a nest of tensors
+
+
+@dataclass(frozen=True)
+class Update:
+    """`start(image)` gives the state before the first step; `step` the next image and state.
+
+    `step(image, gradient, loss, state, evaluate)`: `loss` is the objective at `image`, `evaluate(image)` gives it
+    elsewhere, at the price of a pass through the network. `result(image, state)` is what to show for a run that ends
+    here. `carried(state, image, resize)` is the state to begin with at another size, where `image` is the picture at
+    that size and `resize(x)` brings a tensor like a picture to it.
+    """
+
+    start: Callable[[tf.Tensor], State]
+    step: Callable[..., tuple[tf.Tensor, State]]
+    result: Callable[[tf.Tensor, State], tf.Tensor] = lambda image, state: image
+    carried: Callable[..., State] = lambda state, image, resize: None
+
+
+NORMS = {
+    'mean_abs': lambda g: tf.reduce_mean(tf.abs(g), axis=[1, 2, 3], keepdims=True),
+    'std': lambda g: tf.math.reduce_std(g, axis=[1, 2, 3], keepdims=True),
+}
+
+
+def normalize(gradient: tf.Tensor, norm: str = 'mean_abs') -> tf.Tensor:
+    """The gradient of each image divided by its mean absolute value or its standard deviation; zeros stay zeros.
+
+    It is scaled by its largest entry first: an objective may then be in any unit, as far as float32 reaches.
+    """
+    if norm not in NORMS:
+        raise unknown('norm', norm, NORMS)
+    scaled = tf.math.divide_no_nan(gradient, tf.reduce_max(tf.abs(gradient), axis=[1, 2, 3], keepdims=True))
+    return tf.math.divide_no_nan(scaled, NORMS[norm](scaled))
+
+
+def normalized_step(size: float, norm: str = 'mean_abs') -> Update:
+    """Steps of one length against the gradient, the rule of DeepDream.
+
+    Args:
+        size: What `norm` of the change is, in pixel units [0, 1]; Mordvintsev et al. (2015) take 1.5 / 255.
+        norm: 'mean_abs' (Mordvintsev et al.) or 'std' (the TensorFlow tutorial).
+    """
+
+    def step(image, gradient, loss, state, evaluate):
+        return image - size * normalize(gradient, norm), state
+
+    return Update(lambda image: (), step)
+
+
+def gradient_descent(learning_rate: float, decay: float = 1.0) -> Update:
+    """Plain steps against the gradient; the rate, in pixel units [0, 1], is multiplied by `decay` every step."""
+
+    def step(image, gradient, loss, state, evaluate):
+        return image - learning_rate * tf.pow(decay, state) * gradient, state + 1.0
+
+    return Update(lambda image: tf.constant(0.0), step, carried=lambda state, image, resize: state)
+
+
+def adam(
+    learning_rate: float,
+    beta_1: float = 0.9,
+    beta_2: float = 0.99,
+    epsilon: float = 1e-8,
+    average: float = 0.0,
+    epsilon_hat: bool = False,
+) -> Update:
+    """Adam (Kingma and Ba 2015, algorithm 1) on the pixels; the moments are carried from size to size.
+
+    Args:
+        learning_rate: In pixel units [0, 1].
+        beta_1, beta_2, epsilon: As in the paper.
+        average: Decay of an exponential average of the images, from the first to the last, which is the result then,
+            without bias towards the first (section 7.2); 0: the last image is.
+        epsilon_hat: Epsilon is added before the bias of the square is corrected (end of section 2), as Keras does.
+    """
+
+    def start(image):
+        zeros = tf.zeros_like(image)
+        return zeros, zeros, tf.constant(0.0), zeros, tf.constant(0.0)
+
+    def step(image, gradient, loss, state, evaluate):
+        mean, square, count, averaged, weight = state
+        count += 1.0
+        mean = beta_1 * mean + (1 - beta_1) * gradient
+        square = beta_2 * square + (1 - beta_2) * tf.square(gradient)
+        rate = learning_rate / (1 - tf.pow(beta_1, count))
+        unbiased = 1 - tf.pow(beta_2, count)
+        scale = tf.sqrt(square / unbiased) + (epsilon / tf.sqrt(unbiased) if epsilon_hat else epsilon)
+        if average:
+            averaged = average * averaged + (1 - average) * image
+            weight = average * weight + (1 - average)
+        return image - rate * mean / scale, (mean, square, count, averaged, weight)
+
+    def result(image, state):
+        *_, averaged, weight = state
+        if not (average and weight > 0):
+            return image
+        return (average * averaged + (1 - average) * image) / (average * weight + 1 - average)
+
+    def carried(state, image, resize):
+        mean, square, count, _, _ = state
+        zeros = tf.zeros_like(image)
+        return resize(mean), tf.nn.relu(resize(square)), count, zeros, tf.constant(0.0)
+
+    return Update(start, step, result, carried)
+
+
+def lbfgs(history: int = 10, learning_rate: float = 1.0, backtracking: int = 0, tolerance: float = 1e-10) -> Update:
+    """L-BFGS by the two-loop recursion (Nocedal and Wright 2006, algorithms 7.4 and 7.5), in the graph.
+
+    Args:
+        history: Pairs (s, y) of steps and gradient changes to keep; memory is 2 * history images.
+        learning_rate: Length of a step along the quasi-Newton direction; the first is min(1, 1 / |g|_1) of it.
+        backtracking: How often a step may be halved until the loss falls by Armijo's condition with c = 1e-4; each
+            trial costs a pass through the network. 0: every step is taken.
+        tolerance: A pair is kept only if y's exceeds it, which keeps the implied Hessian positive definite.
+    """
+
+    def start(image):
+        pairs = tf.zeros(tf.concat([[history], tf.shape(image)], 0))
+        pairs.set_shape([history, *image.shape])
+        # s and y, oldest first; 1 / y's, 0 for a pair not there yet; the last image and gradient; steps so far
+        return pairs, pairs, tf.zeros([history]), image, tf.zeros_like(image), tf.constant(0)
+
+    def step(image, gradient, loss, state, evaluate):
+        pairs, count = _remembered(image, gradient, state, tolerance), state[-1]
+        towards = _direction(gradient, *pairs)
+        length = tf.math.divide_no_nan(1.0, tf.reduce_sum(tf.abs(gradient)))
+        size = learning_rate * tf.where(count == 0, tf.minimum(1.0, length), 1.0)
+        slope = tf.reduce_sum(gradient * towards)
+        if backtracking:
+
+            def too_long(size, tries):
+                value = evaluate(image + size * towards)
+                # NaN must be asked for: TensorFlow's graph optimiser takes not(a <= b) for a > b
+                worse = tf.logical_or(tf.math.is_nan(value), value > loss + 1e-4 * size * slope)
+                return tf.logical_and(tries < backtracking, worse)
+
+            size, _ = tf.while_loop(too_long, lambda size, tries: (size / 2, tries + 1), (size, tf.constant(0)))
+        return image + size * towards, (*pairs, image, gradient, count + 1)
+
+    return Update(start, step)
+
+
+def _remembered(image: tf.Tensor, gradient: tf.Tensor, state: State, tolerance: float) -> tuple[tf.Tensor, ...]:
+    """The pairs of `lbfgs` with the newest step among them, where its curvature is above `tolerance`."""
+    steps, changes, inverse, last_image, last_gradient, count = state
+    s, y = image - last_image, gradient - last_gradient
+    curvature = tf.reduce_sum(s * y)
+    keep = tf.logical_and(count > 0, curvature > tolerance)
+
+    def shifted():
+        return (
+            tf.concat([steps[1:], s[None]], 0),
+            tf.concat([changes[1:], y[None]], 0),
+            tf.concat([inverse[1:], tf.math.divide_no_nan(1.0, curvature)[None]], 0),
+        )
+
+    return tf.cond(keep, shifted, lambda: (steps, changes, inverse))
+
+
+def _direction(gradient: tf.Tensor, steps: tf.Tensor, changes: tf.Tensor, inverse: tf.Tensor) -> tf.Tensor:
+    """Where `lbfgs` goes: minus the inverse Hessian that the pairs imply, times the gradient."""
+    q, alphas, history = gradient, [], steps.shape[0]
+    for i in reversed(range(history)):
+        alphas.append(inverse[i] * tf.reduce_sum(steps[i] * q))
+        q -= alphas[-1] * changes[i]
+    square = tf.reduce_sum(tf.square(changes[-1]))
+    q *= tf.where(inverse[-1] > 0, tf.math.divide_no_nan(1.0, inverse[-1] * square), 1.0)
+    for i in range(history):
+        beta = inverse[i] * tf.reduce_sum(changes[i] * q)
+        q += (alphas[history - 1 - i] - beta) * steps[i]
+    return -q
+
+
+def keeping_best(update: Update) -> Update:
+    """The same steps; the result is the image of the lowest loss on the way, among those that the loss was taken of.
+
+    At another size it begins anew, with what the rule itself carries there.
+    """
+
+    def start(image):
+        return update.start(image), image, tf.constant(float('inf'))
+
+    def step(image, gradient, loss, state, evaluate):
+        inner, best, lowest = state
+        better = loss < lowest
+        best, lowest = tf.where(better, image, best), tf.where(better, loss, lowest)
+        moved, inner = update.step(image, gradient, loss, inner, evaluate)
+        return moved, (inner, best, lowest)
+
+    def result(image, state):
+        _, best, lowest = state
+        return best if lowest < float('inf') else image
+
+    def carried(state, image, resize):
+        inner = update.carried(state[0], image, resize)
+        return None if inner is None else (inner, *start(image)[1:])
+
+    return Update(start, step, result, carried)

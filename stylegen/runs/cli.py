@@ -1,0 +1,354 @@
+"""What the command lines share: flags in groups, output names, results that are not lost, and errors of one line.
+
+A program says which flags it has (`Flags`), and `run` parses them, runs it and turns what goes wrong into an exit code:
+0 done, 2 the user's mistake, 1 ours, 130 Ctrl-C.
+"""
+
+import contextlib
+import functools
+import math
+import os
+import re
+import sys
+import tempfile
+import textwrap
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from stylegen.networks.pretrained import telling
+from stylegen.networks.registry import PRECISIONS
+from stylegen.runs import typed
+from stylegen.runs.names import Output
+from stylegen.utils import interrupts, streams
+from stylegen.utils.choices import JIT
+from stylegen.utils.console import Console, close_bars, write_line
+from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.memory import FREE_SHARE
+from stylegen.utils.notes import notes_to
+from stylegen.utils.signatures import defaults_of
+
+
+class Flags:
+    """The flags of one command, in groups. Defaults come from the signature of the function that does the work.
+
+    Args:
+        summary: What the command does, for `--help`.
+        works: The functions whose keyword defaults are the flags' defaults, where a flag names none; of two that have
+            the same keyword the first counts.
+    """
+
+    def __init__(self, summary: str, *works: Callable):
+        self.summary = summary
+        self.values = flags.FlagValues()
+        self.groups: dict[str, list[str]] = {}
+        self._words: tuple[str, ...] = ()
+        self._many = False
+        self._defaults = {name: value for work in reversed(works) for name, value in defaults_of(work).items()}
+
+    def group(self, title: str) -> None:
+        """The flags that follow belong to this group."""
+        self.groups[title] = []
+
+    def words(self, *names: str, many: bool = False) -> None:
+        """What is typed without a flag are the values of these, in turn; with `many` the last one takes all others."""
+        self._words, self._many = names, many
+
+    def _define(self, define, name, *args, default=..., **kwargs):
+        default = self._defaults[name] if default is ... else default
+        define(name, default, *args, flag_values=self.values, **kwargs)
+        list(self.groups.values())[-1].append(name)
+
+    def string(self, name: str, text: str, **kwargs: Any) -> None:
+        """A text."""
+        self._define(flags.DEFINE_string, name, text, **kwargs)
+
+    def strings(self, name: str, text: str) -> None:
+        """A text that may be given several times; the value is a list."""
+        self._define(flags.DEFINE_multi_string, name, text, default=[])
+
+    def path(self, name: str, text: str, **kwargs: Any) -> None:
+        """A path."""
+        self._define(functools.partial(flags.DEFINE, typed.Path()), name, text, **kwargs)
+
+    def paths(self, name: str, text: str) -> None:
+        """A path that may be given several times, with more after a `:` or `=`; the value is a list."""
+        self._define(functools.partial(flags.DEFINE_multi, typed.Path(), None), name, text, default=[])
+
+    def integer(self, name: str, text: str, **kwargs: Any) -> None:
+        """A whole number; `lower_bound` and `upper_bound` limit it."""
+        limits = {limit: kwargs.pop(limit, None) for limit in ('lower_bound', 'upper_bound')}
+        self._define(functools.partial(flags.DEFINE, typed.Integer(**limits)), name, text, **kwargs)
+
+    def number(self, name: str, text: str, **kwargs: Any) -> None:
+        """A number; `lower_bound` and `upper_bound` limit it."""
+        limits = {limit: kwargs.pop(limit, None) for limit in ('lower_bound', 'upper_bound')}
+        self._define(functools.partial(flags.DEFINE, typed.Number(**limits)), name, text, **kwargs)
+        flags.register_validator(
+            name, lambda value: value is None or math.isfinite(value), 'expected a number', flag_values=self.values
+        )
+
+    def switch(self, name: str, text: str, default: bool | None = False) -> None:
+        """On or off; None: nothing was said."""
+        self._define(flags.DEFINE_boolean, name, text, default=default)
+
+    def choice(self, name: str, text: str, choices: Iterable[str], **kwargs: Any) -> None:
+        """One of a few names."""
+        self._define(flags.DEFINE_enum, name, list(choices), text, **kwargs)
+
+    def network(self, layers: str = "LAYER:WEIGHT,... or 'list' to see what the network has") -> None:
+        """The flags of every program that looks through a feature network; `layers` is the help of that flag."""
+        self.group('Network')
+        self.path('network', "auto, a name, a .keras file, or 'list' to see what there is")
+        self.path('weights', 'weights for the network: .h5, .weights.h5, .keras or, of Caffe, .caffemodel')
+        self.string('layers', layers, default=None)
+
+    def machine(self) -> None:
+        """The flags of every program that are about the machine, not the picture."""
+        self.group('Machine')
+        share = f'auto is up to {FREE_SHARE:.0%} of what is free'
+        self.string('max_memory', f'memory to stay within, such as 4GB, by cutting larger pictures up; {share}')
+        self.choice('jit', 'compile with XLA; auto: on a GPU', JIT)
+        self.choice('precision', 'of the network; everything else is float32', PRECISIONS)
+        self.path('workdir', 'folder that keeps the state: the same command again goes on', default=None)
+
+    def talk(self) -> None:
+        """How much a program says."""
+        self.group('Messages')
+        self.switch('quiet', 'print errors only')
+        self.switch('debug', "show tracebacks and TensorFlow's messages")
+        self.switch('help', 'show this')
+
+    def help(self, program: str) -> str:
+        """The text of `--help`."""
+        words = [f'[{name.upper()}{" ..." if self._many and name == self._words[-1] else ""}]' for name in self._words]
+        lines = [f'usage: {" ".join([program, *words])} [--flag=value ...]', '', self.summary]
+        names = [name for group in self.groups.values() for name in group]
+        width = max(20, *(len(self._head(name)) + 1 for name in names))
+        for title, names in self.groups.items():
+            lines += ['', f'{title}:']
+            for name in names:
+                flag = self.values[name]
+                text = re.sub(r'^<[^>]*>: |;\s+repeat this option to .*', '', flag.help)  # what absl adds of its own
+                if choices := getattr(flag.parser, 'enum_values', None):
+                    text += f' ({"|".join(choices)})'
+                if flag.default not in (None, []) and not (flag.boolean and not flag.default):
+                    text += f' [{flag.default}]'
+                body = textwrap.wrap(text, 112 - width)
+                lines += [f'{self._head(name):<{width}}{body[0]}', *(' ' * width + line for line in body[1:])]
+        return '\n'.join(lines)
+
+    def _head(self, name: str) -> str:
+        """How a flag begins in `--help`."""
+        return f'  --{name}' + ('' if self.values[name].boolean else '=')
+
+    def parse(self, argv: Sequence[str]) -> flags.FlagValues:
+        """The flags as typed; a mistake is a UserError."""
+        try:
+            rest = self.values(list(argv))
+        except flags.UnrecognizedFlagError as error:
+            raise unknown('flag', error.flagname, list(self.values)) from None
+        except flags.Error as error:
+            raise UserError(' '.join(str(error).split())) from None
+        self._take_words(rest[1:])
+        return self.values
+
+    def _take_words(self, words: Sequence[str]) -> None:
+        """Gives words without a flag to the flags that take them and were not typed.
+
+        Raises:
+            UserError: There are too many, or a word looks like a flag.
+        """
+        names = [name for name in self._words if self._many or not self.values[name].present]
+        for number, word in enumerate(words):
+            flag = word.partition('=')[0]
+            if '=' in word and flag in self.values and not os.path.exists(typed.expanded(word)):
+                raise UserError(f'unexpected argument {word!r}; flags are typed --name=value: --{word}')
+            if number >= len(names) and not (names and self._many):
+                takes = f'takes {" and ".join(self._words)} without a flag' if self._words else 'has no use for it'
+                several = [name for name in self._words if isinstance(self.values[name].value, list)]
+                more = f'; several are typed --{several[-1]}=A --{several[-1]}=B' if several else ''
+                raise UserError(f'unexpected argument {word!r}: this command {takes}{more}; see --help')
+            try:
+                self.values[names[min(number, len(names) - 1)]].parse(word)
+            except flags.Error as error:
+                raise UserError(' '.join(str(error).split())) from None
+
+
+@streams.lasting()
+def run(
+    program: str, define: Callable[[], Flags], work: Callable[[Any], None], argv: Sequence[str] | None = None
+) -> int:
+    """Parses the command line, runs `work(flags)`, and answers with the exit code."""
+    argv = list(sys.argv if argv is None else argv)
+    debug = '--debug' in argv
+    try:
+        command = define()
+        if {'--help', '-help', '-h', '--helpfull', '--helpshort'} & set(argv[1:]):
+            print(command.help(program))
+            return 0
+        values = command.parse(argv)
+        if values.help:
+            print(command.help(program))
+            return 0
+        debug = values.debug
+        quiet = telling(lambda text: None) if values.quiet else contextlib.nullcontext()
+        with warnings.catch_warnings(), interrupts.remembered(), quiet, _debugging(debug):
+            if not debug:
+                warnings.simplefilter('ignore')
+            notes_to((lambda line: None) if values.quiet else Console().warn)
+            work(values)
+        sys.stdout.flush()
+        return 0
+    except KeyboardInterrupt as stop:
+        if isinstance(stop.__cause__, Exception):
+            _complain(program, _describe(stop.__cause__), debug=False)
+        _complain(program, 'stopped', debug=False)
+        return interrupts.exit_code(stop)
+    except UserError as error:
+        _complain(program, str(error), debug)
+        return 2
+    except Exception as error:  # everything else is our fault, and still one line
+        _complain(program, _describe(error), debug)
+        return 1
+
+
+@contextlib.contextmanager
+def _debugging(debug: bool) -> Iterator[None]:
+    """Within the block STYLEGEN_DEBUG is set, where that is wanted; `stylegen.utils.backend` reads it."""
+    before = os.environ.get('STYLEGEN_DEBUG')
+    if debug:
+        os.environ['STYLEGEN_DEBUG'] = '1'
+    try:
+        yield
+    finally:
+        if debug and before is None:
+            os.environ.pop('STYLEGEN_DEBUG', None)
+
+
+def leave(code: int) -> None:
+    """Ends the process; when stopped, at once: TensorFlow may still be at work, and can crash when taken down."""
+    if code > 128:
+        streams.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _describe(error: Exception) -> str:
+    text = ' '.join(str(error).split()) or type(error).__name__
+    if isinstance(error, MemoryError) or type(error).__name__ == 'ResourceExhaustedError':
+        return 'out of memory; make the pictures, their number or the batch smaller, or --max_memory where there is one'
+    if isinstance(error, (OSError, ArithmeticError, UserError)):
+        return text
+    return f'{type(error).__name__}: {text[:300]} (an error of ours; --debug shows where)'
+
+
+def _complain(program: str, text: str, debug: bool) -> None:
+    close_bars()
+    if debug:
+        traceback.print_exc()
+    print(f'{program}: {text}', file=sys.stderr)
+
+
+def say_idle(idle: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Says in one line which flags change nothing; nothing where there are none.
+
+    Args:
+        idle: Why, by flag.
+        say: Is told.
+    """
+    told = []
+    for why in dict.fromkeys(idle.values()):
+        names = [f'--{name}' for name, other in idle.items() if other == why]
+        told.append(f'{", ".join(names)} {"change" if len(names) > 1 else "changes"} nothing here ({why})')
+    if told:
+        say('; '.join(told))
+
+
+def save_somewhere(write: Callable[[Path, bool], Path], output: Output) -> Path:
+    """Saves to `output`, or where that fails now, to the system's folder for temporary files: nothing is lost.
+
+    There it is a PNG, if what failed may be the format: any size and kind of picture can be one.
+
+    Args:
+        write: Takes a path and whether to overwrite, see `Output.save`.
+        output: Where to.
+
+    Raises:
+        OSError: What went wrong at `output`, with the place where the result is.
+    """
+    try:
+        return output.save(write)
+    except (OSError, UserError) as error:
+        name = output.path.with_suffix('.png').name if isinstance(error, UserError) else output.path.name
+        try:
+            refuge = Output.free(Path(tempfile.gettempdir()) / name).save(write)
+        except (OSError, UserError):
+            raise error from None
+        raise OSError(f'{_describe(error)}; the result is kept in {refuge}') from None
+
+
+@contextlib.contextmanager
+def rescued(
+    save: Callable[[Any], Path], latest: Callable[[], Any], say: Callable[[str], None], precision: str = 'float32'
+) -> Iterator[None]:
+    """Saves the picture so far where the block that makes it is stopped or fails; the fault goes on.
+
+    Where it cannot be saved, that is told on stderr, and the fault goes on too.
+
+    Args:
+        save: Takes a picture, or what there is instead, and gives its path.
+        latest: Gives the picture so far, or None before there is one.
+        say: Is told where it was saved.
+        precision: Of the network.
+
+    Raises:
+        ArithmeticError: For a `stylegen.optimize.NonFiniteLoss`, with the path of its last good `picture`.
+    """
+    from stylegen.optimize.loop import NonFiniteLoss
+
+    try:
+        yield
+    except NonFiniteLoss as error:
+        path = save(error.picture)
+        remedy = 'give smaller weights or steps' if precision == 'float32' else 'try --precision=float32'
+        raise ArithmeticError(f'{error}; the last good picture is in {path}; {remedy}') from None
+    except BaseException:
+        try:
+            picture = latest()
+            if picture is not None:
+                say(f'stopped; the picture so far is in {save(picture)}')
+        except Exception as error:
+            write_line(f'the picture so far could not be saved: {_describe(error)}', sys.stderr)
+        raise
+
+
+def parse_weights(text: str, flag: str = 'layers') -> dict[str, float]:
+    """Weights by name: 'block3_conv3:1,block4_conv2[3,7]:0.5'; a name without a weight has 1.
+
+    Commas within brackets belong to the name.
+    """
+    weights: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in re.split(r',(?![^\[]*\])', text))):
+        name, _, weight = part.partition(':')
+        try:
+            value = float(weight or 1)
+        except ValueError:
+            value = float('nan')
+        if not name or not math.isfinite(value):
+            raise UserError(f'expected NAME or NAME:WEIGHT, got {part!r} in --{flag}={text}')
+        if name in weights:
+            raise UserError(f'{name} is named twice in --{flag}={text}')
+        weights[name] = value
+    if not weights:
+        raise UserError(f'expected --{flag}=NAME:WEIGHT,..., got none')
+    return weights
+
+
+def format_weights(weights: Mapping[str, float]) -> str:
+    """What `parse_weights` reads, to the last bit."""
+    return ','.join(f'{name}:{str(float(weight)).removesuffix(".0")}' for name, weight in weights.items())

@@ -1,0 +1,20 @@
+"""What every other room needs and what knows nothing of pictures.
+
+Errors, messages, files, locks, memory, settings of the process, and the way to TensorFlow.
+"""
+
+from typing import TYPE_CHECKING
+
+from stylegen.utils.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from stylegen.utils.backend import has_gpu
+    from stylegen.utils.errors import Missing, NoWeights, UserError
+    from stylegen.utils.notes import Note, note
+
+_NAMES = {
+    'backend': ['has_gpu'],
+    'errors': ['Missing', 'NoWeights', 'UserError'],
+    'notes': ['Note', 'note'],
+}
+__getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES)

@@ -1,0 +1,140 @@
+"""Arrays in an `.npz`: with settings, as the states of runs are kept; or with a SHA-256 beside it, as what ships is."""
+
+import contextlib
+import io
+import json
+import math
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from stylegen.utils.errors import UserError
+from stylegen.utils.files import digest_of, plain, replacing, shown
+from stylegen.utils.zips import refuse_larger
+
+SETTINGS = 'settings'  # the JSON text among the arrays of a state
+_SUFFIX = '.npy'
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the ways that NumPy writes; zipfile bounds what these unpack to
+_WHEN = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
+
+
+class Arrays(Mapping[str, np.ndarray]):
+    """The arrays of an `.npz`, as of `np.load`: each is read when it is asked for, where it fits into the memory.
+
+    Args:
+        archive: Open for reading.
+        name: Of the file, for errors.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, name: str):
+        self.archive, self.name = archive, name
+        self.members = {info.filename.removesuffix(_SUFFIX): info for info in archive.infolist()}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """An array; ValueError where it is none, is damaged or holds Python objects.
+
+        Raises:
+            stylegen.utils.zips.TooLarge: It takes more memory than there is.
+        """
+        info = self.members[name]
+        if info.compress_type not in _PACKED:
+            raise ValueError(f'{name} is packed as NumPy never packs')
+        with self.archive.open(info) as stream:
+            version = np.lib.format.read_magic(stream)
+            if version not in _HEADERS:
+                raise ValueError(f'{name} is an array of version {version}')
+            shape, _, dtype = _HEADERS[version](stream)
+        needed = math.prod(shape) * dtype.itemsize
+        if needed > info.file_size:
+            raise ValueError(f'{name} says that it has {needed} bytes, of {info.file_size}')
+        refuse_larger(needed, f'{name} {"x".join(map(str, shape))} in {self.name}')
+        with self.archive.open(info) as stream:
+            return np.lib.format.read_array(stream, allow_pickle=False)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.members  # without reading it
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.members)
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+
+@contextlib.contextmanager
+def open_arrays(file: str | os.PathLike | BinaryIO) -> Iterator[Arrays]:
+    """The arrays of an `.npz`, a path or an open file; of another file it raises whatever zipfile and NumPy meet."""
+    with zipfile.ZipFile(file) as archive:
+        yield Arrays(archive, shown(file if isinstance(file, (str, os.PathLike)) else getattr(file, 'name', '.npz')))
+
+
+def write_state(
+    path: str | os.PathLike,
+    settings: Mapping[str, Any],
+    arrays: Mapping[str, Any],
+    compressed: bool = False,
+    overwrite: bool = True,
+) -> None:
+    """Writes arrays, and settings as a text among them, in one step; see `files.replacing` for `overwrite`."""
+    write = np.savez_compressed if compressed else np.savez
+    named: dict[str, Any] = {SETTINGS: np.array(json.dumps(plain(settings))), **arrays}
+    with replacing(path, overwrite) as beside, open(beside, 'wb') as file:
+        write(file, **named)
+
+
+def read_state(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Settings and arrays that `write_state` wrote; of another file it raises whatever zipfile, NumPy or json meet."""
+    with open_arrays(path) as stored:
+        settings = json.loads(str(stored[SETTINGS]))
+        return settings, {name: stored[name] for name in stored if name != SETTINGS}
+
+
+def read_settings(path: str | os.PathLike) -> dict[str, Any]:
+    """The settings alone, see `read_state`."""
+    with open_arrays(path) as stored:
+        return json.loads(str(stored[SETTINGS]))
+
+
+def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], compressed: bool = False) -> str:
+    """Writes arrays in their order, and the digest to the same name with `.sha256`; the same arrays, the same bytes.
+
+    Returns:
+        The SHA-256 of the file, 64 hexadecimal digits.
+    """
+    path = Path(path)
+    with replacing(path) as beside, replacing(path.with_suffix('.sha256')) as told:
+        with zipfile.ZipFile(beside, 'w', zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED) as archive:
+            for name, array in arrays.items():
+                buffer = io.BytesIO()
+                np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
+                entry = zipfile.ZipInfo(f'{name}.npy', _WHEN)
+                archive.writestr(entry, buffer.getvalue(), archive.compression)
+        digest = digest_of(beside)
+        told.write_text(digest + '\n')
+    return digest
+
+
+def verify(path: Path) -> str:
+    """The SHA-256 of a file that ships, compared with the digest that ships beside it.
+
+    Raises:
+        UserError: one of the two files is missing, or they disagree.
+    """
+    try:
+        digest = digest_of(path)
+        expected = path.with_suffix('.sha256').read_text().split()
+    except OSError as error:
+        raise UserError(
+            f'this installation of stylegen is damaged: {error.filename} cannot be read; reinstall stylegen'
+        ) from error
+    if expected[:1] != [digest]:
+        raise UserError(
+            f'this installation of stylegen is damaged: {path} has SHA-256 {digest}, '
+            f'expected {" ".join(expected) or "a digest"}; reinstall stylegen'
+        )
+    return digest

@@ -1,0 +1,191 @@
+"""Clips in, frame by frame; MP4 out, with the sound of the original."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from stylegen.images import save_animation, video
+from stylegen.images.video import COPIED, Clip, ffmpeg_program, open_clip
+from stylegen.utils.errors import UserError
+
+GREYS = np.linspace(0.1, 0.9, 12)
+
+
+def ffmpeg(*arguments):
+    done = subprocess.run([ffmpeg_program(), '-nostdin', '-v', 'error', '-y', *arguments], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def frames(height=24, width=32, count=12):
+    """Frame i is grey GREYS[i], its left half darker."""
+    for grey in GREYS[:count]:
+        frame = np.full((height, width, 3), grey, np.float32)
+        frame[:, : width // 2] -= 0.1
+        yield frame
+
+
+def clip_with_sound(path, *codec, seconds=2.0, rate='25', sound=2.0, size='64x48'):
+    sources = '-f', 'lavfi', '-i', f'testsrc2=size={size}:rate={rate}:duration={seconds}'
+    sources += '-f', 'lavfi', '-i', f'sine=frequency=440:sample_rate=44100:duration={sound}'
+    ffmpeg(*sources, '-c:v', 'libx264', '-pix_fmt', 'yuv420p', *(codec or ('-c:a', 'aac')), str(path))
+    return path
+
+
+def heard(path):
+    """The sound of a file, mono, 44100 Hz."""
+    data = ffmpeg('-i', str(path), '-map', '0:a:0', '-ac', '1', '-ar', '44100', '-f', 'f32le', '-')
+    return np.frombuffer(data, np.float32)
+
+
+def pitch(sound):
+    middle = sound[len(sound) // 4 : -len(sound) // 4]
+    return np.abs(np.fft.rfft(middle)).argmax() * 44100 / len(middle)
+
+
+def test_frames_come_back_in_order_as_floats(tmp_path):
+    clip = open_clip(save_animation(tmp_path / 'a.mp4', frames(), fps=12))
+    assert (clip.width, clip.height, clip.fps, clip.frames, clip.sound) == (32, 24, 12, 12, None)
+    read = list(clip.read())
+    assert len(read) == 12 and read[0].shape == (24, 32, 3) and read[0].dtype == np.float32
+    for frame, made in zip(read, frames(), strict=True):
+        assert np.abs(frame - made)[:, [0, 10, 20, 31]].max() < 0.03
+    for first in (1, 7, 12):
+        rest = list(clip.read(first))
+        assert len(rest) == 12 - first and all(np.array_equal(a, b) for a, b in zip(rest, read[first:], strict=True))
+
+
+def test_a_clip_is_read_as_players_show_it(tmp_path):
+    plain = clip_with_sound(tmp_path / 'plain.mp4', rate='30000/1001', seconds=0.5, size='64x48')
+    ffmpeg('-display_rotation', '90', '-i', str(plain), '-c', 'copy', str(tmp_path / 'turned.mp4'))
+    ffmpeg('-i', str(plain), '-vf', 'setsar=3/2', str(tmp_path / 'wide.mp4'))
+    upright, turned, wide = (open_clip(tmp_path / name) for name in ('plain.mp4', 'turned.mp4', 'wide.mp4'))
+    assert upright.fps == 30000 / 1001 and upright.frames == 15
+    assert (upright.width, upright.height) == (64, 48)
+    assert (turned.width, turned.height) == (48, 64) and (wide.width, wide.height) == (96, 48)
+    first = next(upright.read())
+    assert np.array_equal(next(turned.read()), np.rot90(first))
+    assert np.abs(next(wide.read())[:, ::3] - first[:, ::2]).mean() < 0.05
+
+
+def test_odd_sides_and_names_are_read(tmp_path):
+    path = tmp_path / '-a: odd %d.mkv'
+    ffmpeg('-f', 'lavfi', '-i', 'testsrc=size=33x25:rate=5:duration=1', '-c:v', 'ffv1', f'file:{path}')
+    clip = open_clip(path)
+    assert (clip.width, clip.height) == (33, 25) and len(list(clip.read())) == 5
+
+
+def test_reading_can_be_left_at_any_frame(tmp_path, monkeypatch):
+    clip, started, popen = open_clip(clip_with_sound(tmp_path / 'a.mp4')), [], subprocess.Popen
+    monkeypatch.setattr(
+        video.subprocess, 'Popen', lambda *args, **kw: started.append(popen(*args, **kw)) or started[-1]
+    )
+    reader = clip.read()
+    next(reader)
+    assert started[0].poll() is None  # ffmpeg waits for us: the pipe is full, the clip is not read ahead into memory
+    reader.close()
+    assert started[0].poll() is not None
+
+
+def test_sound_is_copied_bit_for_bit(tmp_path):
+    clip = open_clip(clip_with_sound(tmp_path / 'a.mp4'))
+    assert clip.sound == 'aac' and clip.sound in COPIED
+    result = save_animation(tmp_path / 'b.mp4', clip.read(), clip.fps, sound=clip)
+    made = open_clip(result)
+    assert (made.sound, made.frames, made.fps) == ('aac', 50, 25)
+    packets = [ffmpeg('-i', str(path), '-map', '0:a', '-c', 'copy', '-f', 'md5', '-') for path in (clip.path, result)]
+    assert packets[0] == packets[1]
+    assert pitch(heard(result)) == pytest.approx(440, abs=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['a.mp4', 'b.mp4']
+    assert open_clip(save_animation(tmp_path / 'c.mp4', clip.read(), clip.fps)).sound is None  # the control
+
+
+def test_sound_that_mp4_does_not_hold_becomes_aac(tmp_path):
+    clip = open_clip(clip_with_sound(tmp_path / 'a.mkv', '-c:a', 'pcm_s16le'))
+    assert clip.sound == 'pcm_s16le'
+    result = save_animation(tmp_path / 'b.mp4', clip.read(), clip.fps, sound=clip)
+    assert open_clip(result).sound == 'aac' and pitch(heard(result)) == pytest.approx(440, abs=2)
+
+
+@pytest.mark.parametrize(('count', 'sound', 'lasts'), [(20, 2.0, 0.8), (50, 0.5, 0.5)])
+def test_sound_ends_with_the_frames_and_never_cuts_them(tmp_path, count, sound, lasts):
+    clip = open_clip(clip_with_sound(tmp_path / 'a.mp4', sound=sound))
+    some = (frame for frame, _ in zip(clip.read(), range(count), strict=False))
+    made = save_animation(tmp_path / 'b.mp4', some, clip.fps, sound=clip)
+    assert open_clip(made).frames == count
+    assert len(heard(made)) / 44100 == pytest.approx(lasts, abs=0.08)
+
+
+def test_nothing_that_a_clip_names_is_opened_for_its_sound_either(tmp_path, monkeypatch):
+    commands = []
+
+    def run(*command):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(video, '_run', run)
+    video._add_sound(save_animation(tmp_path / 'b.mp4', frames()), Clip('a.mp4', 32, 24, 10.0, 12, 'aac'), 1.2)
+    place = commands[0].index('file:a.mp4')
+    assert commands[0][place - 3 : place] == ('-protocol_whitelist', 'file', '-i')
+
+
+def test_sound_that_cannot_be_added_leaves_the_earlier_file(tmp_path):
+    clip = open_clip(clip_with_sound(tmp_path / 'a.mp4'))
+    (tmp_path / 'b.mp4').write_bytes(b'earlier')
+    (tmp_path / 'a.mp4').rename(tmp_path / 'gone.mp4')
+    with pytest.raises(OSError, match='could not write the MP4'):
+        save_animation(tmp_path / 'b.mp4', frames(), 25, sound=clip)
+    assert (tmp_path / 'b.mp4').read_bytes() == b'earlier'
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['b.mp4', 'gone.mp4']
+
+
+def test_quality(tmp_path):
+    noise = [np.random.default_rng(seed).random((64, 64, 3), np.float32) for seed in range(3)]
+    sizes = [save_animation(tmp_path / f'{crf}.mp4', noise, crf=crf).stat().st_size for crf in (10, 18, 40)]
+    assert sizes[0] > sizes[1] > 2 * sizes[2]
+    for crf in (0, 52):
+        with pytest.raises(UserError, match=f'from 1 .* to 51 .*got {crf}'):
+            save_animation(tmp_path / 'a.mp4', noise, crf=crf)
+
+
+def test_what_cannot_be_read_is_told_in_a_line(tmp_path):
+    whole = clip_with_sound(tmp_path / 'whole.mkv').read_bytes()
+    (tmp_path / 'cut.mkv').write_bytes(whole[: len(whole) // 2])
+    ffmpeg('-i', str(tmp_path / 'whole.mkv'), '-c', 'copy', str(tmp_path / 'moov_last.mp4'))
+    ffmpeg('-i', str(tmp_path / 'whole.mkv'), '-c', 'copy', '-movflags', '+faststart', str(tmp_path / 'moov_first.mp4'))
+    for name in ('moov_last', 'moov_first'):
+        data = (tmp_path / f'{name}.mp4').read_bytes()
+        (tmp_path / f'cut_{name}.mp4').write_bytes(data[: len(data) * 2 // 3])
+    ffmpeg('-f', 'lavfi', '-i', 'sine=duration=0.2', str(tmp_path / 'sound.wav'))
+    (tmp_path / 'junk.dat').write_bytes(np.random.default_rng(0).bytes(3000))
+    (tmp_path / 'empty.mp4').touch()
+    told = {
+        'cut.mkv': 'is cut short or damaged; copy or download it again',
+        'cut_moov_last.mp4': 'is cut short',
+        'cut_moov_first.mp4': 'is cut short',
+        'sound.wav': 'has no video in it',
+        'junk.dat': 'is not a clip that can be read .*; convert it to MP4',
+        'empty.mp4': 'is empty',
+        'missing.mp4': 'does not exist',
+        '.': 'is a folder',
+    }
+    for name, message in told.items():
+        with pytest.raises(UserError, match=message) as caught:
+            open_clip(tmp_path / name)
+        assert '\n' not in str(caught.value) and len(str(caught.value)) < 400
+
+
+def test_a_clip_that_breaks_while_it_is_read_is_told(tmp_path):
+    clip = open_clip(clip_with_sound(tmp_path / 'a.mp4'))
+    (tmp_path / 'a.mp4').write_text('overwritten meanwhile')
+    with pytest.raises(UserError, match=r'is cut short or damaged|is not a clip'):
+        list(clip.read())
+
+
+def test_missing_imageio_ffmpeg(tmp_path, monkeypatch):
+    path = clip_with_sound(tmp_path / 'a.mp4')
+    monkeypatch.setitem(sys.modules, 'imageio_ffmpeg', None)
+    with pytest.raises(UserError, match=r'pip install "stylegen\[video\]"'):
+        open_clip(path)

@@ -1,0 +1,104 @@
+"""Folders of pictures: their order, the names of the results, and targets that cannot be."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from stylegen.images import load_image
+from stylegen.runs.folders import check_folder, each, pictures_in, result_names, unique_names
+from stylegen.utils.console import Console
+from stylegen.utils.errors import UserError
+
+
+def test_pictures_are_in_the_order_that_people_count_and_results_bear_their_names(tmp_path):
+    for name in ('b.png', 'a10.jpg', 'a2.jpg', 'a2.png', 'c.jp2', '.hidden.png', 'notes.txt', '1².png'):
+        (tmp_path / name).write_bytes(b'')
+    (tmp_path / 'folder.png').mkdir()
+    found = pictures_in(tmp_path)
+    assert [p.name for p in found] == ['1².png', 'a2.jpg', 'a2.png', 'a10.jpg', 'b.png', 'c.jp2']
+    names = [p.name for p in result_names(found, Path('out'))]
+    assert names == ['1².png', 'a2_jpg.jpg', 'a2_png.png', 'a10.jpg', 'b.png', 'c.png']
+    names = [p.name for p in result_names([Path('a.jpg'), Path('b.TIF'), Path('c.webp')], Path('out'), depth=16)]
+    assert names == ['a.png', 'b.TIF', 'c.png']
+
+
+def test_no_two_results_bear_one_name():
+    pictures = [Path(name) for name in ('a.jpg', 'a.png', 'a_png.png', 'a_png-2.png', 'b.pgm', 'b.pbm')]
+    names = [path.name for path in result_names(pictures, Path('out'))]
+    assert names == ['a_jpg.jpg', 'a_png.png', 'a_png-2.png', 'a_png-2-2.png', 'b_pgm.png', 'b_pbm.png']
+
+
+@pytest.mark.parametrize('suffix', ['.pgm', '.pbm', '.pnm'])
+def test_pictures_of_one_channel_are_found(tmp_path, suffix):
+    Image.new('1' if suffix == '.pbm' else 'L', (4, 4)).save(tmp_path / f'a{suffix}', 'PPM')
+    (found,) = pictures_in(tmp_path)
+    assert load_image(found).shape == (4, 4, 3)
+
+
+def test_each_result_is_made_once_and_what_fails_is_told_at_the_end(tmp_path, capsys):
+    outputs, made, begun = [tmp_path / f'{name}.png' for name in 'abcd'], [], []
+    outputs[0].touch()
+
+    def make(session, number, unfinished):
+        unfinished.touch()
+        made.append((session, number))
+        if number == 2:
+            raise ArithmeticError('it overflowed')
+
+    def begin():
+        begun.append(True)
+        return 'open'
+
+    with pytest.raises(UserError, match=r'1 of 4 results could not be made: C$'):
+        each(outputs, list('ABCD'), begin, make, overwrite=False, console=Console())
+    assert made == [('open', 1), ('open', 2), ('open', 3)] and len(begun) == 1
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ['a.png', 'c-unfinished.png']
+    out, err = capsys.readouterr()
+    assert out.startswith('1/4  ') and 'a.png is there already' in out and err == 'C is skipped: it overflowed\n'
+    each(outputs[:1], ['A'], begin, make, overwrite=True, console=Console(quiet=True))
+    assert made[-1] == ('open', 0)
+
+
+def test_what_cannot_be_opened_is_no_fault_of_a_picture(tmp_path):
+    def begin():
+        raise UserError('no network')
+
+    with pytest.raises(UserError, match='no network'):
+        each([tmp_path / 'a.png', tmp_path / 'b.png'], ['a', 'b'], begin, None, overwrite=False, console=Console(True))
+
+
+def test_a_folder_without_pictures_is_told(tmp_path):
+    (tmp_path / 'notes.txt').write_text('no picture')
+    with pytest.raises(UserError, match=r'no pictures in .*\.png'):
+        pictures_in(tmp_path)
+
+
+def test_a_target_is_neither_a_file_nor_the_source_and_is_not_made_yet(tmp_path):
+    source, target = tmp_path / 'in', tmp_path / 'new' / 'out'
+    source.mkdir()
+    check_folder(source, target)
+    (tmp_path / 'file').write_bytes(b'')
+    (tmp_path / 'old.png').mkdir()
+    check_folder(source, tmp_path / 'old.png')
+    for wrong, message in (
+        (tmp_path / 'file', 'is a file'),
+        (tmp_path / 'new.PNG', 'is the name of a picture, but there are many results'),
+        (tmp_path / 'old.png' / '..' / 'in', 'the folder of the inputs'),
+    ):
+        with pytest.raises(UserError, match=message):
+            check_folder(source, wrong)
+    assert not target.parent.exists()
+
+
+def test_three_results_of_one_name_have_three_names():
+    names = unique_names([[Path(folder) / 'a.jpg'] for folder in 'xyz'])
+    assert names == ['a_jpg', 'a_jpg-2', 'a_jpg-3']
+
+
+def test_each_is_told_by_its_number_and_name(tmp_path, capsys):
+    outputs = [tmp_path / 'a.png', tmp_path / 'a-unfinished.png']
+    outputs[1].write_bytes(b'')
+    each(outputs, ['one', 'two'], lambda: True, lambda *args: None, overwrite=False, console=Console())
+    assert capsys.readouterr().out == f'1/2  one\n2/2  {outputs[1]} is there already; --overwrite makes it again\n'
+    assert outputs[1].exists()  # a result that bears such a name is no unfinished one

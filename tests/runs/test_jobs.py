@@ -1,0 +1,125 @@
+"""A job is refused before its work where it cannot end well, saves what is due, and goes on where it was."""
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from stylegen import images
+from stylegen.images import io
+from stylegen.networks.pretrained import WeightsSource
+from stylegen.runs import jobs, records
+from stylegen.runs.names import Output
+from stylegen.utils.console import Console
+from stylegen.utils.errors import UserError
+from stylegen.utils.locks import alone_in
+from tests.conftest import photo
+
+WEIGHTS = WeightsSource('cache/net.h5', 'abc', 'download')
+FLAGS = SimpleNamespace(save_every=None, sidecar=False, depth=8)
+
+
+class Counting(jobs.Job):
+    """Twelve steps, of which it is told `call` at a time."""
+
+    call, begun = 3, 0
+
+    def work(self, state):
+        self.begun = self.number = 0 if state is None else int(state['number'])
+        for number in range(self.begun + self.call, 13, self.call):
+            self.follow(number)
+        return photo(8, 8)
+
+    def place(self, step):
+        return jobs.Place(step, 12, step, f'step {step}', 0.0)
+
+    def arrays(self, step):
+        return {'number': step}
+
+    def picture(self, step):
+        return photo(8, 8)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def job(output, *, weights=WEIGHTS, flags=FLAGS, seed=1, **options):
+    settings = {'seed': seed, 'weights': str(weights.path)}
+    record = records.record('test', settings, {'photo.png': '123'}, weights)
+    target = Output(Path(output)) if output else Output.of(None, 'out.png')
+    return Counting(target, record, flags, Console(quiet=True), **options)
+
+
+@pytest.mark.parametrize('call', [1, 3, 5])
+def test_every_so_many_steps_are_saved_also_where_calls_are_of_other_numbers(folder, call):
+    made = job(folder / 'out.png', flags=SimpleNamespace(save_every=4, sidecar=False, depth=8))
+    made.call = call
+    made.run()
+    numbers = {1: (4, 8, 12), 3: (6, 9, 12), 5: (5, 10)}[call]
+    assert sorted(folder.glob('out-*')) == [folder / f'out-{number:04}.png' for number in numbers]
+
+
+def test_pictures_on_the_way_settle_a_default_name(folder):
+    def begun(every=None):
+        made = job(None, flags=SimpleNamespace(save_every=every, sidecar=False, depth=8))
+        made.call = 6
+        return made
+
+    first, second, third = begun(6), begun(6), begun()
+    assert [one.output.name for one in (first, second, third)] == ['out.png'] * 3
+    for one in (first, second, third):
+        one.run()
+    assert [one.output.name for one in (first, second, third)] == ['out.png', 'out-2.png', 'out-3.png']
+    ways = ['out-0006.png', 'out-0012.png', 'out-2-0006.png', 'out-2-0012.png', 'out-2.png', 'out-3.png', 'out.png']
+    assert sorted(path.name for path in folder.iterdir()) == ways
+    fourth = begun(6)
+    (folder / 'out-4-0012.png').write_text('theirs')  # whatever is there
+    fourth.run()
+    assert fourth.output.name == 'out-5.png' and (folder / 'out-4-0012.png').read_text() == 'theirs'
+
+
+def test_a_picture_too_long_for_the_format_is_refused_before_the_work(folder):
+    with pytest.raises(UserError, match='WEBP holds at most 16383 pixels a side; save as PNG'):
+        job(folder / 'out.webp', shape=(20, 16_384, 3))
+    job(folder / 'out.webp', shape=(20, 16_383, 3))
+
+
+def stopped(monkeypatch, **options):
+    """A run that is stopped at step 6, its state kept."""
+    monkeypatch.setattr(jobs, 'SAVE_SECONDS', 0)
+    follow = jobs.Job.follow
+
+    def stopping(self, step):
+        follow(self, step)
+        if step == 6:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(jobs.Job, 'follow', stopping)
+        job('out.png', workdir='run', **options).run()
+
+
+def test_a_run_goes_on_with_the_same_weights_wherever_they_came_from(folder, monkeypatch):
+    monkeypatch.setattr(io, 'save_image', lambda path, *args, **kwargs: path)
+    stopped(monkeypatch)
+    monkeypatch.setattr(records, 'versions', lambda: {'numpy': '99.0'})
+    other = dataclasses.replace(WEIGHTS, sha256='def')
+    with pytest.raises(UserError, match=r'another sha256 of the weights \(abc then, def now\)'):
+        job('out.png', workdir='run', weights=other).run()
+    with pytest.raises(UserError, match=r'another seed \(1 then, 2 now\)'):
+        job('out.png', workdir='run', seed=2).run()
+    again = job('out.png', workdir='run', weights=WeightsSource('moved/net.h5', 'abc', 'cache'))
+    again.run()
+    assert again.begun == 6 and not (folder / 'run').exists()
+
+
+def test_two_do_not_work_with_one_workdir(folder):
+    late = job('out.png', workdir='run')
+    with alone_in('run'), pytest.raises(UserError, match='is at work in run'):
+        late.run()
+    assert late.run() and np.asarray(images.load_image('out.png')).shape == (8, 8, 3)

@@ -1,0 +1,105 @@
+"""A workdir gives back what it was given, and only to a run of the same settings."""
+
+import numpy as np
+import pytest
+
+from stylegen.runs.workdir import Workdir, forget_state, kept_settings
+from stylegen.utils.differences import InWords, differing
+from stylegen.utils.errors import UserError
+
+
+def test_arrays_come_back_bit_for_bit(tmp_path):
+    image = np.random.default_rng(0).random((5, 7, 3), np.float32)
+    Workdir(tmp_path / 'run', {'seed': 1}).save(image=image, step=3)
+    stored = Workdir(tmp_path / 'run', {'seed': 1}).load()
+    assert np.array_equal(stored['image'], image) and stored['image'].dtype == np.float32 and stored['step'] == 3
+
+
+def test_an_empty_workdir_has_no_state_and_a_cleared_one_neither(tmp_path):
+    kept = Workdir(tmp_path, {})
+    assert kept.load() is None
+    kept.save(step=1)
+    kept.clear()
+    assert kept.load() is None
+
+
+def test_other_settings_are_refused_and_named(tmp_path):
+    Workdir(tmp_path, {'program': 'p', 'settings': {'seed': 1, 'steps': 10}}).save(step=1)
+    with pytest.raises(UserError, match=r'another seed \(1 then, 2 now\); give the same'):
+        Workdir(tmp_path, {'program': 'p', 'settings': {'seed': 2, 'steps': 10}}).load()
+
+
+def test_what_is_missing_is_not_what_is_none_and_names_within_names_are_told_apart(tmp_path):
+    assert differing({'mask': None}, {}, 'then', 'now') == 'mask (None then, nothing now)'
+    assert (
+        differing({'a': {'x': 1}, 'b': {'x': 2}}, {'a': {'x': 3}, 'b': {'x': 2}}, 'then', 'now') == 'x (1 then, 3 now)'
+    )
+    Workdir(tmp_path, {'seed': 1, 'mask': None}).save(step=1)
+    with pytest.raises(UserError, match=r'another mask \(None then, nothing now\)'):
+        Workdir(tmp_path, {'seed': 1}).load()
+
+
+def test_only_the_identity_of_a_run_must_be_the_same(tmp_path):
+    identity = lambda settings: {'seed': settings['seed']}
+    Workdir(tmp_path, {'seed': 1, 'host': 'a'}).save(step=1)
+    assert Workdir(tmp_path, {'seed': 1, 'host': 'b'}, identity).load()['step'] == 1
+    with pytest.raises(UserError, match='another seed'):
+        Workdir(tmp_path, {'seed': 2, 'host': 'a'}, identity).load()
+    Workdir(tmp_path, {'host': 'a'}).save(step=1)
+    with pytest.raises(UserError, match='not a state of ours'):
+        Workdir(tmp_path, {'seed': 1}, identity).load()
+
+
+def test_half_files_of_a_killed_process_are_removed_and_others_left(tmp_path):
+    ours, others = ('.state.npz.12-0.tmp', '.frame-000003.png.12-7.tmp'), ('.mine.tmp', 'state.npz.tmp')
+    for name in (*ours, *others):
+        (tmp_path / name).write_bytes(b'half')
+    assert Workdir(tmp_path, {}).load() is None
+    assert {path.name for path in tmp_path.iterdir()} == set(others)
+
+
+def test_a_folder_goes_with_its_state_and_lock_unless_something_else_is_in_it(tmp_path):
+    kept = Workdir(tmp_path / 'run', {})
+    with kept.alone():
+        kept.save(step=1)
+    assert [path.name for path in (tmp_path / 'run').iterdir()] == ['state.npz']
+    forget_state(tmp_path / 'run')
+    assert not (tmp_path / 'run').exists()
+    forget_state(tmp_path / 'run')
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run' / 'mine.txt').touch()
+    with kept.alone():
+        kept.save(step=1)
+        kept.clear()
+    assert [path.name for path in (tmp_path / 'run').iterdir()] == ['mine.txt']
+
+
+def test_a_damaged_state_is_told_and_left(tmp_path):
+    (tmp_path / 'state.npz').write_bytes(b'PK half of a file')
+    with pytest.raises(UserError, match='not a state of ours'):
+        Workdir(tmp_path, {}).load()
+    assert (tmp_path / 'state.npz').exists()
+
+
+def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(UserError, match='give another --workdir'):
+        Workdir(tmp_path / 'file' / 'run', {})
+
+
+def test_the_settings_of_a_state_are_found_also_one_folder_down(tmp_path):
+    assert kept_settings(tmp_path) is None
+    (tmp_path / 'state.npz').write_bytes(b'PK half of a file')
+    Workdir(tmp_path / 'b.png', {'seed': 1}).save(step=1)
+    assert kept_settings(tmp_path) == {'seed': 1} == kept_settings(tmp_path / 'b.png')
+
+
+def test_content_that_has_changed_is_told_in_words_and_not_by_digests(tmp_path):
+    digests = 'a' * 64, 'b' * 64
+    Workdir(tmp_path, {'inputs': {'photo.jpg': digests[0]}}).save(step=1)
+    with pytest.raises(UserError, match=r'keeps a run with another photo\.jpg \(other content\); give the same'):
+        Workdir(tmp_path, {'inputs': {'photo.jpg': digests[1]}}).load()
+    few, many, others = InWords('a', '2 pictures'), InWords('b', '3 pictures'), InWords('c', '2 pictures')
+    assert differing({'data': few}, {'data': many}, 'then', 'now') == 'data (2 pictures then, 3 pictures now)'
+    assert differing({'data': few}, {'data': others}, 'then', 'now') == 'data (2 pictures then, others now)'
+    assert differing({'data': few}, {'data': InWords('a', 'the same')}, 'then', 'now') == ''
