@@ -10,7 +10,7 @@ from PIL import Image
 
 from stylegen.images.animated import count_frames
 from stylegen.images.decoding import ORIENTATION, arrays, opened
-from stylegen.images.pixels import to_uint8
+from stylegen.images.pixels import on_white, to_uint8
 from stylegen.utils.errors import UserError, unknown
 from stylegen.utils.files import shown
 
@@ -59,11 +59,6 @@ def decode(data: bytes, name: str | os.PathLike[str], least: tuple[int, int] | N
         pixels, alpha, notes = arrays(image, shown(name))
     pixels = to_uint8(pixels if alpha is None else on_white(pixels, alpha))
     return Decoded(pixels, alpha is not None, notes, frames)
-
-
-def on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Floats HxWxC in [0, 1] where `alpha`, HxW in [0, 1], covers, and white elsewhere."""
-    return pixels * alpha[..., None] + (1 - alpha[..., None])
 
 
 def _is_plain(image: Image.Image) -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from stylegen.datasets.archives import Read, listing
-from stylegen.datasets.framing import Decoded, decode, on_white
-from stylegen.images.pixels import from_uint8, to_uint8
+from stylegen.datasets.framing import Decoded, decode
+from stylegen.images.pixels import from_uint8, on_white, to_uint8
 from stylegen.utils.errors import UserError
 
 ALL = 'all'

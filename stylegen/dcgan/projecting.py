@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stylegen.datasets.framing import Decoded, Framing, on_white
+from stylegen.datasets.framing import Decoded, Framing
 from stylegen.dcgan.blending import blended, weights_near
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.opening import labels_of
 from stylegen.images.io import Picture
-from stylegen.images.pixels import from_uint8, to_uint8
+from stylegen.images.pixels import from_uint8, on_white, to_uint8
 from stylegen.utils.errors import UserError
 
 LAYERS = ('block1_conv2', 'block2_conv2', 'block3_conv3')  # of mini

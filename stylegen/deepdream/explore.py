@@ -12,7 +12,7 @@ from stylegen import images, networks
 from stylegen.deepdream.job import Session
 from stylegen.deepdream.options import PROGRAM
 from stylegen.deepdream.targets import parse_target
-from stylegen.runs import cli, records
+from stylegen.runs import records, saving
 from stylegen.runs.inputs import DEFAULT_PICTURE, load_first, refuse_inputs
 from stylegen.runs.names import Output
 from stylegen.utils import interrupts
@@ -82,7 +82,7 @@ def explore(settings: dict[str, Any], record: dict[str, Any] | None, flags: Flag
         write = lambda path, overwrite: images.save_image(
             path, sheet, depth=flags.depth, settings=run, sidecar=flags.sidecar, overwrite=overwrite
         )
-        path = cli.save_somewhere(write, output)
+        path = saving.save_somewhere(write, output)
     console.say(f'result   {path}')
     if stopped:
         raise KeyboardInterrupt

@@ -16,7 +16,7 @@ from stylegen.deepdream.dreamer import Dreamer
 from stylegen.deepdream.dreaming import open_dreamer
 from stylegen.deepdream.octaves import DreamStep, Start
 from stylegen.deepdream.options import MANNER, NOISE, PROGRAM, SUBJECT, parse_region, parsed
-from stylegen.runs import cli, jobs, records
+from stylegen.runs import jobs, layer_weights, records
 from stylegen.runs.inputs import Inputs, read_mask
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
@@ -70,10 +70,10 @@ class Session:
         settings |= {name: getattr(dreamer, name) for name in presets.MANNER}  # by network, where they were not given
         if subject.targets and not settings['classes']:
             layers = {str(target): weight for target, weight in subject.targets.items()}
-            settings['layers'] = cli.format_weights(layers)
+            settings['layers'] = layer_weights.format_weights(layers)
         if subject.guided:
             guided = {str(target): weight for target, weight in subject.guided.items()}
-            settings['guide_layers'] = cli.format_weights(guided)
+            settings['guide_layers'] = layer_weights.format_weights(guided)
         return cls(dreamer, settings, note, inputs, [path for path, _ in regions], record)
 
     def about(self) -> list[str]:

@@ -19,7 +19,7 @@ from stylegen.deepdream.targets import parse_target
 from stylegen.deepdream.visualizing import NothingActive, VisualizeStep, visualize
 from stylegen.images.sheets import grid_shape
 from stylegen.networks.catalog import CLASSES
-from stylegen.runs import cli, records
+from stylegen.runs import layer_weights, records, saving
 from stylegen.runs.names import Output
 from stylegen.utils import interrupts
 from stylegen.utils.console import Console
@@ -72,7 +72,9 @@ def dream_from_noise(
     steps = settings['steps'] if flags['steps'].present or flags.replay else DEFAULTS['steps']
     settings = settings | {'network': extractor.network, 'steps': steps, 'size': side}
     if not settings['classes']:
-        settings['layers'] = cli.format_weights({str(target): weight for target, weight in subject.targets.items()})
+        settings['layers'] = layer_weights.format_weights(
+            {str(target): weight for target, weight in subject.targets.items()}
+        )
     names = ', '.join(term.name for term in terms)
     console.say(f'network  {note}', f'from noise: {names}; {side} x {side}, {steps} steps')
     if record:
@@ -87,7 +89,7 @@ def dream_from_noise(
             path, picture, depth=flags.depth, settings=run, sidecar=flags.sidecar, overwrite=overwrite
         )
         with interrupts.uninterrupted():
-            return cli.save_somewhere(write, output)
+            return saving.save_somewhere(write, output)
 
     latest: list[VisualizeStep] = []
     progress = console.progress(steps)
@@ -99,7 +101,7 @@ def dream_from_noise(
     manner = {name: settings[name] for name in ('count', 'steps', 'parameterization', 'diversity', 'seed', 'jit')}
     began = time.monotonic()
     try:
-        with cli.rescued(save, lambda: latest[0].pictures() if latest else None, console.say, settings['precision']):
+        with saving.rescued(save, lambda: latest[0].pictures() if latest else None, console.say, settings['precision']):
             pictures = visualize(seeing, terms, size=side, callback=follow, **manner)
     except NothingActive as error:
         raise UserError(f'{error.fact}; {ADVICE[tap]}') from None

@@ -10,7 +10,7 @@ from absl.flags import FlagValues
 
 from stylegen.deepdream.presets import PRESETS
 from stylegen.images.io import Picture
-from stylegen.runs import cli, records
+from stylegen.runs import cli, layer_weights, records
 from stylegen.runs.inputs import DEFAULT_PICTURE, DEFAULT_SIZE, read_picture
 from stylegen.utils.errors import UserError
 
@@ -118,12 +118,12 @@ def parse_region(text: str) -> tuple[str, dict[str, float]]:
     path, equals, layers = text.rpartition('=')
     if not equals or not path:
         raise UserError(f'expected --region=MASK=LAYER:WEIGHT,..., got {text!r}')
-    return path, cli.parse_weights(layers, 'region')
+    return path, layer_weights.parse_weights(layers, 'region')
 
 
 def parsed(text: str | None, flag: str) -> dict[str, float] | None:
     """Weights by name, or None where the flag was not given."""
-    return None if text is None else cli.parse_weights(text, flag)
+    return None if text is None else layer_weights.parse_weights(text, flag)
 
 
 def recorded(path: str, network: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:

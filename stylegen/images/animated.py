@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from stylegen.images.decoding import arrays, opened
+from stylegen.images.pixels import on_white
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import read_bytes, shown
 
@@ -123,4 +124,4 @@ def open_animation(path: str | os.PathLike[str]) -> Animation:
 
 def _on_white(image: Image.Image) -> np.ndarray:
     pixels, alpha, _ = arrays(image, 'a frame')
-    return pixels if alpha is None else pixels * alpha[..., None] + (1 - alpha[..., None])
+    return pixels if alpha is None else on_white(pixels, alpha)

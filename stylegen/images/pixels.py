@@ -25,6 +25,11 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
     return np.broadcast_to(image, (*image.shape[:2], 3)).astype(np.float32, copy=False)
 
 
+def on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Floats HxWxC in [0, 1] where `alpha`, HxW in [0, 1], covers, and white elsewhere."""
+    return pixels * alpha[..., None] + (1 - alpha[..., None])
+
+
 def quantize(image: np.ndarray, depth: int = 8) -> np.ndarray:
     """Floats in [0, 1], of any shape, to whole numbers of `depth` bits (8 or 16): clipped, then rounded.
 

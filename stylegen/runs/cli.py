@@ -10,12 +10,10 @@ import math
 import os
 import re
 import sys
-import tempfile
 import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from absl import flags
@@ -23,11 +21,10 @@ from absl import flags
 from stylegen.networks.pretrained import telling
 from stylegen.networks.registry import PRECISIONS
 from stylegen.runs import typed
-from stylegen.runs.names import Output
 from stylegen.utils import interrupts, streams
 from stylegen.utils.choices import JIT
-from stylegen.utils.console import Console, close_bars, write_line
-from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.console import Console, close_bars
+from stylegen.utils.errors import UserError, one_line, unknown
 from stylegen.utils.memory import FREE_SHARE
 from stylegen.utils.notes import notes_to
 from stylegen.utils.signatures import defaults_of
@@ -206,14 +203,14 @@ def run(
         return 0
     except KeyboardInterrupt as stop:
         if isinstance(stop.__cause__, Exception):
-            _complain(program, _describe(stop.__cause__), debug=False)
+            _complain(program, one_line(stop.__cause__), debug=False)
         _complain(program, 'stopped', debug=False)
         return interrupts.exit_code(stop)
     except UserError as error:
         _complain(program, str(error), debug)
         return 2
     except Exception as error:  # everything else is our fault, and still one line
-        _complain(program, _describe(error), debug)
+        _complain(program, one_line(error), debug)
         return 1
 
 
@@ -238,15 +235,6 @@ def leave(code: int) -> None:
     sys.exit(code)
 
 
-def _describe(error: Exception) -> str:
-    text = ' '.join(str(error).split()) or type(error).__name__
-    if isinstance(error, MemoryError) or type(error).__name__ == 'ResourceExhaustedError':
-        return 'out of memory; make the pictures, their number or the batch smaller, or --max_memory where there is one'
-    if isinstance(error, (OSError, ArithmeticError, UserError)):
-        return text
-    return f'{type(error).__name__}: {text[:300]} (an error of ours; --debug shows where)'
-
-
 def _complain(program: str, text: str, debug: bool) -> None:
     close_bars()
     if debug:
@@ -267,88 +255,3 @@ def say_idle(idle: Mapping[str, str], say: Callable[[str], None]) -> None:
         told.append(f'{", ".join(names)} {"change" if len(names) > 1 else "changes"} nothing here ({why})')
     if told:
         say('; '.join(told))
-
-
-def save_somewhere(write: Callable[[Path, bool], Path], output: Output) -> Path:
-    """Saves to `output`, or where that fails now, to the system's folder for temporary files: nothing is lost.
-
-    There it is a PNG, if what failed may be the format: any size and kind of picture can be one.
-
-    Args:
-        write: Takes a path and whether to overwrite, see `Output.save`.
-        output: Where to.
-
-    Raises:
-        OSError: What went wrong at `output`, with the place where the result is.
-    """
-    try:
-        return output.save(write)
-    except (OSError, UserError) as error:
-        name = output.path.with_suffix('.png').name if isinstance(error, UserError) else output.path.name
-        try:
-            refuge = Output.free(Path(tempfile.gettempdir()) / name).save(write)
-        except (OSError, UserError):
-            raise error from None
-        raise OSError(f'{_describe(error)}; the result is kept in {refuge}') from None
-
-
-@contextlib.contextmanager
-def rescued(
-    save: Callable[[Any], Path], latest: Callable[[], Any], say: Callable[[str], None], precision: str = 'float32'
-) -> Iterator[None]:
-    """Saves the picture so far where the block that makes it is stopped or fails; the fault goes on.
-
-    Where it cannot be saved, that is told on stderr, and the fault goes on too.
-
-    Args:
-        save: Takes a picture, or what there is instead, and gives its path.
-        latest: Gives the picture so far, or None before there is one.
-        say: Is told where it was saved.
-        precision: Of the network.
-
-    Raises:
-        ArithmeticError: For a `stylegen.optimize.NonFiniteLoss`, with the path of its last good `picture`.
-    """
-    from stylegen.optimize.loop import NonFiniteLoss
-
-    try:
-        yield
-    except NonFiniteLoss as error:
-        path = save(error.picture)
-        remedy = 'give smaller weights or steps' if precision == 'float32' else 'try --precision=float32'
-        raise ArithmeticError(f'{error}; the last good picture is in {path}; {remedy}') from None
-    except BaseException:
-        try:
-            picture = latest()
-            if picture is not None:
-                say(f'stopped; the picture so far is in {save(picture)}')
-        except Exception as error:
-            write_line(f'the picture so far could not be saved: {_describe(error)}', sys.stderr)
-        raise
-
-
-def parse_weights(text: str, flag: str = 'layers') -> dict[str, float]:
-    """Weights by name: 'block3_conv3:1,block4_conv2[3,7]:0.5'; a name without a weight has 1.
-
-    Commas within brackets belong to the name.
-    """
-    weights: dict[str, float] = {}
-    for part in filter(None, (part.strip() for part in re.split(r',(?![^\[]*\])', text))):
-        name, _, weight = part.partition(':')
-        try:
-            value = float(weight or 1)
-        except ValueError:
-            value = float('nan')
-        if not name or not math.isfinite(value):
-            raise UserError(f'expected NAME or NAME:WEIGHT, got {part!r} in --{flag}={text}')
-        if name in weights:
-            raise UserError(f'{name} is named twice in --{flag}={text}')
-        weights[name] = value
-    if not weights:
-        raise UserError(f'expected --{flag}=NAME:WEIGHT,..., got none')
-    return weights
-
-
-def format_weights(weights: Mapping[str, float]) -> str:
-    """What `parse_weights` reads, to the last bit."""
-    return ','.join(f'{name}:{str(float(weight)).removesuffix(".0")}' for name, weight in weights.items())

@@ -15,7 +15,7 @@ import numpy as np
 from absl.flags import FlagValues
 
 from stylegen import images
-from stylegen.runs import cli
+from stylegen.runs import saving
 from stylegen.runs.inputs import refuse_inputs
 from stylegen.runs.names import Output
 from stylegen.runs.records import identity
@@ -141,7 +141,9 @@ class Job(ABC):
         unfinished = self.unfinished
         save = lambda pixels: self._write(pixels, Output(unfinished)) if unfinished else self.save(pixels)
         try:
-            with cli.rescued(save, self._so_far, self.console.say, self.record['settings'].get('precision', 'float32')):
+            with saving.rescued(
+                save, self._so_far, self.console.say, self.record['settings'].get('precision', 'float32')
+            ):
                 result = self.work(state)
         finally:
             if self.progress:
@@ -204,7 +206,7 @@ class Job(ABC):
             )
 
         with interrupts.uninterrupted():
-            return cli.save_somewhere(write, target)
+            return saving.save_somewhere(write, target)
 
     def _so_far(self) -> np.ndarray | None:
         """The picture as it is, whose state is kept too; None before the first step."""

@@ -11,7 +11,7 @@ import numpy as np
 from absl.flags import FlagValues
 
 from stylegen import images
-from stylegen.runs import cli, jobs, records
+from stylegen.runs import jobs, layer_weights, records
 from stylegen.runs.inputs import DEFAULT_SIZE, Inputs, read_mask, read_picture, refuse_inputs
 from stylegen.runs.names import Output
 from stylegen.runs.workdir import forget_state
@@ -101,8 +101,8 @@ class Session:
         stylizer, note = open_stylizer(**manner(settings))
         settings |= {
             'network': stylizer.extractor.network,
-            'style_layers': cli.format_weights(stylizer.style_layers),
-            'content_layers': cli.format_weights(stylizer.content_layers),
+            'style_layers': layer_weights.format_weights(stylizer.style_layers),
+            'content_layers': layer_weights.format_weights(stylizer.content_layers),
         }
         return cls(stylizer, settings, note, record)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from absl.flags import FlagValues
 
-from stylegen.runs import cli, records
+from stylegen.runs import cli, layer_weights, records
 from stylegen.runs.inputs import DEFAULT_PICTURE, PICTURES
 from stylegen.style.setup import INITS
 from stylegen.style.transferring import published_settings
@@ -97,7 +97,7 @@ def as_typed(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, An
         elif name == 'iterations':
             typed[flags[name]] = format_steps(value)
         else:
-            typed[flags[name]] = cli.format_weights(value) if isinstance(value, Mapping) else value
+            typed[flags[name]] = layer_weights.format_weights(value) if isinstance(value, Mapping) else value
     return typed, rest
 
 
@@ -126,7 +126,7 @@ def manner(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `stylegen.style.open_stylizer` in the settings."""
     values = {name: settings[flag] for flag, name in ARGUMENTS.items()}
     for name in ('style_layers', 'content_layers'):
-        values[name] = None if values[name] is None else cli.parse_weights(values[name], name)
+        values[name] = None if values[name] is None else layer_weights.parse_weights(values[name], name)
     values['iterations'] = parse_steps(values['iterations'])
     values['init'] = 'content' if init_file(settings['init']) else settings['init']
     values['regions'] = len(parse_regions(settings['region']))

@@ -36,3 +36,13 @@ def unknown(what: str, name: str, choices: Iterable[str], kind: type[UserError] 
     if len(choices) > _MANY:
         return kind(f'unknown {what} {name!r}; there are {len(choices)}: {names}, ...')
     return kind(f'unknown {what} {name!r}; there are: {names}')
+
+
+def one_line(error: Exception) -> str:
+    """What a person is told of an error, in one line; of one that is ours, with its kind."""
+    text = ' '.join(str(error).split()) or type(error).__name__
+    if isinstance(error, MemoryError) or type(error).__name__ == 'ResourceExhaustedError':
+        return 'out of memory; make the pictures, their number or the batch smaller, or --max_memory where there is one'
+    if isinstance(error, (OSError, ArithmeticError, UserError)):
+        return text
+    return f'{type(error).__name__}: {text[:300]} (an error of ours; --debug shows where)'

@@ -9,7 +9,7 @@ import pytest
 
 from stylegen import images
 from stylegen.dcgan.__main__ import COMMANDS
-from stylegen.runs import cli
+from stylegen.runs import cli, layer_weights, saving
 from stylegen.runs.names import Output
 from stylegen.utils import interrupts
 from stylegen.utils.errors import UserError
@@ -251,7 +251,7 @@ def test_a_result_that_cannot_be_saved_is_kept_elsewhere(tmp_path, monkeypatch):
 
     for name in ('out.png', 'out-2.png'):
         with pytest.raises(OSError, match=f'the disk is full; the result is kept in .*{name}'):
-            cli.save_somewhere(save, Output(tmp_path / 'gone' / 'out.png'))
+            saving.save_somewhere(save, Output(tmp_path / 'gone' / 'out.png'))
         assert (tmp_path / name).read_text() == 'result'
 
 
@@ -260,7 +260,7 @@ def test_a_picture_that_its_format_cannot_hold_is_kept_as_png(tmp_path, monkeypa
     long = np.zeros((1, 16_384, 3), np.float32)
     save = lambda path, overwrite: images.save_image(path, long, overwrite=overwrite)
     with pytest.raises(OSError, match=r'at most 16383 .*; the result is kept in .*out\.png'):
-        cli.save_somewhere(save, Output(tmp_path / 'out.webp'))
+        saving.save_somewhere(save, Output(tmp_path / 'out.webp'))
     assert images.load_image(tmp_path / 'out.png').shape == (1, 16_384, 3)
 
 
@@ -273,10 +273,10 @@ def test_what_is_there_is_saved_whatever_happens_and_the_fault_goes_on(fault):
         return 'out.png'
 
     for latest in (None, 'half'):
-        with pytest.raises(type(fault)), cli.rescued(save, lambda latest=latest: latest, said.append):
+        with pytest.raises(type(fault)), saving.rescued(save, lambda latest=latest: latest, said.append):
             raise fault
     assert saved == ['half'] and said == ['stopped; the picture so far is in out.png']
-    with cli.rescued(save, lambda: 'half', said.append):
+    with saving.rescued(save, lambda: 'half', said.append):
         pass
     assert len(saved) == 1
 
@@ -286,7 +286,7 @@ def test_a_fault_goes_on_also_where_nothing_can_be_saved(fault, capsys):
     def full(picture):
         raise OSError('the disk is full; the result is kept in /tmp/out.png')
 
-    with pytest.raises(fault), cli.rescued(full, lambda: 'half', pytest.fail):
+    with pytest.raises(fault), saving.rescued(full, lambda: 'half', pytest.fail):
         raise fault
     assert capsys.readouterr().err == (
         'the picture so far could not be saved: the disk is full; the result is kept in /tmp/out.png\n'
@@ -300,23 +300,23 @@ def test_an_overflow_saves_its_last_good_picture():
     error.picture = 'good'
     for precision, remedy in (('float32', 'give smaller weights'), ('mixed_float16', 'try --precision=float32')):
         saved, message = [], f'term is not finite at step 3; the last good picture is in None; {remedy}'
-        rescued = cli.rescued(saved.append, lambda: 'bad', print, precision)
+        rescued = saving.rescued(saved.append, lambda: 'bad', print, precision)
         with pytest.raises(ArithmeticError, match=message), rescued:
             raise error
         assert saved == ['good']
 
 
 def test_layers_are_read_with_their_weights():
-    assert cli.parse_weights('a:1, b:-0.5,c') == {'a': 1.0, 'b': -0.5, 'c': 1.0}
+    assert layer_weights.parse_weights('a:1, b:-0.5,c') == {'a': 1.0, 'b': -0.5, 'c': 1.0}
 
 
 @pytest.mark.parametrize('text', ['a:x', ':1', 'a:1,a:2', '', ' , ', 'a:nan', 'a:inf'])
 def test_other_layers_are_refused(text):
     with pytest.raises(UserError, match='--layers'):
-        cli.parse_weights(text)
+        layer_weights.parse_weights(text)
 
 
 def test_weights_are_written_to_the_last_bit():
     weights = {'a': 1.0, 'b[3,4]': -0.1, 'c': 1 / 3, 'd': 1e39, 'e': 100000.0}
-    assert cli.parse_weights(cli.format_weights(weights)) == weights
-    assert cli.format_weights({'a': 1.0, 'b': 0.5}) == 'a:1,b:0.5'
+    assert layer_weights.parse_weights(layer_weights.format_weights(weights)) == weights
+    assert layer_weights.format_weights({'a': 1.0, 'b': 0.5}) == 'a:1,b:0.5'
