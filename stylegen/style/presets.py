@@ -34,7 +34,7 @@ CONTENT_LAYERS: Mapping[str, Mapping[str, float]] = {
 }
 
 # How much of the content's loss weighs as much as all of the style's at --strength=0.5, chosen by looking.
-CONTENT_SCALE: Mapping[str, float] = {'mini': 0.2, 'small_vgg': 0.2, 'vgg16': 0.2, 'vgg19': 0.2}
+CONTENT_SCALE: Mapping[str, float] = {'mini': 0.2, 'small_vgg': 0.2, 'vgg16': 0.18, 'vgg19': 0.18}
 
 # Of total variation: the less, the crisper the strokes; mini's grain needs the more.
 VARIATION: Mapping[str, float] = {'mini': 6.0, 'small_vgg': 1.0, 'vgg16': 1.0, 'vgg19': 1.0}
