@@ -1,4 +1,4 @@
-"""What the command lines share: flags in groups, output names, results that are not lost, and errors of one line.
+"""What the command lines share: flags in groups, one line for flags that change nothing, and errors of one line.
 
 A program says which flags it has (`Flags`), and `run` parses them, runs it and turns what goes wrong into an exit code:
 0 done, 2 the user's mistake, 1 ours, 130 Ctrl-C.
