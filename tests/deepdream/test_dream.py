@@ -296,17 +296,20 @@ def test_xla_dreams_the_same(tiny, monkeypatch):
 
 
 @pytest.mark.parametrize('precision', ['mixed_bfloat16', 'mixed_float16'])
-def test_gradients_survive_lower_precision_at_any_size(precision):
-    """A mean over 500,000 pixels gives each less than float16 can hold."""
+def test_gradients_survive_lower_precision_at_any_size(monkeypatch, precision):
+    """A mean over 500,000 pixels, of a small weight, gives each less than float16 can hold."""
     image = tf.constant(photo(640, 800)[None])
 
     def gradient(precision):
-        extractor = networks.feature_extractor('mini', ('block2_conv1',), precision=precision)
-        term = optimize.Term('x', 1.0, lambda f: tf.reduce_mean(f['block2_conv1'] ** 2))
+        extractor = networks.feature_extractor('mini', ('block1_conv1',), precision=precision)
+        term = optimize.Term('x', 1.0, lambda f: 0.001 * tf.reduce_mean(f['block1_conv1'] ** 2))
         return optimize.Objective(extractor, (term,)).value_and_gradient(image)[1].numpy().ravel()
 
     exact, rough = gradient('float32'), gradient(precision)
     assert exact @ rough / np.linalg.norm(exact) / np.linalg.norm(rough) > 0.97
+    if precision == 'mixed_float16':
+        monkeypatch.setattr(loop, 'loss_scale', lambda image: 1.0)
+        assert not gradient(precision).any(), 'without the scale nothing is left'
 
 
 def test_an_extractor_dreams_of_its_own_layers():
