@@ -17,7 +17,8 @@ def manner_of(network: str) -> Mapping[str, Any]:
     return MANNER_OF.get(network, MANNER)
 
 
-# The layers that a network dreams of when none are named; chosen by looking, but for alexnet and the last four.
+# The layers that a network dreams of when none are named; chosen by looking, but for vgg19 (as vgg16), alexnet and the
+# last four, whose real weights were not to be had.
 LAYERS: Mapping[str, Mapping[str, float]] = {
     'mini': {'block5_conv1': 1.0},
     'small_vgg': {'trunk_block5_conv1': 1.0},
