@@ -27,6 +27,7 @@ from stylegen.utils.console import Console, close_bars
 from stylegen.utils.errors import UserError, one_line, unknown
 from stylegen.utils.memory import FREE_SHARE
 from stylegen.utils.notes import notes_to
+from stylegen.utils.settings import About, Settings, SettingsRecord
 from stylegen.utils.signatures import defaults_of
 
 
@@ -96,6 +97,39 @@ class Flags:
     def choice(self, name: str, text: str, choices: Iterable[str], **kwargs: Any) -> None:
         """One of a few names."""
         self._define(flags.DEFINE_enum, name, list(choices), text, **kwargs)
+
+    def settings(self, *records: type[Settings], without: Iterable[str] = ()) -> None:
+        """A flag for each field of the records that is to have one, under the heading that it names.
+
+        Bounds and choices are checked where the records are made, see `settings_of`; of a flag only the kind is.
+
+        Args:
+            records: See `stylegen.utils.settings.Settings`; a field that an earlier one has too is left out.
+            without: Fields that get no flag here.
+        """
+        for record in records:
+            defaults = record().recorded()
+            for name, about in record.abouts().items():
+                if about.flag and name not in (*self.values, *without):
+                    self.groups.setdefault(about.group, [])
+                    self._define_setting(record.kind_of(name), name, defaults[name], about)
+
+    def _define_setting(self, kind: str, name: str, default: Any, about: About) -> None:
+        text = f'{about.help}{f", in {about.unit}" if about.unit else ""}'
+        parsers = {'integer': typed.Integer, 'number': typed.Number, 'path': typed.Path, 'paths': typed.Path}
+        if kind == 'paths':
+            flags.DEFINE_multi(typed.Path(), None, name, [*default], text, flag_values=self.values)  # type: ignore[call-overload]
+        elif kind in parsers:
+            flags.DEFINE(parsers[kind](), name, default, text, flag_values=self.values)
+        elif kind == 'switch':
+            flags.DEFINE_boolean(name, default, text, flag_values=self.values)
+        elif kind == 'choice':
+            flags.DEFINE_enum(name, default, list(about.choices or ()), text, flag_values=self.values)
+        else:
+            flags.DEFINE_string(name, default, text, flag_values=self.values)
+        if about.formerly:
+            flags.DEFINE_alias(about.formerly, name, flag_values=self.values)
+        self.groups[about.group].append(name)
 
     def network(self, layers: str = "LAYER:WEIGHT,... or 'list' to see what the network has") -> None:
         """The flags of every program that looks through a feature network; `layers` is the help of that flag."""
@@ -174,6 +208,29 @@ class Flags:
                 self.values[names[min(number, len(names) - 1)]].parse(word)
             except flags.Error as error:
                 raise UserError(' '.join(str(error).split())) from None
+
+
+def typed_settings(values: flags.FlagValues, record: type[Settings]) -> dict[str, Any]:
+    """The values of those fields of a record that were typed, by name."""
+    return {name: values[name].value for name in record.defaults() if name in values and values[name].present}
+
+
+def settings_of(record: type[SettingsRecord], values: flags.FlagValues, *layers: Mapping[str, Any]) -> SettingsRecord:
+    """The record of what was typed, else of the last of `layers` that has it, else of the defaults.
+
+    Args:
+        record: The dataclass.
+        values: The parsed flags.
+        layers: Values by name, such as those of a preset or of a result that is made again; names of other records may
+            be among them.
+
+    Raises:
+        UserError: A value that cannot be, with what can.
+    """
+    given: dict[str, Any] = {}
+    for layer in (*layers, typed_settings(values, record)):
+        given |= layer
+    return record.of_record(given)
 
 
 @streams.lasting()

@@ -3,6 +3,7 @@
 import importlib
 import re
 import signal
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from stylegen.runs import cli, layer_weights, saving
 from stylegen.runs.names import Output
 from stylegen.utils import interrupts
 from stylegen.utils.errors import UserError
+from stylegen.utils.settings import Settings, setting
 
 
 def pretend(*, size: int = 7, color: str = 'free', ratio: float = 1.5, name: str | None = None):
@@ -320,3 +322,53 @@ def test_weights_are_written_to_the_last_bit():
     weights = {'a': 1.0, 'b[3,4]': -0.1, 'c': 1 / 3, 'd': 1e39, 'e': 100000.0}
     assert layer_weights.parse_weights(layer_weights.format_weights(weights)) == weights
     assert layer_weights.format_weights({'a': 1.0, 'b': 0.5}) == 'a:1,b:0.5'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretence(Settings):
+    size: int | None = setting(None, 'longest side', group='Pictures', at_least=1, unit='pixels', formerly='side')
+    ratio: float = setting(1.5, 'of one to the other', group='Other', above=0)
+    guide: tuple = setting((), 'pictures', group='Pictures', kind='paths', read=lambda value, name: tuple(value))
+    color: str = setting('free', 'which colours', group='Other', choices=('free', 'luminance'))
+    wrap: bool = setting(False, 'whether it repeats', group='Other')
+    layers: dict | None = setting(
+        None, 'by layer', group='Other', read=layer_weights.as_weights, write=layer_weights.format_weights
+    )
+    inner: int = setting(3, 'has no flag', flag=False)
+
+
+def run_with_settings(*args, layers=()):
+    seen = []
+
+    def define():
+        flags = cli.Flags('Pretends to work.')
+        flags.settings(Pretence)
+        flags.talk()
+        return flags
+
+    work = lambda values: seen.append(cli.settings_of(Pretence, values, *layers))
+    return cli.run('pretend', define, work, ['pretend', *args]), seen
+
+
+def test_flags_of_a_record_are_in_its_groups_with_units_choices_and_defaults_and_none_without_a_flag(capsys):
+    assert run_with_settings('--help')[0] == 0
+    text = capsys.readouterr().out
+    assert text.index('Pictures:') < text.index('--guide=') < text.index('Other:') < text.index('--ratio=')
+    assert re.search(r'--size= +longest side, in pixels\n', text) and '--side' not in text and '--inner' not in text
+    assert re.search(r'--color= +which colours \(free\|luminance\) \[free\]', text)
+
+
+def test_what_was_typed_wins_over_the_last_layer_that_over_the_first_and_that_over_the_default():
+    typed = ['--ratio=2', '--guide=a', '--guide=b', '--layers=x:1,y:2', '--nowrap']
+    layers = {'ratio': 7, 'size': 5, 'wrap': True, 'input': 'other'}, {'size': 6, 'inner': 4}
+    code, made = run_with_settings(*typed, layers=layers)
+    assert code == 0
+    assert made == [Pretence(ratio=2, size=6, guide=['a', 'b'], layers={'x': 1, 'y': 2}, inner=4)]
+    assert run_with_settings('--side=9')[1] == [Pretence(size=9)]  # the flag's former name
+
+
+@pytest.mark.parametrize(('flag', 'told'), [('--ratio=0', 'above 0'), ('--size=0', 'from 1'), ('--ratio=nan', 'nan')])
+def test_a_value_out_of_bounds_is_the_users_mistake(flag, told, capsys):
+    assert run_with_settings(flag)[0] == 2
+    error = capsys.readouterr().err
+    assert told in error and error.count('\n') == 1
