@@ -54,15 +54,25 @@ class Distance:
 
 
 def distances(values: Sequence[Distance], sums: Sequence[Sums]) -> list[tf.Tensor]:
-    """Several distances, each as the one alone gives it.
+    """Several distances, each as the one alone gives it."""
+    return [tf.reduce_mean(found) for found in distances_by_picture([value.target for value in values], sums)]
+
+
+def distances_by_picture(targets: Sequence[Sums], sums: Sequence[Sums]) -> list[tf.Tensor]:
+    """The relative distances (N,) of the pictures of a batch, for each of several layers.
 
     Layers that are nearly as deep are filled up with zeros and go together, which costs less than the calls.
+
+    Args:
+        targets: For each layer, what `for_wasserstein` gives: of one style, or of a style for each picture, in which
+            case every array has N rows.
+        sums: For each layer, `moments` or `central_moments` of the pictures.
     """
     found: dict[int, tf.Tensor] = {}
-    for group in near([value.target['factor'].shape[1] for value in values]):
-        parts = _together([values[number].target for number in group], [sums[number] for number in group])
-        found |= {number: tf.reduce_mean(part) for number, part in zip(group, parts, strict=True)}
-    return [found[number] for number in range(len(values))]
+    for group in near([target['factor'].shape[1] for target in targets]):
+        parts = _together([targets[number] for number in group], [sums[number] for number in group])
+        found |= dict(zip(group, parts, strict=True))
+    return [found[number] for number in range(len(targets))]
 
 
 def near(widths: Sequence[int]) -> list[list[int]]:
@@ -84,12 +94,12 @@ def _together(targets: Sequence[Sums], sums: Sequence[Sums]) -> list[tf.Tensor]:
     counts = [each['sum'].shape[0] or tf.shape(each['sum'])[0] for each in sums]
 
     def joined(parts, *axes, repeat=False):
-        """Tensors filled up to sizes from their second axis on, one after the other; or a style for every picture."""
+        """Tensors filled up to sizes from their second axis on, one after the other; one style goes to all pictures."""
         parts = [tf.convert_to_tensor(part) for part in parts]
         if len(parts) > 1:
             parts = [_filled(part, axes) for part in parts]
-        if repeat and counts != [1] * len(counts):
-            parts = [tf.repeat(part, count, 0) for part, count in zip(parts, counts, strict=True)]
+        if repeat:
+            parts = [_for_each(part, count) for part, count in zip(parts, counts, strict=True)]
         return tf.concat(parts, 0)
 
     def wanted(name, *axes):
@@ -106,6 +116,13 @@ def _together(targets: Sequence[Sums], sums: Sequence[Sums]) -> list[tf.Tensor]:
         | {name: tf.cast(wanted(name), dtype) for name in ('trace', 'own')},
     )
     return tf.split(apart, counts)
+
+
+def _for_each(target: tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
+    """A style's array for each of `count` pictures, where it is not there for each already."""
+    if isinstance(count, int) and target.shape[0] == count:
+        return target
+    return tf.repeat(target, count // tf.shape(target)[0], 0)
 
 
 def _filled(x: tf.Tensor, sizes: Sequence[int | tf.Tensor]) -> tf.Tensor:

@@ -1,0 +1,173 @@
+"""The transform network by strips of rows, for pictures whose maps do not fit in memory at once.
+
+Every map says how its rows are made of the rows of the map before it. Nothing is made until rows are asked for. The
+statistics of a normalization are those of the whole map, added up strip by strip; so the picture is the one that the
+network makes at once, but for rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from stylegen.style.transform_network import EPSILON, phase_kernels
+from stylegen.utils.backend import tf
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Map:
+    """A map of `height` rows, whose strips are made when they are asked for."""
+
+    height: int
+
+    def rows(self, first: int, last: int) -> tf.Tensor:
+        """The rows from `first` to before `last`, (1, last - first, W, C)."""
+        raise NotImplementedError
+
+    def mirrored(self, first: int, last: int) -> tf.Tensor:
+        """The same, where rows beyond the borders are mirrored at them, without repeating the border row."""
+        return self._with_border(first, last, tf.range(first, last), lambda row: self._reflected(row))
+
+    def repeated(self, first: int, last: int) -> tf.Tensor:
+        """The same, where rows beyond the borders are the border row."""
+        return self._with_border(first, last, tf.range(first, last), lambda row: min(max(row, 0), self.height - 1))
+
+    def _reflected(self, row: int) -> int:
+        row = abs(row)
+        return row if row < self.height else 2 * (self.height - 1) - row
+
+    def _with_border(self, first, last, wanted, inside):
+        places = [inside(int(row)) for row in wanted.numpy()]
+        begin, end = min(places), max(places) + 1
+        return tf.gather(self.rows(begin, end), [place - begin for place in places], axis=1)
+
+    def strips(self, rows: int) -> Iterator[tf.Tensor]:
+        """All rows, so many at a time."""
+        for first in range(0, self.height, rows):
+            yield self.rows(first, min(first + rows, self.height))
+
+
+class Stored(Map):
+    """A map that is in memory, as an array (H, W, C)."""
+
+    def __init__(self, array: np.ndarray):
+        self.array, self.height = array, array.shape[0]
+
+    @classmethod
+    def of(cls, source: Map, rows: int) -> Stored:
+        """The map that another one is, made strip by strip."""
+        return cls(np.concatenate([strip.numpy()[0] for strip in source.strips(rows)]))
+
+    def rows(self, first: int, last: int) -> tf.Tensor:
+        """The rows."""
+        return tf.constant(self.array[None, first:last])
+
+
+class Halved(Map):
+    """A picture with 2 x 2 pixels in one position and values from -1 to 1: the network's input."""
+
+    def __init__(self, source: Map):
+        self.source, self.height = source, source.height // 2
+
+    def rows(self, first: int, last: int) -> tf.Tensor:
+        """The rows."""
+        return 2.0 * tf.nn.space_to_depth(self.source.rows(2 * first, 2 * last), 2) - 1.0
+
+
+class Convolved(Map):
+    """A convolution 3 x 3 with mirrored borders."""
+
+    def __init__(self, source: Map, kernel: np.ndarray, bias: np.ndarray | None = None, stride: int = 1):
+        self.source, self.kernel, self.bias, self.stride = source, kernel, bias, stride
+        self.height = (source.height - 1) // stride + 1
+
+    def rows(self, first: int, last: int) -> tf.Tensor:
+        """The rows."""
+        x = self.source.mirrored(first * self.stride - 1, (last - 1) * self.stride + 2)
+        x = tf.pad(x, [[0, 0], [0, 0], [1, 1], [0, 0]], 'REFLECT')
+        x = tf.nn.conv2d(x, self.kernel, self.stride, 'VALID')
+        return x if self.bias is None else x + self.bias
+
+
+class Upsampled(Map):
+    """What `UpsampledConvolution` makes of a map; rows are asked for in pairs."""
+
+    def __init__(self, source: Map, kernel: np.ndarray):
+        self.source, self.kernel, self.height = source, phase_kernels(tf.constant(kernel)), 2 * source.height
+
+    def rows(self, first: int, last: int) -> tf.Tensor:
+        """The rows."""
+        begin, end = first // 2, (last + 1) // 2
+        x = self.source.repeated(begin - 1, end + 1)
+        x = tf.pad(x, [[0, 0], [0, 0], [1, 1], [0, 0]], 'SYMMETRIC')
+        x = tf.nn.depth_to_space(tf.nn.conv2d(x, self.kernel, 1, 'VALID'), 2)[:, 1:-1, 1:-1]
+        return x[:, first - 2 * begin : last - 2 * begin]
+
+
+class Normalized(Map):
+    """Conditional instance normalization; the statistics are taken once, of all rows."""
+
+    def __init__(self, source: Map, norms: np.ndarray, rows: int, relu: bool = True):
+        self.source, self.height, self.relu = source, source.height, relu
+        count, total, squares = 0, 0.0, 0.0
+        for strip in source.strips(rows):
+            flat = tf.reshape(strip, [-1, strip.shape[-1]])
+            mean, variance = (each.numpy().astype(np.float64) for each in tf.nn.moments(flat, [0]))
+            number = flat.shape[0]
+            count, total = count + number, total + number * mean
+            squares = squares + number * (variance + mean**2)
+        mean = total / count
+        scale, shift = np.split(norms.astype(np.float64), 2)
+        factor = (1 + scale) / np.sqrt(np.maximum(squares / count - mean**2, 0) + EPSILON)
+        self.factor, self.offset = (x.astype(np.float32) for x in (factor, shift - mean * factor))
+
+    def rows(self, first: int, last: int) -> tf.Tensor:
+        """The rows."""
+        x = self.source.rows(first, last) * self.factor + self.offset
+        return tf.nn.relu(x) if self.relu else x
+
+
+class Added(Map):
+    """The sum of two maps."""
+
+    def __init__(self, one: Map, other: Map):
+        self.one, self.other, self.height = one, other, one.height
+
+    def rows(self, first: int, last: int) -> tf.Tensor:
+        """The rows."""
+        return self.one.rows(first, last) + self.other.rows(first, last)
+
+
+def paint_by_strips(arrays: Arrays, blocks: int, photo: np.ndarray, norms: Mapping[str, Any], rows: int) -> np.ndarray:
+    """The picture that the transform network makes of a photo.
+
+    Args:
+        arrays: Weights of the network, '<layer>/kernel' and 'end/bias'.
+        blocks: Its residual blocks.
+        photo: float32 (H, W, 3) in [0, 1], with sides that are multiples of 4.
+        norms: What is multiplied and added by each normalization, (2 C,), by the name of its convolution.
+        rows: Of a strip of the photo, a multiple of 4.
+
+    Returns:
+        float32 (H, W, 3), about in [0, 1].
+    """
+    kernel = lambda name: arrays[f'{name}/kernel']
+    quarter = rows // 4
+    x: Map = Convolved(Halved(Stored(photo)), kernel('begin'))
+    x = Convolved(Normalized(x, norms['begin'], rows // 2), kernel('down'), stride=2)
+    x = Stored.of(x, quarter)
+    x = Stored.of(Normalized(x, norms['down'], quarter), quarter)
+    for number in range(blocks):
+        y = x
+        for part in 'ab':
+            name = f'block{number}_{part}'
+            y = Stored.of(Convolved(y, kernel(name)), quarter)
+            y = Normalized(y, norms[name], quarter, relu=part == 'a')
+        x = Stored.of(Added(x, y), quarter)
+    x = Normalized(Upsampled(x, kernel('up1')), norms['up1'], rows // 2)
+    x = Normalized(Upsampled(x, kernel('up2')), norms['up2'], rows)
+    x = Convolved(x, kernel('end'), arrays['end/bias'])
+    return np.concatenate([(0.55 * tf.tanh(strip) + 0.5).numpy()[0] for strip in x.strips(rows)])

@@ -1,0 +1,228 @@
+"""A network that paints a photo in one pass, and the one that tells it how from the statistics of a painting.
+
+Johnson, Alahi, Fei-Fei (2016), "Perceptual losses for real-time style transfer and super-resolution"; conditional
+instance normalization after Dumoulin, Shlens, Kudlur (2017), "A learned representation for artistic style"; its
+parameters predicted from a painting after Ghiasi et al. (2017), "Exploring the structure of a real-time, arbitrary
+neural artistic stylization network".
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from stylegen.utils.backend import keras, tf
+from stylegen.utils.keras_defaults import DTYPE, LAYOUT
+
+EPSILON = 1e-3  # added to a variance, so that a flat area does not become an outlier
+
+
+class ReflectionPadding(keras.layers.Layer):
+    """Mirrors a map at its borders, by `width` positions on every side."""
+
+    def __init__(self, width: int = 1, **options: Any):
+        super().__init__(**options)
+        self.width = width
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """The map (N, H + 2 width, W + 2 width, C)."""
+        return tf.pad(x, [[0, 0], [self.width] * 2, [self.width] * 2, [0, 0]], 'REFLECT')
+
+    def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """The shape of what `call` gives."""
+        height, width = (side and side + 2 * self.width for side in shape[1:3])
+        return shape[0], height, width, shape[3]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as Keras saves them."""
+        return super().get_config() | {'width': self.width}
+
+
+class ConditionalInstanceNormalization(keras.layers.Layer):
+    """Gives each channel of each picture the mean and deviation that a style has for it (Dumoulin et al. 2017, eq. 5).
+
+    Called with a map (N, H, W, C) and (N, 2 C): by how much more than 1 each normalised channel is multiplied, and what
+    is added to it.
+    """
+
+    def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
+        """The map, (N, H, W, C)."""
+        x, norms = inputs
+        precise = tf.cast(x, tf.float32)
+        mean, variance = tf.nn.moments(precise, [1, 2], keepdims=True)
+        scale, shift = (part[:, None, None] for part in tf.split(tf.cast(norms, tf.float32), 2, axis=-1))
+        factor = (1 + scale) * tf.math.rsqrt(variance + EPSILON)
+        return tf.cast(precise * factor + (shift - mean * factor), x.dtype)
+
+    def compute_output_shape(self, shapes: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
+        """The shape of the map."""
+        return tuple(shapes[0])
+
+
+def transform_network(width: int = 96, blocks: int = 5, precision: str = 'float32') -> keras.Model:
+    """The network that paints: (photos, norms) to pictures.
+
+    Half the sides by putting 2 x 2 pixels into one position, a quarter by a convolution, residual blocks there, and
+    back by repeating positions before a convolution.
+
+    Args:
+        width: Channels at a quarter of the sides.
+        blocks: Residual blocks, of two convolutions each.
+        precision: The dtype policy of its layers.
+
+    Returns:
+        A model of [float32 RGB (N, H, W, 3) in [0, 1] with sides that are multiples of 4, (N, norms_size)] whose
+        output is float32 RGB (N, H, W, 3), about in [0, 1].
+    """
+    maps = {'dtype': precision, 'data_format': LAYOUT}
+    sizes = norm_sizes(width, blocks)
+    image = keras.Input((None, None, 3), dtype=DTYPE, name='image')
+    norms = keras.Input((2 * sum(sizes.values()),), dtype=DTYPE, name='norms')
+    parts = dict(zip(sizes, Split(tuple(2 * size for size in sizes.values()), name='split')(norms), strict=True))
+
+    def convolved(x, channels, name, kernel=3, strides=1, activation='relu', norm=True):
+        x = ReflectionPadding(kernel // 2, dtype=precision, name=f'{name}_pad')(x)
+        init = 'he_normal' if activation else 'glorot_normal'
+        x = keras.layers.Conv2D(
+            channels, kernel, strides, use_bias=not norm, kernel_initializer=init, name=name, **maps
+        )(x)
+        if norm:
+            x = ConditionalInstanceNormalization(dtype=precision, name=f'{name}_norm')([x, parts[name]])
+        return keras.layers.Activation(activation, dtype=precision, name=f'{name}_{activation}')(x) if activation else x
+
+    x = SpaceToDepth(dtype=precision, name='halves')(image)
+    x = keras.layers.Rescaling(2.0, offset=-1.0, dtype=precision, name='scaled')(x)
+    x = convolved(x, width // 2, 'begin')
+    x = convolved(x, width, 'down', strides=2)
+    for number in range(blocks):
+        y = convolved(x, width, f'block{number}_a')
+        y = convolved(y, width, f'block{number}_b', activation=None)
+        x = keras.layers.Add(dtype=precision, name=f'block{number}_sum')([x, y])
+    for name, channels in (('up1', width // 2), ('up2', width // 4)):
+        x = UpsampledConvolution(channels, dtype=precision, name=name)(x)
+        x = ConditionalInstanceNormalization(dtype=precision, name=f'{name}_norm')([x, parts[name]])
+        x = keras.layers.Activation('relu', dtype=precision, name=f'{name}_relu')(x)
+    x = convolved(x, 3, 'end', activation=None, norm=False)
+    x = keras.layers.Activation('tanh', dtype=DTYPE, name='bounded')(x)
+    x = keras.layers.Rescaling(0.55, offset=0.5, dtype=DTYPE, name='pixels')(x)
+    return keras.Model([image, norms], x, name='transform')
+
+
+def norm_sizes(width: int, blocks: int) -> dict[str, int]:
+    """The channels that each normalisation of `transform_network` has, by the name of its convolution."""
+    names = [f'block{number}_{part}' for number in range(blocks) for part in 'ab']
+    return {'begin': width // 2, 'down': width, **dict.fromkeys(names, width), 'up1': width // 2, 'up2': width // 4}
+
+
+class SpaceToDepth(keras.layers.Layer):
+    """Puts 2 x 2 positions of a map into one, (N, H / 2, W / 2, 4 C)."""
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """The map."""
+        return tf.nn.space_to_depth(x, 2)
+
+    def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """The shape of what `call` gives."""
+        height, width = (side and side // 2 for side in shape[1:3])
+        return shape[0], height, width, 4 * (shape[3] or 0)
+
+
+# By phase of an output row, what each of the two rows of the input that it sees is multiplied by: rows of the kernel.
+_PHASES = np.array([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], np.float32)
+
+
+def phase_kernels(kernel: tf.Tensor) -> tf.Tensor:
+    """The kernel 2 x 2 of `UpsampledConvolution`, (2, 2, C, 4 channels), of one 3 x 3, (3, 3, C, channels)."""
+    flipped = tf.constant(_PHASES[::-1].copy(), kernel.dtype)  # phase p of row i stands one row further on
+    phases = tf.einsum('ptk,qsl,klio->tsipqo', flipped, flipped, kernel)
+    return tf.reshape(phases, [2, 2, kernel.shape[2], 4 * kernel.shape[3]])
+
+
+class UpsampledConvolution(keras.layers.Layer):
+    """Repeats every position of a map 2 x 2 times and convolves 3 x 3, without ever making the repeated map.
+
+    Of nine places that the kernel looks at, several hold the same value. So each of the four phases of the output is a
+    convolution 2 x 2 of the input, with sums of the kernel's weights: four ninths of the multiplications. The border
+    repeats its last position, as mirroring the repeated map does.
+
+    Args:
+        channels: Of the output.
+    """
+
+    def __init__(self, channels: int, **options: Any):
+        super().__init__(**options)
+        self.channels = channels
+
+    def build(self, shape: Sequence[int | None]) -> None:
+        """Makes the kernel, (3, 3, C, channels), without a bias."""
+        self.kernel = self.add_weight(
+            name='kernel', shape=(3, 3, shape[-1], self.channels), initializer='he_normal', trainable=True
+        )
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """The map, (N, 2 H, 2 W, channels)."""
+        phases = phase_kernels(tf.convert_to_tensor(self.kernel))
+        padded = tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], 'SYMMETRIC')
+        return tf.nn.depth_to_space(tf.nn.conv2d(padded, phases, 1, 'VALID'), 2)[:, 1:-1, 1:-1]
+
+    def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """The shape of what `call` gives."""
+        height, width = (side and 2 * side for side in shape[1:3])
+        return shape[0], height, width, self.channels
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as Keras saves them."""
+        return super().get_config() | {'channels': self.channels}
+
+
+class Split(keras.layers.Layer):
+    """Cuts vectors into parts of these sizes."""
+
+    def __init__(self, sizes: Sequence[int], **options: Any):
+        super().__init__(**options)
+        self.sizes = tuple(sizes)
+
+    def call(self, x: tf.Tensor) -> list[tf.Tensor]:
+        """The parts."""
+        return tf.split(x, self.sizes, axis=-1)
+
+    def compute_output_shape(self, shape: Sequence[int | None]) -> list[tuple[int | None, int]]:
+        """Their shapes."""
+        return [(shape[0], size) for size in self.sizes]
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as Keras saves them."""
+        return super().get_config() | {'sizes': self.sizes}
+
+
+def style_predictor(statistics: int, norms: int, hidden: int = 192) -> keras.Model:
+    """The network that tells `transform_network` how a painting is painted: (N, statistics) to (N, norms).
+
+    Args:
+        statistics: Length of what `style_statistics` gives.
+        norms: Twice the sum of `norm_sizes`.
+        hidden: Length of the vector between the two layers.
+    """
+    x = inputs = keras.Input((statistics,), dtype=DTYPE, name='statistics')
+    x = keras.layers.Dense(hidden, activation='relu', kernel_initializer='he_normal', dtype=DTYPE, name='hidden')(x)
+    small = keras.initializers.RandomNormal(stddev=0.3 / hidden**0.5)
+    x = keras.layers.Dense(norms, kernel_initializer=small, dtype=DTYPE, name='norms')(x)
+    return keras.Model(inputs, x, name='predictor')
+
+
+def style_statistics(moments: Mapping[str, Mapping[str, tf.Tensor]]) -> tf.Tensor:
+    """What `style_predictor` sees of paintings: mean and deviation of every channel of every layer, (N, statistics).
+
+    Times the root of the number of channels, so that each is about 1 for the components of `small_vgg`.
+
+    Args:
+        moments: `stylegen.losses.moments.moments` or `central_moments` of the paintings, by layer.
+    """
+    from stylegen.losses.moments import covariance, mean
+
+    parts = []
+    for sums in moments.values():
+        middle = tf.cast(mean(sums), tf.float32)
+        variance = tf.nn.relu(tf.cast(tf.linalg.diag_part(covariance(sums)), tf.float32))
+        parts += [part * float(middle.shape[-1]) ** 0.5 for part in (middle, tf.sqrt(variance + 1e-6))]
+    return tf.concat(parts, -1)
