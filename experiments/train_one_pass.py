@@ -199,7 +199,9 @@ class Sheets(keras.callbacks.Callback):
     def __init__(self, model, pictures, judge, workdir, side):
         super().__init__()
         self.one_pass, self.workdir = model, workdir
-        pick = lambda group, n: [crop(np.random.default_rng(k), group[k * 7 % len(group)], n, native=0) for k in range(SHEET)]
+        pick = lambda group, n: [
+            crop(np.random.default_rng(k), group[k * 7 % len(group)], n, native=0) for k in range(SHEET)
+        ]
         self.photos = np.stack(pick(pictures.held_out['photos'], side))
         self.paintings = pick(pictures.held_out['paintings'], 256)
         self.statistics = np.concatenate([judge.style(np.float32(p))[1] for p in self.paintings])

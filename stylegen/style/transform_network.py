@@ -114,6 +114,13 @@ def norm_sizes(width: int, blocks: int) -> dict[str, int]:
     return {'begin': width // 2, 'down': width, **dict.fromkeys(names, width), 'up1': width // 2, 'up2': width // 4}
 
 
+def split_norms(norms: np.ndarray, width: int, blocks: int) -> dict[str, np.ndarray]:
+    """What each normalization multiplies and adds, (2 C,), by the name of its convolution, of (norms,)."""
+    sizes = norm_sizes(width, blocks)
+    ends = np.cumsum([2 * size for size in sizes.values()])[:-1]
+    return dict(zip(sizes, np.split(norms, ends, axis=-1), strict=True))
+
+
 class SpaceToDepth(keras.layers.Layer):
     """Puts 2 x 2 positions of a map into one, (N, H / 2, W / 2, 4 C)."""
 
@@ -206,7 +213,7 @@ def style_predictor(statistics: int, norms: int, hidden: int = 192) -> keras.Mod
     x = inputs = keras.Input((statistics,), dtype=DTYPE, name='statistics')
     x = keras.layers.Dense(hidden, activation='relu', kernel_initializer='he_normal', dtype=DTYPE, name='hidden')(x)
     small = keras.initializers.RandomNormal(stddev=0.3 / hidden**0.5)
-    x = keras.layers.Dense(norms, kernel_initializer=small, dtype=DTYPE, name='norms')(x)
+    x = keras.layers.Dense(norms, kernel_initializer=small, dtype=DTYPE, name='predicted')(x)
     return keras.Model(inputs, x, name='predictor')
 
 

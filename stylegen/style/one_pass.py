@@ -1,0 +1,218 @@
+"""Paint photos in one pass of a trained network: in the manner of a style it was trained for, or of any painting."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stylegen import images
+from stylegen.images.conversion import PictureLike, as_mask, as_picture
+from stylegen.style.coloring import Coloring
+from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.locks import Turn
+from stylegen.utils.memory import AUTO, parse_memory
+from stylegen.utils.npz import read_state, write_state
+from stylegen.utils.zips import TooLarge
+
+ONE_PASS_WEIGHTS = Path(__file__).parents[1] / 'weights' / 'one_pass.npz'
+PER_PIXEL = 900  # bytes that the maps of a pass take for a pixel, at 96 channels
+PER_STRIP_PIXEL = 120  # bytes for a pixel of the whole picture that stay in memory by strips, at 96 channels
+STYLE_SIZE = 320  # pixels: the longest side that a painting is looked at, as in training
+GRID = 4  # sides are multiples of it within the network
+
+
+@dataclass(frozen=True, eq=False)
+class OnePass:
+    """A trained network that paints: `one_pass(photo, 'starry_night')`, `one_pass(photo, painting)`.
+
+    Args:
+        width, blocks: Of `stylegen.style.transform_network.transform_network`.
+        arrays: Weights, '<layer>/kernel' of the network that paints; 'hidden/kernel' and so on of the one that predicts
+            norms from a painting, where there is one.
+        norms: By name of a style, what it multiplies and adds, (norms,).
+        about: By name of a style, what is known of it, such as its title and artist.
+        network: That paintings are looked at through.
+        layers: Of it, whose statistics the predictor takes.
+        max_memory: A photo that takes more is painted by strips.
+    """
+
+    width: int
+    blocks: int
+    arrays: Mapping[str, np.ndarray]
+    norms: Mapping[str, np.ndarray]
+    about: Mapping[str, Mapping[str, Any]]
+    network: str
+    layers: tuple[str, ...]
+    max_memory: str | float = AUTO
+    turn: Turn = field(default_factory=lambda: Turn('one-pass network'), init=False, repr=False)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str] | None = None, *, max_memory: str | float = AUTO) -> OnePass:
+        """Reads a network from a file of `save`; without a path the one that ships.
+
+        Raises:
+            UserError: The file cannot be read, or is of another kind.
+        """
+        path = ONE_PASS_WEIGHTS if path is None else Path(path)
+        try:
+            settings, arrays = read_state(path)
+            norms = {name: arrays.pop(f'norms/{name}').astype(np.float32) for name in settings['styles']}
+            shape = int(settings['width']), int(settings['blocks'])
+            weights = {name: array.astype(np.float32) for name, array in arrays.items()}
+            known = settings['styles'], settings['network'], tuple(settings['layers'])
+        except TooLarge:
+            raise
+        except FileNotFoundError:
+            raise UserError(f'{path} is not there; give the file of a trained one-pass network') from None
+        except Exception:  # whatever zipfile, NumPy, json or a missing name meet in another file
+            raise UserError(f'{path} is no one-pass network of ours, or damaged') from None
+        return cls(*shape, weights, norms, *known, max_memory)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the network, in float16, and its styles."""
+        settings = {
+            'width': self.width,
+            'blocks': self.blocks,
+            'styles': {name: dict(about) for name, about in self.about.items()},
+            'network': self.network,
+            'layers': list(self.layers),
+        }
+        arrays = {**self.arrays, **{f'norms/{name}': norms for name, norms in self.norms.items()}}
+        write_state(path, settings, {name: array.astype(np.float16) for name, array in arrays.items()})
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The names of the styles that it was trained for."""
+        return tuple(self.norms)
+
+    def __call__(
+        self,
+        photo: PictureLike,
+        style: Any,
+        *,
+        strength: float = 1.0,
+        color: str = 'style',
+        mask: PictureLike | None = None,
+    ) -> np.ndarray:
+        """Paints a photo.
+
+        Args:
+            photo: A path, a PIL picture, an array or a tensor, of any size.
+            style: The name of a style, a painting as `photo`, or several of these with their shares, [(style, share),
+                ...], whose norms are mixed.
+            strength: 0 keeps the photo's own norms, 1 takes the style's; between and beyond, in a straight line.
+            color: 'style', or 'luminance': every pixel keeps the photo's chroma; 'linear', 'histogram': the photo's
+                palette.
+            mask: How much of the result shows, (H, W); where it is 0 the photo stays, bit for bit.
+
+        Returns:
+            float32 (H, W, 3) in [0, 1].
+
+        Example:
+            one_pass = OnePass.open()
+            save_image('out.png', one_pass('photo.jpg', 'painting.jpg', strength=0.8))
+        """
+        photo = as_picture(photo, 'photo')
+        mask = None if mask is None else as_mask(mask, 'mask', photo.shape[:2])
+        coloring = Coloring(color, 'after', 'symmetric')
+        with self.turn:
+            norms = self.norms_of(style)
+            if strength != 1:
+                norms = strength * norms + (1 - strength) * self.norms_of(photo)
+            painted = coloring.finish(self.paint(photo, norms), photo)
+        if mask is None:
+            return painted
+        return (1 - mask[..., None]) * photo + mask[..., None] * painted
+
+    def norms_of(self, style: Any) -> np.ndarray:
+        """What a style multiplies and adds, (norms,).
+
+        Args:
+            style: As for a call.
+
+        Raises:
+            UserError: There is no such style, or it weighs nothing.
+        """
+        if isinstance(style, str) and style in self.norms:
+            return self.norms[style]
+        if isinstance(style, (list, tuple)) and style and isinstance(style[0], (list, tuple)):
+            total = sum(share for _, share in style)
+            if not total > 0 or any(share < 0 for _, share in style):
+                raise UserError('expected shares of styles from 0, and one above 0')
+            return sum(share / total * self.norms_of(one) for one, share in style)
+        if 'hidden/kernel' not in self.arrays:
+            raise unknown('style', str(style)[:40], self.styles)
+        if isinstance(style, str) and not os.path.splitext(style)[1] and not os.path.exists(style):
+            raise unknown('style', style, (*self.styles, 'FILE'))
+        return self._predicted(as_picture(style, 'style'))
+
+    def paint(self, photo: np.ndarray, norms: np.ndarray) -> np.ndarray:
+        """The picture that the network makes of a photo, float32 (H, W, 3) in [0, 1].
+
+        Args:
+            photo: float32 (H, W, 3) in [0, 1].
+            norms: Of `norms_of`.
+        """
+        height, width = photo.shape[:2]
+        least = 4 * GRID  # mirroring a map needs two positions of it
+        tall, wide = (max(least, -(-side // GRID) * GRID) for side in (height, width))
+        padded = np.pad(photo, [(0, tall - height), (0, wide - width), (0, 0)], 'symmetric')
+        memory, share = parse_memory(self.max_memory), self.width / 96
+        if tall * wide * PER_PIXEL * share <= memory:
+            from stylegen.utils.backend import tf
+
+            made = self._graph(tf.constant(padded[None]), tf.constant(norms[None])).numpy()[0]
+        else:
+            room = memory - tall * wide * PER_STRIP_PIXEL * share
+            rows = int(room // (wide * PER_PIXEL * share)) // GRID * GRID
+            if rows < 8 * GRID:
+                raise UserError(
+                    f'a picture of {width} x {height} takes more memory than is allowed; raise --max_memory or give a '
+                    'smaller --size'
+                )
+            made = self._by_strips(padded, norms, rows)
+        return np.clip(made[:height, :width], 0, 1)
+
+    def _by_strips(self, photo: np.ndarray, norms: np.ndarray, rows: int) -> np.ndarray:
+        from stylegen.style.strips import paint_by_strips
+        from stylegen.style.transform_network import split_norms
+
+        return paint_by_strips(self.arrays, self.blocks, photo, split_norms(norms, self.width, self.blocks), rows)
+
+    @functools.cached_property
+    def _graph(self) -> Any:
+        from stylegen.style.transform_network import transform_network
+        from stylegen.utils.backend import tf
+
+        network = transform_network(self.width, self.blocks)
+        for layer in network.layers:
+            if layer.weights:
+                layer.set_weights([self.arrays[f'{layer.name}/{weight.name}'] for weight in layer.weights])
+        shapes = tf.TensorSpec([1, None, None, 3]), tf.TensorSpec([1, network.inputs[1].shape[1]])
+        return tf.function(lambda photo, norms: network([photo, norms]), input_signature=shapes, autograph=False)
+
+    @functools.cached_property
+    def _extractor(self) -> Any:
+        from stylegen.networks import feature_extractor
+
+        return feature_extractor(self.network, [name for name in self.layers if name != 'input'])
+
+    def _predicted(self, painting: np.ndarray) -> np.ndarray:
+        """The norms that the predictor gives for a painting."""
+        from stylegen.losses.moments import moments
+        from stylegen.style.transform_network import style_statistics
+        from stylegen.utils.backend import tf
+
+        size = images.fit(painting.shape, min(STYLE_SIZE, max(painting.shape[:2])))
+        least = self._extractor.min_size
+        small = images.resize(painting, tuple(max(least, side) for side in size)).clip(0, 1)
+        features = self._extractor(tf.constant(small[None]))
+        statistics = style_statistics({name: moments(features, name) for name in self.layers}).numpy()[0]
+        hidden = np.maximum(statistics @ self.arrays['hidden/kernel'] + self.arrays['hidden/bias'], 0)
+        return (hidden @ self.arrays['predicted/kernel'] + self.arrays['predicted/bias']).astype(np.float32)

@@ -1,0 +1,156 @@
+"""The network that paints in one pass: its layers, its strips, its file, and what it makes of photos of any size."""
+
+import numpy as np
+import pytest
+
+from stylegen.images.io import save_image
+from stylegen.losses import moments, wasserstein
+from stylegen.style import one_pass, strips
+from stylegen.style import transform_network as networks
+from stylegen.style.one_pass import OnePass
+from stylegen.utils.backend import keras, tf
+from stylegen.utils.errors import UserError
+
+WIDTH, BLOCKS = 16, 2
+LAYERS = ('input', 'block1_conv1')
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).uniform(size=shape).astype(np.float32)
+
+
+@pytest.fixture(scope='module')
+def network():
+    keras.utils.set_random_seed(0)
+    return networks.transform_network(WIDTH, BLOCKS)
+
+
+@pytest.fixture
+def painter(network):
+    size = 2 * sum(networks.norm_sizes(WIDTH, BLOCKS).values())
+    rng = np.random.default_rng(1)
+    arrays = {f'{layer.name}/{each.name}': each.numpy() for layer in network.layers for each in layer.weights}
+    statistics = 2 * (3 + 40)
+    arrays |= {'hidden/kernel': 0.1 * rng.normal(size=(statistics, 5)), 'hidden/bias': np.zeros(5)}
+    arrays |= {'predicted/kernel': 0.1 * rng.normal(size=(5, size)), 'predicted/bias': np.zeros(size)}
+    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+    norms = {name: 0.5 * rng.normal(size=size).astype(np.float32) for name in ('waves', 'ink')}
+    about = {'waves': {'title': 'Waves'}, 'ink': {}}
+    return OnePass(WIDTH, BLOCKS, arrays, norms, about, 'mini', LAYERS)
+
+
+def test_normalization_gives_each_channel_of_each_picture_the_mean_and_deviation_that_were_asked_for():
+    x = 3 + 2 * noise(3, 9, 7, 4)
+    norms = np.concatenate([np.full((3, 4), 0.5), np.full((3, 4), 0.2)], 1).astype(np.float32)
+    found = networks.ConditionalInstanceNormalization()([x, norms]).numpy()
+    np.testing.assert_allclose(found.mean((1, 2)), 0.2, atol=1e-5)
+    np.testing.assert_allclose(found.std((1, 2)), 1.5, rtol=0.01)
+
+
+def test_a_flat_channel_stays_flat_and_near_what_is_added():
+    x = np.full((1, 8, 8, 2), 0.3, np.float32) + 1e-4 * noise(1, 8, 8, 2)
+    found = networks.ConditionalInstanceNormalization()([x, np.zeros((1, 4), np.float32)]).numpy()
+    assert np.abs(found).max() < 0.01
+
+
+def test_a_batch_of_four_equals_four_batches_of_one(network):
+    photos, norms = noise(4, 24, 32, 3), 0.3 * noise(4, network.inputs[1].shape[1], seed=1)
+    together = network([photos, norms]).numpy()
+    alone = np.concatenate([network([photos[n : n + 1], norms[n : n + 1]]).numpy() for n in range(4)])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_the_upsampled_convolution_is_that_of_the_repeated_map():
+    layer = networks.UpsampledConvolution(6)
+    x = noise(2, 5, 7, 4)
+    found = layer(x).numpy()
+    repeated = tf.pad(x.repeat(2, 1).repeat(2, 2), [[0, 0], [1, 1], [1, 1], [0, 0]], 'REFLECT')
+    np.testing.assert_allclose(found, tf.nn.conv2d(repeated, layer.kernel, 1, 'VALID'), atol=1e-5)
+
+
+@pytest.mark.parametrize('rows', [4, 12, 32, 400])
+def test_by_strips_the_picture_is_that_of_the_whole(network, painter, rows):
+    photo, norms = noise(72, 40, 3), painter.norms['waves']
+    parts = networks.split_norms(norms, WIDTH, BLOCKS)
+    found = strips.paint_by_strips(painter.arrays, BLOCKS, photo, parts, rows)
+    np.testing.assert_allclose(found, network([photo[None], norms[None]]).numpy()[0], atol=1e-4)
+
+
+def test_what_does_not_fit_in_the_memory_is_painted_by_strips_without_seams(painter, monkeypatch):
+    photo = noise(203, 61, 3)
+    whole = painter(photo, 'ink')
+    painter = OnePass(*(getattr(painter, name) for name in list(OnePass.__dataclass_fields__)[:7]), max_memory=700_000)
+    monkeypatch.setattr(OnePass, '_graph', property(lambda self: pytest.fail('it was painted whole')))
+    np.testing.assert_allclose(painter(photo, 'ink'), whole, atol=1e-4)
+    with pytest.raises(UserError, match='max_memory'):
+        painter(noise(400, 2000, 3), 'ink')
+
+
+@pytest.mark.parametrize('shape', [(1, 1), (7, 50), (33, 18), (64, 64)])
+def test_a_picture_of_any_size_comes_out_at_its_size(painter, shape):
+    found = painter(noise(*shape, 3), 'waves')
+    assert found.shape == (*shape, 3) and found.dtype == np.float32 and 0 <= found.min() <= found.max() <= 1
+
+
+def test_a_style_is_a_name_a_painting_or_several_with_shares(painter, tmp_path):
+    photo, painting = noise(32, 32, 3), noise(48, 40, 3, seed=2)
+    save_image(tmp_path / 'painting.png', painting)
+    of_picture, of_path = (painter.norms_of(style) for style in (painting, str(tmp_path / 'painting.png')))
+    np.testing.assert_allclose(of_picture, of_path, atol=0.01)
+    blended = painter.norms_of([('waves', 3), ('ink', 1)])
+    np.testing.assert_allclose(blended, 0.75 * painter.norms['waves'] + 0.25 * painter.norms['ink'], rtol=1e-6)
+    assert np.abs(painter(photo, 'waves') - painter(photo, painting)).max() > 0.01
+
+
+def test_strength_goes_from_the_norms_of_the_photo_to_those_of_the_style(painter):
+    photo = noise(32, 32, 3)
+    own = painter.paint(photo, painter.norms_of(photo))
+    np.testing.assert_allclose(painter(photo, 'ink', strength=0), own, atol=1e-5)
+    half, whole = (np.abs(painter(photo, 'ink', strength=s) - own).mean() for s in (0.5, 1))
+    assert 0 < half < whole
+
+
+def test_where_the_mask_is_black_the_photo_stays_bit_for_bit_and_its_colours_stay_with_luminance(painter):
+    photo, mask = noise(32, 32, 3), np.zeros((32, 32), np.float32)
+    mask[:, 16:] = 1
+    found = painter(photo, 'ink', mask=mask)
+    assert (found[:, :16] == photo[:, :16]).all() and (found[:, 16:] != photo[:, 16:]).any()
+    grey = painter(np.full((32, 32, 3), 0.4, np.float32), 'ink', color='luminance')
+    assert np.ptp(grey, axis=-1).max() < 1e-5
+
+
+@pytest.mark.parametrize('style', ['wave', [('waves', 0.0)], [('waves', -1), ('ink', 2)]])
+def test_a_style_that_is_none_is_refused(painter, style):
+    with pytest.raises(UserError, match='did you mean waves|shares'):
+        painter(noise(16, 16, 3), style)
+
+
+def test_a_network_that_was_saved_paints_as_before(painter, tmp_path):
+    painter.save(tmp_path / 'net.npz')
+    again, photo = OnePass.open(tmp_path / 'net.npz'), noise(24, 24, 3)
+    assert again.styles == ('waves', 'ink') and again.about == painter.about
+    np.testing.assert_allclose(again(photo, 'waves'), painter(photo, 'waves'), atol=0.01)
+    assert again.network == 'mini' and again.layers == LAYERS
+
+
+def test_another_file_is_refused_with_its_name(tmp_path):
+    with pytest.raises(UserError, match='is not there'):
+        OnePass.open(tmp_path / 'none.npz')
+    (tmp_path / 'bad.npz').write_bytes(b'PK' + bytes(50))
+    with pytest.raises(UserError, match='no one-pass network'):
+        OnePass.open(tmp_path / 'bad.npz')
+
+
+def test_distances_of_a_batch_are_those_of_its_pictures_alone_from_a_style_each():
+    maps, styles = tf.constant(noise(3, 6, 5, 4)), [noise(1, 8, 8, 4, seed=n) for n in (1, 2, 3)]
+    targets = [wasserstein.for_wasserstein(moments.moments({'a': tf.constant(style)}, 'a')) for style in styles]
+    each = {name: np.concatenate([target[name].numpy() for target in targets]) for name in targets[0]}
+    (found,) = wasserstein.distances_by_picture([each], [moments.central_moments({'a': maps}, 'a')])
+    for number, target in enumerate(targets):
+        sums = moments.central_moments({'a': maps[number : number + 1]}, 'a')
+        (alone,) = wasserstein.distances_by_picture([target], [sums])
+        np.testing.assert_allclose(found[number], alone[0], rtol=1e-4)
+
+
+def test_the_file_that_is_opened_without_a_path_is_the_one_that_ships():
+    assert one_pass.ONE_PASS_WEIGHTS.parent.name == 'weights'
