@@ -121,7 +121,7 @@ def test_where_the_mask_is_black_the_photo_stays_bit_for_bit_and_its_colours_sta
 
 @pytest.mark.parametrize('style', ['wave', [('waves', 0.0)], [('waves', -1), ('ink', 2)]])
 def test_a_style_that_is_none_is_refused(painter, style):
-    with pytest.raises(UserError, match='did you mean waves|shares'):
+    with pytest.raises(UserError, match=r'did you mean waves|shares'):
         painter(noise(16, 16, 3), style)
 
 

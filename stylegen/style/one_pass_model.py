@@ -1,0 +1,187 @@
+"""The model that `fit` trains: a network that paints in one pass, judged by the losses of the optimisation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stylegen.losses.features import total_variation_loss
+from stylegen.losses.moments import central_moments, moments
+from stylegen.losses.wasserstein import distances_by_picture, for_wasserstein
+from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS, VARIATION
+from stylegen.style.transform_network import style_statistics, transform_network
+from stylegen.utils.backend import keras, tf
+
+if TYPE_CHECKING:
+    from stylegen.networks.extractor import FeatureExtractor
+
+LEAST_DISTANCE = 0.02  # a photo that is as near as this to the style is taken to be this far from it
+METRICS = ('loss', 'style', 'content', 'variation')
+StyleTargets = Mapping[str, Mapping[str, np.ndarray]]  # by layer, what `for_wasserstein` gives
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """The losses of pictures beside their photos and styles: what `style` minimises, picture by picture.
+
+    Attributes:
+        extractor: Gives the features.
+        name: Of the network, whose layers and weights are those of `stylegen.style.presets`.
+    """
+
+    extractor: FeatureExtractor
+    name: str
+
+    @classmethod
+    def open(cls, name: str, precision: str) -> Judge:
+        """Opens a network that has layers of its own for style."""
+        from stylegen.networks import feature_extractor
+
+        layers = [layer for layer in dict.fromkeys([*STYLE_LAYERS[name], *CONTENT_LAYERS[name]]) if layer != 'input']
+        return cls(feature_extractor(name, layers, precision=precision), name)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers whose statistics are the style."""
+        return tuple(STYLE_LAYERS[self.name])
+
+    def style_of(self, painting: np.ndarray) -> tuple[StyleTargets, np.ndarray]:
+        """The targets of a painting, (H, W, 3), and its `style_statistics`.
+
+        Returns:
+            By layer, arrays of one row each, their factors filled up with zeros to (1, C, C); and (statistics,).
+        """
+        features = self.extractor(tf.constant(painting[None]))
+        found = {layer: moments(features, layer) for layer in self.layers}
+        targets = {}
+        for layer, sums in found.items():
+            target = {name: value.numpy() for name, value in for_wasserstein(sums).items()}
+            missing = target['factor'].shape[1] - target['factor'].shape[2]
+            targets[layer] = target | {'factor': np.pad(target['factor'], [(0, 0), (0, 0), (0, missing)])}
+        return targets, style_statistics(found).numpy()[0]
+
+    def losses(
+        self, pictures: tf.Tensor, photos: tf.Tensor, targets: Mapping[str, Mapping[str, tf.Tensor]]
+    ) -> dict[str, tf.Tensor]:
+        """The means over a batch of the style's loss, the content's and total variation, each without its weight.
+
+        The style's loss of a picture is relative to its photo's: 1 is where the optimisation would begin.
+
+        Args:
+            pictures, photos: (N, H, W, 3) in [0, 1].
+            targets: By layer, as of `style_of`, of N rows.
+        """
+        features, known = self.extractor(pictures), self.extractor(photos)
+        away = tf.maximum(LEAST_DISTANCE, tf.stop_gradient(self._style(known, targets)))
+        return {
+            'style': tf.reduce_mean(self._style(features, targets) / away),
+            'content': self._content(features, known),
+            'variation': total_variation_loss()({'input': pictures}),
+        }
+
+    def _style(self, features, targets):
+        """The weighted mean over the layers of the relative Wasserstein distances, (N,)."""
+        weights = np.array([*STYLE_LAYERS[self.name].values()], np.float32)
+        sums = [central_moments(features, layer) for layer in self.layers]
+        found = distances_by_picture([targets[layer] for layer in self.layers], sums)
+        stacked = tf.stack([tf.cast(each, tf.float32) for each in found], -1)
+        return tf.linalg.matvec(stacked, tf.constant(weights / weights.sum()))
+
+    def _content(self, features, known):
+        """|F - P|^2 / |P - mean P|^2 as `stylegen.losses.content_loss` has it, the mean over layers and pictures."""
+        weights, total = CONTENT_LAYERS[self.name], 0.0
+        for layer, weight in weights.items():
+            after, before = (tf.cast(each[layer], tf.float32) for each in (features, known))
+            spread = before - tf.reduce_mean(before, [1, 2], keepdims=True)
+            squares = (tf.reduce_sum(tf.square(x), [1, 2, 3]) for x in (after - before, spread))
+            total += weight * tf.reduce_mean(tf.math.divide_no_nan(*squares))
+        return total / sum(weights.values())
+
+    def total(self, losses: Mapping[str, tf.Tensor], strength: float) -> tf.Tensor:
+        """The weighted sum of `losses`, as the optimisation has it at a strength."""
+        content = (1 - strength) * CONTENT_SCALE[self.name] * losses['content']
+        return strength * losses['style'] + content + VARIATION[self.name] * losses['variation']
+
+
+class OnePassModel(keras.Model):
+    """A network that paints, and a row of norms for each of its styles.
+
+    Args:
+        judge: Gives the losses.
+        styles: For each style its targets.
+        width, blocks: Of `transform_network`.
+        precision: Of the network that paints, a dtype policy.
+        strength: Of the style in the loss, 0 to 1.
+        norms_only: Only the norms are trained, the network stays as it is.
+        seed: Of the choice of styles and of mirrored photos.
+    """
+
+    def __init__(
+        self,
+        judge: Judge,
+        styles: Sequence[StyleTargets],
+        *,
+        width: int,
+        blocks: int,
+        precision: str,
+        strength: float,
+        norms_only: bool,
+        seed: int,
+    ):
+        super().__init__(name='one_pass')
+        self.judge, self.strength, self.norms_only, self.seed = judge, strength, norms_only, seed
+        self.transform = transform_network(width, blocks, precision)
+        shape = len(styles), self.transform.inputs[1].shape[1]
+        self.norms = self.add_weight(name='norms', shape=shape, initializer='zeros', dtype='float32')
+        self.steps = self.add_weight(name='steps', shape=(), initializer='zeros', dtype='int64', trainable=False)
+        self.sums = self.add_weight(
+            name='sums', shape=(len(METRICS) + 1,), initializer='zeros', dtype='float32', trainable=False
+        )
+        stacked = lambda layer, name: tf.constant(np.concatenate([style[layer][name] for style in styles]))
+        self.targets = {layer: {name: stacked(layer, name) for name in styles[0][layer]} for layer in judge.layers}
+
+    def call(self, inputs: Sequence[Any], training: bool = False) -> tf.Tensor:
+        """The pictures of [photos (N, H, W, 3) in [0, 1], norms (N, norms)]."""
+        return self.transform(inputs, training=training)
+
+    @property
+    def trained(self) -> list:
+        """The variables that a step changes."""
+        return [self.norms] if self.norms_only else [*self.transform.trainable_variables, self.norms]
+
+    def parts(self) -> dict[str, list]:
+        """All that a checkpoint keeps."""
+        return {
+            'transform': self.transform.variables,
+            'norms': [self.norms],
+            'optimizer': self.optimizer.variables,
+            'counts': [self.steps, self.sums],
+        }
+
+    def means(self) -> dict[str, float]:
+        """The means of the losses since this was last asked."""
+        *sums, count = self.sums.numpy()
+        self.sums.assign(tf.zeros_like(self.sums))
+        return {name: float(total) / max(count, 1.0) for name, total in zip(METRICS, sums, strict=True)}
+
+    def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """One step on photos, uint8 (N, H, W, 3), each in a style that the seed and the step choose."""
+        photos = tf.cast(data[0], tf.float32) / 255
+        key = tf.stack([tf.constant(self.seed, tf.int64), tf.convert_to_tensor(self.steps)])
+        drawn = tf.random.stateless_uniform([2, tf.shape(photos)[0]], key)
+        photos = tf.where(drawn[0][:, None, None, None] < 0.5, photos[:, :, ::-1], photos)
+        count = self.norms.shape[0]
+        chosen = tf.minimum(tf.cast(drawn[1] * count, tf.int32), count - 1)
+        targets = tf.nest.map_structure(lambda table: tf.gather(table, chosen), self.targets)
+        with tf.GradientTape() as tape:
+            pictures = self([photos, tf.gather(tf.convert_to_tensor(self.norms), chosen)], training=True)
+            losses = self.judge.losses(pictures, photos, targets)
+            loss = self.judge.total(losses, self.strength)
+        gradients = tape.gradient(loss, self.trained)
+        self.optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], self.trained)
+        self.steps.assign_add(1)
+        self.sums.assign_add(tf.stack([loss, *losses.values(), 1.0]))
+        return {'loss': loss}
