@@ -133,7 +133,7 @@ class OnePassModel(keras.Model):
     ):
         super().__init__(name='one_pass')
         self.judge, self.strength, self.norms_only, self.seed = judge, strength, norms_only, seed
-        self.transform = transform_network(width, blocks, precision)
+        self.transform = transform_network(width, blocks, precision, seed)
         shape = len(styles), self.transform.inputs[1].shape[1]
         self.norms = self.add_weight(name='norms', shape=shape, initializer='zeros', dtype='float32')
         self.steps = self.add_weight(name='steps', shape=(), initializer='zeros', dtype='int64', trainable=False)

@@ -6,6 +6,7 @@ parameters predicted from a painting after Ghiasi et al. (2017), "Exploring the 
 neural artistic stylization network".
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -59,7 +60,7 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
         return tuple(shapes[0])
 
 
-def transform_network(width: int = 96, blocks: int = 5, precision: str = 'float32') -> keras.Model:
+def transform_network(width: int = 96, blocks: int = 5, precision: str = 'float32', seed: int = 0) -> keras.Model:
     """The network that paints: (photos, norms) to pictures.
 
     Half the sides by putting 2 x 2 pixels into one position, a quarter by a convolution, residual blocks there, and
@@ -69,12 +70,14 @@ def transform_network(width: int = 96, blocks: int = 5, precision: str = 'float3
         width: Channels at a quarter of the sides.
         blocks: Residual blocks, of two convolutions each.
         precision: The dtype policy of its layers.
+        seed: Of its weights.
 
     Returns:
         A model of [float32 RGB (N, H, W, 3) in [0, 1] with sides that are multiples of 4, (N, norms_size)] whose
         output is float32 RGB (N, H, W, 3), about in [0, 1].
     """
     maps = {'dtype': precision, 'data_format': LAYOUT}
+    seeds = itertools.count(1000 * seed)
     sizes = norm_sizes(width, blocks)
     image = keras.Input((None, None, 3), dtype=DTYPE, name='image')
     norms = keras.Input((2 * sum(sizes.values()),), dtype=DTYPE, name='norms')
@@ -82,9 +85,9 @@ def transform_network(width: int = 96, blocks: int = 5, precision: str = 'float3
 
     def convolved(x, channels, name, kernel=3, strides=1, activation='relu', norm=True):
         x = ReflectionPadding(kernel // 2, dtype=precision, name=f'{name}_pad')(x)
-        init = 'he_normal' if activation else 'glorot_normal'
+        init = keras.initializers.HeNormal if activation else keras.initializers.GlorotNormal
         x = keras.layers.Conv2D(
-            channels, kernel, strides, use_bias=not norm, kernel_initializer=init, name=name, **maps
+            channels, kernel, strides, use_bias=not norm, kernel_initializer=init(seed=next(seeds)), name=name, **maps
         )(x)
         if norm:
             x = ConditionalInstanceNormalization(dtype=precision, name=f'{name}_norm')([x, parts[name]])
@@ -99,7 +102,7 @@ def transform_network(width: int = 96, blocks: int = 5, precision: str = 'float3
         y = convolved(y, width, f'block{number}_b', activation=None)
         x = keras.layers.Add(dtype=precision, name=f'block{number}_sum')([x, y])
     for name, channels in (('up1', width // 2), ('up2', width // 4)):
-        x = UpsampledConvolution(channels, dtype=precision, name=name)(x)
+        x = UpsampledConvolution(channels, next(seeds), dtype=precision, name=name)(x)
         x = ConditionalInstanceNormalization(dtype=precision, name=f'{name}_norm')([x, parts[name]])
         x = keras.layers.Activation('relu', dtype=precision, name=f'{name}_relu')(x)
     x = convolved(x, 3, 'end', activation=None, norm=False)
@@ -154,17 +157,17 @@ class UpsampledConvolution(keras.layers.Layer):
 
     Args:
         channels: Of the output.
+        seed: Of the kernel.
     """
 
-    def __init__(self, channels: int, **options: Any):
+    def __init__(self, channels: int, seed: int | None = None, **options: Any):
         super().__init__(**options)
-        self.channels = channels
+        self.channels, self.seed = channels, seed
 
     def build(self, shape: Sequence[int | None]) -> None:
         """Makes the kernel, (3, 3, C, channels), without a bias."""
-        self.kernel = self.add_weight(
-            name='kernel', shape=(3, 3, shape[-1], self.channels), initializer='he_normal', trainable=True
-        )
+        shape = 3, 3, shape[-1], self.channels
+        self.kernel = self.add_weight(name='kernel', shape=shape, initializer=keras.initializers.HeNormal(self.seed))
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """The map, (N, 2 H, 2 W, channels)."""
@@ -179,7 +182,7 @@ class UpsampledConvolution(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, as Keras saves them."""
-        return super().get_config() | {'channels': self.channels}
+        return super().get_config() | {'channels': self.channels, 'seed': self.seed}
 
 
 class Split(keras.layers.Layer):
