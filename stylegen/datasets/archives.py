@@ -66,19 +66,19 @@ def _folder(path: Path) -> tuple[list[str], Read]:
 
     def whole(name: str) -> bytes:
         with open(path / name, 'rb') as file:
-            return _bounded(name, os.fstat(file.fileno()).st_size, file.read)
+            return _read_if_small(name, os.fstat(file.fileno()).st_size, file.read)
 
-    return names, lambda name: _from_disk(name, lambda: whole(name))
+    return names, lambda name: _read_or_explain(name, lambda: whole(name))
 
 
-def _from_disk(name: str, read: Callable[[], bytes]) -> bytes:
+def _read_or_explain(name: str, read: Callable[[], bytes]) -> bytes:
     try:
         return read()
     except OSError as error:
         raise UserError(f'{shown(name)} cannot be read ({error.strerror or error}); is its disk still there?') from None
 
 
-def _bounded(name: str, size: int, read: Callable[[], bytes]) -> bytes:
+def _read_if_small(name: str, size: int, read: Callable[[], bytes]) -> bytes:
     if size > LARGEST:
         raise UserError(f'{shown(name)} is larger than {LARGEST >> 30} GiB; make it smaller first')
     return read()
@@ -110,12 +110,12 @@ def _tar(path: Path) -> tuple[list[str], Read]:
         with tarfile.open(path, 'r:') as archive, open(path, 'rb') as file:
             places = {m.name: (m.offset_data, m.size) for m in archive if m.isfile() and not m.issparse()}
             file.seek(archive.offset)
-            ended = not any(file.read(tarfile.BLOCKSIZE) or b'cut')  # of one that is cut short tarfile says nothing
+            has_end = not any(file.read(tarfile.BLOCKSIZE) or b'cut')  # of one that is cut short tarfile says nothing
     except tarfile.ReadError:
         return _compressed_tar(path)
     except (tarfile.TarError, OSError, ValueError) as error:
         raise _broken(path, error) from None
-    if not ended:
+    if not has_end:
         raise _broken(path, 'it has no end')
 
     def read(name: str) -> bytes:
@@ -126,7 +126,7 @@ def _tar(path: Path) -> tuple[list[str], Read]:
                 file.seek(start)
                 return file.read(size)
 
-        return _from_disk(name, lambda: _bounded(name, size, part))
+        return _read_or_explain(name, lambda: _read_if_small(name, size, part))
 
     return list(places), read
 

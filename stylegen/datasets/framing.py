@@ -16,7 +16,7 @@ from stylegen.utils.files import shown
 
 _PADDING = 255  # white, as under transparency
 FIT = 'crop'  # what is done where nothing was asked for
-_GAP = 3.0  # times the size wanted, down to which Pillow may halve by plain averages before it resamples
+_REDUCING_GAP = 3.0  # times the size wanted, down to which Pillow may halve by plain averages before it resamples
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _resized(
     left, top, right, bottom = box or (0, 0, image.width, image.height)
     shrinks = size[0] < bottom - top or size[1] < right - left
     method = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
-    return image.resize(size[::-1], method, box, reducing_gap=_GAP if shrinks else None)
+    return image.resize(size[::-1], method, box, reducing_gap=_REDUCING_GAP if shrinks else None)
 
 
 FITS: dict[str, Callable[[Image.Image, tuple[int, int]], Image.Image]] = {

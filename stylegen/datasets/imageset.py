@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylegen.datasets.order import Order, aside
+from stylegen.datasets.order import Order, sampling_order
 from stylegen.datasets.readers import Reader
-from stylegen.datasets.shutdown import answering
+from stylegen.datasets.shutdown import tracked_call
 from stylegen.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class ImageSet:
         places = np.arange(batch_size).reshape(parts, workers, -1)[:, index].ravel()
 
         def load(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            with answering() as used:
+            with tracked_call() as used:
                 if not used:
                     return np.zeros((share, *self.size, self.channels), np.uint8), np.zeros(share, np.int32)
                 return self._at(order, int(step) * batch_size + places)
@@ -103,7 +103,7 @@ class ImageSet:
         """
         if not 1 <= n <= self.count:
             raise UserError(f'{n} pictures were asked for, but there are {self.count}; ask for 1 to {self.count}')
-        indices = aside(self.count, seed)
+        indices = sampling_order(self.count, seed)
         pixels, lost = self._read(indices[:n])
         spare = iter(indices[n:])
         for row in lost:

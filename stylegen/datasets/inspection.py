@@ -50,7 +50,7 @@ class Inspection:
 
 
 @dataclass(frozen=True)
-class _Looks:
+class _PictureFacts:
     """What is told of one picture."""
 
     size: tuple[int, int]
@@ -61,7 +61,7 @@ class _Looks:
     frames: int
 
     @classmethod
-    def of(cls, decoded: Decoded) -> '_Looks':
+    def of(cls, decoded: Decoded) -> '_PictureFacts':
         pixels = decoded.pixels if decoded.pixels.ndim == 3 else decoded.pixels[..., None]
         grey = bool((pixels == pixels[..., :1]).all())
         pixels = pixels[..., :1] if grey else pixels  # grey that is kept as three channels is the same picture
@@ -77,7 +77,7 @@ def inspect_images(
 
     Args:
         source: As for `open_images`, but for the set that is drawn.
-        split: The part to look at; by default all of them.
+        split: The part to fact at; by default all of them.
         progress: Is told how many of how many pictures have been read.
 
     Raises:
@@ -87,21 +87,21 @@ def inspect_images(
         raise UserError(f'{DRAWN!r} is drawn, without end and without fault; give a folder or a file to inspect')
     opened = open_source(source, split)
     names = opened.names
-    found: dict[int, _Looks] = {}
+    found: dict[int, _PictureFacts] = {}
     failed: dict[int, str] = {}
 
-    def look_at(index: int) -> None:
+    def examine(index: int) -> None:
         try:
-            found[index] = _Looks.of(opened.load(index)[0])
+            found[index] = _PictureFacts.of(opened.load(index)[0])
         except UserError as error:
             failed[index] = reason(error, names[index])
 
-    in_parallel(look_at, len(names), progress)
-    looks = {names[index]: found[index] for index in sorted(found)}
-    sizes = collections.Counter(look.size for look in looks.values())
+    in_parallel(examine, len(names), progress)
+    facts = {names[index]: found[index] for index in sorted(found)}
+    sizes = collections.Counter(fact.size for fact in facts.values())
     alike: dict[bytes, list[str]] = {}
-    for name, look in looks.items():
-        alike.setdefault(look.digest, []).append(name)
+    for name, fact in facts.items():
+        alike.setdefault(fact.digest, []).append(name)
     counts = [] if opened.labels is None else np.bincount(opened.labels, minlength=len(opened.classes)).tolist()
     return Inspection(
         source=os.fspath(source),
@@ -111,12 +111,12 @@ def inspect_images(
         smallest=min(sizes, key=_area, default=None),
         largest=max(sizes, key=_area, default=None),
         corrupt=tuple((names[index], failed[index]) for index in sorted(failed)),
-        grey=tuple(name for name, look in looks.items() if look.grey),
-        alpha=tuple(name for name, look in looks.items() if look.alpha),
-        flat=tuple(name for name, look in looks.items() if look.flat),
+        grey=tuple(name for name, fact in facts.items() if fact.grey),
+        alpha=tuple(name for name, fact in facts.items() if fact.alpha),
+        flat=tuple(name for name, fact in facts.items() if fact.flat),
         duplicates=tuple(tuple(group) for group in alike.values() if len(group) > 1),
         classes=dict(zip(opened.classes, counts, strict=True)),
-        first_only=tuple(name for name, look in looks.items() if look.frames > 1),
+        first_only=tuple(name for name, fact in facts.items() if fact.frames > 1),
     )
 
 

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-_ASIDE = 2**64 - 1  # an epoch that no training reaches, for pictures that are taken aside
+_SAMPLING_EPOCH = 2**64 - 1  # an epoch that no training reaches, for pictures that are taken aside
 
 
 class Order:
@@ -29,9 +29,9 @@ class Order:
         return indices + epochs * self.count if self.fresh else indices
 
 
-def aside(count: int, seed: int) -> np.ndarray:
+def sampling_order(count: int, seed: int) -> np.ndarray:
     """A permutation that no training epoch uses, for sampling pictures outside training."""
-    return permutation(count, seed, _ASIDE)
+    return permutation(count, seed, _SAMPLING_EPOCH)
 
 
 @functools.lru_cache(maxsize=4)

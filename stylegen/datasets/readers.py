@@ -55,7 +55,7 @@ def read_all(
         source: Whose pictures.
         framing: What they are brought to.
         pixels: uint8 (count, height, width, channels), to be filled, but for those that cannot be read; or None.
-        progress: Is told now and then.
+        progress: Is warned now and then.
 
     Returns:
         The SHA-256 of each, or None where it cannot be read; (name, reason) of those; and the names of those of which
@@ -106,19 +106,19 @@ def from_shapes(framing: Framing, start: int) -> Reader:
 
 
 class FromDisk:
-    """Files, decoded when they are asked for; each that has become unreadable is told once.
+    """Files, decoded when they are asked for; each that has become unreadable is warned once.
 
     Args:
         source: Whose pictures.
         kept: Numbers within the source, of the pictures that there are.
         framing: What they are brought to.
-        warn: Is told a line.
+        warn: Is warned a line.
     """
 
     def __init__(self, source: Files | Array, kept: Sequence[int], framing: Framing, warn: Callable[[str], None]):
         self.source, self.kept, self.framing, self.warn = source, np.asarray(kept), framing, warn
-        self.told: set[str] = set()
-        self.alone = threading.Lock()
+        self.warned: set[str] = set()
+        self.lock = threading.Lock()
         self.pool = ThreadPoolExecutor(os.cpu_count(), 'stylegen-decode')
 
     def __call__(self, indices: np.ndarray) -> Fetched:
@@ -130,16 +130,16 @@ class FromDisk:
             try:
                 pixels[row] = self.framing(self.source.load(index, self.framing.least)[0])
             except UserError as error:
-                self._tell(self.source.names[index], error)
+                self._warn_once(self.source.names[index], error)
                 return False
             return True
 
         done = list(self.pool.map(read, range(len(indices))))
         return pixels, [row for row, read in enumerate(done) if not read]
 
-    def _tell(self, name: str, error: UserError) -> None:
-        with self.alone:
-            first = name not in self.told
-            self.told.add(name)
+    def _warn_once(self, name: str, error: UserError) -> None:
+        with self.lock:
+            first = name not in self.warned
+            self.warned.add(name)
         if first:
             self.warn(f'{shown(name)} {reason(error, name)}; another picture takes its place')

@@ -13,29 +13,29 @@ from collections.abc import Iterator
 
 _QUIET = 0.1  # seconds without a question, after which nothing more is asked for
 
-_changing = threading.Lock()
-_inside = 0
-_last = 0.0
-_leaving = False
+_lock = threading.Lock()
+_running_calls = 0
+_last_end = 0.0
+_exiting = False
 
 
 @contextlib.contextmanager
-def answering() -> Iterator[bool]:
+def tracked_call() -> Iterator[bool]:
     """To be held while a thread of TensorFlow is within Python; gives whether the answer will still be used."""
-    global _inside, _last
-    with _changing:
-        _inside += 1
+    global _running_calls, _last_end
+    with _lock:
+        _running_calls += 1
     try:
-        yield not _leaving
+        yield not _exiting
     finally:
-        with _changing:
-            _inside -= 1
-            _last = time.monotonic()
+        with _lock:
+            _running_calls -= 1
+            _last_end = time.monotonic()
 
 
 @atexit.register
-def _wait() -> None:
-    global _leaving
-    _leaving = True
-    while _inside or time.monotonic() - _last < _QUIET:
+def _wait_for_calls() -> None:
+    global _exiting
+    _exiting = True
+    while _running_calls or time.monotonic() - _last_end < _QUIET:
         time.sleep(_QUIET / 10)

@@ -18,7 +18,7 @@ from stylegen.utils.files import reading, shown
 from stylegen.utils.notes import Note, note
 from stylegen.utils.npz import open_arrays
 from stylegen.utils.process_settings import ProcessSetting
-from stylegen.utils.streams import Lasting
+from stylegen.utils.streams import SafeStream
 
 _SOCKETS = ProcessSetting(socket.getdefaulttimeout, socket.setdefaulttimeout)
 _STDOUT = ProcessSetting(lambda: sys.stdout, lambda stream: setattr(sys, 'stdout', stream))
@@ -84,7 +84,7 @@ def open_named(name: str, split: str | None = None) -> Array:
     from stylegen.utils.keras_defaults import keras_defaults
 
     try:
-        with keras_defaults(), _SOCKETS.at(TIMEOUT), _STDOUT.at(Lasting(sys.stderr)):
+        with keras_defaults(), _SOCKETS.at(TIMEOUT), _STDOUT.at(SafeStream(sys.stderr)):
             train, test = getattr(keras.datasets, name).load_data()
     except Exception as error:  # whatever urllib, tarfile and NumPy meet
         raise _unfetched(name, cache, ' '.join(str(error).split())[:200]) from error

@@ -44,7 +44,7 @@ class Moments:
     @classmethod
     def of(cls, features: np.ndarray) -> 'Moments':
         """Those of vectors (N, D), N at least 1."""
-        features = _vectors(features)
+        features = _checked(features)
         mean = features.mean(0)
         centred = features - mean
         return cls(len(features), mean, centred.T @ centred)
@@ -114,7 +114,7 @@ def kernel_distance(
     Raises:
         UserError: a set has less than two vectors.
     """
-    ours, theirs = _vectors(ours), _vectors(theirs)
+    ours, theirs = _checked(ours), _checked(theirs)
     size = min(subset_size, len(ours), len(theirs))
     if size < 2:
         raise UserError('a kernel distance takes 2 pictures of each kind at least; give more')
@@ -122,7 +122,7 @@ def kernel_distance(
     values = []
     for _ in range(subsets):
         x, y = (each[rng.choice(len(each), size, replace=False)] for each in (ours, theirs))
-        values.append(_within(x) + _within(y) - 2 * _kernel(x, y).mean())
+        values.append(_mean_within(x) + _mean_within(y) - 2 * _kernel(x, y).mean())
     error = float(np.std(values, ddof=1) / subsets**0.5) if subsets > 1 else None
     return Figure(float(np.mean(values)), error)
 
@@ -131,7 +131,7 @@ def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (x @ y.T / x.shape[1] + 1) ** 3
 
 
-def _within(x: np.ndarray) -> float:
+def _mean_within(x: np.ndarray) -> float:
     """The mean of the kernel over pairs of different vectors."""
     kernel = _kernel(x, x)
     return (kernel.sum() - np.trace(kernel)) / (len(x) * (len(x) - 1))
@@ -149,7 +149,7 @@ class Coverage(NamedTuple):
 def precision_recall_density_coverage(
     real: np.ndarray, generated: np.ndarray, neighbours: int = NEIGHBOURS
 ) -> Coverage:
-    """Fidelity and variety told apart, by balls that reach from each vector to its k-th nearest of the same set.
+    """Fidelity and variety told apart, by balls that radii from each vector to its k-th nearest of the same set.
 
     Precision, the share of the generated that lie in a ball of the real, and recall, the reverse: Kynkaanniemi et al.
     2019, "Improved precision and recall metric for assessing generative models", eqs. 1 and 2. Density, how many of
@@ -164,30 +164,30 @@ def precision_recall_density_coverage(
     Raises:
         UserError: a set has not more than `neighbours` vectors.
     """
-    real, generated = _vectors(real), _vectors(generated)
+    real, generated = _checked(real), _checked(generated)
     if min(len(real), len(generated)) <= neighbours:
         raise UserError(
             f'{neighbours} nearest neighbours take more than {neighbours} pictures of each kind; '
             f'there are {len(real)} real and {len(generated)} generated'
         )
-    reach, own_reach = _reach(real, neighbours), _reach(generated, neighbours)
+    radii, own_radii = _ball_radii(real, neighbours), _ball_radii(generated, neighbours)
     holding = np.zeros(len(generated), int)  # real balls that each generated vector lies in
     recalled, covered = np.empty(len(real), bool), np.empty(len(real), bool)
     for rows, squares in _square_distances(real, generated):
-        inside = squares < reach[rows, None]
+        inside = squares < radii[rows, None]
         holding += inside.sum(0)
         covered[rows] = inside.any(1)
-        recalled[rows] = (squares < own_reach).any(1)
+        recalled[rows] = (squares < own_radii).any(1)
     shares = (holding > 0).mean(), recalled.mean(), holding.mean() / neighbours, covered.mean()
     return Coverage(*(float(share) for share in shares))
 
 
-def _reach(features: np.ndarray, neighbours: int) -> np.ndarray:
+def _ball_radii(features: np.ndarray, neighbours: int) -> np.ndarray:
     """The square of the distance of each vector to its k-th nearest other, (N,)."""
-    reach = np.empty(len(features))
+    radii = np.empty(len(features))
     for rows, squares in _square_distances(features, features):
-        reach[rows] = np.partition(squares, neighbours, axis=1)[:, neighbours]  # the nearest is the vector itself
-    return reach
+        radii[rows] = np.partition(squares, neighbours, axis=1)[:, neighbours]  # the nearest is the vector itself
+    return radii
 
 
 def diversity(features: np.ndarray) -> float:
@@ -196,7 +196,7 @@ def diversity(features: np.ndarray) -> float:
     Raises:
         UserError: there are less than two.
     """
-    features = _vectors(features)
+    features = _checked(features)
     if len(features) < 2:
         raise UserError('diversity takes 2 pictures at least; give more')
     total = sum(np.sqrt(squares).sum() for _, squares in _square_distances(features, features))
@@ -218,7 +218,7 @@ def _square_distances(ours: np.ndarray, theirs: np.ndarray) -> Iterator[tuple[sl
         yield slice(start, start + len(part)), np.maximum(squares, 0, out=squares)
 
 
-def _vectors(features: np.ndarray) -> np.ndarray:
+def _checked(features: np.ndarray) -> np.ndarray:
     """Features as float64 (N, D).
 
     Raises:

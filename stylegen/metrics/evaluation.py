@@ -30,8 +30,8 @@ FIGURES = {  # what is measured: which way is better
     'diversity': 'near the floor',
 }
 FEATURES = ('mini',)  # what is measured on where nothing was asked for
-MOST = 10_000  # pictures of a set that go into figures made of all pairs of them
-_FEWEST = 4  # pictures of which halves can be held against each other
+MAX_PAIRED = 10_000  # pictures of a set that go into figures made of all pairs of them
+_MIN_PICTURES = 4  # pictures of which halves can be held against each other
 Progress = Callable[[str, int], None]
 
 
@@ -77,19 +77,19 @@ class Evaluator:
         self._progress = progress
         self._real = self._embed(split, reference)
         count = self._real.count
-        if count < _FEWEST:
-            raise UserError(f'an evaluation takes {_FEWEST} real pictures at least; there are {count}')
+        if count < _MIN_PICTURES:
+            raise UserError(f'an evaluation takes {_MIN_PICTURES} real pictures at least; there are {count}')
         if other is None:
             order = np.random.default_rng([seed, 1]).permutation(count)
-            against, alike = _part(self._real, order[: count // 2]), _part(self._real, order[count // 2 :])
-            self._floor_of = f'halves of {split}: {alike.count} against {against.count}'
+            against, floor_pictures = _subset(self._real, order[: count // 2]), _subset(self._real, order[count // 2 :])
+            self._floor_of = f'halves of {split}: {floor_pictures.count} against {against.count}'
         else:
-            against, alike = self._real, self._embed(other_split, other)
-            self._same_shape(alike, other_split)
-            self._floor_of = f'{other_split} against {split}: {alike.count} against {against.count}'
-        noise = self._embed('noise', _noise(alike.count, self._real.shape, seed))
+            against, floor_pictures = self._real, self._embed(other_split, other)
+            self._same_shape(floor_pictures, other_split)
+            self._floor_of = f'{other_split} against {split}: {floor_pictures.count} against {against.count}'
+        noise = self._embed('noise', _noise(floor_pictures.count, self._real.shape, seed))
         self._ceiling_of = f'uniform noise against {split}: {noise.count} against {count}'
-        self._floor, self._ceiling = self._figures(against, alike), self._figures(self._real, noise)
+        self._floor, self._ceiling = self._figures(against, floor_pictures), self._figures(self._real, noise)
 
     def __call__(self, generated: Images) -> dict[str, dict[str, Any]]:
         """The figures of a set of generated pictures.
@@ -154,7 +154,7 @@ class Evaluator:
     def _compare(self, real: np.ndarray, generated: np.ndarray) -> dict[str, tuple[Figure, Mapping]]:
         if len(generated) < 2:
             raise UserError('an evaluation takes 2 pictures of each kind at least; give more')
-        few, few_generated = (_some(vectors, self.seed) for vectors in (real, generated))
+        few, few_generated = (_sample(vectors, self.seed) for vectors in (real, generated))
         neighbours = min(self.neighbours, len(few) - 1, len(few_generated) - 1)
         coverage = precision_recall_density_coverage(few, few_generated, neighbours)
         kernel = self._kernel | {'subset_size': min(self._kernel['subset_size'], len(real), len(generated))}
@@ -174,15 +174,15 @@ class Evaluator:
         }
 
 
-def _part(embedded: Embedded, chosen: np.ndarray) -> Embedded:
+def _subset(embedded: Embedded, chosen: np.ndarray) -> Embedded:
     return Embedded(embedded.shape, {name: vectors[chosen] for name, vectors in embedded.vectors.items()})
 
 
-def _some(vectors: np.ndarray, seed: int) -> np.ndarray:
-    """At most `MOST` of them, drawn by the seed, in their order."""
-    if len(vectors) <= MOST:
+def _sample(vectors: np.ndarray, seed: int) -> np.ndarray:
+    """At most `MAX_PAIRED` of them, drawn by the seed, in their order."""
+    if len(vectors) <= MAX_PAIRED:
         return vectors
-    return vectors[np.sort(np.random.default_rng([seed, 2]).choice(len(vectors), MOST, replace=False))]
+    return vectors[np.sort(np.random.default_rng([seed, 2]).choice(len(vectors), MAX_PAIRED, replace=False))]
 
 
 def _noise(count: int, shape: tuple[int, int, int], seed: int) -> Iterator[np.ndarray]:

@@ -19,7 +19,7 @@ from stylegen.utils import streams
 from stylegen.utils.differences import differing
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import plain
-from stylegen.utils.interrupts import deadly
+from stylegen.utils.interrupts import ending_the_process
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from stylegen.datasets.imageset import ImageSet
 
 EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'
-MOST_AGAIN = 10  # times that a process begins again by itself after it has lost another one
-_TIMES = 'STYLEGEN_BEGAN_AGAIN'  # that it has; in the environment, since it begins again as a new program
+MAX_RESTARTS = 10  # restarts that a process begins again by itself after it has lost another one
+_RESTARTS = 'STYLEGEN_BEGAN_AGAIN'  # that it has; in the environment, since it begins again as a new program
 # what gRPC and TensorFlow's coordination say of a process that cannot be reached
 _CONNECTION = re.compile(
     r'socket closed|connection (reset|refused|timed out|closed)|broken pipe|failed to connect|endpoint|rst_stream|'
@@ -110,7 +110,7 @@ class Devices:
         """Gives Keras variables the values that they have on the chief. To be called by all processes."""
         if self.workers > 1:
             variables = list(variables)
-            values = self._of_chief([variable.value for variable in variables])
+            values = self._values_of_chief([variable.value for variable in variables])
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
 
@@ -119,9 +119,9 @@ class Devices:
         if self.workers == 1:
             return value
         text = json.dumps(value).encode() if self.chief else b''
-        (length,) = self._of_chief([np.array([len(text)])])
+        (length,) = self._values_of_chief([np.array([len(text)])])
         padded = np.frombuffer(text.ljust(int(length[0])), np.uint8)
-        (letters,) = self._of_chief([padded.astype(np.int64)])
+        (letters,) = self._values_of_chief([padded.astype(np.int64)])
         return json.loads(bytes(letters.numpy().astype(np.uint8)))
 
     def agree(self, settings: Mapping[str, Any]) -> None:
@@ -149,20 +149,20 @@ class Devices:
         try:
             yield
         except tf.errors.OpError as error:
-            if not _is_loss(error):
+            if not _means_lost_worker(error):
                 raise
             raise WorkerLost(f'another worker is gone ({_reason(error)})') from error
 
-    def _of_chief(self, values: list) -> list['tf.Tensor']:
+    def _values_of_chief(self, values: list) -> list['tf.Tensor']:
         """Tensors as the chief has them; all processes have some of the same types and shapes."""
         from stylegen.utils.backend import tf
 
-        totals = self._spread(*map(tf.convert_to_tensor, values))
+        totals = self._broadcast(*map(tf.convert_to_tensor, values))
         strategy = self.strategy or tf.distribute.get_strategy()
         return [strategy.experimental_local_results(total)[0] for total in totals]
 
     @cached_property
-    def _spread(self) -> Callable[..., list]:
+    def _broadcast(self) -> Callable[..., list]:
         from stylegen.utils.backend import tf
 
         def part(*values):
@@ -175,7 +175,7 @@ class Devices:
         return tf.function(lambda *values: run(part, args=values), autograph=False, reduce_retracing=True)
 
 
-def _alone() -> Devices:
+def _single_device() -> Devices:
     """One device."""
     return Devices()
 
@@ -199,7 +199,7 @@ def _mirrored() -> Devices:
         return Devices(tf.distribute.MirroredStrategy([device.name for device in devices]))
 
 
-def _joined() -> Devices:
+def _multi_worker() -> Devices:
     """The cluster that TF_CONFIG tells of; waits until all its processes are there.
 
     Raises:
@@ -210,14 +210,18 @@ def _joined() -> Devices:
 
     prepare_devices()
     try:
-        with silent_stderr(), deadly():  # but TensorFlow takes SIGTERM for itself, until it has joined
+        with silent_stderr(), ending_the_process():  # but TensorFlow takes SIGTERM for itself, until it has joined
             strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
         raise UserError(f'the cluster of TF_CONFIG cannot be joined: {_reason(error)}') from None
     return Devices(strategy, index, workers)
 
 
-DISTRIBUTIONS: dict[str, Callable[[], Devices]] = {'none': _alone, 'mirrored': _mirrored, 'multi_worker': _joined}
+DISTRIBUTIONS: dict[str, Callable[[], Devices]] = {
+    'none': _single_device,
+    'mirrored': _mirrored,
+    'multi_worker': _multi_worker,
+}
 
 
 def read_cluster(text: str | None = None) -> tuple[int, int]:
@@ -251,20 +255,20 @@ def begin_again(lost: WorkerLost, tell: Callable[[str], None]) -> None:
         tell: Is told of it in a line.
 
     Raises:
-        WorkerLost: It has begun again `MOST_AGAIN` times already; with what to do.
+        WorkerLost: It has begun again `MAX_RESTARTS` restarts already; with what to do.
     """
-    times = int(os.environ.get(_TIMES, '0'))
-    if times >= MOST_AGAIN:
+    restarts = int(os.environ.get(_RESTARTS, '0'))
+    if restarts >= MAX_RESTARTS:
         raise WorkerLost(
-            f'{lost}, and this one has begun again {MOST_AGAIN} times already; see that all workers run and reach each '
+            f'{lost}, and this one has begun again {MAX_RESTARTS} restarts already; see that all workers run and reach each '
             'other, then start the same command on each: it goes on from the last checkpoint'
         ) from lost
     tell(f'{lost}; this one begins again, and waits until all are there')
     streams.flush()
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {_TIMES: str(times + 1)})
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {_RESTARTS: str(restarts + 1)})
 
 
-def _is_loss(error: 'tf.errors.OpError') -> bool:
+def _means_lost_worker(error: 'tf.errors.OpError') -> bool:
     """Whether an error of TensorFlow tells of a process that has gone, and not of a fault here.
 
     InternalError is both: gRPC's word for a connection that broke, and that of cuDNN and BLAS for whatever failed.

@@ -18,7 +18,7 @@ from stylegen.datasets.framing import Decoded, Framing
 from stylegen.datasets.imageset import ImageSet
 from stylegen.datasets.inspection import inspect_images
 from stylegen.datasets.opening import open_images
-from stylegen.datasets.order import Order, aside
+from stylegen.datasets.order import Order, sampling_order
 from stylegen.datasets.synthetic import draw_shapes
 from stylegen.datasets.tables import Unfetched
 from stylegen.utils.errors import UserError
@@ -480,7 +480,7 @@ def test_every_epoch_is_a_permutation_of_its_own():
     epochs = Order(50, seed=1).at(np.arange(200)).reshape(4, 50)
     assert (np.sort(epochs) == np.arange(50)).all() and len(np.unique(epochs, axis=0)) == 4
     assert not np.array_equal(epochs[0], Order(50, seed=2).at(np.arange(50)))
-    assert not any(np.array_equal(epoch, aside(50, 1)) for epoch in epochs)
+    assert not any(np.array_equal(epoch, sampling_order(50, 1)) for epoch in epochs)
 
 
 def test_the_order_is_the_same_on_every_machine():

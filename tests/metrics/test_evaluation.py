@@ -139,7 +139,7 @@ def test_the_figures_depend_on_nothing_but_pictures_and_seed():
 
 
 def test_large_sets_are_thinned_for_figures_of_pairs_and_the_record_says_so(monkeypatch):
-    monkeypatch.setattr(evaluation, 'MOST', 15)
+    monkeypatch.setattr(evaluation, 'MAX_PAIRED', 15)
     records = evaluated(pictures(20, 0), pictures(30, 1))
     counts = {name: (record['generated'], record['reference']) for name, record in records.items()}
     assert counts['fid_plain'] == counts['kid_plain'] == (20, 30)

@@ -254,7 +254,7 @@ def test_caffenet_is_not_taken_for_alexnet(tmp_path):
     """Its layers have AlexNet's names and shapes, but it pools before it normalises."""
     layers = of_model(build_alexnet())
     for name, match in (
-        ('CaffeNet', 'the weights of CaffeNet, which has the layers of AlexNet in another order'),
+        ('CaffeNet', 'the weights of CaffeNet, whose layers have another order than those of AlexNet'),
         ('own', ''),
     ):
         path = write_caffemodel(tmp_path / f'{name}.caffemodel', layers, name=name)
@@ -267,7 +267,7 @@ def test_caffenet_is_not_taken_for_alexnet(tmp_path):
 def test_the_published_file_is_found_by_its_sha1_and_asked_for_where_it_lies(googlenet, monkeypatch, tmp_path):
     row = catalog.NETWORKS['googlenet']
     (file,) = row.files
-    assert len(file.digest) == 40 and download.algorithm(file.digest) == 'sha1'
+    assert len(file.digest) == 40 and download.hash_name(file.digest) == 'sha1'
     with pytest.raises(NoWeights, match=r'googlenet needs bvlc_googlenet.caffemodel \(54 MB\), .*--weights=PATH'):
         pretrained.find_weights('googlenet')
     digest = hashlib.sha1(googlenet[0].read_bytes()).hexdigest()

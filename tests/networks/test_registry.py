@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from stylegen import networks
-from stylegen.networks import mini, registry
+from stylegen.networks import mini, models
 from stylegen.utils.errors import UserError
 from tests.conftest import shaken
 
@@ -433,7 +433,7 @@ def classifier():
     """VGG-16 with a head, small enough to be written twice."""
     from stylegen.networks import catalog
 
-    body = registry._build(catalog.NETWORKS['mini'])
+    body = models.build_model(catalog.NETWORKS['mini'])
     x = keras.layers.GlobalAveragePooling2D(name='pool')(shaken(body).output)
     return keras.Model(body.inputs[0], keras.layers.Dense(7, name='fc')(x))
 

@@ -82,7 +82,7 @@ def test_windows_agree_with_the_whole_in_regions(small):
 def test_link_by_link_the_gradient_is_that_of_one_tape(small, loss):
     targets = targets_for(small, **SMALL, loss=loss)
     picture = aim(targets, (70, 53), 0)
-    assert [tap for tap, _ in small.links] == ['block2_conv2', 'block3_conv1']
+    assert [tap for tap, _ in small.segments] == ['block2_conv2', 'block3_conv1']
     losses, gradient = Objective.value_and_gradient(targets.objective, picture)
     one_tape = {name: float(value) for name, value in losses.items()}, gradient.numpy()
     assert agree(one_tape, judged(targets, picture, 0))
@@ -91,7 +91,7 @@ def test_link_by_link_the_gradient_is_that_of_one_tape(small, loss):
 def test_a_first_tap_that_is_had_anew_gives_the_same_gradient():
     """Its own losses and those behind it, both."""
     shallow = small_vgg(('block2_conv1', 'block1_conv1'))
-    assert [tap for tap, _ in shallow.links] == ['block1_conv1', 'block2_conv1']
+    assert [tap for tap, _ in shallow.segments] == ['block1_conv1', 'block2_conv1']
     targets = targets_for(shallow, {'block1_conv1': 1.0, 'block2_conv1': 1.0}, {'block2_conv1': 1.0})
     picture = aim(targets, (40, 53), 0)
     losses, gradient = Objective.value_and_gradient(targets.objective, picture)
@@ -104,7 +104,7 @@ def test_a_first_tap_that_is_had_anew_gives_the_same_gradient():
 def test_a_network_in_bfloat16_is_a_chain_of_bfloat16(random_mini):
     layers = ('block1_conv1', 'block2_conv1', 'block3_conv3')
     mini = feature_extractor('mini', layers, precision='mixed_bfloat16')
-    assert [(tap, model.output.dtype) for tap, model in mini.links] == [(layer, 'bfloat16') for layer in layers]
+    assert [(tap, model.output.dtype) for tap, model in mini.segments] == [(layer, 'bfloat16') for layer in layers]
     targets = targets_for(mini, dict.fromkeys(layers, 1.0), {'block3_conv3': 1.0})
     picture = aim(targets, (70, 53), 0)
     losses, gradient = Objective.value_and_gradient(targets.objective, picture)
@@ -120,7 +120,7 @@ def test_a_network_that_passes_a_tap_by_is_no_chain():
     infos = [LayerInfo('tapped', 1, 4), LayerInfo('joined', 1, 7)]
     outputs = {'tapped': tapped, 'joined': joined, 'input': image}
     extractor = FeatureExtractor(image, outputs, network='x', infos=infos, source=None)
-    assert extractor.links is None
+    assert extractor.segments is None
     targets = targets_for(extractor, {'tapped': 1.0, 'joined': 1.0}, {})
     picture = aim(targets, (30, 25), 0)
     losses, gradient = Objective.value_and_gradient(targets.objective, picture)
@@ -145,7 +145,7 @@ def with_heads():
 @pytest.mark.parametrize('loss', ['covariance', 'gram+histogram', 'wasserstein'])
 def test_the_moments_of_a_mixture_of_channels_are_those_of_its_map(loss):
     extractor = with_heads()
-    assert set(extractor.heads) == {'early', 'late'} and extractor.links is None
+    assert set(extractor.heads) == {'early', 'late'} and extractor.segments is None
     targets = targets_for(extractor, dict.fromkeys(extractor.taps, 1.0), {'late': 1.0}, loss=loss)
     picture = aim(targets, (60, 53), 0)
     losses, gradient = Objective.value_and_gradient(targets.objective, picture)
