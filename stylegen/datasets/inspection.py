@@ -1,4 +1,4 @@
-"""What is in a set of pictures, before anything is trained on it."""
+"""Inspects a set of pictures before anything is trained on it."""
 
 import collections
 import hashlib
@@ -16,22 +16,22 @@ from stylegen.utils.errors import UserError
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found; sizes are (height, width), names are relative to the source.
+    """The result of an inspection. Sizes are (height, width), names are relative to the source.
 
     Attributes:
-        source: As it was given.
-        split: The part that was looked at, or 'all'.
-        files: How many pictures there are, the unreadable ones too.
-        sizes: ((height, width), how many), the most frequent first.
-        smallest: The size of least area, or None where nothing can be read.
-        largest: The size of greatest area.
+        source: The source as given.
+        split: The inspected part, or 'all'.
+        files: The number of pictures, with unreadable ones.
+        sizes: ((height, width), count), the most frequent first.
+        smallest: The size of smallest area, or None if no picture can be read.
+        largest: The size of largest area.
         corrupt: (name, reason) of those that cannot be read.
-        grey: Names of those without colour, whatever their file says.
+        grey: Names of those without colour, whatever their files declare.
         alpha: Names of those with transparency.
-        flat: Names of those of one single colour.
-        first_only: Names of animations and files of several pages, of each of which the first one is used.
-        duplicates: Groups of names whose pixels are equal.
-        classes: How many pictures each class has; empty without classes.
+        flat: Names of those of a single colour.
+        first_only: Names of animations and multi-page files, of which only the first picture is used.
+        duplicates: Groups of names with equal pixels.
+        classes: The number of pictures of each class; empty without classes.
     """
 
     source: str
@@ -51,7 +51,7 @@ class Inspection:
 
 @dataclass(frozen=True)
 class _PictureFacts:
-    """What is told of one picture."""
+    """The facts about one picture."""
 
     size: tuple[int, int]
     grey: bool
@@ -64,7 +64,7 @@ class _PictureFacts:
     def of(cls, decoded: Decoded) -> '_PictureFacts':
         pixels = decoded.pixels if decoded.pixels.ndim == 3 else decoded.pixels[..., None]
         grey = bool((pixels == pixels[..., :1]).all())
-        pixels = pixels[..., :1] if grey else pixels  # grey that is kept as three channels is the same picture
+        pixels = pixels[..., :1] if grey else pixels  # grey stored in three channels is the same picture
         flat = bool((pixels == pixels[:1, :1]).all())
         digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()
         return cls(pixels.shape[:2], grey, decoded.alpha, flat, digest, decoded.frames)
@@ -73,18 +73,22 @@ class _PictureFacts:
 def inspect_images(
     source: str | os.PathLike[str], *, split: str | None = ALL, progress: Progress | None = None
 ) -> Inspection:
-    """Reads every picture of a source, at its own size, and tells what they are; none is changed.
+    """Reads every picture of a source at its own size, and describes the set. It changes no file.
 
     Args:
-        source: As for `open_images`, but for the set that is drawn.
-        split: The part to fact at; by default all of them.
-        progress: Is told how many of how many pictures have been read.
+        source: As for `open_images`, but not the drawn set.
+        split: The part to inspect; by default all.
+        progress: Called with the number of pictures read and the number of all.
 
     Raises:
-        UserError: There is no such source or part, or it has no picture files.
+        UserError: The source or part does not exist, or has no picture files.
+
+    Example:
+        found = inspect_images('photos')
+        print(found.files, found.corrupt)
     """
     if source == DRAWN:
-        raise UserError(f'{DRAWN!r} is drawn, without end and without fault; give a folder or a file to inspect')
+        raise UserError(f'{DRAWN!r} is drawn and has no files to inspect; give a folder or a file')
     opened = open_source(source, split)
     names = opened.names
     found: dict[int, _PictureFacts] = {}

@@ -69,7 +69,7 @@ def load_caffemodel(model: keras.Model, path: str | Path, network: str) -> None:
         layer = next(iter(missing.values()))
         if all(isinstance(layer, keras.layers.Dense) for layer in missing.values()):
             raise UserError(
-                f'{path}: there is no classifier in it (layer {layer.name}), which the layer classes of {network} needs'
+                f'{path}: it has no classifier (layer {layer.name}), which the layer classes of {network} needs'
             )
         takes = _text([_caffe_kernel_shape(layer), _caffe_kernel_shape(layer)[:1]])
         raise UserError(

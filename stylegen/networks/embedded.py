@@ -56,9 +56,7 @@ def load_network(model: 'keras.Model', path: str | Path, name: str) -> None:
         expected = [tuple(weight.shape) for weight in layer.weights]
         shapes = [arrays[each].shape if each in arrays else None for each in names]
         if layer.name == 'predictions' and shapes == [None, None]:
-            raise UserError(
-                f'{path}: there is no classifier in it (predictions), which the layer classes of {name} needs'
-            )
+            raise UserError(f'{path}: it has no classifier (predictions), which the layer classes of {name} needs')
         if shapes != expected:
             raise UserError(f'{path}: not the weights of {name}: {layer.name} takes {expected}, the file has {shapes}')
         layer.set_weights([arrays[each].astype(np.float32) for each in names])

@@ -116,7 +116,7 @@ def published_file(
             try:
                 if _verified(path, file):
                     return WeightsSource(path, _digest_of(path, 'sha256'), 'cache')
-                notes.append(f'{path} is damaged, its digest is not {file.digest}')
+                notes.append(f'{path} is damaged: its digest is not {file.digest}')
             except OSError as error:
                 notes.append(f'{path} cannot be read ({error.strerror})')
     return _fetch(files[0], user, advice, notes, offline_mode() if offline is None else offline)

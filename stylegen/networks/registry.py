@@ -251,5 +251,5 @@ def _open(row: Network, classifier: bool = False) -> _Opened:
 
 def _no_classes(network: str) -> UserError:
     return Missing(
-        f'{network} has no layer classes: for that a model ends in GlobalAveragePooling2D (or Flatten) and Dense'
+        f'{network} has no layer classes, because it does not end in GlobalAveragePooling2D (or Flatten) and Dense'
     )

@@ -101,7 +101,7 @@ def _checked_pairs(
         expected = [tuple(variable.shape) for variable in _variables(layer)]
         if entry is None and _in_classifier(layer):
             raise UserError(
-                f'{path}: there is no classifier in it (layer {layer.name}), which the layer classes of {network} '
+                f'{path}: it has no classifier (layer {layer.name}), which the layer classes of {network} '
                 'needs; take the file with the top'
             )
         if entry is None:
@@ -115,7 +115,7 @@ def _checked_pairs(
         whole.append((layer, entry))
     for name, arrays in spare:
         if any(len(array.shape) > 2 for array in arrays):  # a classifier has only matrices and vectors
-            raise UserError(f'{complaint}: the file has a layer {name} of {_text([a.shape for a in arrays])} more')
+            raise UserError(f'{complaint}: the file has one more layer, {name} of {_text([a.shape for a in arrays])}')
     return whole
 
 

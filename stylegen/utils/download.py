@@ -61,7 +61,7 @@ def download(url: str, path: Path, digest: str | None = None) -> None:
         if expected is not None and received != expected:
             raise DownloadError(f'the connection broke after {received} of {expected} bytes')
         if digest and hasher.hexdigest() != digest:
-            raise DownloadError(f'the file that came is another one: {hasher.name} {hasher.hexdigest()}, not {digest}')
+            raise DownloadError(f'the downloaded file has {hasher.name} {hasher.hexdigest()}, expected {digest}')
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except OSError as error:

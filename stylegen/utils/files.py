@@ -232,7 +232,7 @@ def settings_beside(path: str | os.PathLike[str], settings: Mapping[str, Any] | 
 
 
 def _exists_error(path: str | os.PathLike[str]) -> FileExistsError:
-    return FileExistsError(errno.EEXIST, 'exists already and is not overwritten', str(path))
+    return FileExistsError(errno.EEXIST, 'is there already and is not overwritten', str(path))
 
 
 def _disk_full(path: str | os.PathLike[str]) -> DiskFull:

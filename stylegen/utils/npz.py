@@ -45,7 +45,7 @@ class Arrays(Mapping[str, np.ndarray]):
         """
         info = self.members[name]
         if info.compress_type not in _METHODS:
-            raise ValueError(f'{name} is packed as NumPy never packs')
+            raise ValueError(f'{name} is compressed by a method that NumPy never uses')
         with self.archive.open(info) as stream:
             version = np.lib.format.read_magic(stream)
             if version not in _HEADERS:
@@ -53,7 +53,7 @@ class Arrays(Mapping[str, np.ndarray]):
             shape, _, dtype = _HEADERS[version](stream)
         needed = math.prod(shape) * dtype.itemsize
         if needed > info.file_size:
-            raise ValueError(f'{name} says that it has {needed} bytes, of {info.file_size}')
+            raise ValueError(f'{name} declares {needed} bytes, but has {info.file_size}')
         refuse_larger(needed, f'{name} {"x".join(map(str, shape))} in {self.name}')
         with self.archive.open(info) as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)

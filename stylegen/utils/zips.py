@@ -24,7 +24,7 @@ def refuse_larger(size: float, what: str, most: float | None = None) -> None:
     allowed = SHARE * available_memory() if most is None else most
     if size > allowed:
         raise TooLarge(
-            f'{what} unpacks to {format_memory(size)}, and may to {format_memory(allowed)}; make it smaller, or free '
+            f'{what} unpacks to {format_memory(size)}; the limit is {format_memory(allowed)}; make it smaller, or free '
             'some memory'
         )
 

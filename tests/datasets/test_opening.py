@@ -208,7 +208,7 @@ def test_a_picture_that_unpacks_to_too_much_is_left_out(tmp_path, monkeypatch):
     path = zipped(tmp_path / 'set.zip', pngs(2) | {'bomb.png': bytes(2 << 20)})
     images = open_images(path, 8)
     assert images.count == 2 and [name for name, _ in images.skipped] == ['bomb.png']
-    assert images.skipped[0][1].startswith('unpacks to 2 MB, and may to 1 MB')
+    assert images.skipped[0][1].startswith('unpacks to 2 MB; the limit is 1 MB')
 
 
 def test_what_is_noted_of_many_pictures_is_one_line(tmp_path):

@@ -125,7 +125,7 @@ def test_mobilenet_v2_of_keras_at_its_own_size(mobilenet, suffix):
 def test_a_file_without_the_classifier(mobilenet, suffix):
     path = mobilenet[0] / f'no_top{suffix}'
     assert feature_extractor('mobilenet_v2', ('Conv1',), weights=path).taps == ('Conv1',)
-    with pytest.raises(UserError, match=r'there is no classifier in it .* classes of mobilenet_v2 needs') as caught:
+    with pytest.raises(UserError, match=r'it has no classifier .* classes of mobilenet_v2 needs') as caught:
         feature_extractor('mobilenet_v2', ('Conv1', 'classes'), weights=path)
     assert '\n' not in str(caught.value) and str(path) in str(caught.value)
 
@@ -134,7 +134,7 @@ def test_mini_without_its_classifier(random_mini, tmp_path):
     arrays = {name: array for name, array in random_mini.items() if not name.startswith('predictions')}
     mini.save_mini(tmp_path / 'body.npz', arrays, [])
     assert feature_extractor('mini', ('block5_conv2',), weights=tmp_path / 'body.npz')
-    with pytest.raises(UserError, match=r'body\.npz: there is no classifier in it'):
+    with pytest.raises(UserError, match=r'body\.npz: it has no classifier'):
         feature_extractor('mini', ('classes',), weights=tmp_path / 'body.npz')
 
 

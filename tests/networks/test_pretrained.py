@@ -115,7 +115,7 @@ def test_a_quiet_command_does_not_tell_of_downloads(serve, capsys, quiet):
     ('content', 'length', 'status', 'match'),
     [
         (CONTENT[:50_000], len(CONTENT), 200, 'broke after 50000 of 102400 bytes'),
-        (CONTENT[:-1] + b'x', None, 200, 'the file that came is another one'),
+        (CONTENT[:-1] + b'x', None, 200, 'the downloaded file has'),
         (b'', None, 404, 'HTTP 404'),
     ],
 )

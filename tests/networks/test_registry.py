@@ -469,7 +469,7 @@ def test_keras_2_files_of_other_names_and_of_longer_networks(tmp_path):
     np.testing.assert_allclose(features['block2_conv1'], expected, rtol=1e-5, atol=1e-6)
     longer = keras.Model(body.inputs[0], keras.layers.Conv2D(8, 3, name='extra')(body.output))
     write(tmp_path / 'longer.h5', longer, str)
-    refused('mini', tmp_path / 'longer.h5', 'the file has a layer extra of 3x3x192x8 and 8 more')
+    refused('mini', tmp_path / 'longer.h5', 'the file has one more layer, extra of 3x3x192x8 and 8')
     longer_on = keras.Model(body.inputs[0], body.get_layer('block3_conv1').output)
     write(tmp_path / 'shorter.h5', longer_on, str)
     refused('mini', tmp_path / 'shorter.h5', 'layer block3_conv2 takes 3x3x128x128 and 128, the file has no such layer')

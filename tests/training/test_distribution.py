@@ -79,7 +79,7 @@ def test_a_worker_that_was_told_something_else_than_the_chief_is_refused():
             return {'seed': 0, 'training': {'r1': 0.5}}
 
     Heard().agree({'seed': 0, 'training': {'r1': 0.5}})
-    with pytest.raises(UserError, match=r'the chief was told another r1 \(0\.5 there, 0\.1 here\); start all'):
+    with pytest.raises(UserError, match=r'the chief has another r1 \(0\.5 there, 0\.1 here\); start all'):
         Heard().agree({'seed': 0, 'training': {'r1': 0.1}})
 
 
