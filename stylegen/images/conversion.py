@@ -39,7 +39,7 @@ def as_picture(image: PictureLike, name: str = 'picture') -> np.ndarray:
         UserError: It is no picture, or has another shape or range. The error says what was found and what to do.
 
     Example:
-        pixels = as_picture(PIL.Image.open('photo.jpg'))
+        pixels = as_picture('photo.jpg')
     """
     return _rgb(_numbers(image, name), f'the {name}')
 

@@ -153,7 +153,7 @@ def test_linked_folders_are_followed_once(tmp_path):
     assert open_images(path, 8).count == 5
 
 
-def test_arrays_in_an_npz(tmp_path):
+def test_arrays_in_an_npz_become_pictures_and_labels(tmp_path):
     path = tmp_path / 'set.npz'
     np.savez(path, labels=np.arange(12) % 3, classes=['a', 'b', 'c'], other=np.zeros(3), images=PIXELS)
     images = open_images(path, 8)
@@ -421,7 +421,7 @@ def test_a_photograph_held_sideways_stands_upright(tmp_path):
     assert np.array_equal(seen, tall)
 
 
-def test_cmyk_and_animations(tmp_path):
+def test_cmyk_becomes_rgb_and_of_an_animation_the_first_frame_counts(tmp_path):
     paint = Image.new('CMYK', (8, 8), (0, 255, 255, 0))
     red = one(tmp_path, encoded(paint, 'JPEG', quality=100), 'a.jpg')
     assert red[..., 0].min() > 200 and red[..., 1:].max() < 60
@@ -436,7 +436,7 @@ def test_one_pixel_fills_the_picture(tmp_path):
     assert (one(tmp_path, encoded(np.uint8([[[7, 8, 9]]])), size=(3, 5)) == [7, 8, 9]).all()
 
 
-def test_fits(tmp_path):
+def test_each_fit_crops_stretches_or_pads(tmp_path):
     wide = np.zeros((8, 16, 3), np.uint8)
     wide[:, 4:12] = 100
     data = encoded(wide)
