@@ -26,7 +26,7 @@ ANIMATED = (
 )  # Pillow's animated formats; the further pictures of a JPEG are copies
 PAGED = ('TIFF',)
 SUFFIXES = ('.gif', '.webp', '.png', '.apng', '.avif')
-MIN_DURATION, DEFAULT_DURATION = 0.011, 0.1  # seconds: browsers show a frame of 0.01 or less for 0.1
+MIN_DURATION, DEFAULT_DURATION = 0.011, 0.1  # seconds; browsers replace durations of 0.01 or less by 0.1
 
 
 def count_frames(image: Image.Image) -> int:

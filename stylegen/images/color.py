@@ -195,7 +195,7 @@ def _tone_curves(values: np.ndarray, wanted: np.ndarray, width: float) -> np.nda
     for column, goal in zip(values.T, wanted.T, strict=True):
         share, knots = _binned_means(column, width)
         below, means = _binned_means(goal, width, _SUBDIVISIONS)
-        # The sum of the least values of the goal, as a function of their share: its slope is the quantile.
+        # The sum of the smallest values of the goal, as a function of their share: its slope is the quantile.
         total = np.interp(share, [0, *below], [0, *np.cumsum(means * np.diff(below, prepend=0))])
         shift = np.diff(total, prepend=0) / np.diff(share, prepend=0) - knots
         columns.append(np.clip(column + np.interp(column, knots, shift), goal.min(), goal.max()))

@@ -222,7 +222,7 @@ def _to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
             return transform.apply(image.convert(mode)), ''
     except MemoryError:
         raise
-    except Exception:  # whatever lcms meets
+    except Exception:  # any error of lcms
         return image.convert('RGB'), 'it is damaged'
     return image.convert('RGB'), ''
 

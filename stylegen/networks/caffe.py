@@ -10,7 +10,7 @@ from typing import Any
 from stylegen.utils.backend import keras, tf
 from stylegen.utils.keras_defaults import DTYPE, LAYOUT
 
-Shape = tuple[Any, ...]  # a side that is not known is None
+Shape = tuple[Any, ...]  # unknown sides are None
 MAPS = {'dtype': DTYPE, 'data_format': LAYOUT}
 
 

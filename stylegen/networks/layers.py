@@ -11,8 +11,8 @@ from stylegen.utils.keras_defaults import EPSILON
 Shape = tuple[Any, ...]  # unknown sides are None
 
 # Factors that keep the magnitude of max pooling, measured by K. Crowson (style-transfer-pytorch, `pooling_scales`):
-# 2 for the mean; 0.78 for the root of the *sum* of squares over 2x2, which is 1.56 for the root of their mean. The
-# factor of the mean also holds for the 3x3 windows of other networks.
+# 2 for the mean; 0.78 for the root of the *sum* of squares over 2x2, which is 1.56 for the root of their mean.
+# The factor 1.56 also holds for the 3x3 windows of other networks.
 AVERAGE_SCALE = 2.0
 L2_SCALE = 2 * 0.78
 BVLC_MEAN = (104.0, 117.0, 123.0)  # blue, green, red: `mean_value` in models/bvlc_googlenet/train_val.prototxt of Caffe
@@ -177,7 +177,7 @@ class MapDense(keras.layers.Dense):
         batch, *sides, _ = input_shape
         rows, columns = (
             side and max(side - size + 1, 1) for side, size in zip(sides, self.window, strict=True)
-        )  # an empty map stays empty
+        )  # an empty map has no positions
         return batch, rows, columns, self.units
 
     def get_config(self) -> dict[str, Any]:

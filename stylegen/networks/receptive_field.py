@@ -42,7 +42,7 @@ def radius(model: keras.Model) -> int:
     Raises:
         UserError: A layer reads the whole picture, reads pixels that depend on the picture's size, or is unknown.
     """
-    reach_of: dict[int, tuple[int, int, int]] = {}  # id of a tensor -> stride, pixels before and after
+    reach_of: dict[int, tuple[int, int, int]] = {}  # id of a tensor -> (stride, pixels before, pixels after)
     for operation in model.operations:
         if isinstance(operation, keras.layers.InputLayer):
             continue

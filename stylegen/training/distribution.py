@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from stylegen.datasets.imageset import ImageSet
 
 EXAMPLE = '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}'
-MAX_RESTARTS = 10  # restarts that a process begins again by itself after it has lost another one
-_RESTARTS = 'STYLEGEN_BEGAN_AGAIN'  # that it has; in the environment, since it begins again as a new program
+MAX_RESTARTS = 10  # of a process by itself, after it has lost another one
+_RESTARTS = 'STYLEGEN_BEGAN_AGAIN'  # the number of restarts, in the environment, because a restart is a new program
 # messages of gRPC and TensorFlow about a process that cannot be reached
 _CONNECTION = re.compile(
     r'socket closed|connection (reset|refused|timed out|closed)|broken pipe|failed to connect|endpoint|rst_stream|'
@@ -212,7 +212,7 @@ def _multi_worker() -> Devices:
 
     prepare_devices()
     try:
-        with silent_stderr(), ending_the_process():  # but TensorFlow takes SIGTERM for itself, until it has joined
+        with silent_stderr(), ending_the_process():  # TensorFlow handles SIGTERM itself until it has joined
             strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
         raise UserError(f'the cluster of TF_CONFIG cannot be joined: {_reason(error)}') from None

@@ -1,7 +1,7 @@
-"""Settings records: what a setting is, which values it may have and what it does, said once, in a field of a dataclass.
+"""Settings records: a field of a dataclass states a setting's default, allowed values, unit and effect once.
 
-Flags, their help, the checks with their errors, the keyword arguments of functions and what is written into results all
-come from the fields:
+Flags, their help, the checks with their errors, the keyword arguments of functions and the settings in results all come
+from the fields:
 
     @dataclass(frozen=True, kw_only=True)
     class BlurSettings(Settings):
