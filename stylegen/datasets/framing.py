@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from stylegen.images.animated import count_frames
-from stylegen.images.decoding import ORIENTATION, arrays, opened
+from stylegen.images.decoding import ORIENTATION, opened, to_upright
 from stylegen.images.pixels import on_white, to_uint8
 from stylegen.utils.errors import UserError, unknown
 from stylegen.utils.files import shown
@@ -56,7 +56,7 @@ def decode(data: bytes, name: str | os.PathLike[str], least: tuple[int, int] | N
             if least:
                 image.draft(None, (least[1], least[0]))
             return Decoded(np.asarray(image), frames=frames)
-        pixels, alpha, notes = arrays(image, shown(name))
+        pixels, alpha, notes = to_upright(image, shown(name))
     pixels = to_uint8(pixels if alpha is None else on_white(pixels, alpha))
     return Decoded(pixels, alpha is not None, notes, frames)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stylegen.images.decoding import arrays, opened
+from stylegen.images.decoding import opened, to_upright
 from stylegen.images.pixels import on_white
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import read_bytes, shown
@@ -124,5 +124,5 @@ def open_animation(path: str | os.PathLike[str]) -> Animation:
 
 
 def _on_white(image: Image.Image) -> np.ndarray:
-    pixels, alpha, _ = arrays(image, 'a frame')
+    pixels, alpha, _ = to_upright(image, 'a frame')
     return pixels if alpha is None else on_white(pixels, alpha)

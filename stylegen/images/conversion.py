@@ -149,7 +149,7 @@ def _is_nested_list(value: Any) -> bool:
 def _numbers(image: Any, name: str) -> np.ndarray:
     """Returns the numbers of a picture: float32 for a file or a PIL picture, unchanged for other forms."""
     if isinstance(image, (str, os.PathLike)):
-        return decoding.decoded(read_bytes(image), image).pixels
+        return decoding.decode_bytes(read_bytes(image), image).pixels
     if isinstance(image, Image.Image):
         upright = decoding.from_pillow(image, f'the {name}')
         for line in upright.notes:

@@ -90,7 +90,7 @@ def from_pillow(image: Image.Image, name: str) -> Upright:
     with _PILLOWS_LIMIT.at(None):
         _check_size(image, name)
         try:
-            return arrays(image, name)
+            return to_upright(image, name)
         except (UserError, MemoryError):
             raise
         except Exception as error:
@@ -109,7 +109,7 @@ def _reason(error: Exception) -> str:
     return ' '.join(str(error).split()) or type(error).__name__
 
 
-def decoded(
+def decode_bytes(
     data: bytes, path: str | os.PathLike[str], check: Callable[[Image.Image], None] = lambda image: None
 ) -> Upright:
     """Decodes the bytes of a file and emits its notes. Calls `check` before it reads the pixels.
@@ -119,7 +119,7 @@ def decoded(
     """
     with opened(data, path) as image:
         check(image)
-        upright = arrays(image, shown(path))
+        upright = to_upright(image, shown(path))
         deep = is_colour(data, image)
     if deep:
         pixels, alpha, line = read_at_16_bits(data, upright.pixels, upright.alpha)
@@ -129,7 +129,7 @@ def decoded(
     return upright
 
 
-def arrays(image: Image.Image, name: str) -> Upright:
+def to_upright(image: Image.Image, name: str) -> Upright:
     """Converts an open picture of Pillow's; `name` is how an error calls it."""
     image.load()
     notes = list(image.info.get(_NOTES, ()))

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from stylegen.images.decoding import MAX_PIXELS, decoded, opened, srgb_profile
+from stylegen.images.decoding import MAX_PIXELS, decode_bytes, opened, srgb_profile
 from stylegen.images.pixels import as_rgb, fit, quantize, resize
 from stylegen.images.sixteen_bit import png_bytes, tiff_bytes
 from stylegen.utils.errors import UserError
@@ -117,7 +117,7 @@ def load_picture(path: str | os.PathLike[str], size: int | None = None) -> Pictu
             raise UserError(f'{shown(path)} at size {size} is above {MAX_PIXELS // 10**6} million pixels; use less')
 
     data = read_bytes(path)
-    pixels, alpha, _ = decoded(data, path, check)
+    pixels, alpha, _ = decode_bytes(data, path, check)
     if size is not None:
         shape = fit(pixels.shape, size)
         pixels = np.clip(resize(pixels, shape), 0, 1)

@@ -38,7 +38,7 @@ class SummedLoss:
     value: Callable[[Sums], tf.Tensor]
     survey: Callable[[Features], Sums] | None = None
 
-    def of(self, features: Features) -> Sums:
+    def sums_of(self, features: Features) -> Sums:
         """Returns the sums over a whole picture."""
         if self.survey is not None:
             return self.sums(features, self.survey(features))
@@ -46,7 +46,7 @@ class SummedLoss:
 
     def __call__(self, features: Features) -> tf.Tensor:
         """Returns the loss of a whole picture, in the precision of the features or float32."""
-        value, dtype = self.value(self.of(features)), features[self.layer].dtype
+        value, dtype = self.value(self.sums_of(features)), features[self.layer].dtype
         return tf.cast(value, tf.float32 if dtype.size < 4 else dtype)
 
 

@@ -26,14 +26,15 @@ BATCH_COST = 5 * 2**18  # the cost of one more batch, in multiplications of a ma
 def for_wasserstein(sums: Sums, dtype: tf.DType = tf.float32) -> dict[str, tf.Tensor]:
     """Returns what the distance from a style needs.
 
+    Directions whose share of the variance is below rounding errors are left out, so R may be less than C.
+
     Args:
         sums: `moments` of the style.
         dtype: Of the roots.
 
     Returns:
         'factor' (1, C, R), F with F F' the covariance, of `dtype`; 'mean' (1, C); 'trace' (1,), of the covariance;
-        'own' (1,), the trace of the root for the style and itself. Directions whose share of the variance is below
-        rounding errors are left out: R may be less than C.
+        'own' (1,), the trace of the root for the style and itself.
     """
     matrix, wanted = covariance(sums).numpy(), mean(sums).numpy()
     rest = DISCARDED_VARIANCE * np.finfo(dtype.as_numpy_dtype).eps

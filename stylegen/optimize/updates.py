@@ -19,8 +19,8 @@ class Update:
         step: Maps (image, gradient, loss, state, evaluate) to the next image and state. `loss` is the objective at
             `image`; `evaluate(image)` computes it at another image, with a pass through the network.
         result: Maps (image, state) to the final image of a run that ends here.
-        carried: Maps (state, image, resize) to the state at another size; None starts anew. `image` is the picture at
-            that size, and `resize(x)` resizes a tensor like a picture.
+        carried: Maps (state, image, resize) to the state at another size; None starts anew.
+            `image` is the picture at that size, and `resize(x)` resizes a tensor like a picture.
     """
 
     start: Callable[[tf.Tensor], State]

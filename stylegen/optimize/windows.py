@@ -158,7 +158,7 @@ class WindowedObjective(Objective):
 
     def totals_of(self, features: Features) -> dict[str, Any]:
         """Returns the totals of a whole picture from its features."""
-        return {term.name: term.loss.of(features) for term in self._network_terms}
+        return {term.name: term.loss.sums_of(features) for term in self._network_terms}
 
     def _segment_by_segment(self, image: tf.Tensor, segments: Segments) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """Returns the weighted losses of the network terms and the gradient of their sum.
@@ -206,7 +206,7 @@ class WindowedObjective(Objective):
     def _sums_on(self, layer, features):
         """Returns the sums of the terms on one layer of a whole picture, by name."""
         seen = {layer: features} | self._targets(lambda layer, maps: tf.convert_to_tensor(maps))
-        return {term.name: term.loss.of(seen) for term in self._network_terms if term.loss.layer == layer}
+        return {term.name: term.loss.sums_of(seen) for term in self._network_terms if term.loss.layer == layer}
 
     def _targets(self, part):
         """Returns the targets of features. `part` cuts their maps."""

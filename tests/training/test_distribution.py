@@ -128,7 +128,7 @@ def test_a_process_begins_again_so_often_and_then_says_what_to_do(monkeypatch):
     for _ in range(MAX_RESTARTS):
         begin_again(lost, said.append)
     with pytest.raises(
-        WorkerLost, match=f'begun again {MAX_RESTARTS} times already; see that all workers run .* on each'
+        WorkerLost, match=f'begun again {MAX_RESTARTS} times already; check that all workers run .* on each'
     ):
         begin_again(lost, said.append)
     assert len(begun) == len(said) == MAX_RESTARTS
