@@ -88,7 +88,7 @@ def inspect_images(
         print(found.files, found.corrupt)
     """
     if source == DRAWN:
-        raise UserError(f'{DRAWN!r} is drawn and has no files to inspect; give a folder or a file')
+        raise UserError(f'{DRAWN!r} is drawn, without end, and has no files to inspect; give a folder or a file')
     opened = open_source(source, split)
     names = opened.names
     found: dict[int, _PictureFacts] = {}
