@@ -103,8 +103,8 @@ def open_images(
     read: Reader = (
         FromDisk(opened, kept, framing, warn or note) if pixels is None else from_memory(compact(pixels, kept))
     )
-    told = [-1] * len(kept) if numbers is None else numbers.tolist()
-    rows = [(opened.names[index], known[index], label) for index, label in zip(kept, told, strict=True)]
+    row_labels = [-1] * len(kept) if numbers is None else numbers.tolist()
+    rows = [(opened.names[index], known[index], label) for index, label in zip(kept, row_labels, strict=True)]
     manifest = _manifest(source, opened.split, len(kept), _digest(rows), classes, framing) | {'skipped': len(skipped)}
     return ImageSet(
         len(kept),

@@ -133,8 +133,8 @@ def _taken(stored: Mapping[str, np.ndarray], path: Path, split: str | None) -> A
         given, keys = [_pictures(stored, path)], [(_IMAGES, _LABELS)]
     arrays = [_bytes(array, f'{shown(path)}: {name}') for name, array in given]
     if len(shapes := {array.shape[1:] for array in arrays}) > 1:
-        told = ' and '.join('x'.join(map(str, shape)) for shape in sorted(shapes))
-        raise UserError(f'{shown(path)} has pictures of {told} in its parts; take one part, or bring them to one size')
+        sizes = ' and '.join('x'.join(map(str, shape)) for shape in sorted(shapes))
+        raise UserError(f'{shown(path)} has pictures of {sizes} in its parts; take one part, or bring them to one size')
     pixels = _joined(arrays)
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()

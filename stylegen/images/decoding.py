@@ -136,8 +136,8 @@ def to_upright(image: Image.Image, name: str) -> Upright:
     alpha = None
     icc = image.info.get('icc_profile')
     if image.mode in ('I', 'F') or image.mode.startswith('I;16'):
-        grey, told = _grey(np.asarray(image), name)
-        notes += told + (['its colour profile is not applied (it has more than 8 bits)'] if icc else [])
+        grey, grey_notes = _grey(np.asarray(image), name)
+        notes += grey_notes + (['its colour profile is not applied (it has more than 8 bits)'] if icc else [])
         pixels = np.repeat(grey[..., None], 3, axis=2)
     else:
         base = image

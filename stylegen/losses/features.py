@@ -176,8 +176,8 @@ def _rows(image: tf.Tensor) -> tuple[tf.Tensor, int]:
     return tf.reshape(image, tf.stack([shape[0], shape[1], shape[2] * channels])), channels
 
 
-def _differences(rows: tf.Tensor, axis: int, apart: int) -> tf.Tensor:
-    """Returns the differences of numbers at distance `apart` on an axis of (N, rows, columns), 1 or 2.
+def _differences(rows: tf.Tensor, axis: int, distance: int) -> tf.Tensor:
+    """Returns the differences of numbers that are `distance` apart on an axis of (N, rows, columns), 1 or 2.
 
     Its gradient is computed from whole blocks. TensorFlow's own gradient, of two slices, takes five times as long.
     """
@@ -188,10 +188,10 @@ def _differences(rows: tf.Tensor, axis: int, apart: int) -> tf.Tensor:
     @tf.custom_gradient
     def differences(x):
         def gradient(upstream):
-            nothing = tf.zeros_like(cut(x, 0, apart))
+            nothing = tf.zeros_like(cut(x, 0, distance))
             return tf.concat([nothing, upstream], axis) - tf.concat([upstream, nothing], axis)
 
-        return cut(x, apart, -1) - cut(x, 0, tf.shape(x)[axis] - apart), gradient
+        return cut(x, distance, -1) - cut(x, 0, tf.shape(x)[axis] - distance), gradient
 
     return differences(rows)
 

@@ -84,8 +84,8 @@ def gram(sums: Mapping[str, tf.Tensor]) -> tf.Tensor:
 
 def covariance(sums: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """Returns the covariance of the channels, (N, C, C)."""
-    apart = _offset_of_mean(sums)
-    return tf.math.divide_no_nan(sums['second_moment'], sums['weight'][:, None, None]) - _outer(apart, apart)
+    offset = _offset_of_mean(sums)
+    return tf.math.divide_no_nan(sums['second_moment'], sums['weight'][:, None, None]) - _outer(offset, offset)
 
 
 def _offset_of_mean(sums):

@@ -131,16 +131,16 @@ def _relative_distances(second_moment, total, weight, centre, channels, target):
         matrix = each[:, None, None] * second_moment - shift[:, :, None] * shift[:, None, :]
         average, variance = centre + shift, tf.linalg.trace(matrix)
         common, inverse = root_trace_and_inverse(project(factor, _regularized(matrix, average, channels, factor.dtype)))
-        away, unit = average - target['mean'], _squares(target['mean']) + target['trace']
+        offset, unit = average - target['mean'], _squares(target['mean']) + target['trace']
         traces = variance - target['trace'] + 2 * (target['own'] - tf.cast(common, variance.dtype))
 
         def gradient(upstream):
             share = tf.math.divide_no_nan(upstream, unit) * each
             transport = tf.cast(expand(factor, inverse), share.dtype)
             of_second = share[:, None, None] * (tf.eye(total.shape[-1], dtype=share.dtype) - transport)
-            return of_second, 2 * (share[:, None] * away - tf.linalg.matvec(of_second, shift))
+            return of_second, 2 * (share[:, None] * offset - tf.linalg.matvec(of_second, shift))
 
-        return tf.math.divide_no_nan(_squares(away) + traces, unit), gradient
+        return tf.math.divide_no_nan(_squares(offset) + traces, unit), gradient
 
     return relative_distances(second_moment, total)
 

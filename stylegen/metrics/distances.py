@@ -87,11 +87,11 @@ def frechet_distance(ours: Moments, theirs: Moments) -> Figure:
         raise ValueError(f'features of {len(ours.mean)} and of {len(theirs.mean)} dimensions cannot be compared')
     spread, other = ours.covariance, theirs.covariance
     common = np.linalg.svd(_root(spread) @ _root(other), compute_uv=False).sum()
-    apart = np.sum((ours.mean - theirs.mean) ** 2) + np.trace(spread) + np.trace(other) - 2 * common
+    distance = np.sum((ours.mean - theirs.mean) ** 2) + np.trace(spread) + np.trace(other) - 2 * common
     fewest, dimension, note = min(ours.count, theirs.count), len(ours.mean), ''
     if fewest <= dimension:
         note = f'{fewest} pictures for {dimension} dimensions: the covariance is singular and the distance too large'
-    return Figure(max(0.0, float(apart)), note=note)
+    return Figure(max(0.0, float(distance)), note=note)
 
 
 def _root(matrix: np.ndarray) -> np.ndarray:

@@ -142,8 +142,8 @@ class Evaluator:
         return records
 
     def _embed(self, what: str, images: Images) -> Embedded:
-        told = functools.partial(self._progress, what) if self._progress else None
-        return embed(images, self.embeddings, progress=told)
+        report = functools.partial(self._progress, what) if self._progress else None
+        return embed(images, self.embeddings, progress=report)
 
     def _same_shape(self, embedded: Embedded, what: str) -> None:
         if embedded.shape != self._real.shape:

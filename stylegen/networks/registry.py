@@ -171,8 +171,8 @@ def open_network(
         file.name in str(lacking) for file in network_row(first_choice).files
     ):  # its weights are missing, not its class names
         return extractor, fallback_line(first_choice, name, classifier=CLASSES in extractor.taps)
-    told = str(lacking) if isinstance(lacking, NoWeights) else str(lacking).partition(';')[0]
-    return extractor, f'{describe(name, extractor.source)}; {told}'
+    reason = str(lacking) if isinstance(lacking, NoWeights) else str(lacking).partition(';')[0]
+    return extractor, f'{describe(name, extractor.source)}; {reason}'
 
 
 def layer_table(network: str) -> 'list[LayerInfo]':

@@ -282,8 +282,8 @@ def optimize_image(
         if not good:
             bad = [name for name, value in losses.items() if not np.isfinite(value)]
             raise NonFiniteLoss(bad[0] if bad else 'the gradient or the step', int(reached), image)
-        told = {name: float(value) for name, value in losses.items()}
-        if callback and callback(Step(last, steps, told, image, state)):
+        values = {name: float(value) for name, value in losses.items()}
+        if callback and callback(Step(last, steps, values, image, state)):
             break
         if steps_per_call is None and step > first:  # the first call includes start-up
             per_step = (time.monotonic() - began) / (last - step)

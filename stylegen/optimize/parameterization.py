@@ -133,6 +133,6 @@ class ParameterizedObjective(Objective):
         with tf.GradientTape() as tape:
             tape.watch(image)
             pictures = self.render(image)
-            seen = pictures if key is None else self.view(pictures, key)
-        losses, gradient = super().value_and_gradient(seen)
-        return losses, tape.gradient(seen, image, gradient)
+            view = pictures if key is None else self.view(pictures, key)
+        losses, gradient = super().value_and_gradient(view)
+        return losses, tape.gradient(view, image, gradient)

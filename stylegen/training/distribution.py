@@ -131,8 +131,8 @@ class Devices:
             UserError: The chief has other settings than this process. The error names them.
         """
         settings = plain(settings)
-        if told := differing(self.told(settings), settings, 'there', 'here'):
-            raise UserError(f'the chief has another {told}; start all workers with the same flags and data')
+        if differences := differing(self.told(settings), settings, 'there', 'here'):
+            raise UserError(f'the chief has another {differences}; start all workers with the same flags and data')
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
@@ -242,10 +242,10 @@ def read_cluster(text: str | None = None) -> tuple[int, int]:
             return places.index((job, index)), len(places)
     except (ValueError, LookupError, TypeError):  # no JSON, or a part or this process is missing
         pass
-    told = 'is not set' if not text else f'is {text[:300]!r}'
+    problem = 'is not set' if not text else f'is {text[:300]!r}'
     raise UserError(
         f'--distribute=multi_worker needs TF_CONFIG with the addresses of two workers or more, and which of them this '
-        f"is, such as '{EXAMPLE}'; it {told}"
+        f"is, such as '{EXAMPLE}'; it {problem}"
     )
 
 

@@ -22,8 +22,8 @@ def refuse_other(folder: Path, kept: Mapping[str, Any], given: Mapping[str, Any]
     Raises:
         OtherState: The settings differ. The error names those that do.
     """
-    if told := differing(kept, given, 'then', 'now'):
-        raise OtherState(f'{folder} keeps a run with another {told}; give the same, or another --workdir')
+    if differences := differing(kept, given, 'then', 'now'):
+        raise OtherState(f'{folder} keeps a run with another {differences}; give the same, or another --workdir')
 
 
 def differing(first: Mapping[str, Any], second: Mapping[str, Any], one: str, other: str) -> str:
@@ -40,8 +40,8 @@ def differing(first: Mapping[str, Any], second: Mapping[str, Any], one: str, oth
     """
     old, new = _flat(first), _flat(second)
     names = sorted(name for name in {*old, *new} if old.get(name, _MISSING) != new.get(name, _MISSING))
-    told = lambda name: _pair_in_words(old.get(name, 'nothing'), new.get(name, 'nothing'), one, other)
-    return ', '.join(f'{name[-1]} ({told(name)})' for name in names)
+    described = lambda name: _pair_in_words(old.get(name, 'nothing'), new.get(name, 'nothing'), one, other)
+    return ', '.join(f'{name[-1]} ({described(name)})' for name in names)
 
 
 @dataclass(frozen=True)
