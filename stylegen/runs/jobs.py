@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from absl.flags import FlagValues
 
 from stylegen import images
 from stylegen.runs import saving
 from stylegen.runs.inputs import refuse_inputs
 from stylegen.runs.names import Output
 from stylegen.runs.records import identity
+from stylegen.runs.settings import ResultSettings
 from stylegen.runs.workdir import Workdir, kept_settings
 from stylegen.utils import interrupts, memory
 from stylegen.utils.console import Console, Progress
@@ -62,7 +62,7 @@ class Job(ABC):
     Args:
         target: Where the picture goes. It is no input: that is refused.
         record: What it carries, see `stylegen.runs.record`; its inputs are never written over.
-        flags: Of the command; `save_every`, `sidecar` and `depth` are read here.
+        result: How it is written.
         alpha: Transparency that the picture keeps.
         workdir: Where the state is kept, and looked for before the work begins; or None.
         shape: (height, width, ...) of the picture: what the output's format cannot hold is refused before the work.
@@ -75,7 +75,7 @@ class Job(ABC):
         self,
         target: Output,
         record: dict[str, Any],
-        flags: FlagValues,
+        result: ResultSettings,
         console: Console,
         *,
         shape: tuple[int, ...] | None = None,
@@ -84,12 +84,12 @@ class Job(ABC):
         refuge: Callable[[Path], Path] | None = None,
         unfinished: Path | None = None,
     ):
-        self.target, self.record, self.flags, self.console, self.alpha = target, record, flags, console, alpha
+        self.target, self.record, self.result, self.console, self.alpha = target, record, result, console, alpha
         self.refuge, self.unfinished = refuge, unfinished
         self.default = target.like is not None  # nobody gave the name: no file under it is overwritten
         refuse_inputs(target.path, record['inputs'])
-        images.check_writable(target.path, shape, flags.depth)
-        if flags.save_every:
+        images.check_writable(target.path, shape, result.depth)
+        if result.save_every:
             self._refuse_numbered(record['inputs'])
         self.workdir = Workdir(workdir, record, identity) if workdir else None
         self.latest: Any = None
@@ -130,27 +130,23 @@ class Job(ABC):
         Raises:
             UserError: Another process works with the same workdir.
         """
-        with self.workdir.alone() if self.workdir else contextlib.nullcontext():
-            return self._run()
-
-    def _run(self) -> Path:
         began = time.monotonic()
         self.keep_again = began + SAVE_SECONDS
-        state = self.workdir.load() if self.workdir else None
-        self.resumed = state is not None
-        unfinished = self.unfinished
-        save = lambda pixels: self._write(pixels, Output(unfinished)) if unfinished else self.save(pixels)
-        try:
-            with saving.rescued(
-                save, self._so_far, self.console.say, self.record['settings'].get('precision', 'float32')
-            ):
-                result = self.work(state)
-        finally:
-            if self.progress:
-                self.progress.close()
-        path = self.save(result)
-        if self.workdir:
-            self.workdir.clear()
+        precision = self.record['settings'].get('precision', 'float32')
+        with contextlib.ExitStack() as stack:
+            if self.workdir:
+                stack.enter_context(self.workdir.alone())
+            state = self.workdir.load() if self.workdir else None
+            self.resumed = state is not None
+            try:
+                with saving.rescued(self.save_unfinished, self._so_far, self.console.say, precision):
+                    picture = self.work(state)
+            finally:
+                if self.progress:
+                    self.progress.close()
+            path = self.save(picture)
+            if self.workdir:
+                self.workdir.clear()
         self.console.say(f'result   {path} ({time.monotonic() - began:.1f} s)')
         return path
 
@@ -161,7 +157,7 @@ class Job(ABC):
             self.progress = self.console.progress(place.total, initial=place.done if self.resumed else 0)
         self.latest = step
         self.progress.to(place.done, place.words, loss=place.loss)
-        every, before, self.number = self.flags.save_every, self.number, place.number
+        every, before, self.number = self.result.save_every, self.number, place.number
         if every and self.number // every > before // every:  # a step may be told of once in several
             self.save_beside(self.picture(step), self._numbered)
         if self.workdir and time.monotonic() >= self.keep_again:
@@ -169,14 +165,21 @@ class Job(ABC):
 
     def save(self, pixels: np.ndarray) -> Path:
         """Saves a picture with its record to the output, or where nothing is lost."""
-        path = self._write(pixels, self.target)
+        path = saving.save_result(self.target, pixels, self.record, self.result, self.alpha)
         self.target = self.target.at(path)
         return path
+
+    def save_unfinished(self, pixels: np.ndarray) -> Path:
+        """Saves the picture of work that stopped before its end."""
+        if self.unfinished is None:
+            return self.save(pixels)
+        return saving.save_result(Output(self.unfinished), pixels, self.record, self.result, self.alpha)
 
     def save_beside(self, pixels: np.ndarray, name: Callable[[Path], Path]) -> Path:
         """Saves a picture on the way; `name` gives its path from that of the output, whose name is settled by it."""
         self.target = self.target.settled()
-        return self._write(pixels, Output(name(self.output), overwrite=not self.default))
+        output = Output(name(self.output), overwrite=not self.default)
+        return saving.save_result(output, pixels, self.record, self.result, self.alpha)
 
     def claim(self) -> None:
         """Makes the folder of the state beside the output, by which a default name is settled."""
@@ -192,21 +195,6 @@ class Job(ABC):
             return path
 
         self.target = self.target.at(self.target.save(make))
-
-    def _write(self, pixels: np.ndarray, target: Output) -> Path:
-        def write(path: Path, overwrite: bool) -> Path:
-            return images.save_image(
-                path,
-                pixels,
-                alpha=self.alpha,
-                depth=self.flags.depth,
-                settings=self.record,
-                sidecar=self.flags.sidecar,
-                overwrite=overwrite,
-            )
-
-        with interrupts.uninterrupted():
-            return saving.save_somewhere(write, target)
 
     def _so_far(self) -> np.ndarray | None:
         """The picture as it is, whose state is kept too; None before the first step."""

@@ -7,32 +7,53 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from stylegen import images
 from stylegen.runs.names import Output
+from stylegen.runs.settings import ResultSettings
+from stylegen.utils import interrupts
 from stylegen.utils.console import write_line
 from stylegen.utils.errors import UserError, one_line
 
 
-def save_somewhere(write: Callable[[Path, bool], Path], output: Output) -> Path:
-    """Saves to `output`, or where that fails now, to the system's folder for temporary files: nothing is lost.
+def save_result(
+    output: Output, pixels: np.ndarray, record: dict[str, Any], result: ResultSettings, alpha: np.ndarray | None = None
+) -> Path:
+    """Saves a picture with its record; Ctrl-C waits until it is safe.
 
-    There it is a PNG, if what failed may be the format: any size and kind of picture can be one.
+    Where `output` fails, it goes to the system's folder for temporary files. There it is a PNG if the format may be
+    what failed: any size and kind of picture can be one.
 
     Args:
-        write: Takes a path and whether to overwrite, see `Output.save`.
         output: Where to.
+        pixels: float32 (H, W, 3) in [0, 1].
+        record: That the file carries, see `stylegen.runs.record`.
+        result: How it is written.
+        alpha: Transparency that it keeps, (H, W).
+
+    Returns:
+        The path of the file.
 
     Raises:
         OSError: What went wrong at `output`, with the place where the result is.
     """
-    try:
-        return output.save(write)
-    except (OSError, UserError) as error:
-        name = output.path.with_suffix('.png').name if isinstance(error, UserError) else output.path.name
+
+    def write(path: Path, overwrite: bool) -> Path:
+        return images.save_image(
+            path, pixels, alpha=alpha, depth=result.depth, settings=record, sidecar=result.sidecar, overwrite=overwrite
+        )
+
+    with interrupts.uninterrupted():
         try:
-            refuge = Output.free(Path(tempfile.gettempdir()) / name).save(write)
-        except (OSError, UserError):
-            raise error from None
-        raise OSError(f'{one_line(error)}; the result is kept in {refuge}') from None
+            return output.save(write)
+        except (OSError, UserError) as error:
+            name = output.path.with_suffix('.png').name if isinstance(error, UserError) else output.path.name
+            try:
+                path = Output.free(Path(tempfile.gettempdir()) / name).save(write)
+            except (OSError, UserError):
+                raise error from None
+            raise OSError(f'{one_line(error)}; the result is kept in {path}') from None
 
 
 @contextlib.contextmanager
