@@ -1,4 +1,4 @@
-"""Results that are not lost: saved elsewhere where their place fails, and as they are where the work is stopped."""
+"""Saving that loses no result: in the folder for temporary files if the output fails, and early if a run stops."""
 
 import contextlib
 import sys
@@ -20,23 +20,23 @@ from stylegen.utils.errors import UserError, one_line
 def save_result(
     output: Output, pixels: np.ndarray, record: dict[str, Any], result: ResultSettings, alpha: np.ndarray | None = None
 ) -> Path:
-    """Saves a picture with its record; Ctrl-C waits until it is safe.
+    """Saves a picture with its record. Ctrl-C takes effect after the file is complete.
 
-    Where `output` fails, it goes to the system's folder for temporary files. There it is a PNG if the format may be
-    what failed: any size and kind of picture can be one.
+    If `output` cannot be written, the picture goes to the system's folder for temporary files. It becomes a PNG there
+    if the format was the reason, since a PNG can hold every picture.
 
     Args:
-        output: Where to.
+        output: The output.
         pixels: float32 (H, W, 3) in [0, 1].
-        record: That the file carries, see `stylegen.runs.record`.
-        result: How it is written.
-        alpha: Transparency that it keeps, (H, W).
+        record: The record that is written into the file, see `stylegen.runs.record`.
+        result: The settings for the file: depth and sidecar.
+        alpha: The transparency, float32 (H, W), or None.
 
     Returns:
         The path of the file.
 
     Raises:
-        OSError: What went wrong at `output`, with the place where the result is.
+        OSError: `output` could not be written; the message says why, and where the picture is.
     """
 
     def write(path: Path, overwrite: bool) -> Path:
@@ -60,18 +60,18 @@ def save_result(
 def rescued(
     save: Callable[[Any], Path], latest: Callable[[], Any], say: Callable[[str], None], precision: str = 'float32'
 ) -> Iterator[None]:
-    """Saves the picture so far where the block that makes it is stopped or fails; the fault goes on.
+    """Saves the picture so far if an exception or Ctrl-C leaves the block; then raises the exception again.
 
-    Where it cannot be saved, that is told on stderr, and the fault goes on too.
+    If the picture cannot be saved either, a line on stderr says so.
 
     Args:
-        save: Takes a picture, or what there is instead, and gives its path.
-        latest: Gives the picture so far, or None before there is one.
-        say: Is told where it was saved.
-        precision: Of the network.
+        save: Saves a picture and returns its path.
+        latest: Returns the picture so far, or None if there is none yet.
+        say: Prints the line that says where the picture is.
+        precision: The precision of the network; it decides which remedy an overflow's message names.
 
     Raises:
-        ArithmeticError: For a `stylegen.optimize.NonFiniteLoss`, with the path of its last good `picture`.
+        ArithmeticError: The loss was not finite. The message gives the path of the last good picture.
     """
     from stylegen.optimize.loop import NonFiniteLoss
 

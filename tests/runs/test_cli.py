@@ -12,6 +12,7 @@ from stylegen import images
 from stylegen.dcgan.__main__ import COMMANDS
 from stylegen.runs import cli, layer_weights, saving
 from stylegen.runs.names import Output
+from stylegen.runs.settings import ResultSettings
 from stylegen.utils import interrupts
 from stylegen.utils.errors import UserError
 from stylegen.utils.settings import Settings, setting
@@ -60,7 +61,7 @@ def test_help_lists_groups_defaults_and_choices_and_nothing_of_absl(flag, capsys
         (['--size=big'], '--size'),
         (['--size=0'], '--size'),
         (['--color=green'], 'free|luminance'),
-        (['photo.jpg'], "unexpected argument 'photo.jpg': this command has no use for it; see --help"),
+        (['photo.jpg'], "unexpected argument 'photo.jpg': this command takes only flags; see --help"),
         (['size=3'], "unexpected argument 'size=3'; flags are typed --name=value: --size=3"),
         (['--name'], 'name'),
         (['--ratio=nan'], 'ratio'),
@@ -244,25 +245,25 @@ def test_debug_shows_the_traceback(capsys, monkeypatch):
 def test_a_result_that_cannot_be_saved_is_kept_elsewhere(tmp_path, monkeypatch):
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
 
-    def save(path, overwrite):
+    def save_image(path, pixels, *, overwrite, **options):
         if path.parent != tmp_path:
             raise OSError('the disk is full')
         assert not overwrite
         path.write_text('result')
         return path
 
+    monkeypatch.setattr(saving.images, 'save_image', save_image)
     for name in ('out.png', 'out-2.png'):
         with pytest.raises(OSError, match=f'the disk is full; the result is kept in .*{name}'):
-            saving.save_somewhere(save, Output(tmp_path / 'gone' / 'out.png'))
+            saving.save_result(Output(tmp_path / 'gone' / 'out.png'), None, {}, ResultSettings())
         assert (tmp_path / name).read_text() == 'result'
 
 
 def test_a_picture_that_its_format_cannot_hold_is_kept_as_png(tmp_path, monkeypatch):
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
     long = np.zeros((1, 16_384, 3), np.float32)
-    save = lambda path, overwrite: images.save_image(path, long, overwrite=overwrite)
     with pytest.raises(OSError, match=r'at most 16383 .*; the result is kept in .*out\.png'):
-        saving.save_somewhere(save, Output(tmp_path / 'out.webp'))
+        saving.save_result(Output(tmp_path / 'out.webp'), long, {}, ResultSettings())
     assert images.load_image(tmp_path / 'out.png').shape == (1, 16_384, 3)
 
 

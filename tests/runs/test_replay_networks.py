@@ -52,7 +52,7 @@ def opened(folder, tmp_path, monkeypatch):
 def test_a_network_that_only_the_picture_names_is_not_opened(opened, capsys, program, more):
     assert run(f'--replay={program}.png', '--output=again.png', *more, program=program) == 2
     said = capsys.readouterr().err
-    assert 'where you trust that file, give --network=mine.keras too' in said and said.count('\n') == 1
+    assert 'if you trust that file, give --network=mine.keras too' in said and said.count('\n') == 1
     assert opened == [] and not Path('again.png').exists()
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stylegen.runs.workdir import Workdir, forget_state, kept_settings
+from stylegen.runs.workdir import Workdir, forget_state, saved_settings
 from stylegen.utils.differences import InWords, differing
 from stylegen.utils.errors import UserError
 
@@ -88,10 +88,10 @@ def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path):
 
 
 def test_the_settings_of_a_state_are_found_also_one_folder_down(tmp_path):
-    assert kept_settings(tmp_path) is None
+    assert saved_settings(tmp_path) is None
     (tmp_path / 'state.npz').write_bytes(b'PK half of a file')
     Workdir(tmp_path / 'b.png', {'seed': 1}).save(step=1)
-    assert kept_settings(tmp_path) == {'seed': 1} == kept_settings(tmp_path / 'b.png')
+    assert saved_settings(tmp_path) == {'seed': 1} == saved_settings(tmp_path / 'b.png')
 
 
 def test_content_that_has_changed_is_told_in_words_and_not_by_digests(tmp_path):
