@@ -59,7 +59,7 @@ class Place:
 
 
 class Job(ABC):
-    """Makes one picture of a command. A program's subclass defines `work`, `place`, `arrays` and `picture`.
+    """Makes one picture. A program's subclass defines `work`, `place`, `arrays` and `picture`.
 
     Args:
         target: The output of the picture.
