@@ -69,8 +69,7 @@ class Job(ABC):
         shape: (height, width, ...) of the picture, which the format of the output must be able to hold.
         alpha: The transparency of the picture, (H, W), or None.
         workdir: The folder from which the state is loaded and in which it is saved, or None.
-        refuge: Returns the folder for the state if there is no workdir and the run stops, given the output's path; or
-            None.
+        refuge: Returns the folder for the state if a run without a workdir stops, given the output's path.
         unfinished: The path for the unfinished picture if the run stops; by default the output.
 
     Raises:
