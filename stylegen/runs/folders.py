@@ -41,8 +41,8 @@ def pictures_of(paths: Sequence[str]) -> list[Path]:
 def result_names(pictures: Sequence[Path], folder: Path, depth: int = 8) -> list[Path]:
     """Returns a path in `folder` for the result of each picture.
 
-    The name comes from `unique_names`, the suffix from the picture. It becomes .png if that format cannot be
-    written with `depth` bits per channel.
+    The name comes from `unique_names`, the suffix from the picture. It becomes .png if that format cannot be written
+    with `depth` bits per channel.
     """
     kinds = {suffix for suffix, kind in images.FORMATS.items() if depth == 8 or kind.deep}
     suffixes = [path.suffix if path.suffix.lower() in kinds else '.png' for path in pictures]
