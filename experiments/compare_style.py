@@ -1,13 +1,14 @@
-"""Style transfers by us beside those of another program, and how near each is to the style for a network not optimised.
+"""Show our style transfers beside those of another program, and measure how near each is to its style.
 
 Command:   python experiments/compare_style.py --data=DATA --neutral=neutral.npz --output=style_sheet.png
 Time:      about a minute and a half for each pair on two cores
-Expected:  a sheet (content, style, ours, theirs), and for each pair the relative Wasserstein and Gram distances to the
-           style, means over the layers, of the content, of ours and of theirs. Lower is nearer
+Expected:  a contact sheet (content, style, ours, theirs), and for each pair the relative Wasserstein and Gram
+           distances to the style, as means over the layers, for the content, for ours and for theirs. Lower is nearer
 
-DATA holds content/, style/ and peers/ (CONTENT_STYLE__PROGRAM.png). The judge is a `mini` trained from another seed, by
-`python experiments/train_mini.py --seed=7 --output=neutral.npz`: no picture was optimised for it. Both programs'
-pictures are brought to one size before they are judged, and the style to the size that ours took it at.
+DATA holds the folders content/, style/ and peers/ (CONTENT_STYLE__PROGRAM.png). The distances are measured with a
+neutral network, which no picture was optimised for: a `mini` trained with another seed, by
+`python experiments/train_mini.py --seed=7 --output=neutral.npz`. Before measuring, the pictures of both programs are
+resized to the same size, and the style is resized as our transfer does.
 """
 
 from pathlib import Path
@@ -31,14 +32,16 @@ STYLES = {'starry': 'starry_night', 'scream': 'the_scream'}
 LAYERS = ('block1_conv2', 'block2_conv2', 'block3_conv2', 'block4_conv2')
 
 _DATA = flags.DEFINE_string('data', None, 'Folder with content/, style/ and peers/.', required=True)
-_NEUTRAL = flags.DEFINE_string('neutral', None, 'Weights of mini from another seed.', required=True)
-_PAIRS = flags.DEFINE_list('pairs', list(PAIRS), 'CONTENT_STYLE, as the peers are named.')
-_SIZE = flags.DEFINE_integer('size', 512, 'Longest side.')
-_OUTPUT = flags.DEFINE_string('output', 'style_sheet.png', 'The sheet.')
+_NEUTRAL = flags.DEFINE_string('neutral', None, 'Weights of mini, trained with another seed.', required=True)
+_PAIRS = flags.DEFINE_list(
+    'pairs', list(PAIRS), 'Pairs to compare: CONTENT_STYLE, as in the names of the files in peers/.'
+)
+_SIZE = flags.DEFINE_integer('size', 512, 'Longest side of the content in pixels.')
+_OUTPUT = flags.DEFINE_string('output', 'style_sheet.png', 'File for the contact sheet.')
 
 
 def judge(extractor, picture, style):
-    """Relative Wasserstein and Gram distances of a picture to a style, means over the layers."""
+    """Returns the relative Wasserstein and Gram distances of a picture to a style, as means over the layers."""
     of_picture, of_style = extractor(picture[None]), extractor(style[None])
     found = {'wasserstein': [], 'gram': []}
     for layer in LAYERS:
