@@ -93,9 +93,9 @@ def pictures(size):
 
 def ours(content, style, weights, steps, clock, precision):
     """By `stylegen.style`, as a transfer uses it."""
-    from stylegen.style import open_stylizer
+    from stylegen.style import Stylizer
 
-    stylizer, _ = open_stylizer(
+    stylizer = Stylizer(
         network='vgg19',
         weights=weights,
         like='tensorflow',
@@ -167,14 +167,14 @@ BEST = {
     'mini': {**ADAM, 'beta_1': 0.98, 'learning_rate': 0.02},
     'vgg19': {**ADAM, 'beta_1': 0.9, 'learning_rate': 0.01},
 }
-COARSEST, SCALE = 64, 2**0.5
+SMALLEST, RATIO = 64, 2**0.5
 FIRST_STEPS, LAST_STEPS = (150, 120, 100), 1000  # at the sizes before the last, and at most there
 LOOK_EVERY = 5  # steps between looks at the loss of the result
 
 
 def reach_ours(network, size, weights, target, precision):
     """Our steps until the loss is reached."""
-    from stylegen.style import open_stylizer
+    from stylegen.style import Stylizer
     from stylegen.utils.backend import tf
 
     content, style = pictures(size)
@@ -196,15 +196,15 @@ def reach_ours(network, size, weights, target, precision):
 
     began = time.perf_counter()
     settings = {'weights': weights} if network == 'vgg19' else {}
-    smaller = int(np.log(size / COARSEST) / np.log(SCALE)) if network == 'mini' else 0
-    stylizer, _ = open_stylizer(
+    smaller = int(np.log(size / SMALLEST) / np.log(RATIO)) if network == 'mini' else 0
+    stylizer = Stylizer(
         network=network,
         iterations=[*(*FIRST_STEPS, *FIRST_STEPS[-1:] * smaller)[:smaller], LAST_STEPS],
         like='tensorflow',
         style_layers=dict.fromkeys(layers, 1.0),
         content_layers={content_layer: 1.0},
-        coarsest=COARSEST if smaller else size,
-        scale=SCALE,
+        smallest_size=SMALLEST if smaller else size,
+        size_ratio=RATIO,
         precision=precision,
         **settings,
         **BEST[network],

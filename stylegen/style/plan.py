@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stylegen.optimize import pyramid
+from stylegen.style.settings import StyleSettings
 from stylegen.utils.errors import UserError
-from stylegen.utils.memory import format_memory
+from stylegen.utils.memory import format_memory, parse_memory
 
 COPIES = 14  # pictures of the whole size that Adam's loop holds at once
 PAIR = 7  # more of them for a pair of L-BFGS: its two, before a call, before a step and after it
@@ -47,24 +48,14 @@ class Costs:
     margin: int
 
 
-def steps_by_size(iterations: int | Sequence[int], count: int) -> list[int]:
-    """Steps of each of `count` sizes: one number for all, or a list whose last one goes on."""
-    given = [iterations] if isinstance(iterations, int) else list(iterations)
-    if not given or min(given) < 0:
-        raise UserError(f'expected numbers of steps from 0, got {list(given)}')
+def steps_by_size(iterations: Sequence[int], count: int) -> list[int]:
+    """Steps of each of `count` sizes; the last number repeats."""
+    given = list(iterations)
     return (given + given[-1:] * count)[:count]
 
 
-def plan(
-    costs: Costs,
-    shape: tuple[int, int],
-    scale: float,
-    iterations: int | Sequence[int],
-    memory: float,
-    coarsest: int,
-    history: int = 0,
-) -> Plan:
-    """Sizes that grow by `scale` from `coarsest` or more to `shape`, and windows where one does not fit in `memory`.
+def plan(costs: Costs, shape: tuple[int, int], settings: StyleSettings) -> Plan:
+    """Plans the sizes from the smallest to `shape`, and cuts those into windows that do not fit in the memory.
 
     Raises:
         UserError: The picture is too small for the network, or too large for the memory, with what would fit.
@@ -72,13 +63,13 @@ def plan(
     least = max(costs.smallest, 16, costs.margin + 1)
     if min(shape) < least:
         raise UserError(f'the picture is {shape[1]} x {shape[0]}; it needs at least {least} pixels a side: see --size')
-    if not scale > 1 or not coarsest >= 1:
-        raise UserError(f'expected a scale above 1 and sizes from 1 pixel on, got {scale} and {coarsest}')
+    memory = parse_memory(settings.max_memory)
     count = 1
-    while max(shape) / scale**count >= coarsest:
+    while max(shape) / settings.size_ratio**count >= settings.smallest_size:
         count += 1
-    sizes = pyramid.octave_sizes(shape, count, scale, least)
-    steps = steps_by_size(iterations, len(sizes))
+    sizes = pyramid.octave_sizes(shape, count, settings.size_ratio, least)
+    steps = steps_by_size(settings.iterations, len(sizes))
+    history = settings.history if settings.optimizer == 'lbfgs' else 0
     while history > LEAST_HISTORY and _fixed(costs, shape, history) > memory / 2:
         history -= 1
     cores = [core for size in sizes if (core := _core(costs, size, memory, history)) is not None]
@@ -89,8 +80,8 @@ def plan(
     return Plan(stages, history, needed, memory)  # a small size that is not cut may take more than a large one that is
 
 
-def survey_core(costs: Costs, size: tuple[int, int], memory: float) -> int:
-    """Side of the windows that the statistics of a style's picture of this size are gathered by; 0: uncut."""
+def style_core(costs: Costs, size: tuple[int, int], memory: float) -> int:
+    """Side of the windows that a style's picture of this size is measured by; 0: it is measured whole."""
     if costs.halo is None or _work(costs, size, 0) <= memory:
         return 0
     return max(_widest(costs, memory), _least_core(costs))

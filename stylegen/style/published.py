@@ -28,13 +28,13 @@ class Formula:
     Attributes:
         style: Of (unit, C, M, (height, width) of the picture).
         content: Of (total variance, C, M).
-        variation: Of (height, width) of the picture.
+        tv: Of (height, width) of the picture.
         unit: Of A: what the style's distance is divided by to be ours.
     """
 
     style: Callable[[float, int, int, tuple[int, int]], float]
     content: Callable[[float, int, int], float]
-    variation: Callable[[tuple[int, int]], float] = lambda shape: 0.0
+    tv: Callable[[tuple[int, int]], float] = lambda shape: 0.0
     unit: Callable[[np.ndarray], float] = lambda gram: float(np.sum(np.square(gram, dtype=np.float64)))
 
 
@@ -56,8 +56,8 @@ def _convolutions(number, *blocks):
 
 
 _FIVE = _convolutions(1, 1, 2, 3, 4, 5)
-_SINGLE_SIZE = {'coarsest': 10**9, 'margin': 0}
-_TORCH_LBFGS = {'optimizer': 'lbfgs', 'history': 100, 'trials': 0}  # whole steps, as the direction has them
+_SINGLE_SIZE = {'smallest_size': 10**9, 'margin': 0}
+_TORCH_LBFGS = {'optimizer': 'lbfgs', 'history': 100, 'backtracking': 0}  # whole steps, as the direction has them
 _GATYS = {
     'network': 'vgg19',
     'loss': 'gram',
@@ -107,9 +107,9 @@ PUBLISHED: Mapping[str, Published] = {
             'content_layers': _convolutions(2, 4),
             'optimizer': 'adam',
             'learning_rate': 0.02,
-            'average': 0.99,
+            'ema_decay': 0.99,
             'iterations': (1000, 500),
-            'coarsest': 128,
+            'smallest_size': 128,
             'margin': 0,
             'style_scale': 1.0,
         },
@@ -128,10 +128,10 @@ PUBLISHED: Mapping[str, Published] = {
             'beta_2': 0.999,
             'epsilon': 0.1,
             'epsilon_hat': True,
-            'average': 0.0,
+            'ema_decay': 0.0,
             'iterations': 1000,
             'style_scale': 1.0,
-            'variation_form': 'absolute',
+            'tv_form': 'absolute',
             **_SINGLE_SIZE,
         },
         Formula(lambda a, c, m, _: 2e-3 * a / c**2, _mean(1e4), lambda shape: 30.0 * _differences(shape)),
@@ -147,7 +147,7 @@ PUBLISHED: Mapping[str, Published] = {
             'learning_rate': 100 / 255**2,
             'iterations': 4000,
             'style_scale': 1.0,
-            'variation_form': 'power',
+            'tv_form': 'power',
             **_SINGLE_SIZE,
         },
         Formula(
