@@ -1,4 +1,4 @@
-"""Whose colours a result has: the style's, or the content's, in one of the ways of Gatys et al. 2017, section 5."""
+"""Gives a result the colours of the style or of the content (Gatys et al. 2017, section 5)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a command line asks for: typed flags, a published program or a replayed result, and defaults, in one."""
+"""What a command line asks for: the settings from typed flags, a published program or a replayed result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Command:
 
     Attributes:
         style: How the pictures are painted.
-        sources: Which pictures are read.
+        sources: The paths of the pictures, and the seed.
         results: How results are written.
         typed: Names of the flags that were typed.
         replayed: The record of the result that is made again, or None.
@@ -84,34 +84,34 @@ class Command:
 
     @property
     def recorded(self) -> dict[str, Any]:
-        """What a result carries of the command."""
+        """The settings that a result carries, by name."""
         return self.sources.recorded() | self.style.recorded()
 
     def check(self, say: Callable[[str], None]) -> None:
-        """Refuses flags that contradict what is made; `say` is told in a line of those that change nothing.
+        """Refuses flags that contradict others, and tells `say` in a line which flags change nothing.
 
         Raises:
             UserError: With the first flag that is refused, and why.
         """
         for name, why in self._contrary().items():
             if name in self.typed:
-                raise UserError(f'--{name} cannot count: {why}; leave it out')
+                raise UserError(f'leave out --{name}: {why}')
         cli.say_idle({name: why for name, why in self._idle().items() if name in self.typed}, say)
 
     def _contrary(self) -> dict[str, str]:
-        """Why each flag that contradicts what is made is refused."""
+        """The flags that contradict others, and why they do."""
         like = self.style.like
         contrary: dict[str, str] = {}
         if like:
             contrary |= dict.fromkeys(('strength', *WEIGHTS, 'tv_weight'), f'--like={like} has its own weights')
         if is_many(self.sources):
-            contrary['film'] = 'there is more than one result'
+            contrary['film'] = 'a film shows one result, and there are several'
             if self.results.overwrite:
                 contrary['skip_existing'] = '--overwrite makes again what is there'
         return contrary
 
     def _idle(self) -> dict[str, str]:
-        """Why each flag that changes nothing changes nothing."""
+        """The flags that change nothing, and why they do not."""
         color, init = self.style.color, self.style.init
         idle: dict[str, str] = {}
         if self.style.optimizer == 'lbfgs':
@@ -131,20 +131,21 @@ class Command:
 
 
 def read_replay(path: str, network: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings and the record of a result that is to be made again, with its paths found again.
+    """The settings and the whole record of a result that is made again. Its files are looked for where it lies now.
 
     Args:
         path: The result.
-        network: The one that was typed, or None; a file that the result names must be.
+        network: The network that was typed, or None. A network that is a file must be typed.
 
     Raises:
-        UserError: The file has no settings, or those of another program; its network is not to be opened.
+        UserError: The file has no settings, or those of another program, or its network is a file that was not typed.
     """
     settings, record, moved = records.recorded_settings(
         path, PROGRAM, network=network, files=('mask', 'weights'), lists=('content',)
     )
 
     def found(style: str) -> str:
+        """The text of a style with its path as it is now."""
         old, _ = parse_style(style)
         return moved.get(old, old) + style[len(old) :]
 

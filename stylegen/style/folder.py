@@ -1,4 +1,4 @@
-"""Contents times styles: a result for each pair, in a folder; what cannot be read is reported and skipped."""
+"""Paints every content in every style, into a folder. A file that cannot be read is reported and skipped."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from stylegen.utils.errors import UserError
 
 
 def pairs_of(sources: PictureSettings, target: Path) -> list[tuple[PictureSettings, Path]]:
-    """The results that there are to be, of every content in every style: what is read, and where the result goes.
+    """The results to make, each as (its pictures, its output).
 
-    Several files of style are blended into one, a folder of them gives a result each.
+    Several files of style are blended. Each picture of a folder of styles gives a result of its own.
 
     Raises:
-        UserError: A folder has no pictures, or stands beside files of style.
+        UserError: A folder has no pictures, or is given together with files of style.
     """
     contents = [[str(path)] for path in pictures_of(sources.content)] or [[]]
     styles = [list(sources.style)]
@@ -46,7 +46,7 @@ def _names(groups: Sequence[Sequence[str]], default: Path) -> list[str]:
 
 
 def paint_folder(command: Command, console: Console) -> None:
-    """Makes every result that is not there yet.
+    """Paints every result that is not there yet.
 
     Raises:
         UserError: There are no pictures; or, at the end, some results could not be made.

@@ -1,4 +1,4 @@
-"""One result of the command: painted, shown, filmed, kept on the way and saved."""
+"""One result of the command: it is painted, shown, filmed, kept on the way and saved."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def preview_of(output: Path) -> Path:
 
 
 class Job(jobs.Job):
-    """One style transfer that is shown, kept and saved.
+    """Paints one picture, shows how far it is, keeps the state and saves the result.
 
     Args:
         session: Its stylizer paints.
-        sources: Which pictures were read.
-        pictures: These pictures.
+        sources: The paths of the pictures.
+        pictures: The pictures themselves.
         target: Where the result goes.
-        results: How it is written.
-        console: Is told what is done.
-        workdir: Where the state is kept, or None: then it is only kept when the work stops, beside the output.
-        unfinished: See `stylegen.runs.Job`.
+        results: How the result is written.
+        console: Prints.
+        workdir: Where the state is kept. None: the state is kept when the work stops, beside the output.
+        unfinished: Where the picture so far goes when the work stops, if not to the output.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Job(jobs.Job):
             refuge=state_folder,
             unfinished=unfinished,
         )
-        self.preview = results.preview and len(self.stages) > 1  # whether it is still to be saved
+        self.preview = results.preview and len(self.stages) > 1  # whether a preview is still to be saved
         self.film: Film | None = None
         self.result: np.ndarray | None = None
         self.film_path = Path(results.film) if results.film else None
@@ -98,15 +98,15 @@ class Job(jobs.Job):
             path = super().run()
         finally:
             if not self.workdir:
-                remove_empty([state_folder(self.output)])  # that a default name was claimed by
+                remove_empty([state_folder(self.output)])  # it was made to keep a default name from other runs
         if self.film and self.result is not None:
             self.console.say(f'film     {self.film.save(self.result, self.record if self.results.sidecar else None)}')
         if not self.results.workdir:
-            forget_state(state_folder(self.output))  # one that was not gone on from
+            forget_state(state_folder(self.output))  # of an earlier run with this output
         return path
 
     def work(self, state: Mapping[str, np.ndarray] | None) -> np.ndarray:
-        """Makes the picture, from the beginning or from a state on."""
+        """Paints the picture, from the beginning or from a state on."""
         start = self._start(state) if state else None
         self.number = self._number(start.stage, start.step) if start else 0
         if self.results.resume and self.workdir and not state:
@@ -114,7 +114,7 @@ class Job(jobs.Job):
         if self.film_path:
             self.film = self._film(self.film_path)
             self.film.begin(self.number)
-        calls = self.film.stride if self.film else None
+        stride = self.film.stride if self.film else None
         result = self.session.stylizer(
             self.pictures.content.pixels,
             self.pictures.styles,
@@ -124,7 +124,7 @@ class Job(jobs.Job):
             seed=self.sources.seed,
             start=start,
             callback=self.follow,
-            steps_per_call=1 if self.results.save_every else calls,
+            steps_per_call=1 if self.results.save_every else stride,
         )
         self.result = result
         return result
@@ -137,7 +137,7 @@ class Job(jobs.Job):
         return Film(path, folder / 'film', sum(stage.steps for stage in self.stages))
 
     def follow(self, step: StyleStep) -> None:
-        """Shows a step, saves and keeps what is due, the preview and the film among it."""
+        """Shows a step, and saves what is due: a frame, the picture, the state, the preview."""
         before = self.latest
         if self.film:  # first, so that the film has all frames up to the state that is kept
             self.film.add(self._number(step.stage, step.step), step.result)
@@ -146,7 +146,7 @@ class Job(jobs.Job):
             self._save_preview(before, step)
 
     def _save_preview(self, before: StyleStep | None, step: StyleStep) -> None:
-        """Saves the result of the first size when that is done; a run that goes on after it has none."""
+        """Saves the result of the first size when that size is done. A run that goes on at a later size saves none."""
         if step.stage == 0 and step.step < step.steps:
             return
         done = before if step.stage else step  # patience may have ended the size before its last step
@@ -157,22 +157,22 @@ class Job(jobs.Job):
         self.preview = False
 
     def place(self, step: StyleStep) -> jobs.Place:
-        """Where a step is."""
+        """How far a step is."""
         words = f'size {step.stage + 1}/{step.stages} step {step.step}/{step.steps}'
         number = self._number(step.stage, step.step)
         return jobs.Place(step.work, step.all_work, number, words, sum(step.losses.values()))
 
     def arrays(self, step: StyleStep) -> dict[str, Any]:
-        """What `_start` reads."""
-        remembered = {f'state{number:02}': array for number, array in enumerate(step.state)}
-        return {'stage': step.stage, 'step': step.step, 'image': step.image, **remembered}
+        """The arrays of a state, which `_start` reads."""
+        state = {f'state{number:02}': array for number, array in enumerate(step.state)}
+        return {'stage': step.stage, 'step': step.step, 'image': step.image, **state}
 
     def picture(self, step: StyleStep) -> np.ndarray:
-        """The picture as it would be if the work ended with this step."""
+        """The result as it would be if the work ended with this step."""
         return step.result()
 
     def terms(self) -> list[str]:
-        """The terms of the last step that count as a table; nothing where no step was made."""
+        """A table of the losses of the last step; no lines where no step was made."""
         if self.latest is None:
             return []
         raw = self.latest.raw
@@ -181,12 +181,13 @@ class Job(jobs.Job):
         return [f'{"term":<32} {"raw":>12} {"weighted":>12}', *rows, f'{"all":<45} {sum(losses.values()):>12.5g}']
 
     def _start(self, state: Mapping[str, np.ndarray]) -> Start:
-        remembered = [state[name] for name in sorted(state) if name.startswith('state')]
-        start = Start(int(state['stage']), int(state['step']), state['image'], remembered)
+        """Where the run goes on, from the arrays of a state."""
+        arrays = [state[name] for name in sorted(state) if name.startswith('state')]
+        start = Start(int(state['stage']), int(state['step']), state['image'], arrays)
         if self.workdir:
             self.console.say(f'going on from {self.workdir.folder}: size {start.stage + 1}, step {start.step}')
         return start
 
     def _number(self, stage: int, step: int) -> int:
-        """Steps since the very first."""
+        """Steps since the first step of the first size."""
         return sum(one.steps for one in self.stages[:stage]) + step

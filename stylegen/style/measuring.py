@@ -24,7 +24,7 @@ class Traces:
         self._functions: dict[str, Callable[..., Any]] = {}
 
     def of(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function of this name as it was traced."""
+        """The traced function of this name; `function` is traced when the name is new."""
         if name not in self._functions:
             picture = tf.TensorSpec([1, None, None, 3])
             self._functions[name] = tf.function(function, autograph=False).get_concrete_function(picture)
@@ -43,7 +43,7 @@ class Measurer:
         histograms: Whether histograms are measured too.
 
     Attributes:
-        tops: {layer: (C,)}, the upper ends of the histograms, which are set from outside.
+        tops: {layer: (C,)}, the upper end of each channel's histogram; `Targets` sets it.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from stylegen.style.published import PUBLISHED
 from stylegen.utils.errors import UserError
 from stylegen.utils.settings import Settings, setting
 
-NONE = 'none'  # as a style: none
+NONE = 'none'  # as a style: the place has no style
 LIST = 'list'
 DEFAULT_CONTENT, DEFAULT_STYLE = DEFAULT_PICTURE, PICTURES / 'whirls.jpg'
 DEFAULT_OUTPUT, DEFAULT_FOLDER = 'style.png', 'style'
@@ -57,7 +57,7 @@ class PictureSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class StyleResultSettings(ResultSettings):
-    """How the command line writes results, and how it goes on with them."""
+    """How the command line writes results, and goes on with results that were interrupted."""
 
     output: str | None = setting(
         None,
@@ -80,7 +80,7 @@ class StyleResultSettings(ResultSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class ListSettings(Settings):
-    """What the command line lists instead of painting."""
+    """The lists that the command line prints instead of painting."""
 
     layers: str | None = setting(
         None, f"'{LIST}' prints the network's layers, for --style_layers and --content_layers", group='Network'
@@ -94,7 +94,7 @@ class ListSettings(Settings):
 
 
 def parse_style(text: str) -> tuple[str, float]:
-    """The path and the share in PATH or PATH:SHARE. What follows a colon and is no number belongs to the path.
+    """The path and the share in PATH or PATH:SHARE. A colon before something else than a number belongs to the path.
 
     Raises:
         UserError: The path is empty, or the share is below 0.
@@ -112,18 +112,18 @@ def parse_style(text: str) -> tuple[str, float]:
 
 
 def parse_styles(texts: Sequence[str]) -> list[tuple[str, float]]:
-    """The styles that are blended with their shares; for 'none' none, and without a text the default one.
+    """The styles that are blended and their shares. Of 'none' there is none; of no text, the default style.
 
     Raises:
         UserError: 'none' stands beside others.
     """
     if NONE in texts and len(texts) > 1:
-        raise UserError(f'{NONE} stands alone: the place has no style, or those that are named')
+        raise UserError(f'give either {NONE} or styles for one place, not both')
     return [] if list(texts) == [NONE] else [parse_style(text) for text in texts or [str(DEFAULT_STYLE)]]
 
 
 def parse_regions(texts: Sequence[str]) -> dict[str, list[str]]:
-    """The styles of each mask, as `parse_styles` reads them, of MASK=STYLE. A mask may stand in several texts.
+    """The styles of each mask, from texts MASK=STYLE. Several texts may name one mask. See `parse_styles`.
 
     Raises:
         UserError: A text has another form.
@@ -138,6 +138,6 @@ def parse_regions(texts: Sequence[str]) -> dict[str, list[str]]:
 
 
 def is_many(sources: PictureSettings) -> bool:
-    """Whether there is more than one result, or a folder says that there may be."""
+    """Whether there may be several results: several contents, or a folder."""
     contents, styles = sources.content, sources.style
     return len(contents) > 1 or any(Path(path).is_dir() for path in (*contents, *styles))

@@ -19,9 +19,9 @@ class Pictures:
 
     Attributes:
         content: The photograph.
-        styles: What the whole is painted in, or what is in no region.
+        styles: The styles of the whole picture, or of what is in no region.
         regions: (mask, styles) each.
-        mask: What of the result shows, or None.
+        mask: How much of the result shows, or None: all of it.
         init: The picture to begin with, or None.
         hashes: sha256 by path.
         style_sizes: (height, width) of each style by path.
@@ -42,7 +42,7 @@ class Pictures:
         Args:
             sources: Where they are.
             init: The path of the picture to begin with, or None.
-            say: Is told of a content that is made smaller unasked, and of first frames.
+            say: Is told when a large content is made smaller, and when only the first frame of a file is used.
 
         Raises:
             UserError: A file that cannot be read, or a mask of another shape.
@@ -71,7 +71,7 @@ class Pictures:
 
 
 def _cropped(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The middle of a picture, as much of it as has the aspect of (height, width)."""
+    """The largest part around the middle of a picture that has the aspect of (height, width)."""
     height, width = picture.shape[:2]
     scale = min(height / shape[0], width / shape[1])
     sides = [max(1, min(side, round(other * scale))) for side, other in zip((height, width), shape, strict=True)]

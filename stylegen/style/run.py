@@ -1,4 +1,4 @@
-"""One picture on its way through the sizes: optimised at each, reported, carried to the next, finished."""
+"""Paints one picture: optimises it at each size, from the smallest to its own, and finishes its colours."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 
 SMALLEST_STYLE = 32  # pixels, of a style's picture at a small size
 MEAN_COLOR = np.array([123.68, 116.779, 103.939], np.float32) / 255  # of ImageNet, which VGG sees as zeros
-COMPILED_SHARE = 1 / 8  # of all the work, that a size must have for XLA: its compilation takes as long for a small one
+COMPILED_SHARE = 1 / 8  # of all the work, that a size must have for XLA: compilation takes as long for a small size
 FLAT = 0.01  # a loss that falls by less than this share has flattened
 
 
 class Run:
-    """One picture on its way through the sizes.
+    """Paints one picture.
 
     Args:
-        targets: The objective, whose targets become those of this picture.
-        settings: Settled ones.
+        targets: The objective. Its targets are set for this picture.
+        settings: Settled settings, see `stylegen.style.presets.settled`.
         content: float32 (H, W, 3) in [0, 1].
-        styles: Of the whole picture, or of what is in no region.
+        styles: The styles of the whole picture, or of what is in no region.
         regions: (mask (H, W), styles) each.
-        mask: (H, W), how much of the result shows; None: all of it.
+        mask: (H, W) in [0, 1], how much of the result shows; None: all of it.
         seed: Of noise.
         callback: Is told of each `StyleStep`.
-        steps_per_call: Steps between two of these; None: as many as take about half a second.
+        steps_per_call: Steps between two calls; None: as many as take about half a second.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Run:
         self.coloring = Coloring(settings)
         self.content = self.coloring.content(self.original)
         masks = [one for one, _ in regions]
-        rest = np.clip(1 - sum(masks), 0, 1).astype(np.float32)  # where `styles` count
+        rest = np.clip(1 - sum(masks), 0, 1).astype(np.float32)  # the mask of `styles`
         self.masks = [rest, *masks] if masks else []
         self.styles = [
             [(self.coloring.style(picture, self.original), share) for picture, share in group if share]
@@ -78,7 +78,11 @@ class Run:
         self.work = [stage.steps * stage.size[0] * stage.size[1] for stage in self.plan.stages]
 
     def paint(self, init: np.ndarray | None, start: Start | None) -> np.ndarray:
-        """Works through the sizes, from the first or from `start` on; the whole picture in the end."""
+        """Paints at all sizes, from the first or from `start` on. Returns the result, float32 (H, W, 3) in [0, 1].
+
+        Raises:
+            stylegen.optimize.NonFiniteLoss: A loss overflowed; its `picture` is the last good one, at full size.
+        """
         from stylegen.optimize.loop import NonFiniteLoss
         from stylegen.utils.backend import tf
 
@@ -110,7 +114,7 @@ class Run:
         return self.finish(image)
 
     def finish(self, image: np.ndarray) -> np.ndarray:
-        """The whole picture when this is the one at the size of now: at full size, with its colours, in its mask."""
+        """The result that a picture at the present size gives: at full size, with its final colours and the mask."""
         image = np.clip(images.resize(image, self.content.shape[:2]), 0, 1)
         if self.settings.color == 'style' and self.style_chroma:
             image = colors.toned(image, *self.style_chroma, share=min(1.0, 2 * self.settings.strength))
@@ -121,15 +125,16 @@ class Run:
         return (1 - share) * self.original + share * image
 
     def _with_margin(self, image: np.ndarray) -> np.ndarray:
-        """A picture, or a mask, with a mirrored margin around it, which is painted too and cut off in the end.
+        """A picture or a mask with a margin around it, mirrored from it. The margin is painted and cut off in the end.
 
-        The network sees zeros beyond a picture's border, and what is painted there looks like it.
+        The network pads with zeros, which shows in what is painted at the border.
         """
         margin = self.settings.margin
         edges = [(margin, margin)] * 2 + [(0, 0)] * (image.ndim - 2)
         return np.pad(image, edges, 'reflect') if margin else image
 
     def _without_margin(self, image: np.ndarray) -> np.ndarray:
+        """The picture inside the margin."""
         margin = self.settings.margin
         return image[margin : image.shape[0] - margin, margin : image.shape[1] - margin]
 
@@ -140,7 +145,7 @@ class Run:
         return tf.constant(self._with_margin(images.resize(self._without_margin(tensor.numpy()[0]), size))[None])
 
     def _initial_picture(self, content: np.ndarray, init: np.ndarray | None) -> np.ndarray:
-        """The picture to begin with at the first size, whose content with its margin this is."""
+        """The picture to begin with, without a margin. `content` is that of the first size, with its margin."""
         size = self.plan.stages[0].size
         if init is not None:
             return images.resize(init, size)
@@ -155,7 +160,7 @@ class Run:
         return (mean + noise @ np.linalg.cholesky(covariance + 1e-6 * np.eye(3)).T).astype(np.float32)
 
     def _set_targets(self, content: np.ndarray, stage: Stage) -> None:
-        """Sets what the picture is compared with at this size, and how much each term counts."""
+        """Sets the targets of this size and the factors of the terms."""
         masks = [self._with_margin(images.resize(mask, stage.size).clip(0, 1)) for mask in self.masks]
         self.targets.set_content(content, masks, stage.core)
         for region, group in enumerate(self.styles):
@@ -166,9 +171,9 @@ class Run:
         self.factors = set_factors(self.targets, self.settings, content, stage.size, stage.core)
 
     def _style_at(self, picture: np.ndarray, stage: Stage) -> tuple[np.ndarray, int]:
-        """A style's picture beside a content of this size, and the core of the windows that it is measured by.
+        """A style's picture at the size that goes with this stage, and the core of the windows that measure it.
 
-        It keeps its shape, is never enlarged, and is never too small for the network.
+        The picture keeps its shape. It is never enlarged, and never made too small for the network.
         """
         full, smallest = max(self.content.shape[:2]), self.costs.smallest
         longest = (self.settings.style_size or full * self.settings.style_scale) * max(stage.size) / full
@@ -184,7 +189,7 @@ class Run:
 
         patience, latest = self.settings.patience, state
 
-        def checked(step):  # whatever the calls are, so that the picture does not depend on them
+        def checked(step):  # at fixed steps, so that the picture does not depend on the number of steps in a call
             return step % PATIENCE_STEPS == 0 or step == stage.steps
 
         def stalled(step):
@@ -214,7 +219,7 @@ class Run:
         return (image if latest is None else self.update.result(image, latest)).numpy()[0], latest
 
     def _jit(self, stage: Stage) -> str:
-        """Whether XLA compiles a stage's loop: not by windows, whose sizes it does not know, nor for little work."""
+        """Whether XLA compiles a stage's loop: not by windows, whose sizes vary, and not for little work."""
         small = self.work[self.stage] < COMPILED_SHARE * sum(self.work)
         return 'off' if stage.core or small else self.settings.jit
 
@@ -258,5 +263,5 @@ def _update_rule(settings: StyleSettings, history: int) -> Update:
 
 
 def _memory_of(tensor: tf.Tensor) -> np.ndarray:
-    """The tensor's own memory, not to be written to: a copy of all of the state would be a GB at 4096 x 4096."""
+    """The tensor's own memory, which must not be written to. A copy of the state would take a GB at 4096 x 4096."""
     return np.asarray(memoryview(tensor))

@@ -1,4 +1,4 @@
-"""A stylizer that is open for the results of one command, and the lines that say what it does."""
+"""The stylizer of one command, and the lines that say what it does."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from stylegen.utils.memory import AUTO, format_memory, parse_memory, shortage
 
 @dataclass(frozen=True)
 class Session:
-    """A stylizer that is open.
+    """The stylizer of one command.
 
     Attributes:
-        stylizer: Its settings have no 'auto' left for the network, the precision and the memory.
+        stylizer: Its settings say which network, precision and memory 'auto' became.
         replayed: The record of the result that is made again, or None.
     """
 
@@ -33,8 +33,8 @@ class Session:
         """Opens the network of a command.
 
         Args:
-            command: Whose settings count. Its 'auto' precision is the fastest here, its 'auto' memory what a state was
-                made with, or what is free.
+            command: Its settings count. The precision 'auto' becomes the fastest on this machine. The memory 'auto'
+                becomes that of the state in `workdir`, or else what is free.
             workdir: Where a state may be kept, or None.
         """
         from stylegen.utils.backend import fast_precision
@@ -49,11 +49,11 @@ class Session:
 
     @property
     def settings(self) -> StyleSettings:
-        """Those that were settled on."""
+        """The settings of the stylizer."""
         return self.stylizer.settings
 
     def describe(self) -> list[str]:
-        """Lines that say which network looks, and at which layers."""
+        """Lines that say which network and which layers are used."""
         layers = self.settings.style_layers, self.settings.content_layers
         style, content = map(layer_weights.format_weights, layers)
         return [
@@ -63,10 +63,10 @@ class Session:
         ]
 
     def describe_result(self, sources: PictureSettings, pictures: Pictures) -> list[str]:
-        """Lines that say what a result is made of, what it will take, and whether that is more than there is.
+        """Lines that say which pictures are used, which sizes and how much memory, and whether so much is free.
 
         Raises:
-            UserError: A style is too small for the network, or the content.
+            UserError: A style or the content is too small for the network.
         """
         for path, size in pictures.style_sizes.items():
             check_style(f'the style {path}', size, self.stylizer.extractor.min_size)

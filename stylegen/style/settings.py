@@ -84,8 +84,8 @@ def read_init(given: Any, name: str) -> Any:
 class StyleSettings(MachineSettings, NetworkSettings):
     """Settings of a style transfer.
 
-    `StyleSettings(like='gatys')` has the defaults for all else. `StyleSettings.of_record({'like': 'gatys'})` has the
-    settings of that program, as `transfer(..., like='gatys')` has.
+    `transfer`, `Stylizer` and `StyleSettings.of_record({'like': 'gatys'})` fill in the settings of a published program.
+    The class itself does not.
 
     Attributes:
         network: 'auto', a name of `stylegen.networks.NETWORKS`, a .keras file, or a `FeatureExtractor`, which is taken
@@ -100,8 +100,8 @@ class StyleSettings(MachineSettings, NetworkSettings):
         strength: Looks the same for all pictures, sizes and networks: both losses are relative, the style's to the
             distance of the content from the style.
         content_weight, style_weight: Weights of the relative losses. They replace `strength`.
-        content_scale: Multiplies the content loss. None: the network's own. At a strength of 0.5 and this scale, style
-            and content are in balance.
+        content_scale: Multiplies the content loss, so that style and content are in balance at a strength of 0.5.
+            None: the network's own.
         tv_weight: None: the network's own.
         tv_form: See `stylegen.losses.features.VARIATIONS`.
         beta_1, beta_2, epsilon, epsilon_hat: See `stylegen.optimize.updates.adam`.
@@ -110,8 +110,8 @@ class StyleSettings(MachineSettings, NetworkSettings):
         history: L-BFGS keeps fewer pairs where memory is short.
         backtracking: 0: L-BFGS takes every step as it is.
         iterations: One number for all sizes, or one for each size from the smallest, of which the last repeats.
-        init: 'noise' is grey noise, 'style' noise in the style's colours, 'mean' the mean colour of photographs. Or a
-            picture in any form, see `stylegen.images.conversion`.
+        init: 'noise' is noise around grey, 'style' noise in the style's colours, 'mean' the mean colour of photographs.
+            It may also be a picture in any form, see `stylegen.images.conversion`.
         style_scale: The style's picture is never enlarged.
         color: 'style': the style's colours. 'luminance': each pixel keeps the content's chroma. 'linear', 'histogram':
             the colours as a whole are the content's (Gatys et al. 2017, section 5).
@@ -136,7 +136,7 @@ class StyleSettings(MachineSettings, NetworkSettings):
         read=read_layers,
         write=format_weights,
     )
-    pooling: str = setting('max', 'pooling of the network', group='Network', choices=POOLINGS)
+    pooling: str = setting('max', 'how the network pools', group='Network', choices=POOLINGS)
 
     strength: float = setting(0.5, 'balance: 0 all content, 1 all style', group='How much style', at_least=0, at_most=1)
     loss: str = setting('wasserstein', 'distance of the styles', group='How much style', choices=LOSSES)
@@ -201,7 +201,9 @@ class StyleSettings(MachineSettings, NetworkSettings):
     beta_1: float = setting(0.9, "Adam's decay of the mean gradient", at_least=0, below=1, flag=False)
     beta_2: float = setting(0.99, "Adam's decay of the mean square gradient", at_least=0, below=1, flag=False)
     epsilon: float = setting(1e-8, "Adam's term against a division by 0", at_least=0, flag=False)
-    epsilon_hat: bool = setting(False, "whether Adam's epsilon is TensorFlow's epsilon hat", flag=False)
+    epsilon_hat: bool = setting(
+        False, "add Adam's epsilon before the correction of the bias, as Keras does", flag=False
+    )
     ema_decay: float = setting(
         0.97,
         "decay of the average of Adam's iterates; 0: no average",

@@ -1,4 +1,4 @@
-"""One content in one style, or in several that are blended: a result in a file."""
+"""Paints one content in one style, or in several that are blended."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,17 +16,17 @@ from stylegen.utils.errors import UserError
 
 
 def paint_single(command: Command, console: Console) -> None:
-    """Makes the result.
+    """Paints the result of a command.
 
     Raises:
-        UserError: Flags, pictures or files that do not go together.
+        UserError: A flag that lacks another one, a file that cannot be written, or a picture that cannot be read.
     """
     results = command.results
     if results.resume and not (results.output or results.workdir):
         raise UserError('--resume needs the --output of the run that is to go on, or its --workdir')
     target = Output.of(results.output, DEFAULT_OUTPUT, say=console.say)
     if results.skip_existing:
-        target = replace(target, overwrite=False)  # nor what another run makes meanwhile
+        target = replace(target, overwrite=False)  # another run may write the output meanwhile
     images.check_writable(target.path, depth=results.depth)
     if results.film:
         images.check_animation(results.film)

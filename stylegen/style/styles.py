@@ -1,4 +1,4 @@
-"""Pictures of style with their shares: checked, and their colours as a whole."""
+"""Pictures of style with their shares: checks, and the moments of their colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stylizer: a network and settings, compiled once, for as many pictures and styles as there are."""
+"""A stylizer opens a network once, compiles once, and paints as many pictures as one likes."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 class Stylizer:
     """Paints pictures in the style of others: `stylizer(content, style)`.
 
-    The first picture pays for tracing; others, of any size, do not. Threads that share a stylizer take turns.
+    The first picture takes longer: TensorFlow traces the loop. Others, of any size, do not. Threads that share a
+    stylizer take turns.
 
     Attributes:
         settings: `StyleSettings` with the network that was taken and its own values in place of None.
-        network_note: One line that says which network it looks through.
+        network_note: One line that says which network was taken.
         extractor: The network.
         regions: How many regions with styles of their own each picture has.
 
@@ -88,7 +89,7 @@ class Stylizer:
         """Paints one picture; see `stylegen.style.transfer` for the arguments.
 
         Args:
-            init: The picture to begin with, in place of that of the settings.
+            init: A picture to begin with, in place of `settings.init`.
             steps_per_call: Steps between callbacks; by default as many as take about half a second.
 
         Returns:
@@ -107,7 +108,7 @@ class Stylizer:
         if len(regions) != self.regions:
             raise UserError(f'expected {self.regions} regions, got {len(regions)}')
         check_styles([styles, *(group for _, group in regions)], self.extractor.min_size)
-        with self._turn:  # `targets` are those of this picture
+        with self._turn:  # the targets are set for one picture at a time
             run = Run(self.targets, self.settings, content, styles, regions, mask, seed, callback, steps_per_call)
             return run.paint(init, start)
 
@@ -128,6 +129,6 @@ def _opened(settings: StyleSettings) -> tuple[FeatureExtractor, str]:
 
 
 def open_stylizer(**settings: Any) -> tuple[Stylizer, str]:
-    """The former form of `Stylizer(...)`: a stylizer and its `network_note`."""
+    """A `Stylizer` and its `network_note`: the former form of `Stylizer(...)`."""
     stylizer = Stylizer(**settings)
     return stylizer, stylizer.network_note

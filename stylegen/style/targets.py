@@ -1,4 +1,4 @@
-"""The objective of a transfer: statistics of the styles and maps of the content, in variables, to compare with."""
+"""The objective of a transfer, and its targets in variables: statistics of the styles, maps of the content."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ class TermKey(NamedTuple):
 
 
 class Targets:
-    """The objective of a transfer. Its targets are set anew for each size and picture without another trace.
+    """The objective of a transfer. Its targets are set for each size and picture, without another trace.
 
     Args:
         extractor: Gives the features.
-        settings: With layers. They also say the loss and the form of total variation.
+        settings: Their layers, loss and form of total variation are used.
         regions: How many regions have styles of their own; 0: one style everywhere.
 
     Attributes:
         keys: What each term compares.
         areas: The share of the picture that each region has.
         shapes: {layer: (1, h, w, C)} of the content.
-        halo: Pixels around a window's core; None for a network that cannot work by windows.
+        halo: Pixels around a window's core; None: the network cannot work by windows.
     """
 
     def __init__(self, extractor: FeatureExtractor, settings: StyleSettings, regions: int):
@@ -110,7 +110,7 @@ class Targets:
         }
 
     def costs(self, margin: int) -> Costs:
-        """What the features cost, where the picture has a margin of so many pixels."""
+        """What the features cost in memory; `margin` is that of the picture, in pixels."""
         per_target_pixel = sum(4 * self.channels[layer] / self.strides[layer] ** 2 for layer in self.content_layers)
         if self.regions:
             per_target_pixel += 4 * self.regions * sum(1 / stride**2 for stride in self.strides.values())
@@ -128,7 +128,13 @@ class Targets:
         return self._cut if core else self.objective
 
     def set_content(self, content: np.ndarray, masks: Sequence[np.ndarray], core: int) -> None:
-        """Takes the maps of a content, (H, W, 3), and a mask (H, W) for each region, by windows of `core` or whole."""
+        """Sets the content.
+
+        Args:
+            content: (H, W, 3).
+            masks: (H, W) for each region.
+            core: Side of the core of the windows that the content is measured by; 0: it is measured whole.
+        """
         self.scene.core.assign(core)
         image = tf.constant(content[None])
         totals, maps = self._measurer.measure(image, core)
@@ -144,7 +150,7 @@ class Targets:
         self.areas = [float(mask.mean()) for mask in masks] or [1.0]
 
     def set_styles(self, region: int, styles: Sequence[tuple[np.ndarray, int, float]]) -> None:
-        """Takes the statistics of a region's styles.
+        """Sets the styles of a region.
 
         Args:
             region: Its number; 0 where there are no regions.
@@ -174,7 +180,7 @@ class Targets:
         return moments.gram(self.style_targets[layer, region])[0].numpy()
 
     def style_distances(self, content: np.ndarray, core: int) -> list[float]:
-        """How far the content that was set is from the styles: each term without its factor, 0 for no style's."""
+        """The distance of the content that was set from the styles, by term, without factors; 0 for other terms."""
         terms = zip(self.keys, self.objective.terms, strict=True)
         losses: dict[int, Any] = {n: term.loss for n, (key, term) in enumerate(terms) if key.kind == 'style'}
         summed = [loss for loss in losses.values() if isinstance(loss, SummedLoss) and not loss.survey]
@@ -189,14 +195,14 @@ class Targets:
         return distances
 
     def relative_losses(self, image: np.ndarray, core: int) -> dict[str, float]:
-        """Every term of a picture (H, W, 3) without its factor: 0 where the target is met."""
+        """The losses of a picture (H, W, 3) by term, without factors; 0 where the target is met."""
         self.scene.factors.assign(tf.ones_like(self.scene.factors))
         losses = self._traces.of(f'losses {bool(core)}', self.objective_for(core).__call__)(tf.constant(image[None]))
         return {name: float(value) for name, value in losses.items()}
 
 
 def _halo(extractor: FeatureExtractor, stride: int) -> int | None:
-    """The radius that the network sees, rounded up to its stride; None where it sees the whole picture."""
+    """The radius of the receptive field, rounded up to a multiple of the stride; None: it is the whole picture."""
     try:
         return -(-receptive_field.radius(extractor) // stride) * stride
     except UserError:

@@ -1,4 +1,4 @@
-"""Neural style transfer by optimisation: a picture that keeps one picture's content and takes others' style.
+"""Neural style transfer by optimisation: paints the content of one picture in the style of others.
 
 Gatys, Ecker, Bethge (2016), "Image style transfer using convolutional neural networks". TensorFlow is imported when a
 transfer begins, so that `--help` need not wait for it.

@@ -1,4 +1,4 @@
-"""What each term of the objective is multiplied by: by a strength, by plain weights, or by a published formula."""
+"""Factors of the objective's terms: from a strength, from weights, or from a published formula."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from stylegen.style.settings import StyleSettings
 if TYPE_CHECKING:
     from stylegen.style.targets import Targets, TermKey
 
-LEAST_DISTANCE = 0.02  # a content nearer to the style than this counts as this far from it
+LEAST_DISTANCE = 0.02  # of the content from the style; a smaller distance counts as this one
 
 
 def set_factors(
     targets: Targets, settings: StyleSettings, content: np.ndarray, size: tuple[int, int], core: int
 ) -> np.ndarray:
-    """Weighs the terms of the objective. Content and styles are set already.
+    """Sets the factors of the objective's terms. Content and styles must be set before.
 
     Args:
-        targets: Whose terms they are.
-        settings: With weights.
+        targets: The objective.
+        settings: Settled settings.
         content: The content that was set, with its margin, (H, W, 3).
         size: (height, width) of the content without its margin.
-        core: Side of the windows' core; 0: the content is seen whole.
+        core: Side of the core of the windows that measure the content; 0: it is measured whole.
 
     Returns:
         The factor of each term, float32.

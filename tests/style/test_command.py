@@ -142,7 +142,7 @@ def test_a_result_and_its_preview_can_have_16_bits_a_channel(capsys):
     assert "'out.webp': 16 bits a channel; there are 8" in err and 'network' not in out
 
 
-def test_size_alpha_mask_and_colour():
+def test_alpha_and_what_the_mask_leaves_out_stay_and_size_is_the_longest_side():
     rgba = np.dstack([images.to_uint8(photo(60, 90)), np.tile(np.arange(90, dtype=np.uint8), (60, 1))])
     Image.fromarray(rgba, 'RGBA').save('alpha.png')
     Image.fromarray(np.repeat(np.uint8([[0, 255]]), 45, 1).repeat(60, 0)).save('mask.png')
@@ -201,7 +201,7 @@ def test_shares_regions_and_steps_are_read():
     assert StyleSettings(iterations='3,2').iterations == (3, 2) and format_steps((3, 2)) == '3,2'
 
 
-def test_lists(capsys):
+def test_networks_programs_and_layers_are_listed(capsys):
     assert run('--network=list') == 0 and run('--like=list') == 0
     out = capsys.readouterr().out
     assert all(word in out for word in ('mini', 'vgg16', '--like=crowsonkb', '--optimizer=lbfgs', '--init=mean'))
@@ -252,7 +252,7 @@ def test_lists(capsys):
         (['--strength=0.5', '--content_weight=1'], 'give one of the two'),
         (['--style=paint.png:0'], 'one above 0'),
         (['--style=none'], 'at least one style'),
-        (['--style=none', '--style=paint.png'], 'stands alone'),
+        (['--style=none', '--style=paint.png'], 'either none or styles'),
         (['--region=photo.png'], '--region=MASK=STYLE'),
         (['--region=paint.png=other.png'], 'of another shape'),
         (['--mask=paint.png'], 'of another shape'),
@@ -260,12 +260,12 @@ def test_lists(capsys):
         (['--max_memory=1MB'], '--max_memory'),
         (['--workdir=photo.png'], '--workdir'),
         (['--replay=photo.png'], 'has no settings in it'),
-        (['--like=gatys', '--strength=0.4'], '--strength cannot count: --like=gatys has its own weights'),
+        (['--like=gatys', '--strength=0.4'], 'leave out --strength: --like=gatys has its own weights'),
         (['--like=gatys', '--loss=wasserstein'], 'like=gatys has its own loss, gram'),
-        (['--content=.', '--skip_existing', '--overwrite'], '--skip_existing cannot count: --overwrite'),
+        (['--content=.', '--skip_existing', '--overwrite'], 'leave out --skip_existing: --overwrite'),
         (['--output=out.png', '--skip_existing', '--content=out-unfinished.png'], 'out-unfinished.png is an input'),
         (['--resume'], '--resume needs'),
-        (['--content=.', '--film=a.gif'], '--film cannot count: there is more than one result'),
+        (['--content=.', '--film=a.gif'], 'leave out --film: a film shows one result'),
         (['--content=.', '--output=photo.png'], 'is a file'),
         (['--content=.', '--output=.'], 'the folder of the inputs'),
         (['--content=.', '--output=x.png'], 'give a folder as --output'),
@@ -388,7 +388,7 @@ def test_an_error_in_the_middle_saves_the_picture_so_far(capsys, monkeypatch):
     assert Path('out.png').exists() and not list(Path().glob('out-unfinished*'))
 
 
-def test_preview_film_and_pictures_on_the_way(capsys):
+def test_preview_film_and_pictures_on_the_way_are_saved(capsys):
     args = [
         *PAIR,
         '--output=out.png',

@@ -86,7 +86,7 @@ def test_lbfgs_keeps_fewer_pairs_where_memory_is_short():
     assert planned().history == 0  # of Adam
 
 
-def test_a_style_is_seen_whole_where_it_fits_and_else_by_windows_that_do():
+def test_a_style_is_measured_whole_where_it_fits_and_else_by_windows_that_do():
     assert style_core(COSTS, (600, 800), 3e9) == 0
     core = style_core(COSTS, (600, 800), 5e8)
     assert 0 < core < 600 and core % 16 == 0 and (core + 96) ** 2 * 4000 <= 5e8

@@ -236,7 +236,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_another_picture():
     assert np.array_equal(fresh, pictures[0])
 
 
-def test_every_beginning_begins_where_it_says():
+def test_every_init_begins_where_it_says():
     names = 'noise', 'style', 'mean'
     begun = {init: stylized(init=init, iterations=1, strength=1.0, **PLAIN)[1][0].image for init in names}
     assert np.abs(begun['mean'] - np.float32([0.485, 0.458, 0.408])).max() < 0.04  # a step of Adam's may be 0.03
@@ -350,7 +350,7 @@ def test_xla_compiles_for_the_sizes_that_have_most_of_the_work(monkeypatch):
 
 
 def test_a_style_is_never_enlarged_nor_too_small_for_the_network():
-    def seen(picture, **settings):
+    def measured_size(picture, **settings):
         made = []
         run = stylizer(iterations=0, **PLAIN, **settings)
         original = run.targets.set_styles
@@ -359,11 +359,11 @@ def test_a_style_is_never_enlarged_nor_too_small_for_the_network():
         run.targets.set_styles = original
         return made[-1]
 
-    assert seen(noise(30, 40)) == (30, 40)
-    assert seen(noise(300, 200)) == (73, 49)  # 1.3 times the content's longest side
-    assert seen(noise(300, 200), style_scale=0.1) == (32, 21)  # at least 32
-    assert seen(noise(300, 200), style_size=100) == (100, 67)
-    assert seen(noise(8, 400), style_scale=0.5) == (4, 200)  # the network takes 4 pixels and more
+    assert measured_size(noise(30, 40)) == (30, 40)
+    assert measured_size(noise(300, 200)) == (73, 49)  # 1.3 times the content's longest side
+    assert measured_size(noise(300, 200), style_scale=0.1) == (32, 21)  # at least 32
+    assert measured_size(noise(300, 200), style_size=100) == (100, 67)
+    assert measured_size(noise(8, 400), style_scale=0.5) == (4, 200)  # the network takes 4 pixels and more
 
 
 def squeezing():
