@@ -6,12 +6,12 @@ content term a number times |F - P|^2, which is the total variance |P - mean P|^
 to 255, we on 0 to 1.
 
 What differs still:
-- The result of L-BFGS and of plain descent is the picture of the lowest loss, theirs the last one. L-BFGS remembers
-  fewer than 100 steps where memory is short, and its first step is 255 times as long, for it is 1 in either's pixels.
-- Total variation counts the last row and column; it is without these in neural-style, johnson and keras.
-- crowsonkb: conv1_1 pads with zeros, hers repeats the edge; a style smaller than the picture is enlarged there, never
-  here; her variation looks at diagonals too.
-- keras: the style keeps its shape; there it is squashed to the picture's.
+- Our result of L-BFGS and of plain descent is the picture of the lowest loss; theirs is the last one. Our L-BFGS keeps
+  fewer than 100 pairs where memory is short. Its first step is 1 in our pixels, so it is 255 times as long as theirs.
+- Our total variation counts the last row and column. neural-style, johnson and keras leave them out.
+- crowsonkb: our conv1_1 pads with zeros, hers repeats the edge. Her total variation
+  looks at diagonals too. She enlarges a style that is smaller than the picture; we never do.
+- keras: our style keeps its shape. Theirs is squashed to the shape of the picture.
 """
 
 from collections.abc import Callable, Mapping
