@@ -26,9 +26,9 @@ SETTINGS = {  # a plain Gatys transfer, coarse to fine
     'loss': 'gram',
     'content_weight': 0.2,
     'style_weight': 6.0,
-    'variation': 5.0,
+    'tv_weight': 5.0,
     'learning_rate': 0.02,
-    'average': 0.0,
+    'ema_decay': 0.0,
     'iterations': (120, 100, 80, 60, 40),
 }
 

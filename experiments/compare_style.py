@@ -21,7 +21,7 @@ from stylegen.images import pixels, sheets
 from stylegen.losses import statistics
 from stylegen.losses.moments import moments
 from stylegen.networks import feature_extractor
-from stylegen.style import open_stylizer
+from stylegen.style import Stylizer
 from stylegen.utils.backend import fast_precision
 
 PAIRS = (
@@ -56,7 +56,7 @@ def main(argv):
     del argv
     extractor = feature_extractor('mini', LAYERS, weights=_NEUTRAL.value)
     precision = fast_precision()
-    stylizer, _ = open_stylizer(network='mini', precision=precision)
+    stylizer = Stylizer(network='mini', precision=precision)
     print(f'ours is made in {precision}, and all are judged in float32', flush=True)
     shown, labels = [], []
     for pair in _PAIRS.value:
@@ -69,7 +69,7 @@ def main(argv):
         theirs = images.load_image(peer)
         ours = stylizer(content, [(style, 1.0)])
         theirs = np.clip(images.resize(theirs, content.shape[:2]), 0, 1)
-        small = pixels.fit(style.shape, min(round(_SIZE.value * stylizer.style_scale), max(style.shape)))
+        small = pixels.fit(style.shape, min(round(_SIZE.value * stylizer.settings.style_scale), max(style.shape)))
         style = np.clip(images.resize(style, small), 0, 1)
         for name, picture in (('content', content), ('ours', ours), ('theirs', theirs)):
             values = ', '.join(f'{key} {value:.4f}' for key, value in judge(extractor, picture, style).items())

@@ -17,18 +17,18 @@ from student_pictures import Pictures, read_folder
 from stylegen import images
 from stylegen.images import pixels
 from stylegen.networks.small_vgg import SMALL_VGG_COMPONENTS
-from stylegen.style import open_stylizer
+from stylegen.style import Stylizer
 
 CONTENT_LAYER = 'block4_conv2'
 STYLE_LAYERS = ('input', *(name for name in SMALL_VGG_COMPONENTS if name != CONTENT_LAYER))
 KEPT = 4  # pictures of each transfer that are saved
 
 
-def manner(rng):
+def random_settings(rng):
     """Draws settings of a transfer, such as users may choose."""
     return {
         'strength': float(rng.uniform(0.3, 0.9)),
-        'variation': float(rng.choice([0, 2, 6, 6, 12])),
+        'tv_weight': float(rng.choice([0, 2, 6, 6, 12])),
         'loss': str(rng.choice(['wasserstein', 'wasserstein', 'gram', 'covariance'])),
         'init': str(rng.choice(['content', 'content', 'noise'])),
         'optimizer': str(rng.choice(['adam', 'adam', 'lbfgs'])),
@@ -72,11 +72,11 @@ def main(argv):
     for number in range(_FIRST.value, _FIRST.value + _COUNT.value):
         rng = np.random.default_rng([_SEED.value, number])
         if (number - _FIRST.value) % _REOPEN.value == 0:
-            stylizer, _ = open_stylizer(
+            stylizer = Stylizer(
                 network=_NETWORK.value,
                 style_layers=dict.fromkeys(STYLE_LAYERS, 1.0),
                 content_layers={CONTENT_LAYER: 1.0},
-                **manner(rng),
+                **random_settings(rng),
             )
         side = int(rng.choice([144, 192, 256]))
         content = scaled(photos[rng.integers(len(photos))], side)

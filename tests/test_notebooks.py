@@ -194,9 +194,8 @@ def test_a_watch_shows_a_dream_while_it_grows_and_at_its_end(views, tiny):
 
 
 def test_a_watch_shows_the_end_of_a_transfer(views):
-    painted = style.transfer(
-        photo(32, 32), photo(32, 32, 1), network='mini', iterations=2, coarsest=32, callback=notebook.Watch(every=1000)
-    )
+    settings = {'network': 'mini', 'iterations': 2, 'smallest_size': 32}
+    painted = style.transfer(photo(32, 32), photo(32, 32, 1), **settings, callback=notebook.Watch(every=1000))
     assert [how for how, _ in views] == ['display']
     assert difference(views[0][1], painted) < 1
 

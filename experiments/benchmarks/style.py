@@ -95,9 +95,9 @@ def pictures(size):
 
 def ours(content, style, weights, steps, clock, precision):
     """Transfers with `stylegen.style`."""
-    from stylegen.style import open_stylizer
+    from stylegen.style import Stylizer
 
-    stylizer, _ = open_stylizer(
+    stylizer = Stylizer(
         network='vgg19',
         weights=weights,
         like='tensorflow',
@@ -170,14 +170,14 @@ BEST = {
     'mini': {**ADAM, 'beta_1': 0.98, 'learning_rate': 0.02},
     'vgg19': {**ADAM, 'beta_1': 0.9, 'learning_rate': 0.01},
 }
-COARSEST, SCALE = 64, 2**0.5
+SMALLEST, RATIO = 64, 2**0.5
 FIRST_STEPS, LAST_STEPS = (150, 120, 100), 1000  # at each size before the last; at most at the last one
 LOOK_EVERY = 5  # steps between checks of the loss
 
 
 def reach_ours(network, size, weights, target, precision):
     """Runs our steps until the loss is reached; returns their time, the loss and the last step."""
-    from stylegen.style import open_stylizer
+    from stylegen.style import Stylizer
     from stylegen.utils.backend import tf
 
     content, style = pictures(size)
@@ -199,15 +199,15 @@ def reach_ours(network, size, weights, target, precision):
 
     began = time.perf_counter()
     settings = {'weights': weights} if network == 'vgg19' else {}
-    smaller = int(np.log(size / COARSEST) / np.log(SCALE)) if network == 'mini' else 0
-    stylizer, _ = open_stylizer(
+    smaller = int(np.log(size / SMALLEST) / np.log(RATIO)) if network == 'mini' else 0
+    stylizer = Stylizer(
         network=network,
         iterations=[*(*FIRST_STEPS, *FIRST_STEPS[-1:] * smaller)[:smaller], LAST_STEPS],
         like='tensorflow',
         style_layers=dict.fromkeys(layers, 1.0),
         content_layers={content_layer: 1.0},
-        coarsest=COARSEST if smaller else size,
-        scale=SCALE,
+        smallest_size=SMALLEST if smaller else size,
+        size_ratio=RATIO,
         precision=precision,
         **settings,
         **BEST[network],

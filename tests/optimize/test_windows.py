@@ -8,6 +8,7 @@ from stylegen.networks import feature_extractor, receptive_field
 from stylegen.networks.extractor import FeatureExtractor
 from stylegen.networks.graph import LayerInfo
 from stylegen.optimize import Objective
+from stylegen.style.settings import StyleSettings
 from stylegen.style.targets import Targets
 from stylegen.utils.backend import keras, tf
 from tests.extractors import noise, small_vgg
@@ -15,10 +16,10 @@ from tests.extractors import noise, small_vgg
 SMALL = {'style_layers': {'input': 1.0, 'block3_conv1': 0.5}, 'content_layers': {'block2_conv2': 1.0}}
 
 
-def targets_for(extractor, style_layers, content_layers, loss='gram', regions=0, variation='square'):
-    """What a transfer aims at, without a content yet."""
-    settings = {'loss': loss, 'regions': regions, 'variation': variation}
-    return Targets(extractor, style_layers, content_layers, **settings)
+def targets_for(extractor, style_layers, content_layers, loss='gram', regions=0, tv_form='square'):
+    """The targets of a transfer, without a content yet."""
+    settings = StyleSettings(style_layers=style_layers, content_layers=content_layers, loss=loss, tv_form=tv_form)
+    return Targets(extractor, settings, regions)
 
 
 @pytest.fixture(scope='module')
@@ -33,7 +34,7 @@ def aim(targets, shape, core, regions=0):
     targets.set_content(noise(*shape, seed=1), [mask.astype(np.float32) for mask in masks], core)
     for region in range(max(1, regions)):
         targets.set_styles(region, [(noise(60, 75, seed=7 + region) ** (2 + region), 0, 1.0)])
-    targets.scene.factors.assign(np.linspace(0.5, 1.5, len(targets.of_term)))
+    targets.scene.factors.assign(np.linspace(0.5, 1.5, len(targets.keys)))
     return tf.constant(noise(*shape, seed=2)[None])
 
 
@@ -64,14 +65,14 @@ def test_windows_agree_with_the_whole_whatever_their_size(small, loss):
 
 
 def test_windows_agree_with_the_whole_where_edges_are_kept(small):
-    targets = targets_for(small, **SMALL, variation='absolute')
+    targets = targets_for(small, **SMALL, tv_form='absolute')
     picture = aim(targets, (61, 90), 28)
     assert agree(judged(targets, picture, 0), judged(targets, picture, 28))
 
 
 def test_windows_agree_with_the_whole_in_regions(small):
     """Soft masks give histograms sums of fractions, which move a little with their order."""
-    targets = targets_for(small, **SMALL, loss='gram+histogram', regions=2, variation='power')
+    targets = targets_for(small, **SMALL, loss='gram+histogram', regions=2, tv_form='power')
     picture = aim(targets, (77, 58), 24, regions=2)
     whole = judged(targets, picture, 0)
     assert sum('region 1' in name for name in whole[0]) == 4
@@ -179,7 +180,8 @@ def test_a_content_and_a_style_gathered_by_windows_are_those_of_the_whole(small)
     def gathered(core):
         targets.set_content(content, [], core)
         targets.set_styles(0, [(style, core, 1.0)])
-        wanted = {(*key, name): value.numpy() for key, of in targets.wanted.items() for name, value in of.items()}
+        styles = targets.style_targets.items()
+        wanted = {(*key, name): value.numpy() for key, of in styles for name, value in of.items()}
         return {'content': targets.scene.content['block2_conv2'].numpy()} | wanted
 
     whole, parts = gathered(0), gathered(24)

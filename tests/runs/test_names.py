@@ -201,7 +201,7 @@ def another_run(monkeypatch):
 
 QUICK = ['--network=mini', '--quiet']
 DREAM = ['photo.png', '--octaves=1', '--steps=0', *QUICK]
-STYLE = ['photo.png', 'paint.png', '--iterations=0', '--coarsest=40', '--scale=2', *QUICK]
+STYLE = ['photo.png', 'paint.png', '--iterations=0', '--smallest_size=40', '--size_ratio=2', *QUICK]
 STYLE += ['--style_layers=block1_conv1', '--content_layers=block1_conv1']
 NOISE = ['--input=noise', '--size=48', '--steps=1', '--layers=block2_conv1', *QUICK]
 EXPLORE = ['photo.png', '--explore=block1_conv1', '--octaves=1', '--steps=0', *QUICK]
