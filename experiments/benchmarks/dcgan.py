@@ -91,7 +91,7 @@ def bare(path, tick, precision):
     from stylegen.dcgan.plan import make_plan
     from stylegen.utils.backend import tf
 
-    gan = make_plan(NETWORKS, precision=precision).build()
+    gan = make_plan(preset=NETWORKS, precision=precision).build()
     batch = next(iter(open_images(path, SIDE).batches(BATCH, seed=0)))
     step = tf.function(gan.train_step)
     while True:

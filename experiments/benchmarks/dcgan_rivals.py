@@ -29,7 +29,7 @@ def tutorial(path, tick, precision='float32', norm='ours', eager=False):
 
     generator, discriminator = (
         keras.models.clone_model(network, clone_function=layer)
-        for network in make_plan(NETWORKS, precision=precision).networks()
+        for network in make_plan(preset=NETWORKS, precision=precision).networks()
     )
     check_parameters(*(sum(int(np.prod(v.shape)) for v in n.trainable_variables) for n in (generator, discriminator)))
     g_optimizer, d_optimizer = keras.optimizers.Adam(1e-4), keras.optimizers.Adam(1e-4)
