@@ -40,11 +40,13 @@ class Job(jobs.Job):
         sources: The paths of the pictures.
         pictures: The pictures themselves.
         target: Where the result goes.
-        results: How the result is written.
+        result: How the result is written.
         console: Prints.
         workdir: Where the state is kept. None: the state is kept when the work stops, beside the output.
         unfinished: Where the picture so far goes when the work stops, if not to the output.
     """
+
+    result: StyleResultSettings
 
     def __init__(
         self,
@@ -52,13 +54,13 @@ class Job(jobs.Job):
         sources: PictureSettings,
         pictures: Pictures,
         target: Output,
-        results: StyleResultSettings,
+        result: StyleResultSettings,
         console: Console,
         *,
         workdir: str | Path | None = None,
         unfinished: Path | None = None,
     ):
-        self.session, self.sources, self.pictures, self.results = session, sources, pictures, results
+        self.session, self.sources, self.pictures = session, sources, pictures
         self.stages = session.stylizer.plan(pictures.content.pixels.shape[:2]).stages
         weights = session.stylizer.extractor.source
         if session.replayed:
@@ -69,7 +71,7 @@ class Job(jobs.Job):
         super().__init__(
             target,
             record,
-            results,  # type: ignore[arg-type]  # `save_every`, `sidecar` and `depth` are read there
+            result,
             console,
             shape=pictures.content.pixels.shape,
             alpha=pictures.content.alpha,
@@ -77,10 +79,10 @@ class Job(jobs.Job):
             refuge=state_folder,
             unfinished=unfinished,
         )
-        self.preview = results.preview and len(self.stages) > 1  # whether a preview is still to be saved
+        self.preview = result.preview and len(self.stages) > 1  # whether a preview is still to be saved
         self.film: Film | None = None
-        self.result: np.ndarray | None = None
-        self.film_path = Path(results.film) if results.film else None
+        self.painted: np.ndarray | None = None
+        self.film_path = Path(result.film) if result.film else None
         for path in (preview_of(output) if self.preview else None, unfinished, self.film_path):
             if path:
                 refuse_inputs(path, pictures.hashes)
@@ -99,9 +101,9 @@ class Job(jobs.Job):
         finally:
             if not self.workdir:
                 remove_empty([state_folder(self.output)])  # it was made to keep a default name from other runs
-        if self.film and self.result is not None:
-            self.console.say(f'film     {self.film.save(self.result, self.record if self.results.sidecar else None)}')
-        if not self.results.workdir:
+        if self.film and self.painted is not None:
+            self.console.say(f'film     {self.film.save(self.painted, self.record if self.result.sidecar else None)}')
+        if not self.result.workdir:
             forget_state(state_folder(self.output))  # of an earlier run with this output
         return path
 
@@ -109,13 +111,13 @@ class Job(jobs.Job):
         """Paints the picture, from the beginning or from a state on."""
         start = self._start(state) if state else None
         self.number = self._number(start.stage, start.step) if start else 0
-        if self.results.resume and self.workdir and not state:
+        if self.result.resume and self.workdir and not state:
             self.console.say(f'nothing is kept in {self.workdir.folder}: this is the beginning')
         if self.film_path:
             self.film = self._film(self.film_path)
             self.film.begin(self.number)
         stride = self.film.stride if self.film else None
-        result = self.session.stylizer(
+        self.painted = self.session.stylizer(
             self.pictures.content.pixels,
             self.pictures.styles,
             regions=self.pictures.regions,
@@ -124,10 +126,9 @@ class Job(jobs.Job):
             seed=self.sources.seed,
             start=start,
             callback=self.follow,
-            steps_per_call=1 if self.results.save_every else stride,
+            steps_per_call=1 if self.result.save_every else stride,
         )
-        self.result = result
-        return result
+        return self.painted
 
     def _film(self, path: Path) -> Film:
         """The film, whose frames are kept with the state."""
