@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stylegen.dcgan import latents
-from stylegen.deepdream import open_dreamer
+from stylegen.deepdream import Dreamer
 from stylegen.losses import dream_loss
 from stylegen.metrics.embeddings import open_embedding
 from stylegen.optimize import Objective, Term, optimize_image, updates
@@ -45,7 +45,7 @@ def together(work, count=2):
 
 def test_two_threads_on_a_dreamer_give_what_one_gives():
     masks = [np.tri(*size, dtype=np.float32) for size in SIZES]
-    dreamer, _ = open_dreamer(network=TinyNetwork(), layers={'a': 1.0}, regions=[{'b': 1.0}], octaves=2, steps=3)
+    dreamer = Dreamer(network=TinyNetwork(), layers={'a': 1.0}, regions=[{'b': 1.0}], octaves=2, steps=3)
 
     def dream(i, callback=None):
         return dreamer(photo(*SIZES[i]), regions=[masks[i]], seed=i, callback=callback, steps_per_call=1)
@@ -106,7 +106,7 @@ def test_threads_share_extractors_generators_and_embeddings():
 
 
 def test_a_callback_that_asks_for_another_picture_is_told():
-    dreamer, _ = open_dreamer(network=TinyNetwork(), layers={'a': 1.0}, octaves=1, steps=1)
+    dreamer = Dreamer(network=TinyNetwork(), layers={'a': 1.0}, octaves=1, steps=1)
     with pytest.raises(UserError, match='callback of a dreamer cannot give it another picture'):
         dreamer(photo(32, 32), callback=lambda step: dreamer(photo(32, 32)))
     assert dreamer(photo(32, 32)).shape == (32, 32, 3)  # it is free again

@@ -124,7 +124,7 @@ class Flags:
         text = f'{about.help}{f", in {about.unit}" if about.unit else ""}'
         parsers = {'integer': typed.Integer, 'number': typed.Number, 'path': typed.Path, 'paths': typed.Path}
         if kind == 'paths':
-            flags.DEFINE_multi(typed.Path(), None, name, [*default], text, flag_values=self.values)  # type: ignore[call-overload]
+            flags.DEFINE_multi(typed.Path(), None, name, [*(default or ())], text, flag_values=self.values)  # type: ignore[call-overload]
         elif kind in parsers:
             flags.DEFINE(parsers[kind](), name, default, text, flag_values=self.values)
         elif kind == 'switch':

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from stylegen import networks
-from stylegen.deepdream import __main__ as command
-from stylegen.deepdream import options
+from stylegen.deepdream import DreamSettings
+from stylegen.deepdream.presets import PRESETS
 from stylegen.networks import catalog, classes, pretrained
 from stylegen.networks.alexnet import SIDE, build_alexnet
 from stylegen.networks.caffe import GroupedConv2D
@@ -298,7 +298,7 @@ def test_classes_of_imagenet_by_name(monkeypatch):
 
 def test_the_preset_of_google_is_its_notebook():
     """Mordvintsev et al. 2015, dream.ipynb: the defaults of deepdream() and make_step()."""
-    settings = options.settings_of(command.define_flags().parse(['x', '--preset=google']))
+    settings = DreamSettings.of_record(PRESETS['google']).recorded()
     wanted = {'network': 'googlenet', 'layers': 'inception_4c_output:1', 'octaves': 4, 'octave_scale': 1.4, 'steps': 10}
     assert {name: settings[name] for name in wanted} == wanted
     assert (settings['step_size'] * 255, settings['norm'], settings['jitter']) == (1.5, 'mean_abs', 32)
