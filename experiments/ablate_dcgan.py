@@ -1,15 +1,15 @@
-"""What spectral normalisation, averaged weights and augmentation each do for a DCGAN, at equal steps.
+"""Measure what spectral normalisation, averaged weights and augmentation each do for a DCGAN, at equal steps.
 
 Command:   python experiments/ablate_dcgan.py --data=cifar10_jpeg.zip --workdir=ablation [--steps=4000]
-Time:      about an hour on two cores; the same command again goes on where it was left
-Expected:  a table of fid_mini, and ablation/samples.png: 40 pictures of each arm, of the same latents. Measured after
-           4,000 steps in bfloat16 (floor 0.51, ceiling 180), averaged and live weights:
+Time:      about an hour on two cores; the same command continues an interrupted run
+Expected:  a table of fid_mini, and ablation/samples.png with 40 pictures of each arm from the same latents. Measured
+           after 4,000 steps in bfloat16 (floor 0.51, ceiling 180), with averaged and with live weights:
              plain          11.3  12.1
              spectral norm  20.7  22.2
              augmentation    8.8   8.6
 
-Every arm is `cifar32` with mirrored images, batch 64, seed 0, in bfloat16 where that is faster, and differs from the
-first in one thing only. The averaged and the live weights of an arm are of one and the same run.
+Every arm trains `cifar32` with mirrored images, batch size 64 and seed 0, in bfloat16 if that is faster. It differs
+from the first arm in one setting. The averaged and the live weights of an arm come from the same run.
 """
 
 from pathlib import Path
@@ -24,15 +24,15 @@ ARMS = {
 }
 SHOWN = 40
 
-_DATA = flags.DEFINE_string('data', None, 'Images, as for `train`.', required=True)
-_WORKDIR = flags.DEFINE_string('workdir', 'ablation', 'Its folders are the runs.')
-_STEPS = flags.DEFINE_integer('steps', 4000, 'Of each arm.')
-_COUNT = flags.DEFINE_integer('count', 2000, 'Pictures to measure by, generated and real.')
-_ARMS = flags.DEFINE_multi_enum('arms', list(ARMS), list(ARMS), 'Which.')
+_DATA = flags.DEFINE_string('data', None, 'Images to train on, as for `train`.', required=True)
+_WORKDIR = flags.DEFINE_string('workdir', 'ablation', 'Folder that holds a folder for each run.')
+_STEPS = flags.DEFINE_integer('steps', 4000, 'Steps of each arm.')
+_COUNT = flags.DEFINE_integer('count', 2000, 'Number of generated and of real pictures for fid_mini.')
+_ARMS = flags.DEFINE_multi_enum('arms', list(ARMS), list(ARMS), 'Arms to train and measure.')
 
 
 def main(argv):
-    """Trains what is not trained yet, and measures."""
+    """Trains the arms that are not trained yet, and measures all."""
     del argv
     from stylegen.datasets.opening import open_images
     from stylegen.dcgan.evaluating import evaluate, evaluator_of, held_out

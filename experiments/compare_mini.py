@@ -1,10 +1,11 @@
-"""Dreams and style transfers of several weights of `mini` side by side, to choose between them by looking.
+"""Show dreams and style transfers by several weights of `mini` side by side, to choose between the weights.
 
 Command:   python experiments/compare_mini.py --output=sheet.png --style=painting.jpg [--photos=a.jpg,b.jpg] A.npz B.npz
 Time:      about 2 minutes a candidate on two cores
-Expected:  a sheet: a row for each candidate, its dreams at three depths on each photograph, and one style transfer
+Expected:  a contact sheet with a row for each candidate: dreams with three layers on each photograph, and one style
+           transfer
 
-'random' as a candidate is the control: the same network without training.
+The candidate 'random' is the control: the same network without training.
 """
 
 import tempfile
@@ -25,15 +26,15 @@ SETTINGS = {  # a plain Gatys transfer, coarse to fine
     'loss': 'gram',
     'content_weight': 0.2,
     'style_weight': 6.0,
-    'variation': 5.0,
+    'tv_weight': 5.0,
     'learning_rate': 0.02,
-    'average': 0.0,
+    'ema_decay': 0.0,
     'iterations': (120, 100, 80, 60, 40),
 }
 
 
 def random_mini(folder):
-    """A weights file of the network as it is before training."""
+    """Writes the random weights of an untrained network and returns the path of the file."""
     model = build_mini(len(mini_classes()))
     arrays = {f'{layer.name}/{w.name}': w.numpy() for layer in model.layers for w in layer.weights}
     path = Path(folder) / 'random.npz'
@@ -41,10 +42,12 @@ def random_mini(folder):
     return path
 
 
-_OUTPUT = flags.DEFINE_string('output', 'compare_mini.png', 'The sheet.')
+_OUTPUT = flags.DEFINE_string('output', 'compare_mini.png', 'File for the contact sheet.')
 RACCOON = Path(stylegen.__file__).parent / 'pictures' / 'raccoon.jpg'
 _PHOTOS = flags.DEFINE_list('photos', [str(RACCOON)], 'Photographs to dream on.')
-_STYLE = flags.DEFINE_string('style', None, 'Painting to transfer to the first photograph; without one, none.')
+_STYLE = flags.DEFINE_string(
+    'style', None, 'Painting to transfer to the first photograph; without it there is no transfer.'
+)
 
 
 def main(argv):

@@ -1,17 +1,20 @@
-"""How near pictures of style transfer are to their style and to their content, for a network that judges: a table.
+"""Measure how near pictures of style transfer are to their style and content, by the features of a network.
 
 Command:   python experiments/compare_networks.py --pictures=DATA/peers --contents=DATA/content --styles=DATA/style
                --weights=vgg16_notop.h5
 Time:      about 4 seconds for a picture of 512 px on two cores
-Expected:  a line for each picture, and the means by program; neural-style's six pictures in the styles'
-           colours: style 0.122, content 1.118, colours 0.0013. Less is nearer
+Expected:  a line for each picture, and the means for each program. Lower is nearer. For neural-style's six pictures in
+           the colours of the style: style 0.122, content 1.118, colours 0.0013
 
-Pictures are named CONTENT_STYLE__PROGRAM, where CONTENT and STYLE begin, or are a part of, the names of files in
---contents and --styles. Others are told and left out. For each picture:
+The pictures are named CONTENT_STYLE__PROGRAM. CONTENT is the stem of a file in --contents; STYLE is the stem of a file
+in --styles or one of its parts between underscores. A picture with another name is left out, with a message. The
+columns:
 
-- style: the mean over the layers of |G - A|^2 / |A|^2, Gram matrices of the picture and of the style at --size
-- content: the mean square of the difference at the content layer, over the variance of the content's map there
-- colours: the share of pixels whose colour, but for its lightness, is nowhere in the style: specks and fringes
+- style: the mean over the layers of |G - A|^2 / |A|^2, where G and A are the Gram matrices of the picture and of the
+  style at --size
+- content: the mean squared difference of the feature maps at the content layer, divided by the variance of the
+  content's map
+- colours: the share of pixels whose chroma does not occur in the style, such as specks and fringes
 """
 
 import re
@@ -25,7 +28,8 @@ from stylegen import images
 from stylegen.images import color, pixels
 from stylegen.networks import feature_extractor
 
-BIN, RARE = 0.08, 1e-4  # of red and blue less luma; the share of the style's pixels under which a colour is not in it
+BIN = 0.08  # width of a bin of chroma: of red minus luma, and of blue minus luma
+RARE = 1e-4  # a colour with a smaller share of the style's pixels counts as absent
 
 
 def grams(features, layers):
@@ -38,18 +42,18 @@ def style_distance(ours, target):
 
 
 def content_distance(ours, target):
-    """Of two maps (1, H, W, C): the mean square of their difference over the variance of the target's channels."""
+    """Returns the mean squared difference of two maps (1, H, W, C), divided by the variance of the target."""
     ours, target = np.asarray(ours, np.float64), np.asarray(target, np.float64)
     return float(np.mean((ours - target) ** 2) / np.mean(np.var(target, axis=(0, 1, 2))))
 
 
 def chroma(picture):
-    """The bin of each pixel's chroma, (H, W, 2): 0 is grey."""
+    """Returns the bin of each pixel's chroma, (H, W, 2). Grey is 0."""
     return np.round((picture - color.luminance(picture))[..., ::2] / BIN).astype(int)
 
 
 def foreign_colours(picture, style):
-    """The share of pixels whose chroma is in no bin, nor beside one, that the style has."""
+    """Returns the share of pixels whose chroma is neither in a bin that the style has nor in one beside it."""
     known = np.zeros((64, 64), bool)
     found, counts = np.unique(chroma(style).reshape(-1, 2), axis=0, return_counts=True)
     for red, blue in found[counts >= RARE * counts.sum()] + 32:
@@ -59,7 +63,12 @@ def foreign_colours(picture, style):
 
 
 def parts(name, contents, styles):
-    """The content's and the style's file of a picture by its name; None for one that is not there."""
+    """Finds the files of a picture by its name.
+
+    Returns:
+        content: The content's file, or None if it is missing.
+        style: The style's file, or None if it is missing.
+    """
     pair = name.partition('__')[0]
     content = max((stem for stem in contents if pair.startswith(f'{stem}_')), key=len, default=None)
     if content is None:
@@ -73,14 +82,16 @@ def files(folder):
     return {file.stem: file for file in sorted(Path(folder).iterdir()) if file.suffix in ('.png', '.jpg', '.webp')}
 
 
-_PICTURES = flags.DEFINE_multi_string('pictures', None, 'Folders of pictures to judge.', required=True)
-_CONTENTS = flags.DEFINE_string('contents', None, 'Folder of the contents.', required=True)
-_STYLES = flags.DEFINE_string('styles', None, 'Folder of the styles.', required=True)
-_NETWORK = flags.DEFINE_string('network', 'vgg16', 'The network that judges.')
-_WEIGHTS = flags.DEFINE_string('weights', None, 'Its weights file; otherwise they are looked for.')
-_SIZE = flags.DEFINE_integer('size', 512, 'Longest side of the styles.')
-_STYLE_LAYERS = flags.DEFINE_list('style_layers', [f'block{n}_conv1' for n in range(1, 6)], 'Of the network.')
-_CONTENT_LAYER = flags.DEFINE_string('content_layer', 'block4_conv2', 'Of the network.')
+_PICTURES = flags.DEFINE_multi_string(
+    'pictures', None, 'Folder of pictures to measure; may be given several times.', required=True
+)
+_CONTENTS = flags.DEFINE_string('contents', None, 'Folder of the content pictures.', required=True)
+_STYLES = flags.DEFINE_string('styles', None, 'Folder of the style pictures.', required=True)
+_NETWORK = flags.DEFINE_string('network', 'vgg16', 'Network that gives the features.')
+_WEIGHTS = flags.DEFINE_string('weights', None, 'File of its weights; by default it is searched for.')
+_SIZE = flags.DEFINE_integer('size', 512, 'Longest side of the style pictures in pixels.')
+_STYLE_LAYERS = flags.DEFINE_list('style_layers', [f'block{n}_conv1' for n in range(1, 6)], 'Layers for the style.')
+_CONTENT_LAYER = flags.DEFINE_string('content_layer', 'block4_conv2', 'Layer for the content.')
 
 
 def main(argv):

@@ -1,13 +1,14 @@
-"""Style transfers by us beside those of another program, and how near each is to the style for a network not optimised.
+"""Show our style transfers beside those of another program, and measure how near each is to its style.
 
 Command:   python experiments/compare_style.py --data=DATA --neutral=neutral.npz --output=style_sheet.png
 Time:      about a minute and a half for each pair on two cores
-Expected:  a sheet (content, style, ours, theirs), and for each pair the relative Wasserstein and Gram distances to the
-           style, means over the layers, of the content, of ours and of theirs. Lower is nearer
+Expected:  a contact sheet (content, style, ours, theirs), and for each pair the relative Wasserstein and Gram
+           distances to the style, as means over the layers, for the content, for ours and for theirs. Lower is nearer
 
-DATA holds content/, style/ and peers/ (CONTENT_STYLE__PROGRAM.png). The judge is a `mini` trained from another seed, by
-`python experiments/train_mini.py --seed=7 --output=neutral.npz`: no picture was optimised for it. Both programs'
-pictures are brought to one size before they are judged, and the style to the size that ours took it at.
+DATA holds the folders content/, style/ and peers/ (CONTENT_STYLE__PROGRAM.png). The distances are measured with a
+neutral network, which no picture was optimised for: a `mini` trained with another seed, by
+`python experiments/train_mini.py --seed=7 --output=neutral.npz`. Before measuring, the pictures of both programs are
+resized to the same size, and the style is resized as our transfer does.
 """
 
 from pathlib import Path
@@ -20,7 +21,7 @@ from stylegen.images import pixels, sheets
 from stylegen.losses import statistics
 from stylegen.losses.moments import moments
 from stylegen.networks import feature_extractor
-from stylegen.style import open_stylizer
+from stylegen.style import Stylizer
 from stylegen.utils.backend import fast_precision
 
 PAIRS = (
@@ -31,14 +32,16 @@ STYLES = {'starry': 'starry_night', 'scream': 'the_scream'}
 LAYERS = ('block1_conv2', 'block2_conv2', 'block3_conv2', 'block4_conv2')
 
 _DATA = flags.DEFINE_string('data', None, 'Folder with content/, style/ and peers/.', required=True)
-_NEUTRAL = flags.DEFINE_string('neutral', None, 'Weights of mini from another seed.', required=True)
-_PAIRS = flags.DEFINE_list('pairs', list(PAIRS), 'CONTENT_STYLE, as the peers are named.')
-_SIZE = flags.DEFINE_integer('size', 512, 'Longest side.')
-_OUTPUT = flags.DEFINE_string('output', 'style_sheet.png', 'The sheet.')
+_NEUTRAL = flags.DEFINE_string('neutral', None, 'Weights of mini, trained with another seed.', required=True)
+_PAIRS = flags.DEFINE_list(
+    'pairs', list(PAIRS), 'Pairs to compare: CONTENT_STYLE, as in the names of the files in peers/.'
+)
+_SIZE = flags.DEFINE_integer('size', 512, 'Longest side of the content in pixels.')
+_OUTPUT = flags.DEFINE_string('output', 'style_sheet.png', 'File for the contact sheet.')
 
 
 def judge(extractor, picture, style):
-    """Relative Wasserstein and Gram distances of a picture to a style, means over the layers."""
+    """Returns the relative Wasserstein and Gram distances of a picture to a style, as means over the layers."""
     of_picture, of_style = extractor(picture[None]), extractor(style[None])
     found = {'wasserstein': [], 'gram': []}
     for layer in LAYERS:
@@ -53,7 +56,7 @@ def main(argv):
     del argv
     extractor = feature_extractor('mini', LAYERS, weights=_NEUTRAL.value)
     precision = fast_precision()
-    stylizer, _ = open_stylizer(network='mini', precision=precision)
+    stylizer = Stylizer(network='mini', precision=precision)
     print(f'ours is made in {precision}, and all are judged in float32', flush=True)
     shown, labels = [], []
     for pair in _PAIRS.value:
@@ -66,7 +69,7 @@ def main(argv):
         theirs = images.load_image(peer)
         ours = stylizer(content, [(style, 1.0)])
         theirs = np.clip(images.resize(theirs, content.shape[:2]), 0, 1)
-        small = pixels.fit(style.shape, min(round(_SIZE.value * stylizer.style_scale), max(style.shape)))
+        small = pixels.fit(style.shape, min(round(_SIZE.value * stylizer.settings.style_scale), max(style.shape)))
         style = np.clip(images.resize(style, small), 0, 1)
         for name, picture in (('content', content), ('ours', ours), ('theirs', theirs)):
             values = ', '.join(f'{key} {value:.4f}' for key, value in judge(extractor, picture, style).items())

@@ -1,10 +1,10 @@
-"""Paints the style picture that comes with the package: strokes of a brush that follow whirls, in three widths.
+"""Paint the style picture of the package: brush strokes of three widths that follow whirls.
 
 Command:   python experiments/make_style.py --output=stylegen/pictures/whirls.jpg
 Time:      about 3 s
-Expected:  a JPEG of 512 x 512 pixels and 90 kB, the same for the same --seed
+Expected:  a JPEG of 512 x 512 pixels and 90 kB; the same --seed gives the same picture
 
-It is ours from the first stroke, so that it may ship: no other picture goes into it.
+No other picture goes into it, so it may ship with the package.
 """
 
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ import numpy as np
 from absl import app, flags
 from PIL import Image, ImageDraw
 
-_OUTPUT = flags.DEFINE_string('output', None, 'JPEG to write.', required=True)
-_SEED = flags.DEFINE_integer('seed', 0, 'Another seed paints another picture.')
-_QUALITY = flags.DEFINE_integer('quality', 80, 'Of the JPEG.')
+_OUTPUT = flags.DEFINE_string('output', None, 'File for the JPEG.', required=True)
+_SEED = flags.DEFINE_integer('seed', 0, 'Seed of the random strokes.')
+_QUALITY = flags.DEFINE_integer('quality', 80, 'Quality of the JPEG, up to 95.')
 
 SIZE = 512
-ZOOM = 3  # the canvas is painted larger and then shrunk, which smooths the bristles
-# Cool and dark, over light, to warm: night, ultramarine, cobalt, teal, mint, cream, amber, orange, crimson.
+ZOOM = 3  # the canvas is painted this many times larger and then reduced, which smooths the bristles
+# From cool and dark over light to warm: night, ultramarine, cobalt, teal, mint, cream, amber, orange, crimson.
 PALETTE = np.array(
     [(10, 12, 34), (22, 36, 112), (26, 84, 168), (24, 136, 152), (142, 200, 176), (250, 234, 196), (248, 184, 62),
      (234, 106, 38), (170, 34, 56)], float
 )  # fmt: skip
-WHIRLS = (  # (x, y, reach, turn) of each, in widths of the picture; the sign of the turn is its direction
+WHIRLS = (  # (x, y, radius, turn) of each whirl, in widths of the picture; the sign of `turn` is its direction
     (0.30, 0.33, 0.22, 1.0),
     (0.74, 0.24, 0.15, -1.0),
     (0.62, 0.70, 0.24, -1.0),
@@ -35,7 +35,7 @@ WHIRLS = (  # (x, y, reach, turn) of each, in widths of the picture; the sign of
 
 @dataclass(frozen=True)
 class Layer:
-    """Strokes of one brush: how many, their width and length in pixels, how far their colour strays."""
+    """Strokes of one brush: their number, their width and length in pixels, and the spread of their colour."""
 
     count: int
     width: float
@@ -47,7 +47,7 @@ LAYERS = (Layer(700, 26, 150, 0.35), Layer(1100, 13, 120, 0.6), Layer(1100, 6, 8
 
 
 def direction(x: float, y: float) -> tuple[float, float]:
-    """Where a stroke goes from a point, in widths of the picture: along a slow wave, and about each whirl near it."""
+    """Returns the unit vector along which a stroke leaves a point: along a slow wave, and around the near whirls."""
     across, down = 1.0, 0.35 * np.sin(5 * x + 2 * y)
     for centre_x, centre_y, reach, turn in WHIRLS:
         dx, dy = x - centre_x, y - centre_y
@@ -60,7 +60,7 @@ def direction(x: float, y: float) -> tuple[float, float]:
 
 
 def tone(x: float, y: float) -> float:
-    """The place in the palette, 0 to 1, of a point: rings about the whirls, dark between them."""
+    """Returns the position in the palette, from 0 to 1, at a point: rings around the whirls, dark between them."""
     value = 0.15 + 0.25 * np.sin(7 * y - 3 * x + 1.5 * np.sin(4 * x))
     for centre_x, centre_y, reach, _ in WHIRLS:
         distance = np.hypot(x - centre_x, y - centre_y) / reach
@@ -69,12 +69,12 @@ def tone(x: float, y: float) -> float:
 
 
 def paint(place: float, rng) -> np.ndarray:
-    """A colour of the palette near a place in it, from 0 to 1; never a mixture of two, which would be mud."""
+    """Returns a palette colour near a position from 0 to 1. Colours are not mixed, since mixtures look muddy."""
     return PALETTE[int(np.clip(round(place * (len(PALETTE) - 1) + rng.uniform(-0.5, 0.5)), 0, len(PALETTE) - 1))]
 
 
 def path(x: float, y: float, length: float) -> np.ndarray:
-    """The points of a stroke through a point of the picture, (n, 2), in pixels of the canvas."""
+    """Returns the points of a stroke through a point of the picture, (n, 2), in pixels of the canvas."""
     halves = []
     for step in (-3.0 / SIZE, 3.0 / SIZE):
         points, here = [], (x, y)
@@ -87,10 +87,10 @@ def path(x: float, y: float, length: float) -> np.ndarray:
 
 
 def stroke(draw: ImageDraw.ImageDraw, points: np.ndarray, width: float, color: np.ndarray, rng) -> None:
-    """One stroke: bristles side by side, each in a shade of its own, lit from one side, ragged at both ends."""
+    """Draws one stroke: bristles side by side, each with its own shade, lit from one side, with ragged ends."""
     tangent = np.gradient(points, axis=0)
     normal = np.stack([-tangent[:, 1], tangent[:, 0]], 1) / (np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-9)
-    belly = np.sin(np.linspace(0.04, 0.97, len(points)) * np.pi)[:, None] ** 0.8  # thin where it begins and ends
+    belly = np.sin(np.linspace(0.04, 0.97, len(points)) * np.pi)[:, None] ** 0.8  # strokes are thin at both ends
     bristles = max(4, int(width * ZOOM / 3))
     shades = np.convolve(rng.normal(0, 1, bristles + 4), np.ones(3) / 3, 'same')[2:-2]
     for place, shade in zip(np.linspace(-0.5, 0.5, bristles), shades, strict=True):
@@ -103,7 +103,7 @@ def stroke(draw: ImageDraw.ImageDraw, points: np.ndarray, width: float, color: n
 
 
 def picture(seed: int) -> Image.Image:
-    """The whole picture."""
+    """Returns the whole picture."""
     rng = np.random.default_rng(seed)
     canvas = Image.new('RGB', (SIZE * ZOOM, SIZE * ZOOM), tuple(PALETTE[0].astype(int)))
     draw = ImageDraw.Draw(canvas)

@@ -1,10 +1,10 @@
-"""How the border of a dream differs from its inside: rolled against moved within mirrored margins, by the margin.
+"""Measure how the border of a dream differs from its inside, for two kinds of jitter and several margins.
 
 Command:   python experiments/margins.py [--contrast]
-Time:      5 minutes on two cores, each
-Expected:  a table of the mean change by distance from the border, against that far inside, divided by the same for a
-           dream on a larger picture of which this is the middle: 1 is a border that does not show.
-           Measured, at 0-2, 2-4, 4-8, 8-16 and 16-32 pixels:
+Time:      5 minutes on two cores, with or without --contrast
+Expected:  a table of the mean change at each distance from the border, divided by the mean change far inside. It is
+           divided again by the same ratio in a dream on a larger picture, of which this picture is the middle. 1 means
+           that the border does not show. Measured, at 0-2, 2-4, 4-8, 8-16 and 16-32 pixels:
                               the picture                     with --contrast
              rolled, 0 px    0.99  0.86  0.87  0.90  0.86    3.64  4.04  2.81  1.82  1.33
              rolled, 4 px    0.88  0.87  0.88  0.90  0.87    3.05  2.63  2.07  1.85  1.45
@@ -12,10 +12,13 @@ Expected:  a table of the mean change by distance from the border, against that 
              moved, 4 px     0.91  0.91  0.94  1.03  0.99    2.05  2.01  2.06  1.96  1.31
              moved, 8 px     0.97  0.94  0.95  1.00  0.97    1.78  1.71  1.67  1.60  1.20
              moved, 16 px    1.01  0.94  0.96  1.01  0.98    1.71  1.58  1.46  1.43  1.11
-           Moved within 8 pixels, half a stride, is at least as good as rolled with 16, and half as dear.
+           Moving with a margin of 8 pixels, half a stride, is at least as good as rolling with 16, and costs half as
+           much.
 
-The picture is the middle of the raccoon, dreamt on with mini's block5_conv1 and block4_conv3 for 20 steps, at one size.
-With --contrast it is darker towards the bottom, so that rolling brings black beside white.
+Rolled: before each step the picture with its mirrored margins is rolled by up to 32 pixels. Moved: instead, the window
+of the network moves within the mirrored margins. The picture is the middle of the raccoon. It is dreamt on with mini's
+block5_conv1 and block4_conv3 for 20 steps, at one size. With --contrast it becomes darker towards the bottom, so that
+rolling brings black next to white.
 """
 
 import dataclasses
@@ -25,15 +28,15 @@ import numpy as np
 from absl import app, flags
 
 PICTURE = Path(__file__).parents[1] / 'stylegen' / 'pictures' / 'raccoon.jpg'
-AROUND = 48  # pixels of the larger picture around the one that is dreamt on
+AROUND = 48  # pixels of the larger picture on each side of the smaller one
 BANDS = ((0, 2), (2, 4), (4, 8), (8, 16), (16, 32))
 STEPS, SEEDS = 20, 3
 
-_CONTRAST = flags.DEFINE_bool('contrast', False, 'Bright above and dark below.')
+_CONTRAST = flags.DEFINE_bool('contrast', False, 'Use a picture that is bright at the top and dark at the bottom.')
 
 
 def rolled(objective):
-    """The same objective, but a picture with its margins is rolled by up to 32 pixels before the network sees it."""
+    """Returns the same objective, which rolls the picture with its margins by up to 32 pixels before the network."""
     from stylegen.networks.padding import extend
     from stylegen.optimize.stateless_random import draw
     from stylegen.utils.backend import tf
@@ -52,7 +55,7 @@ def rolled(objective):
 
 
 def changes(objective, picture):
-    """The mean absolute change of each pixel over the seeds."""
+    """Returns the mean absolute change of each pixel, over the seeds and the channels."""
     from stylegen.deepdream.ascent import dream_step, step_state
     from stylegen.optimize import optimize_image
 

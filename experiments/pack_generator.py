@@ -1,12 +1,13 @@
-"""Packs the generator of a run into the file that ships with the package, and says how far its pictures moved.
+"""Pack the generator of a run into the file that ships with the package, and measure how its pictures change.
 
 Command:   python experiments/pack_generator.py --workdir=RUN --output=stylegen/weights/dcgan_cifar10.npz
 Time:      some seconds
-Expected:  the .npz, its .sha256 beside it, and a line: bytes, greatest and mean difference of 64 pictures in 255ths
+Expected:  the .npz, its .sha256 beside it, and two lines: the size of the file, and the greatest and mean difference of
+           64 pictures in 8-bit levels
 
-The manifest of the data, and the figures in the run's evaluation.json (`stylegen.dcgan evaluate`, before this), go into
-the file, and from there into the card of each export. The card beside it (dcgan_cifar10.md) is written by hand: what it
-was trained on, with which command, how long, how good it is.
+Run `stylegen.dcgan evaluate` first. The manifest of the data and the figures in the run's evaluation.json go into the
+file, and from there into the card of each export. The card beside the file (dcgan_cifar10.md) is written by hand: data,
+command, time of training, and quality.
 """
 
 import sys
@@ -27,16 +28,16 @@ from stylegen.utils.errors import UserError
 
 MOST_BYTES = 5_000_000
 
-_WORKDIR = flags.DEFINE_string('workdir', None, 'Of the run.', required=True)
-_CHECKPOINT = flags.DEFINE_string('checkpoint', LAST, 'last, best or a step.')
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Workdir of the run.', required=True)
+_CHECKPOINT = flags.DEFINE_string('checkpoint', LAST, 'Checkpoint to pack: last, best or the number of a step.')
 _WHICH = flags.DEFINE_enum(
-    'which', None, list(WHICH), 'Averaged or live weights; by default averaged if there are any.'
+    'which', None, list(WHICH), 'Averaged or live weights; by default averaged ones if the run has them.'
 )
-_OUTPUT = flags.DEFINE_string('output', None, 'The .npz to write.', required=True)
+_OUTPUT = flags.DEFINE_string('output', None, 'File for the .npz.', required=True)
 
 
 def main(argv) -> None:
-    """Packs, opens what was packed, and compares."""
+    """Packs the generator, opens the packed file and compares the pictures of both."""
     del argv
     seeds = range(64)
     try:

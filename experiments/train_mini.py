@@ -1,23 +1,24 @@
-"""Train `mini`, the feature network that ships with stylegen, adversarially, on a CPU.
+"""Train `mini`, the feature network that ships with stylegen, by adversarial training on a CPU.
 
 Command:   python experiments/train_mini.py --data=DATA --workdir=WORK
-Time:      about 100 minutes on two cores with AVX512_BF16 and --precision=mixed_bfloat16, else half as long again;
-           goes on from WORK when it was interrupted
-Expected:  the accuracies in stylegen/weights/mini.md, to within a percent or two (the noise is not seeded by step)
+Time:      about 100 minutes on two cores with AVX512_BF16 and --precision=mixed_bfloat16, otherwise half as long
+           again; the same command continues an interrupted run
+Expected:  the accuracies in stylegen/weights/mini.md, to within one or two percent (the noise is not seeded by step)
 
-To make the result the one that ships, add --output=stylegen/weights/mini.npz. To train on from what ships, add
+To replace the weights that ship, add --output=stylegen/weights/mini.npz. To continue training from them, add
 --init=stylegen/weights/mini.npz and other --phases.
 
 DATA holds three archives of JPEG files: cifar10_jpeg.zip (train/<class>/, test/<class>/), caltech101_128.zip
 (<class>/) and cats_dogs_120.zip (cat/, dog/). Every tenth photograph of a class is held out.
 
-CIFAR-10 comes first, for its many small pictures; then crops of photographs, larger in each phase, among which CIFAR-10
-stays as enlarged pictures, so that its classes are not forgotten and one batch normalisation fits all that it sees.
+The first phase trains on CIFAR-10, which has many small pictures. The next phases train on crops of photographs, which
+become larger from phase to phase, mixed with enlarged pictures of CIFAR-10. So its classes are not forgotten, and the
+batch normalisation fits both kinds of pictures.
 
 Each update is one step of fast adversarial training (Wong, Rice, Kolter 2020, "Fast is better than free", Algorithm 3)
-under an L2 bound: a random start inside the ball, one gradient step of 1.25 eps, projection, then the ordinary update
-on the perturbed pictures. The bound grows with the side, so that a picture is disturbed equally. With
---precision=mixed_bfloat16 an update takes 0.7 of the time on a CPU that has AVX512_BF16.
+with an L2 bound: a random start inside the ball, one gradient step of 1.25 eps, projection, then the ordinary update
+on the perturbed pictures. The bound is proportional to the side, so that the perturbation per pixel is the same at all
+sizes. With --precision=mixed_bfloat16 an update takes 0.7 of the time on a CPU that has AVX512_BF16.
 """
 
 import io
@@ -41,12 +42,12 @@ from stylegen.networks.mini import (
 )
 from stylegen.utils.backend import keras, tf
 
-CIFAR_EPS = 0.5  # L2, pixels in [0, 1], for 32 px; other sides in proportion
+CIFAR_EPS = 0.5  # L2 bound for pictures of 32 px in [0, 1]; proportional to the side
 STEPS_PER_EPOCH = 50
 
 
 def trainable_mini(classes):
-    """The network with batch normalisation, from pixels in [0, 1] to logits; any size."""
+    """Returns the network with batch normalisation, from pixels in [0, 1] of any size to logits."""
     x = inputs = keras.Input((None, None, 3))
     x = keras.layers.Normalization(mean=IMAGENET_MEAN, variance=np.square(IMAGENET_STD), name='normalize')(x)
     for block, (channels, convolutions) in enumerate(MINI_BLOCKS, 1):
@@ -64,7 +65,7 @@ def trainable_mini(classes):
 
 
 def folded(network):
-    """The arrays of the embedded network: batch normalisation folded into the convolutions before it."""
+    """Returns the arrays of the network that ships: batch normalisation is folded into the convolutions before it."""
     arrays = {}
     for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2D):
@@ -79,10 +80,10 @@ def folded(network):
 
 
 def unfold(network, path, data, side):
-    """Fills the trainable network from an exported one, so that training goes on from what ships.
+    """Fills the trainable network from an exported one, so that training can continue from it.
 
-    Each normalisation gets the mean and variance that its convolution has on photographs, and the scale and shift that
-    undo it: the network computes what the exported one does.
+    Each batch normalisation gets the mean and variance that its convolution has on photographs, and the scale and shift
+    that undo it. So the network computes the same as the exported one.
     """
     exported = build_mini(len(data.classes))
     load_mini(exported, path)
@@ -100,11 +101,12 @@ def unfold(network, path, data, side):
 
 
 def balanced(arrays, pictures):
-    """The same network with every channel at a root mean square of 1 on `pictures`, (N, H, W, 3) in [0, 1].
+    """Rescales every channel to a root mean square of 1 on `pictures`, (N, H, W, 3) in [0, 1].
 
-    ReLU and max pooling commute with a positive factor, so that a channel may be divided by its size and the next
-    layer's kernel multiplied by it: the logits stay, but no channel drowns the others in a Gram matrix or a dream.
-    (Gatys et al. 2015, section "Methods", rescale VGG in this way, by means.) Channels that never fire are left alone.
+    ReLU and max pooling commute with a positive factor. So a channel may be divided by its root mean square and the
+    next layer's kernel multiplied by it: the logits stay the same, but no channel dominates a Gram matrix or a dream.
+    Gatys et al. 2015, section "Methods", rescale VGG in this way by mean activations. Channels that are always 0 stay
+    as they are.
     """
     arrays = dict(arrays)
     model = build_mini(len(arrays['predictions/bias']))
@@ -112,7 +114,7 @@ def balanced(arrays, pictures):
         layer.set_weights([arrays[f'{layer.name}/kernel'], arrays[f'{layer.name}/bias']])
     names = [layer.name for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
     outputs = keras.Model(model.input, [model.get_layer(name).output for name in names])(pictures)
-    before = np.ones(3, np.float32)  # each channel's size in the layer before
+    before = np.ones(3, np.float32)  # root mean square of each channel in the layer before
     for name, output in zip([*names, 'predictions'], [*outputs, None], strict=True):
         kernel = arrays[f'{name}/kernel'] * before[:, None]
         size = np.ones(kernel.shape[-1], np.float32)
@@ -129,13 +131,13 @@ def l2_norm(x):
 
 
 def project(delta, images, eps):
-    """Into the L2 ball of radius eps, and so that the picture stays in [0, 1]."""
+    """Projects a perturbation into the L2 ball of radius eps, and so that the picture stays in [0, 1]."""
     delta = delta * tf.minimum(1.0, eps / l2_norm(delta))
     return tf.clip_by_value(images + delta, 0.0, 1.0) - images
 
 
 def attack(network, loss, images, labels, eps, steps, step_size, training):
-    """Perturbed pictures: `steps` of projected gradient ascent from a random start (Madry et al. 2018, L2 form)."""
+    """Perturbs pictures by projected gradient ascent from a random start (Madry et al. 2018, L2 form)."""
     noise = tf.random.normal(tf.shape(images))
     delta = project(noise / l2_norm(noise) * eps * tf.random.uniform([tf.shape(images)[0], 1, 1, 1]), images, eps)
     for _ in range(steps):
@@ -181,7 +183,7 @@ class AdversarialClassifier(keras.Model):
 
 
 def read_archive(path):
-    """{class path: [uint8 picture, ...]} in the archive's order."""
+    """Reads the pictures of an archive, sorted by name: {class path: [uint8 picture, ...]}."""
     pictures = {}
     with zipfile.ZipFile(path) as archive:
         for name in sorted(n for n in archive.namelist() if n.endswith('.jpg')):
@@ -191,7 +193,7 @@ def read_archive(path):
 
 
 class Data:
-    """CIFAR-10 and the photographs, split, with one list of classes for both."""
+    """CIFAR-10 and the photographs, split into training and test, with one list of classes for both."""
 
     def __init__(self, folder):
         folder = Path(folder)
@@ -226,9 +228,9 @@ def crop(picture, box, side, flip):
 
 
 class Phase(NamedTuple):
-    """A part of the training, with one cycle of the learning rate."""
+    """One phase of the training, with one cycle of the learning rate."""
 
-    data: str  # 'cifar' (32 px) or 'photos' (any side, a quarter of them CIFAR-10's)
+    data: str  # 'cifar' (32 px) or 'photos' (any side; a quarter of each batch is CIFAR-10)
     side: int
     batch: int
     epochs: int  # of STEPS_PER_EPOCH updates
@@ -244,10 +246,10 @@ class Phase(NamedTuple):
 
 
 class Batches(keras.utils.PyDataset):
-    """Step `i` of epoch `e` is drawn from a generator keyed by (seed, e, i): a resumed run sees the same pictures."""
+    """Batches of pictures. The seed of each is (seed, epoch, step), so that a resumed run gets the same pictures."""
 
     def __init__(self, data, phase, seed):
-        super().__init__(workers=2, max_queue_size=4)  # threads, so that pictures are made while the network learns
+        super().__init__(workers=2, max_queue_size=4)  # threads prepare batches while the network trains
         self.data, self.phase, self.seed, self.epoch = data, phase, seed, 0
 
     def __len__(self):
@@ -282,7 +284,12 @@ class Batches(keras.utils.PyDataset):
 
 
 def evaluate(network, images, labels, eps, batch=100):
-    """(clean, robust) accuracy; robust is under PGD-10 at eps with steps of eps / 4."""
+    """Measures a network.
+
+    Returns:
+        clean: The accuracy on the pictures.
+        robust: The accuracy under PGD-10 at eps with steps of eps / 4.
+    """
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
     @tf.function
@@ -300,21 +307,21 @@ def evaluate(network, images, labels, eps, batch=100):
 
 
 def centre(picture):
-    """The box of the central square: x, y, side."""
+    """Returns the box of the central square: x, y, side."""
     height, width = picture.shape[:2]
     side = min(height, width)
     return (width - side) / 2, (height - side) / 2, side
 
 
 def centred_photos(data, side, count, seed=0):
-    """The central squares of `count` training photographs, uint8 (count, side, side, 3)."""
+    """Returns the central squares of `count` training photographs, uint8 (count, side, side, 3)."""
     chosen = np.random.default_rng(seed).permutation(len(data.photos_train))[:count]
     photos = [data.photos_train[i][0] for i in chosen]
     return np.stack([crop(photo, centre(photo), side, False) for photo in photos])
 
 
 def held_out(data, side, count, seed=0):
-    """{set: (pictures, labels)}: a fixed sample of CIFAR-10's test pictures and of the photographs held out."""
+    """Draws fixed samples of CIFAR-10's test pictures and of the held-out photographs: {set: (pictures, labels)}."""
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(data.cifar_test[0]))[:count]
     photos = [data.photos_test[i] for i in rng.permutation(len(data.photos_test))[:count]]
@@ -328,7 +335,7 @@ def held_out(data, side, count, seed=0):
 
 
 def train(data, workdir, phases, seed, init=None):
-    """Trains through `phases`; goes on from `workdir` where it stopped."""
+    """Trains the network in phases and returns it. Continues an interrupted run from `workdir`."""
     keras.utils.set_random_seed(seed)
     network = trainable_mini(len(data.classes))
     if init and init.endswith('.npz'):
@@ -364,21 +371,23 @@ def train(data, workdir, phases, seed, init=None):
 
 
 _DATA = flags.DEFINE_string('data', None, 'Folder with the three archives.', required=True)
-_WORKDIR = flags.DEFINE_string('workdir', None, 'Where the run is kept.', required=True)
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Folder for the state of the run.', required=True)
 _PHASES = flags.DEFINE_list(
     'phases',
     ['cifar:32:128:80:0.003', 'photos:64:96:26:0.002', 'photos:96:48:14:0.0012'],
-    f'DATA:SIDE:BATCH:EPOCHS:LEARNING_RATE in order; DATA is cifar or photos, an epoch {STEPS_PER_EPOCH} updates.',
+    f'DATA:SIDE:BATCH:EPOCHS:LEARNING_RATE of each phase; DATA is cifar or photos, an epoch {STEPS_PER_EPOCH} updates.',
 )
 _INIT = flags.DEFINE_string('init', None, 'Weights to start from: a .weights.h5 of a run, or an exported .npz.')
-_SEED = flags.DEFINE_integer('seed', 0, 'Everything drawn follows from it.')
-_PRECISION = flags.DEFINE_enum('precision', 'float32', ['float32', 'mixed_bfloat16'], "Of the network's sums.")
-_OUTPUT = flags.DEFINE_string('output', None, f'Where the result goes; the one that ships is {MINI_WEIGHTS}.')
-_EVALUATE = flags.DEFINE_integer('evaluate', 1000, 'Held-out pictures of each set to measure on at the end.')
+_SEED = flags.DEFINE_integer('seed', 0, 'Seed of the weights and the batches.')
+_PRECISION = flags.DEFINE_enum(
+    'precision', 'float32', ['float32', 'mixed_bfloat16'], 'Precision in which the network computes.'
+)
+_OUTPUT = flags.DEFINE_string('output', None, f'File for the weights; those that ship are {MINI_WEIGHTS}.')
+_EVALUATE = flags.DEFINE_integer('evaluate', 1000, 'Number of held-out pictures of each set for the final measurement.')
 
 
 def export(network, data, side, path):
-    """Writes the embedded network: folded, balanced on training photographs, in half precision. Returns it loaded."""
+    """Writes the network folded, balanced on training photographs and in half precision. Returns it as loaded."""
     pictures = centred_photos(data, side, 128).astype(np.float32) / 255
     digest = save_mini(path, balanced(folded(network), pictures), data.classes)
     model = build_mini(len(data.classes))

@@ -1,11 +1,11 @@
-"""Make pictures on their way to a style through a network, for `train_student.py --underway` to train on.
+"""Save intermediate pictures of style transfers, for `train_student.py --underway` to train on.
 
 Command:   python experiments/underway.py --data=DATA --network=WORK/student.keras --output=UNDERWAY --count=300
-Time:      about 10 seconds a transfer of 96 to 256 px on two idle cores; four pictures of each are kept
-Expected:  UNDERWAY/NUMBER_STEP.png, from --first on
+Time:      about 10 seconds for a transfer of 96 to 256 px on two idle cores; four pictures of each transfer are saved
+Expected:  UNDERWAY/NUMBER_STEP.png, where NUMBER starts with --first
 
-The network is opened again every --reopen transfers, so that the pictures are those that the student of the moment
-comes across. With --held_out photographs and paintings are those that the student is measured on, not trained on.
+The network file is opened again after every --reopen transfers, so that the pictures come from the current state of the
+student. With --held_out the photographs and paintings are those that measure the student and do not train it.
 """
 
 from pathlib import Path
@@ -17,18 +17,18 @@ from student_pictures import Pictures, read_folder
 from stylegen import images
 from stylegen.images import pixels
 from stylegen.networks.small_vgg import SMALL_VGG_COMPONENTS
-from stylegen.style import open_stylizer
+from stylegen.style import Stylizer
 
 CONTENT_LAYER = 'block4_conv2'
 STYLE_LAYERS = ('input', *(name for name in SMALL_VGG_COMPONENTS if name != CONTENT_LAYER))
-KEPT = 4  # pictures of each transfer
+KEPT = 4  # pictures of each transfer that are saved
 
 
-def manner(rng):
-    """Settings of a transfer as people may have them."""
+def random_settings(rng):
+    """Draws settings of a transfer, such as users may choose."""
     return {
         'strength': float(rng.uniform(0.3, 0.9)),
-        'variation': float(rng.choice([0, 2, 6, 6, 12])),
+        'tv_weight': float(rng.choice([0, 2, 6, 6, 12])),
         'loss': str(rng.choice(['wasserstein', 'wasserstein', 'gram', 'covariance'])),
         'init': str(rng.choice(['content', 'content', 'noise'])),
         'optimizer': str(rng.choice(['adam', 'adam', 'lbfgs'])),
@@ -37,7 +37,7 @@ def manner(rng):
 
 
 def scaled(picture, side):
-    """float32 in [0, 1], the longest side `side` at most."""
+    """Returns a picture as float32 in [0, 1], reduced so that no side is longer than `side`."""
     height, width = picture.shape[:2]
     factor = min(1.0, side / max(height, width))
     shape = round(height * factor), round(width * factor)
@@ -45,7 +45,7 @@ def scaled(picture, side):
 
 
 class Keeper:
-    """A callback that writes some of the pictures it is told of."""
+    """A callback that saves some of the pictures that it gets."""
 
     def __init__(self, path, rng):
         self.path, self.rng, self.told, self.kept = path, rng, 0, 0
@@ -72,11 +72,11 @@ def main(argv):
     for number in range(_FIRST.value, _FIRST.value + _COUNT.value):
         rng = np.random.default_rng([_SEED.value, number])
         if (number - _FIRST.value) % _REOPEN.value == 0:
-            stylizer, _ = open_stylizer(
+            stylizer = Stylizer(
                 network=_NETWORK.value,
                 style_layers=dict.fromkeys(STYLE_LAYERS, 1.0),
                 content_layers={CONTENT_LAYER: 1.0},
-                **manner(rng),
+                **random_settings(rng),
             )
         side = int(rng.choice([144, 192, 256]))
         content = scaled(photos[rng.integers(len(photos))], side)
@@ -87,14 +87,16 @@ def main(argv):
 
 
 _DATA = flags.DEFINE_string('data', None, 'Folder with the archives, see student_pictures.py.', required=True)
-_STYLES = flags.DEFINE_list('styles', [], 'Folders of more paintings.')
-_NETWORK = flags.DEFINE_string('network', None, 'A .keras file of a student.', required=True)
-_OUTPUT = flags.DEFINE_string('output', None, 'Where the pictures go.', required=True)
-_HELD_OUT = flags.DEFINE_bool('held_out', False, 'From pictures that are held out.')
+_STYLES = flags.DEFINE_list('styles', [], 'Folders of further paintings.')
+_NETWORK = flags.DEFINE_string('network', None, 'The .keras file of the student.', required=True)
+_OUTPUT = flags.DEFINE_string('output', None, 'Folder for the pictures.', required=True)
+_HELD_OUT = flags.DEFINE_bool('held_out', False, 'Use the held-out photographs and paintings.')
 _FIRST = flags.DEFINE_integer('first', 0, 'Number of the first transfer.')
-_COUNT = flags.DEFINE_integer('count', 300, 'Of transfers.')
-_REOPEN = flags.DEFINE_integer('reopen', 8, 'Transfers in one manner and by one state of the network.')
-_SEED = flags.DEFINE_integer('seed', 0, 'Of what is drawn.')
+_COUNT = flags.DEFINE_integer('count', 300, 'Number of transfers.')
+_REOPEN = flags.DEFINE_integer(
+    'reopen', 8, 'Number of transfers with the same settings and the same state of the network.'
+)
+_SEED = flags.DEFINE_integer('seed', 0, 'Seed of the random choices.')
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 """Image synthesis in TensorFlow/Keras: DeepDream, neural style transfer, DCGAN.
 
-`stylegen.dream(image)`, `stylegen.transfer(content, style)`, `stylegen.train(images)` and the rooms below do the work;
-nothing heavy is imported until one is used.
+Begin with `stylegen.dream(image)`, `stylegen.transfer(content, style)` or `stylegen.train(images)`. TensorFlow is
+imported when the first of them is used.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Modules by the names that they had before the package had rooms: those that README and the notebooks showed."""
+"""Former names of modules, which README and the notebooks once used. They can still be imported."""
 
 import importlib
 import sys
@@ -16,17 +16,20 @@ FORMER_NAMES = {
 
 
 class FormerNames:
-    """Finds a module by its former name, once nothing else has: `import stylegen.updates` gives the module of now."""
+    """An import finder for former names: `import stylegen.updates` gives `stylegen.optimize.updates`.
+
+    It stands last in `sys.meta_path`, so that a module that really has such a name is found first.
+    """
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """As `importlib.abc.MetaPathFinder.find_spec`."""
+        """Returns a spec for a former name, else None; see `importlib.abc.MetaPathFinder.find_spec`."""
         return ModuleSpec(name, self) if name in FORMER_NAMES else None  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> None:
-        """As `importlib.abc.Loader.create_module`: Python's own way."""
+        """Returns None: Python makes an empty module; see `importlib.abc.Loader.create_module`."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """As `importlib.abc.Loader.exec_module`; the import gives what stands in `sys.modules` then."""
+        """Puts the module of today into `sys.modules`, from which the import takes its result."""
         sys.modules[module.__name__] = importlib.import_module(FORMER_NAMES[module.__name__])

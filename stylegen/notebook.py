@@ -1,6 +1,6 @@
-"""For notebooks: pictures inline, a look at long work while it runs, and the pictures that come with the package.
+"""For notebooks: show pictures and animations, watch a run, and find the example pictures of the package.
 
-IPython, which every notebook has, is imported when something is shown.
+IPython is imported when the first picture is shown.
 """
 
 import io
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 Pictures = np.ndarray | Iterable[np.ndarray] | Mapping[str, np.ndarray]
 
-# the pictures that come along, by name: 'raccoon', a photograph, and 'whirls', a painting
+# paths of the example pictures, by name: 'raccoon' is a photograph, 'whirls' a painting
 EXAMPLES = {path.stem: path for path in sorted((Path(__file__).parent / 'pictures').glob('*.jpg'))}
-SIZE = 512  # pixels: the longest side of what is shown, at most
-QUALITY = 80  # of JPEG: what is shown is to be looked at, and is kept in the notebook
+SIZE = 512  # longest side in pixels to which larger pictures are reduced
+QUALITY = 80  # of the JPEG, so that the notebook's file stays small
 GAP = 2  # pixels between the pictures of a grid
-FIGURES = ('d_loss', 'g_loss', 'd_real', 'd_fake')  # of a training, that a watch tells
+METRICS = ('d_loss', 'g_loss', 'd_real', 'd_fake')  # of a training, that a `Watch` shows
 
 
 def show(
@@ -35,14 +35,14 @@ def show(
     scale: int = 1,
     size: int = SIZE,
 ) -> 'display.Image':
-    """Pictures as the output of a cell; give it as the cell's last line.
+    """Shows pictures as the output of a cell, if the call is the last line of the cell.
 
     Args:
-        pictures: One, (H, W, 3) or grey; several of one size, as a grid; or {label: picture} of any sizes. Floats in
-            [0, 1] or uint8.
-        columns: Of the grid; by default as square as can be.
-        scale: Pixels a side that each pixel of small pictures is drawn with.
-        size: Pixels that the longest side of the whole is shrunk to, where it is longer.
+        pictures: One picture, (H, W, 3) or grey; several of the same size, shown as a grid; or {label: picture} of any
+            sizes. Floats in [0, 1] or uint8.
+        columns: The columns of the grid; by default the grid is as square as possible.
+        scale: The side in screen pixels of one pixel, to enlarge small pictures.
+        size: The longest side in pixels to which the whole is reduced if it is larger.
 
     Returns:
         An `IPython.display.Image`, a JPEG.
@@ -54,32 +54,32 @@ def show(
 
 
 def show_film(frames: Iterable[np.ndarray], fps: float = 10, scale: int = 1) -> 'display.Image':
-    """Pictures of one size, one after the other, as the output of a cell: a GIF without end.
+    """Shows an animation that repeats without end as the output of a cell.
 
     Args:
-        frames: (H, W, 3) or grey, float in [0, 1].
-        fps: Frames a second.
-        scale: Pixels a side that each pixel of small pictures is drawn with.
+        frames: Pictures of the same size, (H, W, 3) or grey, floats in [0, 1].
+        fps: Frames per second.
+        scale: The side in screen pixels of one pixel, to enlarge small pictures.
 
     Returns:
-        An `IPython.display.Image`.
+        An `IPython.display.Image`, a GIF.
 
     Raises:
         UserError: IPython is not installed.
     """
     with tempfile.TemporaryDirectory() as folder:
-        path = images.save_animation(Path(folder) / 'film.gif', (_drawn(frame, scale) for frame in frames), fps)
+        path = images.save_animation(Path(folder) / 'film.gif', (_enlarged(frame, scale) for frame in frames), fps)
         return _ipython().Image(path.read_bytes(), format='gif')
 
 
 class Watch:
-    """A look at long work, to be given as `callback`: the picture so far, or how far a training is.
+    """A callback that shows the picture so far, or the metrics of a training, in the cell that runs.
 
-    One view takes the place of the other, and the last one stays.
+    Each view replaces the one before.
 
     Args:
-        every: Seconds from one view to the next, at least; the end is always shown.
-        size: Pixels of the longest side, at most.
+        every: Seconds between views, at least. The last step is always shown.
+        size: The longest side in pixels, at most.
 
     Raises:
         UserError: IPython is not installed.
@@ -89,35 +89,35 @@ class Watch:
         self.every, self.size = every, size
         self.handle = _ipython().DisplayHandle()
         self.shown = False
-        self.again = time.monotonic() + every
+        self.next_view = time.monotonic() + every
 
     def __call__(self, step: Any) -> None:
-        """Shows a step, as `dream`, `transfer`, `visualize` and `stylegen.dcgan.train` report it, when it is time."""
+        """Shows a step of `dream`, `transfer`, `visualize` or `stylegen.dcgan.train`, if it is time for a view."""
         done, total = (step.work, step.all_work) if hasattr(step, 'all_work') else (step.step, step.steps)
-        if done < total and time.monotonic() < self.again:
+        if done < total and time.monotonic() < self.next_view:
             return
-        show_it = self.handle.update if self.shown else self.handle.display
-        show_it(self._view(step))
-        self.shown, self.again = True, time.monotonic() + self.every
+        display = self.handle.update if self.shown else self.handle.display
+        display(self._view(step))
+        self.shown, self.next_view = True, time.monotonic() + self.every
 
     def _view(self, step: Any) -> Any:
         for picture in ('picture', 'result', 'pictures'):
             if hasattr(step, picture):
                 return show(getattr(step, picture)(), size=self.size)
-        figures = '  '.join(f'{name} {step.values[name]:.3g}' for name in FIGURES if name in step.values)
-        return _ipython().Pretty(f'step {step.step} of {step.steps}  {figures}')
+        metrics = '  '.join(f'{name} {step.values[name]:.3g}' for name in METRICS if name in step.values)
+        return _ipython().Pretty(f'step {step.step} of {step.steps}  {metrics}')
 
 
 def _sheet(pictures: Pictures, columns: int | None, scale: int) -> np.ndarray:
     if isinstance(pictures, Mapping):
-        return images.contact_sheet([_drawn(one, scale) for one in pictures.values()], pictures, columns)
+        return images.contact_sheet([_enlarged(one, scale) for one in pictures.values()], pictures, columns)
     if isinstance(pictures, np.ndarray) and pictures.ndim < 4:
-        return images.grid([_drawn(pictures, scale)])
-    return images.grid([_drawn(one, scale) for one in pictures], columns, GAP * scale)
+        return images.grid([_enlarged(pictures, scale)])
+    return images.grid([_enlarged(one, scale) for one in pictures], columns, GAP * scale)
 
 
-def _drawn(picture: np.ndarray, scale: int) -> np.ndarray:
-    """Floats in [0, 1], each pixel as a square of `scale` pixels."""
+def _enlarged(picture: np.ndarray, scale: int) -> np.ndarray:
+    """Returns the picture as floats in [0, 1]; each pixel becomes a square of `scale` x `scale` pixels."""
     picture = images.from_uint8(picture) if picture.dtype == np.uint8 else np.asarray(picture, np.float32)
     return picture.repeat(scale, 0).repeat(scale, 1)
 

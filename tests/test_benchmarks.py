@@ -72,8 +72,8 @@ def test_a_network_of_another_precision_is_not_measured(benchmark, monkeypatch, 
             ValueError, match=f'the network computes in {policy.removeprefix("mixed_")}, not in {other}'
         ):
             measuring.check_precision(network, other)
-    deaf = lambda **settings: (SimpleNamespace(extractor=networks['float32']), '')  # to --precision
-    monkeypatch.setattr('stylegen.style.open_stylizer', deaf)
+    deaf = lambda **settings: SimpleNamespace(extractor=networks['float32'])  # to --precision
+    monkeypatch.setattr('stylegen.style.Stylizer', deaf)
     with pytest.raises(ValueError, match='not in mixed_bfloat16'):
         style.ours(None, None, None, 1, None, 'mixed_bfloat16')
 

@@ -13,7 +13,7 @@ from tests.conftest import photo, run
 COMMANDS = {
     'deepdream': ['--input=photo.png', '--steps=2', '--octaves=2'],
     'style': ['--content=photo.png', '--style=paint.png', '--iterations=2', '--style_layers=block1_conv1',
-              '--content_layers=block2_conv1', '--coarsest=40', '--scale=2'],
+              '--content_layers=block2_conv1', '--smallest_size=40', '--size_ratio=2'],
 }  # fmt: skip
 SHAPE = (64, 80, 3)
 

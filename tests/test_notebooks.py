@@ -13,12 +13,11 @@ import pytest
 from PIL import Image
 
 from stylegen import dcgan, deepdream, images, notebook, style
-from stylegen.dcgan.plan import OPTIONS, make_plan
+from stylegen.dcgan.plan import make_plan
 from stylegen.networks import layer_table
 from stylegen.networks.catalog import NETWORKS
 from stylegen.training import Report
 from stylegen.utils.errors import UserError
-from stylegen.utils.signatures import defaults_of
 from tests.conftest import ROOT, photo
 
 FOLDER = ROOT / 'experiments' / 'notebooks'
@@ -127,9 +126,7 @@ def test_its_settings_for_a_gpu_are_ones_that_there_are(name, monkeypatch):
     exec(code_cells(name)[1].source, settings)
     assert settings['LARGE'] is True
     if name == 'dcgan':
-        options = {key: value for key, value in settings['OPTIONS'].items() if key in OPTIONS}
-        assert set(settings['OPTIONS']) - set(options) <= set(defaults_of(dcgan.train))
-        plan = make_plan(size=(settings['SIZE'],) * 2, **options)
+        plan = make_plan((settings['SIZE'],) * 2, **settings['OPTIONS'])
         assert plan.build().generator.output_shape == (None, settings['SIZE'], settings['SIZE'], 3)
         return
     assert settings['NETWORK'] in NETWORKS and settings['NETWORK'] != 'mini'
@@ -194,9 +191,8 @@ def test_a_watch_shows_a_dream_while_it_grows_and_at_its_end(views, tiny):
 
 
 def test_a_watch_shows_the_end_of_a_transfer(views):
-    painted = style.transfer(
-        photo(32, 32), photo(32, 32, 1), network='mini', iterations=2, coarsest=32, callback=notebook.Watch(every=1000)
-    )
+    settings = {'network': 'mini', 'iterations': 2, 'smallest_size': 32}
+    painted = style.transfer(photo(32, 32), photo(32, 32, 1), **settings, callback=notebook.Watch(every=1000))
     assert [how for how, _ in views] == ['display']
     assert difference(views[0][1], painted) < 1
 

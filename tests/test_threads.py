@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from stylegen.dcgan import latents
-from stylegen.deepdream import open_dreamer
+from stylegen.deepdream import Dreamer
 from stylegen.losses import dream_loss
 from stylegen.metrics.embeddings import open_embedding
 from stylegen.optimize import Objective, Term, optimize_image, updates
-from stylegen.style import open_stylizer
+from stylegen.style import StyleSettings, Stylizer
 from stylegen.style.targets import Targets
 from stylegen.utils.backend import tf
 from stylegen.utils.errors import UserError
@@ -45,7 +45,7 @@ def together(work, count=2):
 
 def test_two_threads_on_a_dreamer_give_what_one_gives():
     masks = [np.tri(*size, dtype=np.float32) for size in SIZES]
-    dreamer, _ = open_dreamer(network=TinyNetwork(), layers={'a': 1.0}, regions=[{'b': 1.0}], octaves=2, steps=3)
+    dreamer = Dreamer(network=TinyNetwork(), layers={'a': 1.0}, regions=[{'b': 1.0}], octaves=2, steps=3)
 
     def dream(i, callback=None):
         return dreamer(photo(*SIZES[i]), regions=[masks[i]], seed=i, callback=callback, steps_per_call=1)
@@ -56,7 +56,7 @@ def test_two_threads_on_a_dreamer_give_what_one_gives():
 
 def test_two_threads_on_a_stylizer_give_what_one_gives():
     network = small_vgg(('block1_conv1', 'block2_conv1', 'block2_conv2'))
-    stylizer, _ = open_stylizer(network=network, **LAYERS, iterations=3, coarsest=40)
+    stylizer = Stylizer(network=network, **LAYERS, iterations=3, smallest_size=40)
 
     def paint(i, callback=None):
         styles = [(noise(48, 44, seed=i) ** (1 + i), 1.0)]
@@ -70,7 +70,8 @@ def test_two_threads_on_a_stylizer_give_what_one_gives():
 def test_two_threads_on_an_objective_give_what_one_gives(cut):
     """By windows its gradient is summed up in a variable."""
     network = small_vgg(('block1_conv1', 'block2_conv1'))
-    targets = Targets(network, {'block2_conv1': 1.0}, {}, loss='gram', regions=0, variation='square')
+    settings = StyleSettings(style_layers={'block2_conv1': 1.0}, content_layers={}, loss='gram')
+    targets = Targets(network, settings, 0)
     core = 16 if cut else 0
     targets.set_content(photo(*SIZES[0]), [], core)
     targets.set_styles(0, [(noise(48, 44), 0, 1.0)])
@@ -105,7 +106,7 @@ def test_threads_share_extractors_generators_and_embeddings():
 
 
 def test_a_callback_that_asks_for_another_picture_is_told():
-    dreamer, _ = open_dreamer(network=TinyNetwork(), layers={'a': 1.0}, octaves=1, steps=1)
+    dreamer = Dreamer(network=TinyNetwork(), layers={'a': 1.0}, octaves=1, steps=1)
     with pytest.raises(UserError, match='callback of a dreamer cannot give it another picture'):
         dreamer(photo(32, 32), callback=lambda step: dreamer(photo(32, 32)))
     assert dreamer(photo(32, 32)).shape == (32, 32, 3)  # it is free again

@@ -1,11 +1,12 @@
-"""Time a dream step with and without what `utils.backend` chooses for a CPU: oneDNN, no XLA; float32 and bfloat16.
+"""Time a dream step on a CPU with oneDNN, Eigen and XLA, in float32 and bfloat16. `utils.backend` chooses the first.
 
 Command:   python experiments/benchmarks/backend.py
 Time:      7 minutes on two cores
-Expected:  a table of medians, and ratios to oneDNN in the same precision; stylegen/utils/backend.py has what was
-           measured, in float32
+Expected:  a table of medians and their ratios to oneDNN in the same precision; stylegen/utils/backend.py gives the
+           ratios that were measured in float32
 
-The settings, in both precisions, take turns in processes of their own, since they are read when TensorFlow starts.
+The settings take turns in both precisions. Each measurement is a separate process, since TensorFlow reads the settings
+when it starts.
 """
 
 import os

@@ -1,36 +1,36 @@
-"""Images a second of adversarial training by us, by TensorFlow's tutorial and by PyTorch's example, taking turns.
+"""Measure images per second of adversarial training: ours, TensorFlow's tutorial and PyTorch's example.
 
 Command:   python experiments/benchmarks/dcgan.py [--parts=simultaneous,alternating,compiled,input] [--rounds=9]
-Needs:     for PyTorch the extra `bench`: pip install -e ".[bench]"; without it those rows are left out
+Needs:     the extra `bench` for PyTorch: pip install -e ".[bench]"; without it the rows of PyTorch are left out
 Time:      about 10 minutes on two cores
-Expected:  tables, whose rows say their precision. Measured on two cores (AVX512_BF16), PyTorch 2.13, medians of the
-           rounds' ratios: in float32 ours is
-           as fast as the tutorial on the same networks (0.96 x, its rounds between 0.80 and 1.30; 1.01 x with Keras's
-           batch normalisation; 2.25 x where it is eager), and 1.11 (channels last) to 1.17 x as fast as PyTorch's
-           example; ours in bfloat16 is 1.35 and 1.39 x ours in float32, 0.94 x the tutorial in bfloat16, 1.01 x PyTorch
-           in bfloat16. In float32 a tf.function is 2.0 x as fast as eager mode and 1.2 x XLA, 10 steps a call are no
-           faster than one; a batch takes 0.3 % of the time of a step
+Expected:  tables; each row names its precision. Measured on two cores (AVX512_BF16) with PyTorch 2.13, as medians of
+           the ratios in the rounds. In float32 ours is as fast as the tutorial on the same networks: 0.96 x, between
+           0.80 and 1.30 in the rounds; 1.01 x with Keras's batch normalisation; 2.25 x if the tutorial is eager. It is
+           1.11 (channels last) to 1.17 x as fast as PyTorch's example. Ours in bfloat16 is 1.35 and 1.39 x as fast as
+           ours in float32, 0.94 x as fast as the tutorial in bfloat16 and 1.01 x as fast as PyTorch in bfloat16. In
+           float32 a tf.function is 2.0 x as fast as eager mode and 1.2 x as fast as XLA. 10 steps per call are no
+           faster than one. A batch takes 0.3 % of the time of a step
 
-Networks, batch and data are the same everywhere: `cifar32` (1,068,928 parameters in the generator, 663,296 in the
-discriminator), 64 images, pictures of 32 x 32 that are all in memory. Every program is a process of its own that
-waits for its turn of some steps; all of them have one in every round, and the first round is not counted. Ours is
-what `python -m stylegen.dcgan train` runs, through Keras's `fit`, with its averaged generator, its metrics, its look at
-every step for what is not finite, and a row of the log for every turn. Only like is to be compared with like:
+All programs have the same networks, batch size and data: `cifar32` (1,068,928 parameters in the generator, 663,296 in
+the discriminator), 64 images, and pictures of 32 x 32 that are in memory. Each program is a separate process. In each
+round every program has one turn of some steps; the first round is not counted. Ours is `python -m stylegen.dcgan train`
+through Keras's `fit`, with the averaged generator, the metrics, the check for non-finite values at every step, and a
+row of the log for every turn. Compare only programs of the same part:
 
-simultaneous: both gradients from one pass of each network, as TensorFlow's tutorial does
-(tensorflow.org/tutorials/generative/dcgan). Its loop is reimplemented here: one tf.function with two tapes on batches
-from `from_tensor_slices`; on our very networks, on these with Keras's batch normalisation, which the tutorial has, in
-eager mode, and on ours in bfloat16.
+simultaneous: both gradients come from one pass of each network, as in TensorFlow's tutorial
+(tensorflow.org/tutorials/generative/dcgan). Its loop is reimplemented here: one tf.function with two tapes, on batches
+from `from_tensor_slices`. It runs on our networks, on our networks with Keras's batch normalisation, which the tutorial
+uses, in eager mode, and in bfloat16.
 
-alternating: the generator learns from the discriminator as its step has left it, as PyTorch's example does
+alternating: the generator learns from the discriminator after its update, as in PyTorch's example
 (github.com/pytorch/examples, dcgan). Its loop is reimplemented here: the discriminator on real images, then on
-generated ones, then both networks once more; in PyTorch's own layout, channels last, with torch.compile, and channels
-last in bfloat16. A batch is gathered from a tensor, which is faster than the example's DataLoader.
+generated ones, then both networks once more. It runs in PyTorch's default layout, with channels last, with
+torch.compile, and with channels last in bfloat16. A batch is gathered from a tensor, which is faster than the example's
+DataLoader.
 
-compiled: our alternating step in eager mode, as a tf.function, with 10 steps for each call, and with XLA.
+compiled: our alternating step in eager mode, as a tf.function, with 10 steps per call, and with XLA.
 
-input: what the input pipeline gives by itself, where no network computes, the bare step on one batch, and the step of
-`train`.
+input: the input pipeline alone, the bare step on one batch, and the step of `train`.
 """
 
 import json
@@ -49,25 +49,25 @@ from measuring import peak_gigabytes, rows_of, runnable
 
 SIDE, PICTURES = 32, 10000
 ENDLESS = 10**9
-BATCHES = 'batch'  # the row that has no network
-LONGER = {BATCHES: 50}  # a short turn would take what was made ahead while it waited
+BATCHES = 'batch'  # the row without a network
+LONGER = {BATCHES: 50}  # a short turn would only use batches that were prepared before it
 
-_PARTS = flags.DEFINE_list('parts', ['simultaneous', 'alternating', 'compiled', 'input'], 'What to measure.')
-_ROUNDS = flags.DEFINE_integer('rounds', 9, 'Times that each program has its turn.')
+_PARTS = flags.DEFINE_list('parts', ['simultaneous', 'alternating', 'compiled', 'input'], 'Parts to measure.')
+_ROUNDS = flags.DEFINE_integer('rounds', 9, 'Number of counted turns of each program.')
 _STEPS = flags.DEFINE_integer('steps', 10, 'Steps of a turn.')
-_CHILD = flags.DEFINE_string('child', None, 'One program, which takes turns.')
-_DATA = flags.DEFINE_string('data', None, 'The pictures, for a child: an .npz.')
+_CHILD = flags.DEFINE_string('child', None, 'Internal: the program that this process runs, as PART:NAME.')
+_DATA = flags.DEFINE_string('data', None, 'Internal: the .npz of pictures for --child.')
 
 
 def ours(path, tick, updates, precision, per_call=1, jit='auto', eager=False):
-    """By `stylegen.dcgan`, as its command trains."""
+    """Trains with `stylegen.dcgan`, as its command does."""
     from stylegen.datasets.opening import open_images
     from stylegen.dcgan.training import train
     from stylegen.utils.backend import tf
 
     if eager:
         tf.config.run_functions_eagerly(True)
-        warnings.filterwarnings('ignore', 'Even though')  # tf.data's functions are compiled all the same
+        warnings.filterwarnings('ignore', 'Even though')  # a warning that functions of tf.data stay compiled
     never = dict.fromkeys(('sample_every', 'checkpoint_every', 'collapse_every', 'evaluate_every'), 0)
     with tempfile.TemporaryDirectory() as workdir:
         train(
@@ -78,7 +78,7 @@ def ours(path, tick, updates, precision, per_call=1, jit='auto', eager=False):
 
 
 def batches(path, tick):
-    """Our input pipeline alone."""
+    """Runs our input pipeline alone."""
     from stylegen.datasets.opening import open_images
 
     for _ in open_images(path, SIDE).batches(BATCH, seed=0):
@@ -86,12 +86,12 @@ def batches(path, tick):
 
 
 def bare(path, tick, precision):
-    """Our alternating step alone, always on the same batch."""
+    """Runs our alternating step alone, always on the same batch."""
     from stylegen.datasets.opening import open_images
     from stylegen.dcgan.plan import make_plan
     from stylegen.utils.backend import tf
 
-    gan = make_plan(NETWORKS, precision=precision).build()
+    gan = make_plan(preset=NETWORKS, precision=precision).build()
     batch = next(iter(open_images(path, SIDE).batches(BATCH, seed=0)))
     step = tf.function(gan.train_step)
     while True:
@@ -100,7 +100,7 @@ def bare(path, tick, precision):
 
 
 def in_both(name, program, **options):
-    """The rows of a program of ours."""
+    """Returns the rows of one of our programs, one for each precision: {row: program}."""
     return {row: partial(program, precision=policy, **options) for row, policy in rows_of(name).items()}
 
 
@@ -130,16 +130,16 @@ PROGRAMS = {
 
 
 def turn_of(name):
-    """Steps of a program's turn."""
+    """Returns the number of steps in a turn of a program."""
     return _STEPS.value * LONGER.get(name, 1)
 
 
 class Done(Exception):
-    """No more turns."""
+    """Raised in a child when it gets no more turns."""
 
 
 class Turns:
-    """In a child: waits for the next turn, and tells what the last one took."""
+    """In a child: waits for each turn, and prints the time of a step and the memory after it."""
 
     def __init__(self, steps):
         self.steps = steps
@@ -151,7 +151,7 @@ class Turns:
         self._left, self._began = self.steps, time.perf_counter()
 
     def __call__(self, done=1):
-        """Steps have been done; the last one of a turn ends it."""
+        """Counts steps that were done, and ends the turn after its last step."""
         self._left -= done
         if self._left > 0:
             return
@@ -161,7 +161,7 @@ class Turns:
 
 
 class Child:
-    """A program in a process of its own."""
+    """A program in a separate process."""
 
     def __init__(self, part, name, path):
         command = [sys.executable, __file__, f'--child={part}:{name}', f'--data={path}', f'--steps={turn_of(name)}']
@@ -169,7 +169,7 @@ class Child:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def turn(self):
-        """Seconds of a step, and the peak of memory in GB."""
+        """Lets the program have a turn; returns the seconds of a step and the peak memory in GiB."""
         self._process.stdin.write('go\n')
         self._process.stdin.flush()
         told = self._process.stdout.readline()
@@ -178,13 +178,18 @@ class Child:
         return json.loads(told)
 
     def end(self):
-        """Gives it no more turns."""
+        """Ends the process."""
         self._process.stdin.close()
         self._process.wait()
 
 
 def measure(part, path):
-    """What each program told in each round, the first ones, in which it traces, apart."""
+    """Measures the programs of a part.
+
+    Returns:
+        first: The figures of each program in its first turn, in which it traces.
+        rounds: The figures of each program, for each counted round.
+    """
     children = {name: Child(part, name, path) for name in runnable(PROGRAMS[part])}
     first = {name: child.turn() for name, child in children.items()}
     rounds = [{name: child.turn() for name, child in children.items()} for _ in range(1 + _ROUNDS.value)]
@@ -194,7 +199,7 @@ def measure(part, path):
 
 
 def compare(part, path):
-    """Prints the table of a part."""
+    """Measures a part and prints its table."""
     first, rounds = measure(part, path)
     against = [row for name in ('ours', 'function') for row in rows_of(name) if row in first]
     head = '  '.join(f'{name + " is":>26}' for name in against)
@@ -214,7 +219,7 @@ def compare(part, path):
 
 
 def shares(rounds):
-    """What the input and what `fit` adds to the bare step are of a step."""
+    """Prints which share of a step the input takes, and which share `fit` adds to the bare step."""
     for train, bare_step in zip(rows_of('train'), rows_of('bare step'), strict=True):
         of_batch = [one[BATCHES]['clock'] / one[train]['clock'] for one in rounds]
         of_fit = [1 - one[bare_step]['clock'] / one[train]['clock'] for one in rounds]
@@ -223,7 +228,7 @@ def shares(rounds):
 
 
 def spread(values, form, unit=''):
-    """The median, and the lowest and highest."""
+    """Writes the median of values, and the lowest and the highest."""
     lowest, highest = min(values), max(values)
     return f'{statistics.median(values):{form}}{unit} ({lowest:{form}} to {highest:{form}})'
 

@@ -1,6 +1,6 @@
-"""The training loops that dcgan.py holds ours against, reimplemented in their essentials.
+"""The training loops with which dcgan.py compares ours. They are reimplemented with the parts that take time.
 
-Each takes the path of an .npz of pictures and a function to call after every step, and trains without end.
+Each loop takes the path of an .npz of pictures and a function to call after every step. It trains without end.
 """
 
 from functools import partial
@@ -17,7 +17,7 @@ def check_parameters(*counts):
 
 
 def tutorial(path, tick, precision='float32', norm='ours', eager=False):
-    """The tutorial's loop on our networks."""
+    """Runs the loop of the tutorial on our networks."""
     from stylegen.dcgan.plan import make_plan
     from stylegen.training.normalization import BatchNorm
     from stylegen.utils.backend import keras, tf
@@ -29,7 +29,7 @@ def tutorial(path, tick, precision='float32', norm='ours', eager=False):
 
     generator, discriminator = (
         keras.models.clone_model(network, clone_function=layer)
-        for network in make_plan(NETWORKS, precision=precision).networks()
+        for network in make_plan(preset=NETWORKS, precision=precision).networks()
     )
     check_parameters(*(sum(int(np.prod(v.shape)) for v in n.trainable_variables) for n in (generator, discriminator)))
     g_optimizer, d_optimizer = keras.optimizers.Adam(1e-4), keras.optimizers.Adam(1e-4)
@@ -58,13 +58,13 @@ def tutorial(path, tick, precision='float32', norm='ours', eager=False):
 
 
 def scaled(path):
-    """The pictures in [-1, 1]."""
+    """Returns the pictures in [-1, 1]."""
     with np.load(path) as stored:
         return stored['images'].astype(np.float32) / 127.5 - 1
 
 
 def torch_networks(torch):
-    """`cifar32` as the example writes its networks."""
+    """Returns the generator and the discriminator of `cifar32`, written as in the example."""
     nn = torch.nn
 
     def convolution(kind, before, after, stride=2, padding=1):
@@ -95,7 +95,7 @@ def torch_networks(torch):
 
 
 def pytorch(path, tick, last=False, compiled=False, bfloat16=False):
-    """The example's loop."""
+    """Runs the loop of the example."""
     import torch
 
     layout = torch.channels_last if last else torch.contiguous_format

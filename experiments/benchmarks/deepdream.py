@@ -1,23 +1,25 @@
-"""Time and memory of a dream by us, by TensorFlow's tutorial and by the Keras example, on the same work, taking turns.
+"""Measure time and memory of the same dream by stylegen, by TensorFlow's tutorial and by the Keras example.
 
 Command:   python experiments/benchmarks/deepdream.py [--sizes=512,1024] [--rounds=3]
 Time:      about 10 minutes on two cores
-Expected:  a table. Measured on two cores (AVX512_BF16), with other work beside it: by processor time for a covered
-           pixel, ours is as fast as the tutorial in float32 (0.94 x at 512 pixels, 1.00 x at 1024) and 1.5 to 1.6 x as
-           fast in bfloat16; 72 to 81 % of the convolution peak; 1.08 GB at 1024 pixels, the Keras example 1.52
+Expected:  a table. Measured on two cores (AVX512_BF16), while other programs ran, by processor time for a covered
+           pixel: ours is as fast as the tutorial in float32 (0.94 x at 512 pixels, 1.00 x at 1024) and 1.5 to 1.6 x as
+           fast in bfloat16. It reaches 72 to 81 % of the convolution peak. At 1024 pixels it takes 1.08 GB, the Keras
+           example 1.52 GB
 
-The work: InceptionV3 to mixed3 and mixed5, random weights, a picture of random noise, three octaves (1, 1/1.4, 1/1.96),
-the same number of steps each. Every run is a process of its own. Ours is what a dream runs: the network from
-`networks.feature_extractor`, in float32 and in bfloat16, those above 512 pixels in tiles of 352. The two others, in
-float32, take Keras's own model with the same weights and are reimplemented here in their essentials: the tutorial
+The work: InceptionV3 with random weights up to mixed3 and mixed5, a picture of random noise, three octaves (1, 1/1.4,
+1/1.96), and the same number of steps at each. Each run is a separate process, and the programs take turns. Ours is the
+code of `stylegen.dream`: the network from `networks.feature_extractor`, in float32 and in bfloat16, with tiles of 352
+pixels for pictures above 512. The two others use Keras's own model with the same weights in float32. They are
+reimplemented here with the parts that take time. The tutorial
 (tensorflow.org/tutorials/generative/deepdream, "Taking it up an octave" with tiles of 512) leaves out the last tile of
-a side longer than one, so that times are per pixel that got a gradient; the Keras example
-(keras.io/examples/generative/deep_dream) takes the picture whole and traces anew for every size.
+a side that is longer than one tile; so the times are per pixel that got a gradient. The Keras example
+(keras.io/examples/generative/deep_dream) takes the whole picture at once and traces anew for every size.
 
-Beside the time on the clock stands the processor's, of all threads together, which is less disturbed by what else the
-machine does. The peak of this machine is that of one 3 x 3 convolution of 256 channels in the same precision and
-process; the share of it that a program reaches counts the operations of the network's convolutions for the pixels
-covered, by processor time.
+The table gives the wall time, and in brackets the processor time of all threads, which other programs disturb less. The
+peak of this machine is that of one 3 x 3 convolution of 256 channels in the same precision and process. The share of
+the peak that a program reaches is the number of operations in the network's convolutions for the covered pixels,
+divided by its processor time and by the peak.
 """
 
 import contextlib
@@ -33,13 +35,15 @@ from measuring import Clock, check_precision, in_process, peak_flops, peak_gigab
 
 LAYERS = ('mixed3', 'mixed5')
 SCALE, OCTAVES = 1.4, 3
-TILE = 352  # three of them are 1024 pixels and the margins
+TILE = 352  # three tiles cover 1024 pixels and the margins
 
-_SIZES = flags.DEFINE_list('sizes', ['512', '1024'], 'Sides of the square picture.')
-_ROUNDS = flags.DEFINE_integer('rounds', 3, 'Times that each program has its turn.')
+_SIZES = flags.DEFINE_list('sizes', ['512', '1024'], 'Sides of the square picture in pixels.')
+_ROUNDS = flags.DEFINE_integer('rounds', 3, 'Number of turns of each program.')
 _STEPS = flags.DEFINE_integer('steps', 5, 'Steps at each octave.')
-_CHILD = flags.DEFINE_string('child', None, 'One program, which prints its figures as JSON.')
-_WEIGHTS = flags.DEFINE_string('weights', None, 'Their file, for a child.')
+_CHILD = flags.DEFINE_string(
+    'child', None, 'Internal: the program that this process runs; it prints its figures as JSON.'
+)
+_WEIGHTS = flags.DEFINE_string('weights', None, 'Internal: the file of the weights for --child.')
 
 
 def sides(size):
@@ -47,7 +51,7 @@ def sides(size):
 
 
 def inception(weights=None):
-    """Keras's network to the layers."""
+    """Returns Keras's network up to the layers."""
     from stylegen.utils.backend import keras
 
     base = keras.applications.InceptionV3(weights=weights, include_top=False)
@@ -62,7 +66,7 @@ def write_weights(path):
 
 
 def convolution_flops(model, side):
-    """Floating-point operations of the convolutions for one gradient with respect to a picture: there and back."""
+    """Returns the floating-point operations of the convolutions for one gradient: forward and backward pass."""
     from stylegen.utils.backend import keras
 
     known = keras.Input((side, side, 3))
@@ -76,7 +80,7 @@ def convolution_flops(model, side):
 
 
 def ours(image, weights, steps, note, precision):
-    """By `stylegen.optimize`, as a dream uses it."""
+    """Dreams with `stylegen.optimize`, as `stylegen.dream` does."""
     from stylegen import networks
     from stylegen.deepdream.ascent import dream_step, step_state
     from stylegen.deepdream.plan import margin_of
@@ -179,14 +183,14 @@ PROGRAMS |= {'tutorial, float32': tutorial, 'keras, float32': keras}
 
 
 class Octaves:
-    """Seconds of a step, summed over the octaves, on the clock and of the processor; the first of each is apart."""
+    """Sums the median wall and processor time of a step over the octaves. First steps are kept apart."""
 
     def __init__(self):
         self.first, self.wall, self.processor, self.covered = 0.0, 0.0, 0.0, []
 
     @contextlib.contextmanager
     def __call__(self, covered):
-        """One octave; gives the tick of its clock."""
+        """Measures one octave; gives the function to call after each step."""
         clock = Clock()
         clock.tick()
         yield clock.tick
@@ -198,7 +202,7 @@ class Octaves:
 
 
 def child(name, size, steps, weights):
-    """Runs one program and prints its figures."""
+    """Runs one program and prints its figures as JSON."""
     if name == 'weights':
         return write_weights(weights)
     peak = peak_flops(precision_of(name))

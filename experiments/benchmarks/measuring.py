@@ -1,7 +1,7 @@
-"""What the benchmarks share: a clock for steps, programs in processes of their own, and the peaks of this machine.
+"""Helpers of the benchmarks: a clock for steps, measurements in separate processes, and the peaks of this machine.
 
-A row of a table is a program and the precision that it computes in, 'ours, bfloat16': a figure of one is never compared
-with one of the other unsaid, and a share of the peak is one of the peak in the same precision.
+A row of a table names a program and its precision, such as 'ours, bfloat16', so that a reader sees which precisions are
+compared. A share of the peak refers to the peak in the same precision.
 """
 
 import importlib.util
@@ -13,16 +13,19 @@ import time
 
 import numpy as np
 
-POLICIES = {'float32': 'float32', 'bfloat16': 'mixed_bfloat16'}  # by the precision of a row, what our functions call it
+POLICIES = {
+    'float32': 'float32',
+    'bfloat16': 'mixed_bfloat16',
+}  # the precision in a row -> the precision in our functions
 
 
 def rows_of(name):
-    """The rows of a program of ours, one in each precision: {row: what our functions call the precision}."""
+    """Returns the rows of one of our programs, one for each precision: {row: precision as our functions name it}."""
     return {f'{name}, {precision}': policy for precision, policy in POLICIES.items()}
 
 
 def precision_of(row):
-    """The precision that a row says."""
+    """Returns the precision that a row names."""
     precision = row.rpartition(', ')[2]
     if precision not in POLICIES:
         raise ValueError(f'the row {row!r} does not say its precision')
@@ -30,31 +33,37 @@ def precision_of(row):
 
 
 def check_precision(model, policy):
-    """Refuses to measure a network of Keras whose convolutions compute in something else."""
+    """Raises a ValueError if the convolutions of a Keras network compute in another precision."""
     found = {layer.compute_dtype for layer in model.layers if 'Conv' in type(layer).__name__}
     if found != {policy.removeprefix('mixed_')}:
         raise ValueError(f'the network computes in {", ".join(sorted(found))}, not in {policy}')
 
 
 class Clock:
-    """Seconds of each step on the clock and of the processor; the first step, which traces, is kept apart."""
+    """Measures the wall time and the processor time of each step. The first step is kept apart, since it traces."""
 
     def __init__(self):
         self._times = []
 
     def tick(self):
-        """Called before the first step and after each."""
+        """Notes the time; to be called before the first step and after each step."""
         self._times.append((time.perf_counter(), time.process_time()))
 
     def medians(self):
-        """Of a step, on the clock and of the processor, and what the first took beyond."""
+        """Returns the medians of a step.
+
+        Returns:
+            wall: Seconds of wall time.
+            processor: Seconds of processor time.
+            first: Seconds of wall time that the first step took in addition.
+        """
         first, *later = np.diff(self._times, axis=0)
         wall, processor = np.median(later, axis=0)
         return wall, processor, first[0] - wall
 
 
 def peak_flops(precision):
-    """The best of a 3 x 3 convolution's operations in a second of the processor, in 'float32' or 'bfloat16'."""
+    """Returns the most operations of a 3 x 3 convolution per second of processor time, in 'float32' or 'bfloat16'."""
     from stylegen.utils.backend import tf
 
     x = tf.cast(tf.random.normal([4, 64, 64, 256]), precision)
@@ -70,17 +79,17 @@ def peak_flops(precision):
 
 
 def peak_gigabytes():
-    """The most memory that this process has held so far."""
+    """Returns the most memory in GiB that this process has held so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def in_process(script, **flags):
-    """What a benchmark prints last, read as JSON, when it runs with these flags in a process of its own."""
+    """Runs a benchmark with these flags in a separate process and returns its last line, read as JSON."""
     command = [sys.executable, script, *(f'--{name}={value}' for name, value in flags.items())]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1]) if done.stdout else None
 
 
 def runnable(names):
-    """Of programs those that can run here: without PyTorch, not its own."""
+    """Returns the programs that can run here: those of PyTorch only if it is installed."""
     return [name for name in names if 'pytorch' not in name or importlib.util.find_spec('torch')]

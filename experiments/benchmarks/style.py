@@ -1,30 +1,30 @@
-"""Time and memory of style transfer by us, TensorFlow's tutorial, the Keras example and PyTorch, taking turns.
+"""Measure time and memory of style transfer by stylegen, TensorFlow's tutorial, the Keras example and PyTorch.
 
 Command:   python experiments/benchmarks/style.py [--parts=gradient,reach] [--sizes=256,512,1024] [--rounds=3]
-Needs:     for PyTorch the extra `bench`: pip install -e ".[bench]"; without it that row is left out
+Needs:     the extra `bench` for PyTorch: pip install -e ".[bench]"; without it the row of PyTorch is left out
 Time:      about 50 minutes on two cores, 10 of them for reach
-Expected:  tables. Measured on two cores (AVX512_BF16), by the clock. At 512 pixels ours takes 1.03 s a step in float32
-           (80 % of the convolution peak) and 0.63 s in bfloat16 (67 % of its peak), the tutorial 1.05 s and the Keras
-           example 2.85 s in float32. Earlier, on a slower machine, all in float32: a step of ours is 1.04 to 1.05 x as
-           fast as the tutorial's, 2.85 to 3.0 x the Keras example's, 1.1 x PyTorch's at 256 pixels, 1.2 x at 512,
-           1.35 x at 1024; 86 to 87 % of the convolution peak; at 1024 pixels 2.26 GB, the others 3.46, 7.33 and 4.00.
-           With mini in float32 ours is at the tutorial's loss 5.9 and 6.2 x sooner (14 s, 83 and 89 s); with VGG-19 of
-           random weights not: from 6.76e5 it comes to 4.33e5 in 1000 steps and 180 s in bfloat16, the tutorial to
-           4.27e5 in 318 s
+Expected:  tables. Measured on two cores (AVX512_BF16), by wall time. At 512 pixels ours takes 1.03 s per step in
+           float32 (80 % of the convolution peak) and 0.63 s in bfloat16 (67 % of its peak), the tutorial 1.05 s and the
+           Keras example 2.85 s in float32. Measured earlier on a slower machine, all in float32: a step of ours is 1.04
+           to 1.05 x as fast as the tutorial's, 2.85 to 3.0 x as fast as the Keras example's, and 1.1 x (256 pixels),
+           1.2 x (512) and 1.35 x (1024) as fast as PyTorch's. It reaches 86 to 87 % of the convolution peak. At 1024
+           pixels it takes 2.26 GB; the others take 3.46, 7.33 and 4.00 GB. With mini in float32 ours reaches the
+           tutorial's loss 5.9 and 6.2 x sooner (14 s; 83 and 89 s). With VGG-19 of random weights it does not: it falls
+           from 6.76e5 to 4.33e5 in 1000 steps and 180 s in bfloat16, the tutorial to 4.27e5 in 318 s
 
-gradient: VGG-19 of random weights up to block5_conv2, style from block*_conv1 and content from block5_conv2, the loss
-and formula of TensorFlow's tutorial (ours: --like=tensorflow), square pictures. A step is a gradient and Adam's change
-of the picture. Ours is measured in float32 and in bfloat16, the others in float32. Every run is a process of its own;
-the first step, which traces, is kept apart. The share of the convolution peak counts the operations of the network's
-convolutions, there and back, for one picture, and is taken of the processor's time; the peak is that of one 3 x 3
-convolution of 256 channels in the same process and the same precision.
+gradient: VGG-19 with random weights up to block5_conv2, style from block*_conv1 and content from block5_conv2, the loss
+of TensorFlow's tutorial (ours: --like=tensorflow), square pictures. A step is a gradient and an update by Adam. Ours is
+measured in float32 and in bfloat16, the others in float32. Each run is a separate process, and the programs take turns.
+The first step is kept apart, since it traces. The share of the convolution peak is the number of operations in the
+network's convolutions, forward and backward, for one picture, divided by the processor time and by the peak. The peak
+is that of one 3 x 3 convolution of 256 channels in the same process and the same precision.
 
-reach: wall time until the loss that the tutorial's 1000 steps of Adam in float32 reach from the content, by the same
-loss function, VGG-19 of random weights and `mini`. Ours, in float32 and in bfloat16, are the settings that are best for
-it, from coarse to fine, and begin with the same picture; it counts from the call, tracing and all, until the picture,
-clipped to [0, 1], has that loss by the tutorial's own function.
+reach: the wall time until a program reaches the loss of the tutorial after 1000 steps of Adam in float32. All begin
+with the content and use the same loss, with VGG-19 of random weights and with `mini`. Ours is measured in float32 and
+in bfloat16 with the best settings for it, with mini from coarse to fine. Its time runs from the call, with tracing,
+until the picture, clipped to [0, 1], has that loss in the tutorial's own function.
 
-The others are in style_rivals.py.
+The other programs are in style_rivals.py.
 """
 
 import contextlib
@@ -54,18 +54,20 @@ import stylegen
 MINI_CONTENT = 'block4_conv1'  # mini has no block5_conv2
 TUTORIAL_STEPS = 1000
 
-_PARTS = flags.DEFINE_list('parts', ['gradient', 'reach'], 'What to measure.')
-_SIZES = flags.DEFINE_list('sizes', ['256', '512', '1024'], 'Sides of the square picture.')
-_ROUNDS = flags.DEFINE_integer('rounds', 3, 'Times that each program has its turn.')
-_STEPS = flags.DEFINE_integer('steps', 4, 'Steps of a turn, of which the first is not counted.')
-_REACH = flags.DEFINE_integer('reach_size', 192, 'Side of the picture that is to reach the loss.')
-_CHILD = flags.DEFINE_string('child', None, 'One program, which prints its figures as JSON.')
-_WEIGHTS = flags.DEFINE_string('weights', None, 'Their file, for a child.')
-_TARGET = flags.DEFINE_float('target', None, 'Loss to reach, for a child.')
+_PARTS = flags.DEFINE_list('parts', ['gradient', 'reach'], 'Parts to measure.')
+_SIZES = flags.DEFINE_list('sizes', ['256', '512', '1024'], 'Sides of the square picture in pixels.')
+_ROUNDS = flags.DEFINE_integer('rounds', 3, 'Number of turns of each program.')
+_STEPS = flags.DEFINE_integer('steps', 4, 'Steps of a turn; the first is not counted.')
+_REACH = flags.DEFINE_integer('reach_size', 192, 'Side in pixels of the picture for reach.')
+_CHILD = flags.DEFINE_string(
+    'child', None, 'Internal: the program that this process runs; it prints its figures as JSON.'
+)
+_WEIGHTS = flags.DEFINE_string('weights', None, 'Internal: the file of the weights for --child.')
+_TARGET = flags.DEFINE_float('target', None, 'Internal: the loss to reach for --child.')
 
 
 def write_weights(path):
-    """He-normal ones, that activations neither vanish nor grow."""
+    """Writes He-normal weights, with which activations neither vanish nor grow."""
     from stylegen.utils.backend import keras
 
     model = keras.applications.VGG19(weights=None, include_top=False)
@@ -79,7 +81,7 @@ def write_weights(path):
 
 
 def pictures(size):
-    """The content and the style that come with the package, squares of this side cut from their middle."""
+    """Returns the content and the style of the package, cut to squares and resized to this side."""
     from stylegen.images import load_image, resize
 
     found = []
@@ -92,10 +94,10 @@ def pictures(size):
 
 
 def ours(content, style, weights, steps, clock, precision):
-    """By `stylegen.style`, as a transfer uses it."""
-    from stylegen.style import open_stylizer
+    """Transfers with `stylegen.style`."""
+    from stylegen.style import Stylizer
 
-    stylizer, _ = open_stylizer(
+    stylizer = Stylizer(
         network='vgg19',
         weights=weights,
         like='tensorflow',
@@ -114,7 +116,7 @@ PROGRAMS |= {'tutorial, float32': tutorial, 'keras, float32': keras, 'pytorch, f
 
 
 def convolution_flops(size):
-    """Operations of VGG-19's convolutions to the content layer for one gradient of a picture: there and back."""
+    """Returns the operations of VGG-19's convolutions up to the content layer for one gradient: both passes."""
     widths = [(3, 64), (64, 64), (64, 128), (128, 128), (128, 256), *[(256, 256)] * 3, (256, 512), *[(512, 512)] * 3]
     widths += [(512, 512)] * 2
     halved = [0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4]
@@ -122,7 +124,7 @@ def convolution_flops(size):
 
 
 def gradient_child(name, size, steps, weights):
-    """One program's steps."""
+    """Runs the steps of one program and returns its figures."""
     content, style = pictures(size)
     clock = Clock()
     PROGRAMS[name](content, style, weights, steps, clock)
@@ -132,11 +134,11 @@ def gradient_child(name, size, steps, weights):
 
 
 class Reached(Exception):
-    """The loss that was asked for."""
+    """Raised when the loss is reached."""
 
 
 def reach_extract(network, weights):
-    """The network as both programs see it, and the layers of style and content."""
+    """Returns the network for both programs, the style layers and the content layer."""
     if network == 'vgg19':
         return keras_extract(weights), STYLE_LAYERS, CONTENT_LAYER
     from stylegen.networks import feature_extractor
@@ -145,7 +147,7 @@ def reach_extract(network, weights):
 
 
 def reach_tutorial(network, size, weights):
-    """The tutorial's 1000 steps, and the loss that they reach."""
+    """Runs the tutorial's 1000 steps; returns their time, the loss that they reach and the loss at the start."""
     from stylegen.utils.backend import tf
 
     content, style = pictures(size)
@@ -162,19 +164,20 @@ def reach_tutorial(network, size, weights):
 
 
 ADAM = {'optimizer': 'adam', 'beta_2': 0.99, 'epsilon': 1e-8, 'average': 0.98}
-# For mini from coarse to fine. With random weights a coarse result is worse than the content to go on from: one size.
+# mini goes from coarse to fine. VGG-19 stays at one size: with random weights, the content is a better start than a
+# coarse result.
 BEST = {
     'mini': {**ADAM, 'beta_1': 0.98, 'learning_rate': 0.02},
     'vgg19': {**ADAM, 'beta_1': 0.9, 'learning_rate': 0.01},
 }
-COARSEST, SCALE = 64, 2**0.5
-FIRST_STEPS, LAST_STEPS = (150, 120, 100), 1000  # at the sizes before the last, and at most there
-LOOK_EVERY = 5  # steps between looks at the loss of the result
+SMALLEST, RATIO = 64, 2**0.5
+FIRST_STEPS, LAST_STEPS = (150, 120, 100), 1000  # at each size before the last; at most at the last one
+LOOK_EVERY = 5  # steps between checks of the loss
 
 
 def reach_ours(network, size, weights, target, precision):
-    """Our steps until the loss is reached."""
-    from stylegen.style import open_stylizer
+    """Runs our steps until the loss is reached; returns their time, the loss and the last step."""
+    from stylegen.style import Stylizer
     from stylegen.utils.backend import tf
 
     content, style = pictures(size)
@@ -196,15 +199,15 @@ def reach_ours(network, size, weights, target, precision):
 
     began = time.perf_counter()
     settings = {'weights': weights} if network == 'vgg19' else {}
-    smaller = int(np.log(size / COARSEST) / np.log(SCALE)) if network == 'mini' else 0
-    stylizer, _ = open_stylizer(
+    smaller = int(np.log(size / SMALLEST) / np.log(RATIO)) if network == 'mini' else 0
+    stylizer = Stylizer(
         network=network,
         iterations=[*(*FIRST_STEPS, *FIRST_STEPS[-1:] * smaller)[:smaller], LAST_STEPS],
         like='tensorflow',
         style_layers=dict.fromkeys(layers, 1.0),
         content_layers={content_layer: 1.0},
-        coarsest=COARSEST if smaller else size,
-        scale=SCALE,
+        smallest_size=SMALLEST if smaller else size,
+        size_ratio=RATIO,
         precision=precision,
         **settings,
         **BEST[network],
@@ -254,7 +257,7 @@ def compare_gradients(weights):
 
 
 def ratio(rounds, name, row):
-    """How many times as long as a row of ours a program takes, by the clock and of the processor."""
+    """Writes how many times as long a program takes as a row of ours, by wall time and by processor time."""
     of_clock, of_cpu = (
         statistics.median(one[name][key] / one[row][key] for one in rounds) for key in ('clock', 'processor')
     )

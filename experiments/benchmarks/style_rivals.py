@@ -1,8 +1,8 @@
-"""What `style.py` measures ours against, in its essentials.
+"""The programs with which `style.py` compares ours. They are reimplemented with the parts that take time.
 
-TensorFlow's tutorial (tensorflow.org/tutorials/generative/style_transfer) with its 30 x total variation, the Keras
-example (keras.io/examples/generative/neural_style_transfer), which passes content, style and picture through the
-network together in every step, and a plain loop in PyTorch, channels last. The clock ticks after every step.
+They are TensorFlow's tutorial (tensorflow.org/tutorials/generative/style_transfer) with its 30 x total variation, the
+Keras example (keras.io/examples/generative/neural_style_transfer), which passes content, style and picture through the
+network together in every step, and a plain loop in PyTorch with channels last. Each calls the clock after every step.
 """
 
 STYLE_LAYERS = tuple(f'block{n}_conv1' for n in range(1, 6))
@@ -11,7 +11,7 @@ LAYERS = (*STYLE_LAYERS, CONTENT_LAYER)
 
 
 def vgg(weights):
-    """Keras's network to the layers, on pictures as it wants them."""
+    """Returns Keras's network up to the layers, for pictures that are preprocessed."""
     from stylegen.utils.backend import keras
 
     base = keras.applications.VGG19(weights=None, include_top=False)
@@ -20,7 +20,7 @@ def vgg(weights):
 
 
 def tutorial_loss(extract, content, style, layers, content_layer):
-    """The tutorial's loss as a function of a picture in [0, 1], whose network is seen through `extract`."""
+    """Returns the tutorial's loss as a function of a picture in [0, 1]; `extract` gives the features."""
     from stylegen.utils.backend import tf
 
     def gram(x):
@@ -53,7 +53,7 @@ def keras_extract(weights):
 
 
 def tutorial_steps(extract, content, style, layers, content_layer, steps, tick):
-    """The tutorial's loop. Returns the picture."""
+    """Runs the tutorial's loop and returns the picture."""
     from stylegen.utils.backend import keras, tf
 
     loss_of = tutorial_loss(extract, content, style, layers, content_layer)

@@ -1,6 +1,6 @@
-"""Sets of pictures to train on: from Keras, a folder, an archive, an array, or drawn here.
+"""Sets of training pictures: from Keras, a folder, an archive or an array, or drawn here.
 
-Where pictures come from, how they are cut to one size, and in which order they come.
+This room finds the pictures, brings them to one size, and chooses their order.
 """
 
 from typing import TYPE_CHECKING

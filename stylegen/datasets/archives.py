@@ -1,4 +1,4 @@
-"""The picture files in a folder, a .zip or a .tar, whatever lies between: their names, and the bytes of each."""
+"""Lists and reads the picture files in a folder, a .zip or a .tar, at any depth."""
 
 import os
 import tarfile
@@ -14,18 +14,19 @@ from stylegen.utils.memory import available_memory, format_memory
 from stylegen.utils.zips import unpack
 
 Read = Callable[[str], bytes]
-LARGEST = 1 << 30  # bytes of one picture file
-HELD_SHARE = 0.25  # of the free memory, that the files of a compressed .tar may take while they are read
+LARGEST = 1 << 30  # bytes of a picture file
+HELD_SHARE = 0.25  # part of the free memory that the files of a compressed .tar may take
 
 
 def listing(path: Path) -> tuple[list[str], Read]:
-    """The picture files below `path`, by their suffix, sorted; hidden ones are left out. Threads may read at once.
+    """Lists the picture files below `path` by their suffix, sorted, without hidden ones.
 
     Returns:
-        Names relative to `path`, with '/' between folders; and what gives the bytes of a name.
+        The names relative to `path`, with '/' between folders; and a function that returns the bytes of a name. Several
+        threads may call it at the same time.
 
     Raises:
-        UserError: There is no such path, it is of another kind or broken, or there are no pictures in it.
+        UserError: The path does not exist, is of another kind or damaged, or has no pictures.
     """
     if path.is_dir():
         names, read = _folder(path)
@@ -39,7 +40,7 @@ def listing(path: Path) -> tuple[list[str], Read]:
         names, read = opener(path)
     names = sorted(name for name in names if _is_picture(name))
     if not names:
-        raise UserError(f'there are no pictures in {shown(path)} ({", ".join(SUFFIXES)}); give another place')
+        raise UserError(f'there are no pictures in {shown(path)} ({", ".join(SUFFIXES)}); give another folder or file')
     return names, read
 
 
@@ -57,28 +58,28 @@ def _folder(path: Path) -> tuple[list[str], Read]:
 
     for folder, inner, files in os.walk(path, onerror=refuse, followlinks=True):
         real = os.path.realpath(folder)
-        if real in seen:  # a link to a folder above
+        if real in seen:  # a link to a parent folder
             inner.clear()
             continue
         seen.add(real)
-        inner.sort()  # of two links to one folder the first counts, whatever the system's order is
+        inner.sort()  # the order must not depend on the file system
         names += [Path(folder, file).relative_to(path).as_posix() for file in files]
 
     def whole(name: str) -> bytes:
         with open(path / name, 'rb') as file:
-            return _bounded(name, os.fstat(file.fileno()).st_size, file.read)
+            return _read_if_small(name, os.fstat(file.fileno()).st_size, file.read)
 
-    return names, lambda name: _from_disk(name, lambda: whole(name))
+    return names, lambda name: _read_or_explain(name, lambda: whole(name))
 
 
-def _from_disk(name: str, read: Callable[[], bytes]) -> bytes:
+def _read_or_explain(name: str, read: Callable[[], bytes]) -> bytes:
     try:
         return read()
     except OSError as error:
         raise UserError(f'{shown(name)} cannot be read ({error.strerror or error}); is its disk still there?') from None
 
 
-def _bounded(name: str, size: int, read: Callable[[], bytes]) -> bytes:
+def _read_if_small(name: str, size: int, read: Callable[[], bytes]) -> bytes:
     if size > LARGEST:
         raise UserError(f'{shown(name)} is larger than {LARGEST >> 30} GiB; make it smaller first')
     return read()
@@ -99,7 +100,7 @@ def _zip(path: Path) -> tuple[list[str], Read]:
             return unpack(archive, name, shown(name), LARGEST)
         except UserError:
             raise
-        except Exception as error:  # whatever zipfile and its decompressors meet
+        except Exception as error:  # errors of zipfile and its decompressors
             raise UserError(f'{shown(name)} cannot be unpacked ({error}); copy or download it again') from None
 
     return [info.filename for info in archive.infolist() if not info.is_dir()], read
@@ -110,12 +111,12 @@ def _tar(path: Path) -> tuple[list[str], Read]:
         with tarfile.open(path, 'r:') as archive, open(path, 'rb') as file:
             places = {m.name: (m.offset_data, m.size) for m in archive if m.isfile() and not m.issparse()}
             file.seek(archive.offset)
-            ended = not any(file.read(tarfile.BLOCKSIZE) or b'cut')  # of one that is cut short tarfile says nothing
+            has_end = not any(file.read(tarfile.BLOCKSIZE) or b'cut')  # tarfile does not report a truncated file
     except tarfile.ReadError:
         return _compressed_tar(path)
     except (tarfile.TarError, OSError, ValueError) as error:
         raise _broken(path, error) from None
-    if not ended:
+    if not has_end:
         raise _broken(path, 'it has no end')
 
     def read(name: str) -> bytes:
@@ -126,13 +127,13 @@ def _tar(path: Path) -> tuple[list[str], Read]:
                 file.seek(start)
                 return file.read(size)
 
-        return _from_disk(name, lambda: _bounded(name, size, part))
+        return _read_or_explain(name, lambda: _read_if_small(name, size, part))
 
     return list(places), read
 
 
 def _compressed_tar(path: Path) -> tuple[list[str], Read]:
-    """Its files cannot be reached one by one, so they are held, as they are."""
+    """Reads all picture files into memory, because a compressed .tar has no random access."""
     allowed, total = HELD_SHARE * available_memory(), 0
     held: dict[str, bytes] = {}
     try:
@@ -147,7 +148,7 @@ def _compressed_tar(path: Path) -> tuple[list[str], Read]:
                 held[member.name] = file.read()
     except (UserError, MemoryError):
         raise
-    except Exception as error:  # whatever tarfile and its decompressors meet
+    except Exception as error:  # errors of tarfile and its decompressors
         raise _broken(path, error) from None
     return list(held), held.__getitem__
 

@@ -1,4 +1,4 @@
-"""From a picture file of any kind and size to bytes of one size: decoded, cut, resized."""
+"""Converts a picture file of any kind and size to bytes of one size: decodes, cuts, resizes."""
 
 import contextlib
 import os
@@ -9,25 +9,25 @@ import numpy as np
 from PIL import Image
 
 from stylegen.images.animated import count_frames
-from stylegen.images.decoding import ORIENTATION, arrays, opened
+from stylegen.images.decoding import ORIENTATION, opened, to_upright
 from stylegen.images.pixels import on_white, to_uint8
 from stylegen.utils.errors import UserError, unknown
 from stylegen.utils.files import shown
 
-_PADDING = 255  # white, as under transparency
-FIT = 'crop'  # what is done where nothing was asked for
-_GAP = 3.0  # times the size wanted, down to which Pillow may halve by plain averages before it resamples
+_PADDING = 255  # white, as behind transparency
+FIT = 'crop'  # the default
+_REDUCING_GAP = 3.0  # Pillow may first shrink by box averages to this multiple of the target size
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A picture as it is: uint8 HxW (grey) or HxWx3 in sRGB, upright.
+    """A decoded picture: uint8 HxW (grey) or HxWx3 in sRGB, upright.
 
     Attributes:
         pixels: Of the first frame or page.
-        alpha: Whether it was transparent.
-        notes: Lines about what was not taken quite as it stood, see `stylegen.images.decoding.Upright`.
-        frames: How many frames or pages there are.
+        alpha: Whether it had transparency.
+        notes: Lines about what was not read exactly as stored, see `stylegen.images.decoding.Upright`.
+        frames: The number of frames or pages.
     """
 
     pixels: np.ndarray
@@ -37,16 +37,16 @@ class Decoded:
 
 
 def decode(data: bytes, name: str | os.PathLike[str], least: tuple[int, int] | None = None) -> Decoded:
-    """The picture in the bytes of a file; what is transparent is laid on white; an animation gives its first frame.
+    """Decodes the bytes of a picture file. Transparency is laid on white; an animation gives its first frame.
 
     Args:
         data: JPEG, PNG, WebP, TIFF, GIF, BMP, PPM, JPEG 2000 or AVIF, in any colour mode.
         name: For messages.
-        least: (height, width) that the use needs: a large JPEG may be decoded at a half, quarter or eighth of its size,
-            but no smaller than this.
+        least: The (height, width) that is needed. A large JPEG may be decoded at a half, quarter or eighth of its size,
+            but not smaller than this.
 
     Raises:
-        UserError: There are no bytes, or no picture in them, or it is damaged.
+        UserError: The data are empty, no picture or damaged.
     """
     if not data:
         raise UserError(f'{shown(name)} is empty (0 bytes); copy or download it again')
@@ -56,30 +56,33 @@ def decode(data: bytes, name: str | os.PathLike[str], least: tuple[int, int] | N
             if least:
                 image.draft(None, (least[1], least[0]))
             return Decoded(np.asarray(image), frames=frames)
-        pixels, alpha, notes = arrays(image, shown(name))
+        pixels, alpha, notes = to_upright(image, shown(name))
     pixels = to_uint8(pixels if alpha is None else on_white(pixels, alpha))
     return Decoded(pixels, alpha is not None, notes, frames)
 
 
 def _is_plain(image: Image.Image) -> bool:
-    """Whether the bytes that Pillow gives are what is wanted; then there is no need to go through floats."""
+    """Returns whether Pillow's bytes can be used without a conversion through floats."""
     if image.mode not in ('L', 'RGB') or image.has_transparency_data or image.info.get('icc_profile'):
         return False
-    with contextlib.suppress(Exception):  # a broken EXIF block does not spoil the picture
+    with contextlib.suppress(Exception):  # ignore a damaged EXIF block
         return image.getexif().get(ORIENTATION, 1) == 1
     return True
 
 
 def _crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The largest part in the middle that has the aspect of `size`, resized."""
+    """Cuts the largest centred part with the aspect of `size`, and resizes it."""
     scale = min(image.height / size[0], image.width / size[1])
-    height, width = min(size[0] * scale, image.height), min(size[1] * scale, image.width)  # rounding goes beyond
+    height, width = (
+        min(size[0] * scale, image.height),
+        min(size[1] * scale, image.width),
+    )  # rounding may exceed the picture
     left, top = (image.width - width) / 2, (image.height - height) / 2
     return _resized(image, size, (left, top, left + width, top + height))
 
 
 def _pad(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The whole picture in the middle of white."""
+    """Resizes the whole picture and puts it in the middle of white."""
     scale = min(size[0] / image.height, size[1] / image.width)
     inner = max(1, round(image.height * scale)), max(1, round(image.width * scale))
     canvas = Image.new(image.mode, size[::-1], (_PADDING,) * len(image.getbands()))
@@ -90,11 +93,11 @@ def _pad(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 def _resized(
     image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
 ) -> Image.Image:
-    """Antialiased Lanczos where a side shrinks, bicubic where none does, as in `pixels.resize`."""
+    """Resizes: antialiased Lanczos if a side shrinks, bicubic otherwise, as in `pixels.resize`."""
     left, top, right, bottom = box or (0, 0, image.width, image.height)
     shrinks = size[0] < bottom - top or size[1] < right - left
     method = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
-    return image.resize(size[::-1], method, box, reducing_gap=_GAP if shrinks else None)
+    return image.resize(size[::-1], method, box, reducing_gap=_REDUCING_GAP if shrinks else None)
 
 
 FITS: dict[str, Callable[[Image.Image, tuple[int, int]], Image.Image]] = {
@@ -106,7 +109,7 @@ FITS: dict[str, Callable[[Image.Image, tuple[int, int]], Image.Image]] = {
 
 @dataclass(frozen=True)
 class Framing:
-    """How pictures are brought to one form.
+    """How pictures are brought to one size and number of channels.
 
     Args:
         size: (height, width).
@@ -114,7 +117,7 @@ class Framing:
         fit: A name in FITS: 'crop' to the aspect, 'pad' with white, or 'stretch'.
 
     Raises:
-        UserError: A side below 1, other channels, or no such fit.
+        UserError: A side is below 1, or the channels or `fit` are not allowed.
     """
 
     size: tuple[int, int]
@@ -131,16 +134,16 @@ class Framing:
 
     @property
     def least(self) -> tuple[int, int]:
-        """The (height, width) that a picture should be decoded at, see `decode`."""
+        """The (height, width) at which a picture should be decoded, see `decode`."""
         return 2 * self.size[0], 2 * self.size[1]
 
     @property
     def rule(self) -> str:
-        """The same in words, for a record."""
+        """The conversion in words, for a record."""
         return f'{self.fit}; antialiased Lanczos to shrink, bicubic to enlarge; transparency on white'
 
     def __call__(self, decoded: Decoded) -> np.ndarray:
-        """uint8 (height, width, channels)."""
+        """Returns uint8 (height, width, channels)."""
         if decoded.pixels.shape == (*self.size, 3)[: 3 if self.channels == 3 else 2]:
             return decoded.pixels.reshape(*self.size, self.channels)
         image = Image.fromarray(decoded.pixels)

@@ -1,13 +1,13 @@
-"""A set of pictures of one size, and the batches that a training takes from it."""
+"""A set of pictures of one size, and its training batches."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylegen.datasets.order import Order, aside
+from stylegen.datasets.order import Order, sampling_order
 from stylegen.datasets.readers import Reader
-from stylegen.datasets.shutdown import answering
+from stylegen.datasets.shutdown import tracked_call
 from stylegen.utils.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Pictures of one size, as `stylegen.datasets.open_images` gives them.
+    """Pictures of one size. `stylegen.datasets.open_images` creates it.
 
     Attributes:
-        count: How many; for 'shapes', those that are called an epoch, each of which brings others.
+        count: The number of pictures; for 'shapes', of an epoch, whose successors have other pictures.
         size: (height, width).
         channels: 1 or 3.
-        classes: The names that labels stand for; () without labels.
+        classes: The names of the labels; () without labels.
         labels: int32 (count,), or None.
-        split: The part that was taken: 'train', 'val', 'test' or 'all'.
-        manifest: What the set is, as JSON has it; its `sha256` is over names, contents and labels, so that it is the
-            same wherever the files lie and whenever they were written.
+        split: The part: 'train', 'val', 'test' or 'all'.
+        manifest: A description of the set as JSON. Its `sha256` covers names, contents and labels; it does not depend
+            on where the files are or when they were written.
         skipped: (name, reason) of each picture that could not be read.
-        first_only: Names of animations and files of several pages, of each of which the first one is taken.
-        in_memory: Whether the pixels are in memory, rather than read or drawn for each batch.
+        first_only: Names of animations and multi-page files, of which only the first picture is used.
+        in_memory: Whether the pixels are in memory; otherwise they are read or drawn for each batch.
     """
 
     count: int
@@ -48,23 +48,27 @@ class ImageSet:
     def batches(
         self, batch_size: int, *, seed: int, first_step: int = 0, shard: tuple[int, int] = (0, 1), parts: int = 1
     ) -> 'tf.data.Dataset':
-        """Batches without end: step s has the places from s * batch_size on in the epochs laid end to end.
+        """Returns endless batches. Step s has the places from s * batch_size on in the concatenated epochs.
 
-        Each epoch is a permutation of its own. A batch goes over the end of an epoch into the next.
+        Each epoch is another permutation. A batch may continue into the next epoch.
 
         Args:
             batch_size: Pictures of a step, of all workers together.
             seed: Of the order.
-            first_step: To begin with; what comes is as if the steps before had been passed over.
-            shard: (index, count) of a worker: it gets that share of each batch, batch_size / count pictures.
-            parts: That a batch is taken in, one after the other; a worker gets its share of each.
+            first_step: The step to start with; the result is as if the earlier steps had been skipped.
+            shard: (index, count) of a worker. It gets that share of each batch, batch_size / count pictures.
+            parts: The parts of a batch that are taken one after the other; a worker gets its share of each.
 
         Returns:
-            Of (uint8 (n, height, width, channels), int32 (n,)); labels are zeros where there are none. It is not to be
-            cut up between workers again.
+            A dataset of (uint8 (n, height, width, channels), int32 (n,)). Labels are zeros if there are none. It must
+            not be sharded again.
 
         Raises:
-            UserError: A batch size below 1, or one that cannot be shared out equally.
+            UserError: The batch size is below 1, or no multiple of the number of shares.
+
+        Example:
+            for pixels, labels in images.batches(64, seed=0).take(100):
+                ...
         """
         index, workers = shard
         if batch_size < 1 or not 0 <= index < workers or batch_size % (workers * parts):
@@ -80,7 +84,7 @@ class ImageSet:
         places = np.arange(batch_size).reshape(parts, workers, -1)[:, index].ravel()
 
         def load(step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            with answering() as used:
+            with tracked_call() as used:
                 if not used:
                     return np.zeros((share, *self.size, self.channels), np.uint8), np.zeros(share, np.int32)
                 return self._at(order, int(step) * batch_size + places)
@@ -96,14 +100,14 @@ class ImageSet:
         return dataset.map(batch, num_parallel_calls=2).prefetch(4).with_options(options)
 
     def take(self, n: int, seed: int = 0) -> np.ndarray:
-        """`n` different pictures at random, uint8 (n, height, width, channels); none is repeated.
+        """Returns `n` different random pictures, uint8 (n, height, width, channels).
 
         Raises:
-            UserError: There are not as many.
+            UserError: The set has fewer pictures.
         """
         if not 1 <= n <= self.count:
             raise UserError(f'{n} pictures were asked for, but there are {self.count}; ask for 1 to {self.count}')
-        indices = aside(self.count, seed)
+        indices = sampling_order(self.count, seed)
         pixels, lost = self._read(indices[:n])
         spare = iter(indices[n:])
         for row in lost:
@@ -117,7 +121,7 @@ class ImageSet:
         return pixels
 
     def _at(self, order: Order, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels and labels of these places; the next one that can be read stands in for one that cannot."""
+        """Returns pixels and labels of these places. The next readable picture replaces an unreadable one."""
         indices = order.at(positions)
         pixels, lost = self._read(indices)
         for row in lost:
@@ -126,7 +130,7 @@ class ImageSet:
         return pixels, labels
 
     def _next(self, order: Order, position: int) -> tuple[int, np.ndarray]:
-        for place in range(position + 1, position + 2 * self.count):  # every picture is among these
+        for place in range(position + 1, position + 2 * self.count):  # these include every picture
             index = order.at(np.array([place]))
             pixels, lost = self._read(index)
             if not lost:

@@ -1,4 +1,4 @@
-"""What is in a set of pictures, before anything is trained on it."""
+"""Inspects a set of pictures before anything is trained on it."""
 
 import collections
 import hashlib
@@ -16,22 +16,22 @@ from stylegen.utils.errors import UserError
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found; sizes are (height, width), names are relative to the source.
+    """The result of an inspection. Sizes are (height, width), names are relative to the source.
 
     Attributes:
-        source: As it was given.
-        split: The part that was looked at, or 'all'.
-        files: How many pictures there are, the unreadable ones too.
-        sizes: ((height, width), how many), the most frequent first.
-        smallest: The size of least area, or None where nothing can be read.
-        largest: The size of greatest area.
+        source: The source as given.
+        split: The inspected part, or 'all'.
+        files: The number of pictures, with unreadable ones.
+        sizes: ((height, width), count), the most frequent first.
+        smallest: The size of smallest area, or None if no picture can be read.
+        largest: The size of largest area.
         corrupt: (name, reason) of those that cannot be read.
-        grey: Names of those without colour, whatever their file says.
+        grey: Names of those without colour, whatever their files declare.
         alpha: Names of those with transparency.
-        flat: Names of those of one single colour.
-        first_only: Names of animations and files of several pages, of each of which the first one is used.
-        duplicates: Groups of names whose pixels are equal.
-        classes: How many pictures each class has; empty without classes.
+        flat: Names of those of a single colour.
+        first_only: Names of animations and multi-page files, of which only the first picture is used.
+        duplicates: Groups of names with equal pixels.
+        classes: The number of pictures of each class; empty without classes.
     """
 
     source: str
@@ -50,8 +50,8 @@ class Inspection:
 
 
 @dataclass(frozen=True)
-class _Looks:
-    """What is told of one picture."""
+class _PictureFacts:
+    """The facts about one picture."""
 
     size: tuple[int, int]
     grey: bool
@@ -61,10 +61,10 @@ class _Looks:
     frames: int
 
     @classmethod
-    def of(cls, decoded: Decoded) -> '_Looks':
+    def of(cls, decoded: Decoded) -> '_PictureFacts':
         pixels = decoded.pixels if decoded.pixels.ndim == 3 else decoded.pixels[..., None]
         grey = bool((pixels == pixels[..., :1]).all())
-        pixels = pixels[..., :1] if grey else pixels  # grey that is kept as three channels is the same picture
+        pixels = pixels[..., :1] if grey else pixels  # grey stored in three channels is the same picture
         flat = bool((pixels == pixels[:1, :1]).all())
         digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()
         return cls(pixels.shape[:2], grey, decoded.alpha, flat, digest, decoded.frames)
@@ -73,35 +73,39 @@ class _Looks:
 def inspect_images(
     source: str | os.PathLike[str], *, split: str | None = ALL, progress: Progress | None = None
 ) -> Inspection:
-    """Reads every picture of a source, at its own size, and tells what they are; none is changed.
+    """Reads every picture of a source at its own size, and describes the set. It changes no file.
 
     Args:
-        source: As for `open_images`, but for the set that is drawn.
-        split: The part to look at; by default all of them.
-        progress: Is told how many of how many pictures have been read.
+        source: As for `open_images`, but not the drawn set.
+        split: The part to inspect; by default all.
+        progress: Called with the number of pictures read and the number of all.
 
     Raises:
-        UserError: There is no such source or part, or it has no picture files.
+        UserError: The source or part does not exist, or has no picture files.
+
+    Example:
+        found = inspect_images('photos')
+        print(found.files, found.corrupt)
     """
     if source == DRAWN:
-        raise UserError(f'{DRAWN!r} is drawn, without end and without fault; give a folder or a file to inspect')
+        raise UserError(f'{DRAWN!r} is drawn, without end, and has no files to inspect; give a folder or a file')
     opened = open_source(source, split)
     names = opened.names
-    found: dict[int, _Looks] = {}
+    found: dict[int, _PictureFacts] = {}
     failed: dict[int, str] = {}
 
-    def look_at(index: int) -> None:
+    def examine(index: int) -> None:
         try:
-            found[index] = _Looks.of(opened.load(index)[0])
+            found[index] = _PictureFacts.of(opened.load(index)[0])
         except UserError as error:
             failed[index] = reason(error, names[index])
 
-    in_parallel(look_at, len(names), progress)
-    looks = {names[index]: found[index] for index in sorted(found)}
-    sizes = collections.Counter(look.size for look in looks.values())
+    in_parallel(examine, len(names), progress)
+    facts = {names[index]: found[index] for index in sorted(found)}
+    sizes = collections.Counter(fact.size for fact in facts.values())
     alike: dict[bytes, list[str]] = {}
-    for name, look in looks.items():
-        alike.setdefault(look.digest, []).append(name)
+    for name, fact in facts.items():
+        alike.setdefault(fact.digest, []).append(name)
     counts = [] if opened.labels is None else np.bincount(opened.labels, minlength=len(opened.classes)).tolist()
     return Inspection(
         source=os.fspath(source),
@@ -111,12 +115,12 @@ def inspect_images(
         smallest=min(sizes, key=_area, default=None),
         largest=max(sizes, key=_area, default=None),
         corrupt=tuple((names[index], failed[index]) for index in sorted(failed)),
-        grey=tuple(name for name, look in looks.items() if look.grey),
-        alpha=tuple(name for name, look in looks.items() if look.alpha),
-        flat=tuple(name for name, look in looks.items() if look.flat),
+        grey=tuple(name for name, fact in facts.items() if fact.grey),
+        alpha=tuple(name for name, fact in facts.items() if fact.alpha),
+        flat=tuple(name for name, fact in facts.items() if fact.flat),
         duplicates=tuple(tuple(group) for group in alike.values() if len(group) > 1),
         classes=dict(zip(opened.classes, counts, strict=True)),
-        first_only=tuple(name for name, look in looks.items() if look.frames > 1),
+        first_only=tuple(name for name, fact in facts.items() if fact.frames > 1),
     )
 
 

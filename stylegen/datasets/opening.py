@@ -1,9 +1,9 @@
-"""Sets of pictures to train on: from Keras, a folder, an archive, an array, or drawn here; as batches of uint8.
+"""Opens sets of training pictures from Keras, a folder, an archive or an array, or drawn here, as batches of uint8.
 
     images = open_images('photos.zip', (64, 64))
     for pixels, labels in images.batches(64, seed=0): ...       # uint8 (64, 64, 64, 3), int32 (64,), without end
 
-What comes at a step depends on the seed and the step alone, so that a run which goes on needs to know no more.
+The batch of a step depends only on the seed and the step, so a resumed run needs nothing else.
 """
 
 import hashlib
@@ -38,8 +38,8 @@ __all__ = [
     'open_images',
 ]
 
-_MEMORY_SHARE = 0.5  # of what `utils.memory` calls 'auto', since the training needs memory too
-_STARTS = {'train': 0, 'test': 2**40}  # numbers of the first picture that is drawn; an epoch apart would meet one day
+_MEMORY_SHARE = 0.5  # part of 'auto' in `utils.memory`; the training needs memory too
+_STARTS = {'train': 0, 'test': 2**40}  # number of the first drawn picture; far apart, so that they never overlap
 
 
 def open_images(
@@ -54,29 +54,35 @@ def open_images(
     progress: Progress | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> ImageSet:
-    """Opens a set of pictures: every one is read and decoded once, now; what cannot be read is left out.
+    """Opens a set of pictures. It reads and decodes every picture once, and leaves out unreadable ones.
 
     Args:
-        source: A name in NAMED; DRAWN, see `stylegen.datasets.synthetic`; or the path of a folder (with all folders
-            below it), a .zip or .tar (also .gz, .bz2, .xz) or an .npz. Folders train, val and test are parts; the
-            folder that a picture lies in is its class, where every picture lies in one. See `sources.open_files`,
-            `tables.open_npz`.
+        source: A name in NAMED; DRAWN, see `stylegen.datasets.synthetic`; or the path of a folder (with all its
+            subfolders), a .zip or .tar (also .gz, .bz2, .xz) or an .npz. Folders train, val and test are parts. The
+            folder of a picture is its class, if every picture is in one. See `sources.open_files`, `tables.open_npz`.
         size: (height, width) in pixels, or one number for both.
         channels: 3, or 1 for grey.
-        split: The part to take, or 'all'; by default 'train' where there is one, or else all.
+        split: The part to take, or 'all'; by default 'train' if it exists, otherwise all.
         fit: A name in FITS: 'crop' the middle to the aspect of `size`, 'pad' with white, or 'stretch'.
-        labels: Whether classes count.
-        memory_budget: Bytes, or a text such as '4GB', that the pixels may take; what is larger is decoded again
-            for each batch, which changes nothing but the time. 'auto': a share of what is free. The arrays of an .npz
-            and of NAMED are read whole in any case.
-        progress: Is told how many of how many pictures have been read.
-        warn: Is told, in a line and once for each, of pictures that could be read now and later not; the next one of
-            the order takes their place. By default `stylegen.utils.note`.
+        labels: Whether to read classes.
+        memory_budget: Bytes, or a text such as '4GB', that the pixels may take. A larger set is decoded again for each
+            batch, which changes only the time. 'auto': a part of the free memory. The arrays of an .npz and of NAMED
+            are always read whole.
+        progress: Called with the number of pictures read and the number of all.
+        warn: Called with a line, once for each picture that has become unreadable; the next one of the order replaces
+            it. By default `stylegen.utils.note`.
+
+    Returns:
+        The set.
 
     Raises:
-        Unfetched: One of NAMED that is not here and cannot be fetched.
-        NoPart: The source has no such part.
-        UserError: There is no such source, no picture in it can be read, or the size is none.
+        Unfetched: A set of NAMED is not here and cannot be downloaded.
+        NoPart: The source does not have the part.
+        UserError: The source does not exist, none of its pictures can be read, or the size is not valid.
+
+    Example:
+        images = open_images('photos.zip', (64, 64))
+        print(images.count, images.classes)
     """
     height, width = (size, size) if isinstance(size, int) else size
     framing = Framing((int(height), int(width)), channels, fit)
@@ -97,8 +103,8 @@ def open_images(
     read: Reader = (
         FromDisk(opened, kept, framing, warn or note) if pixels is None else from_memory(compact(pixels, kept))
     )
-    told = [-1] * len(kept) if numbers is None else numbers.tolist()
-    rows = [(opened.names[index], known[index], label) for index, label in zip(kept, told, strict=True)]
+    row_labels = [-1] * len(kept) if numbers is None else numbers.tolist()
+    rows = [(opened.names[index], known[index], label) for index, label in zip(kept, row_labels, strict=True)]
     manifest = _manifest(source, opened.split, len(kept), _digest(rows), classes, framing) | {'skipped': len(skipped)}
     return ImageSet(
         len(kept),
@@ -134,7 +140,9 @@ def _bytes_allowed(budget: str | float) -> float:
 def _digest(rows: list[tuple[str, bytes, int]]) -> str:
     hasher = hashlib.sha256()
     for name, digest, label in sorted(rows):
-        hasher.update(f'{name}\0{digest.hex()}\0{label}\n'.encode('utf-8', 'surrogateescape'))  # a name may be no text
+        hasher.update(
+            f'{name}\0{digest.hex()}\0{label}\n'.encode('utf-8', 'surrogateescape')
+        )  # a file name may be no valid text
     return hasher.hexdigest()
 
 

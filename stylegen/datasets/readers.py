@@ -1,4 +1,4 @@
-"""What gives the pixels of pictures by their numbers: an array in memory, files on the disk, or a drawing."""
+"""Reads the pixels of pictures by number: from an array in memory, from files, or by drawing."""
 
 import os
 import threading
@@ -15,15 +15,15 @@ from stylegen.utils.errors import UserError
 from stylegen.utils.files import shown
 from stylegen.utils.notes import note
 
-Progress = Callable[[int, int], None]  # how many of how many
+Progress = Callable[[int, int], None]  # (pictures done, all pictures)
 Fetched = tuple[np.ndarray, list[int]]  # uint8 (n, height, width, channels), and the rows that could not be read
 Reader = Callable[[np.ndarray], Fetched]
-_LINES = 10  # about pictures, each of several
-_CHUNK = 64  # pictures for a thread at a time
+_LINES = 10  # at most so many lines of notes
+_CHUNK = 64  # pictures that a thread takes at a time
 
 
 def in_parallel(work: Callable[[int], None], count: int, progress: Progress | None = None) -> None:
-    """Calls `work` for 0 to count - 1, on all processors; the first error stops the rest and is raised."""
+    """Calls `work` with 0 to count - 1 on all processors. The first error stops the rest and is raised."""
 
     def several(start: int) -> None:
         for index in range(start, min(start + _CHUNK, count)):
@@ -42,24 +42,24 @@ def in_parallel(work: Callable[[int], None], count: int, progress: Progress | No
 
 
 def reason(error: UserError, name: str) -> str:
-    """Why a picture cannot be read, without its name."""
+    """Returns why a picture cannot be read, without its name."""
     return str(error).removeprefix(shown(name)).lstrip(': ')
 
 
 def read_all(
     source: Files | Array, framing: Framing, pixels: np.ndarray | None, progress: Progress | None = None
 ) -> tuple[list[bytes | None], tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """Reads every picture of a source once; what is noted of several is said of them in one line.
+    """Reads every picture of a source once. A note about several pictures is emitted as one line.
 
     Args:
-        source: Whose pictures.
-        framing: What they are brought to.
-        pixels: uint8 (count, height, width, channels), to be filled, but for those that cannot be read; or None.
-        progress: Is told now and then.
+        source: The source.
+        framing: The target size.
+        pixels: uint8 (count, height, width, channels) to fill, except for unreadable pictures; or None.
+        progress: Called from time to time.
 
     Returns:
-        The SHA-256 of each, or None where it cannot be read; (name, reason) of those; and the names of those of which
-        only the first of several frames or pages was read.
+        The SHA-256 of each picture, or None if it cannot be read; (name, reason) of the unreadable ones; and the names
+        of those of which only the first of several frames or pages was read.
     """
     digests: list[bytes | None] = [None] * len(source.names)
     failed: dict[int, str] = {}
@@ -88,7 +88,7 @@ def read_all(
 
 
 def compact(array: np.ndarray, kept: Sequence[int]) -> np.ndarray:
-    """The rows of an array in `kept`, which rise; the array itself is used up, so that no second one is needed."""
+    """Moves the rows in `kept`, in rising order, to the front and returns them. It overwrites the array."""
     if len(kept) < len(array):
         for row, index in enumerate(kept):
             array[row] = array[index]
@@ -96,33 +96,33 @@ def compact(array: np.ndarray, kept: Sequence[int]) -> np.ndarray:
 
 
 def from_memory(pixels: np.ndarray) -> Reader:
-    """Rows of an array."""
+    """Returns a reader of the rows of an array."""
     return lambda indices: (np.take(pixels, indices, axis=0), [])
 
 
 def from_shapes(framing: Framing, start: int) -> Reader:
-    """Pictures of `stylegen.datasets.synthetic`, beginning with number `start`."""
+    """Returns a reader of pictures of `stylegen.datasets.synthetic`, from number `start` on."""
     return lambda indices: (synthetic.draw_shapes(indices + start, framing.size, framing.channels), [])
 
 
 class FromDisk:
-    """Files, decoded when they are asked for; each that has become unreadable is told once.
+    """A reader of files that decodes them at each access. It warns once of each file that has become unreadable.
 
     Args:
-        source: Whose pictures.
-        kept: Numbers within the source, of the pictures that there are.
-        framing: What they are brought to.
-        warn: Is told a line.
+        source: The source.
+        kept: The numbers of the readable pictures within the source.
+        framing: The target size.
+        warn: Called with a line.
     """
 
     def __init__(self, source: Files | Array, kept: Sequence[int], framing: Framing, warn: Callable[[str], None]):
         self.source, self.kept, self.framing, self.warn = source, np.asarray(kept), framing, warn
-        self.told: set[str] = set()
-        self.alone = threading.Lock()
+        self.warned: set[str] = set()
+        self.lock = threading.Lock()
         self.pool = ThreadPoolExecutor(os.cpu_count(), 'stylegen-decode')
 
     def __call__(self, indices: np.ndarray) -> Fetched:
-        """The pixels, and the rows that could not be read."""
+        """Returns the pixels, and the rows that could not be read."""
         pixels = np.zeros((len(indices), *self.framing.size, self.framing.channels), np.uint8)
 
         def read(row: int) -> bool:
@@ -130,16 +130,16 @@ class FromDisk:
             try:
                 pixels[row] = self.framing(self.source.load(index, self.framing.least)[0])
             except UserError as error:
-                self._tell(self.source.names[index], error)
+                self._warn_once(self.source.names[index], error)
                 return False
             return True
 
         done = list(self.pool.map(read, range(len(indices))))
         return pixels, [row for row, read in enumerate(done) if not read]
 
-    def _tell(self, name: str, error: UserError) -> None:
-        with self.alone:
-            first = name not in self.told
-            self.told.add(name)
+    def _warn_once(self, name: str, error: UserError) -> None:
+        with self.lock:
+            first = name not in self.warned
+            self.warned.add(name)
         if first:
             self.warn(f'{shown(name)} {reason(error, name)}; another picture takes its place')

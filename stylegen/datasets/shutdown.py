@@ -1,8 +1,8 @@
-"""A clean end of the process, while TensorFlow's threads still ask Python for the next batches.
+"""Ends the process cleanly while TensorFlow's threads still ask Python for batches.
 
-Once the interpreter goes down, a thread that wants to enter Python never comes back, and TensorFlow waits for it for
-ever: every process that ended right after a batch of drawn pictures hung. What is prepared ahead is bounded, so that it
-is enough to answer at once and to wait until nobody asks any more.
+When the interpreter shuts down, a thread that enters Python never returns, and TensorFlow waits for it for ever: every
+process that ended right after a batch of drawn pictures hung. The number of prefetched batches is limited. So at exit
+it is enough to answer the remaining calls at once, and to wait until they stop.
 """
 
 import atexit
@@ -11,31 +11,31 @@ import threading
 import time
 from collections.abc import Iterator
 
-_QUIET = 0.1  # seconds without a question, after which nothing more is asked for
+_QUIET = 0.1  # seconds without a call after which no more calls are expected
 
-_changing = threading.Lock()
-_inside = 0
-_last = 0.0
-_leaving = False
+_lock = threading.Lock()
+_running_calls = 0
+_last_end = 0.0
+_exiting = False
 
 
 @contextlib.contextmanager
-def answering() -> Iterator[bool]:
-    """To be held while a thread of TensorFlow is within Python; gives whether the answer will still be used."""
-    global _inside, _last
-    with _changing:
-        _inside += 1
+def tracked_call() -> Iterator[bool]:
+    """Tracks a TensorFlow thread while it runs Python. Yields whether its result will still be used."""
+    global _running_calls, _last_end
+    with _lock:
+        _running_calls += 1
     try:
-        yield not _leaving
+        yield not _exiting
     finally:
-        with _changing:
-            _inside -= 1
-            _last = time.monotonic()
+        with _lock:
+            _running_calls -= 1
+            _last_end = time.monotonic()
 
 
 @atexit.register
-def _wait() -> None:
-    global _leaving
-    _leaving = True
-    while _inside or time.monotonic() - _last < _QUIET:
+def _wait_for_calls() -> None:
+    global _exiting
+    _exiting = True
+    while _running_calls or time.monotonic() - _last_end < _QUIET:
         time.sleep(_QUIET / 10)

@@ -1,4 +1,4 @@
-"""Where pictures come from: files with the parts (train, test) and classes that their folders tell, or one array."""
+"""Sources of pictures: files, whose folders may give parts (train, test) and classes, or one array."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -13,7 +13,7 @@ from stylegen.images.pixels import from_uint8, on_white, to_uint8
 from stylegen.utils.errors import UserError
 
 ALL = 'all'
-DRAWN = 'shapes'  # the set that comes from no source, see `stylegen.datasets.synthetic`
+DRAWN = 'shapes'  # the set that is drawn, see `stylegen.datasets.synthetic`
 SPLITS = {'train': ('train', 'training'), 'val': ('val', 'valid', 'validation'), 'test': ('test', 'testing')}
 _SPLIT_OF = {folder: split for split, folders in SPLITS.items() for folder in folders}
 
@@ -25,9 +25,9 @@ class Files:
     Attributes:
         names: Sorted, relative to the source.
         labels: int32, one for each, or None.
-        classes: The names that labels stand for.
-        split: The part that was taken: a name in SPLITS, or ALL.
-        read: Gives the bytes of a name.
+        classes: The names of the labels.
+        split: The part: a name in SPLITS, or ALL.
+        read: Returns the bytes of a name.
     """
 
     names: Sequence[str]
@@ -37,14 +37,18 @@ class Files:
     read: Read
 
     def load(self, index: int, least: tuple[int, int] | None = None) -> tuple[Decoded, bytes]:
-        """A picture, see `decode`, and the SHA-256 of its file; UserError where it cannot be read."""
+        """Returns a picture, see `decode`, and the SHA-256 of its file.
+
+        Raises:
+            UserError: It cannot be read.
+        """
         data = self.read(self.names[index])
         return decode(data, self.names[index], least), hashlib.sha256(data).digest()
 
 
 @dataclass(frozen=True)
 class Array:
-    """Pictures in one array, uint8 (count, height, width, 1, 3 or 4 channels); the rest is as in `Files`."""
+    """Pictures in one array, uint8 (count, height, width, 1, 3 or 4 channels). For the other attributes see `Files`."""
 
     names: Sequence[str]
     labels: np.ndarray | None
@@ -53,7 +57,7 @@ class Array:
     pixels: np.ndarray
 
     def load(self, index: int, least: tuple[int, int] | None = None) -> tuple[Decoded, bytes]:
-        """A picture, and the SHA-256 of its bytes and shape."""
+        """Returns a picture, and the SHA-256 of its bytes and shape."""
         pixels = np.ascontiguousarray(self.pixels[index])
         digest = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()
         if pixels.shape[2] == 4:
@@ -63,18 +67,17 @@ class Array:
 
 
 def open_files(path: Path, split: str | None = None) -> Files:
-    """The pictures in a folder or an archive, with what its folders tell.
+    """Opens the pictures in a folder or an archive, with the parts and classes that its folders give.
 
-    Where every folder at the top (or below one single folder there) has a name in SPLITS, these are parts. Where every
-    picture of what is taken lies in a folder, below the part if there are parts, the folder that it lies in is its
-    class; classes are numbered alike in all parts.
+    If every top folder (or every folder in a single top folder) has a name in SPLITS, these are parts. If every chosen
+    picture is in a folder (below its part), that folder is its class. Classes have the same numbers in all parts.
 
     Args:
         path: See `archives.listing`.
-        split: The part to take, or ALL; by default 'train' where there is one, or else ALL.
+        split: The part to take, or ALL; by default 'train' if it exists, otherwise ALL.
 
     Raises:
-        UserError: No pictures, or no such part.
+        UserError: There are no pictures, or no such part.
     """
     names, read = listing(path)
     parts = _parts(names)
@@ -91,14 +94,14 @@ def open_files(path: Path, split: str | None = None) -> Files:
 
 
 class NoPart(UserError):
-    """A source does not have the part that was asked for."""
+    """The source does not have the requested part."""
 
 
 def choose_split(split: str | None, parts: Collection[str], source: object) -> str:
-    """The part to take: the one asked for; or where None is, 'train' if there is one, or else ALL.
+    """Returns the requested part; for None 'train' if it exists, otherwise ALL.
 
     Raises:
-        NoPart: There is no such part.
+        NoPart: The part does not exist.
     """
     if split is None:
         return 'train' if 'train' in parts else ALL
@@ -109,7 +112,7 @@ def choose_split(split: str | None, parts: Collection[str], source: object) -> s
 
 
 def _parts(names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """For each part, its pictures and their names within it; nothing where the folders are no parts."""
+    """Returns, for each part, its pictures and their names within it; empty if the folders are no parts."""
     paths = {name: PurePosixPath(name).parts for name in names}
     single = len({path[0] for path in paths.values()}) == 1
     for depth in (0, 1) if single else (0,):

@@ -1,6 +1,6 @@
-"""An endless set of pictures that needs no files: one coloured shape each, on a soft gradient, with smooth edges.
+"""An endless set of drawn pictures: one coloured shape each, on a smooth gradient, with soft edges.
 
-Picture i is a function of i alone; its size only says how finely it is drawn.
+Picture i depends on i alone; its size only changes the resolution.
 """
 
 import math
@@ -10,9 +10,9 @@ import numpy as np
 
 from stylegen.images.color import LUMA
 
-EPOCH = 2**16  # pictures that are called an epoch; the next one brings others
-_NUMBERS = 16  # random numbers for a picture
-_EDGE = 0.5  # pixels to each side of an outline, over which it fades
+EPOCH = 2**16  # pictures of an epoch; the next epoch has others
+_NUMBERS = 16  # random numbers per picture
+_EDGE = 0.5  # width of the soft edge on each side of an outline, in pixels
 
 Field = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -35,7 +35,7 @@ def _cross(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _star(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Five points; each half of a point is one straight edge from a tip (radius 1) to a notch (radius 0.42)."""
+    """Five points. Each half of a point is a straight edge from a tip (radius 1) to a notch (radius 0.42)."""
     sector = 2 * math.pi / 5
     angle, radius = np.abs(np.mod(np.arctan2(y, x), sector) - sector / 2), np.hypot(x, y)
     tip, notch = np.array([1.0, 0.0]), 0.42 * np.array([math.cos(sector / 2), math.sin(sector / 2)])
@@ -45,7 +45,7 @@ def _star(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _polygon(corners: int) -> Field:
-    """A regular polygon, its corners at radius 1."""
+    """A regular polygon with its corners at radius 1."""
     sector = 2 * math.pi / corners
 
     def field(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -55,7 +55,7 @@ def _polygon(corners: int) -> Field:
     return field
 
 
-# What each shape is: negative within, 0 on its outline, which stays within radius 1, and growing by 1 a unit across it.
+# Signed distances of the shapes: negative inside, 0 on the outline (within radius 1), with slope 1 across it.
 SHAPES: dict[str, Field] = {
     'disc': _disc,
     'ring': _ring,
@@ -69,14 +69,14 @@ SHAPES: dict[str, Field] = {
 
 
 def shape_labels(indices: np.ndarray) -> np.ndarray:
-    """Which of SHAPES each picture shows, int32; they take turns."""
+    """Returns the index in SHAPES of each picture's shape, int32. The shapes take turns."""
     return (np.asarray(indices, np.int64) % len(SHAPES)).astype(np.int32)
 
 
 def draw_shapes(indices: np.ndarray, size: tuple[int, int], channels: int = 3) -> np.ndarray:
-    """Pictures by their numbers: a shape anywhere that it is whole, of any colour, size and turn.
+    """Draws pictures by their numbers: a whole shape at any place, of any colour, size and rotation.
 
-    It is dark on a light ground or light on a dark one, so that it can always be seen.
+    The shape is dark on light or light on dark, so that it is always visible.
 
     Args:
         indices: int (n,), not negative.
@@ -85,11 +85,14 @@ def draw_shapes(indices: np.ndarray, size: tuple[int, int], channels: int = 3) -
 
     Returns:
         uint8 (n, height, width, channels).
+
+    Example:
+        pictures = draw_shapes(np.arange(16), (64, 64))
     """
     indices = np.asarray(indices, np.int64)
     u = _uniform(indices)[..., None, None]
     height, width = size
-    shorter = min(size) / 2  # pixels for a unit
+    shorter = min(size) / 2  # pixels per unit
     y = ((np.arange(height) + 0.5 - height / 2) / shorter).astype(np.float32)[:, None]
     x = ((np.arange(width) + 0.5 - width / 2) / shorter).astype(np.float32)[None, :]
     radius = 0.3 + 0.4 * u[0]
@@ -103,7 +106,9 @@ def draw_shapes(indices: np.ndarray, size: tuple[int, int], channels: int = 3) -
         distance[here] = field(across[here], down[here])
     cover = np.clip(0.5 - distance * radius * shorter / (2 * _EDGE), 0, 1)
     slope = np.clip(0.5 + (x * np.cos(2 * np.pi * u[4]) + y * np.sin(2 * np.pi * u[4])) / 2.5, 0, 1)
-    lighter = lambda yes, no: np.where(u[5] < 0.5, np.float32(yes), np.float32(no))  # than its ground, the shape is
+    lighter = lambda yes, no: np.where(
+        u[5] < 0.5, np.float32(yes), np.float32(no)
+    )  # whether the shape is lighter than its ground
     first = _color(u[6], lighter(0.7, 0.4) * u[7], lighter(0.1, 0.75) + 0.25 * u[8])
     second = _color(u[9], lighter(0.7, 0.4) * u[10], lighter(0.1, 0.75) + 0.25 * u[11])
     shape = _color(u[12], lighter(0.5, 0.9) * np.sqrt(u[13]), lighter(0.75, 0.1) + 0.25 * u[14])
@@ -114,7 +119,7 @@ def draw_shapes(indices: np.ndarray, size: tuple[int, int], channels: int = 3) -
 
 
 def _uniform(indices: np.ndarray) -> np.ndarray:
-    """Random numbers in [0, 1) for each index, multiples of 2^-24, float32 (_NUMBERS, n).
+    """Returns random numbers in [0, 1) for each index, multiples of 2^-24, float32 (_NUMBERS, n).
 
     SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators", figure 17).
     """
@@ -126,7 +131,7 @@ def _uniform(indices: np.ndarray) -> np.ndarray:
 
 
 def _color(hue: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Red, green and blue from hue, saturation and value, all in [0, 1]."""
+    """Converts hue, saturation and value, all in [0, 1], to red, green and blue."""
 
     def channel(n: int) -> np.ndarray:
         k = (n + 6 * hue) % 6

@@ -1,4 +1,4 @@
-"""Sets of pictures in one array: an .npz file, and the sets that Keras can fetch."""
+"""Sets of pictures in one array: an .npz file, or a set that Keras downloads."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ from stylegen.utils.files import reading, shown
 from stylegen.utils.notes import Note, note
 from stylegen.utils.npz import open_arrays
 from stylegen.utils.process_settings import ProcessSetting
-from stylegen.utils.streams import Lasting
+from stylegen.utils.streams import SafeStream
 
 _SOCKETS = ProcessSetting(socket.getdefaulttimeout, socket.setdefaulttimeout)
 _STDOUT = ProcessSetting(lambda: sys.stdout, lambda stream: setattr(sys, 'stdout', stream))
@@ -37,7 +37,7 @@ _CIFAR100 = (
     'trout tulip turtle wardrobe whale willow_tree wolf woman worm'
 )
 _FASHION = 't-shirt trouser pullover dress coat sandal shirt sneaker bag ankle_boot'
-NAMED: dict[str, tuple[str, tuple[str, ...]]] = {  # its classes, and where Keras keeps it, by version
+NAMED: dict[str, tuple[str, tuple[str, ...]]] = {  # classes, and names in Keras's cache (they depend on its version)
     'cifar10': (_CIFAR10, ('cifar-10-batches-py', 'cifar-10-batches-py-target')),
     'cifar100': (_CIFAR100, ('cifar-100-python', 'cifar-100-python-target')),
     'mnist': ('0 1 2 3 4 5 6 7 8 9', ('mnist.npz',)),
@@ -46,15 +46,15 @@ NAMED: dict[str, tuple[str, tuple[str, ...]]] = {  # its classes, and where Kera
 
 
 class Unfetched(UserError):
-    """A set that is not on this machine and could not be fetched."""
+    """The set is not on this machine and could not be downloaded."""
 
 
 def open_source(source: str | os.PathLike[str], split: str | None = None) -> Files | Array:
-    """A set by its name in NAMED, or the path of an .npz file, a folder or an archive.
+    """Opens a set by its name in NAMED, or by the path of an .npz file, a folder or an archive.
 
     Raises:
         Unfetched: See `open_named`.
-        UserError: There is no such source or part, or there are no pictures in it.
+        UserError: The source or part does not exist, or it has no pictures.
     """
     if source in NAMED:
         return open_named(str(source), split)
@@ -69,11 +69,11 @@ def open_source(source: str | os.PathLike[str], split: str | None = None) -> Fil
 
 
 def open_named(name: str, split: str | None = None) -> Array:
-    """A set of NAMED, from Keras's cache (`$KERAS_HOME/datasets`, `~/.keras/datasets`) or fetched to it.
+    """Opens a set of NAMED from Keras's cache (`$KERAS_HOME/datasets`, `~/.keras/datasets`), or downloads it there.
 
     Raises:
-        Unfetched: It is not there, and there is no internet, or STYLEGEN_OFFLINE is set.
-        UserError: No such part.
+        Unfetched: It is not there, and there is no internet or STYLEGEN_OFFLINE is set.
+        UserError: The part does not exist.
     """
     classes, kept = NAMED[name]
     split = choose_split(split, ('train', 'test'), name)
@@ -84,9 +84,9 @@ def open_named(name: str, split: str | None = None) -> Array:
     from stylegen.utils.keras_defaults import keras_defaults
 
     try:
-        with keras_defaults(), _SOCKETS.at(TIMEOUT), _STDOUT.at(Lasting(sys.stderr)):
+        with keras_defaults(), _SOCKETS.at(TIMEOUT), _STDOUT.at(SafeStream(sys.stderr)):
             train, test = getattr(keras.datasets, name).load_data()
-    except Exception as error:  # whatever urllib, tarfile and NumPy meet
+    except Exception as error:  # errors of urllib, tarfile and NumPy
         raise _unfetched(name, cache, ' '.join(str(error).split())[:200]) from error
     chosen = {'train': [train], 'test': [test], ALL: [train, test]}[split]
     pixels = _joined([images for images, _ in chosen])
@@ -102,24 +102,24 @@ def _unfetched(name: str, cache: Path, reason: str) -> Unfetched:
 
 
 def open_npz(path: Path, split: str | None = None) -> Array:
-    """The pictures of an .npz file.
+    """Opens the pictures of an .npz file.
 
     They are the array `images` (or `x_train` and `x_test`, which are parts), or else the first array that can be
-    pictures: (count, height, width, channels) or (count, channels, height, width), with 1, 3 or 4 channels, or where
-    there is none (count, height, width); of uint8, or of numbers in a range that `images.ranges` tells. Classes are
-    the numbers or texts in `labels` (or `y_train` and `y_test`), named by `classes` where that is there.
+    pictures: (count, height, width, channels) or (count, channels, height, width) with 1, 3 or 4 channels, or otherwise
+    (count, height, width); of uint8, or of numbers in a range that `images.ranges` knows. Classes are the numbers or
+    texts in `labels` (or `y_train` and `y_test`), named by `classes` if it exists.
 
     Raises:
-        NoPart: It has no such part.
-        UserError: It cannot be read, has no such array, parts of different sizes, or labels of another length.
+        NoPart: The part does not exist.
+        UserError: The file cannot be read, has no such array, parts of different sizes, or labels of another length.
     """
     with reading(path) as file:
         try:
-            with open_arrays(file) as stored:  # which reads an array when it is asked for
+            with open_arrays(file) as stored:  # reads an array at access
                 return _taken(stored, path, split)
         except (UserError, MemoryError, Note):
             raise
-        except Exception as error:  # whatever zipfile and NumPy meet in a file that is none
+        except Exception as error:  # errors of zipfile and NumPy
             raise UserError(f'{shown(path)} is no .npz file of plain arrays, or damaged ({error})') from None
 
 
@@ -133,8 +133,8 @@ def _taken(stored: Mapping[str, np.ndarray], path: Path, split: str | None) -> A
         given, keys = [_pictures(stored, path)], [(_IMAGES, _LABELS)]
     arrays = [_bytes(array, f'{shown(path)}: {name}') for name, array in given]
     if len(shapes := {array.shape[1:] for array in arrays}) > 1:
-        told = ' and '.join('x'.join(map(str, shape)) for shape in sorted(shapes))
-        raise UserError(f'{shown(path)} has pictures of {told} in its parts; take one part, or bring them to one size')
+        sizes = ' and '.join('x'.join(map(str, shape)) for shape in sorted(shapes))
+        raise UserError(f'{shown(path)} has pictures of {sizes} in its parts; take one part, or bring them to one size')
     pixels = _joined(arrays)
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
@@ -142,12 +142,12 @@ def _taken(stored: Mapping[str, np.ndarray], path: Path, split: str | None) -> A
         names = stored.get('classes')
         labels, classes = _classes(_joined([np.ravel(stored[key]) for _, key in keys]), names)
         if len(labels) != len(pixels):
-            raise UserError(f'{shown(path)} has {len(pixels)} pictures, but {len(labels)} labels; mend the file')
+            raise UserError(f'{shown(path)} has {len(pixels)} pictures, but {len(labels)} labels; correct the file')
     return _array(pixels, labels, classes, split, shown(path))
 
 
 def _pictures(stored: Mapping[str, np.ndarray], path: Path) -> tuple[str, np.ndarray]:
-    """The array that is, or can be, the pictures, and its name."""
+    """Returns the array of the pictures, and its name."""
     if _IMAGES in stored:
         return _IMAGES, stored[_IMAGES]
     there, grey = [], None
@@ -172,7 +172,7 @@ def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _bytes(array: np.ndarray, name: str) -> np.ndarray:
-    """uint8 (count, height, width, channels), see `open_npz`."""
+    """Converts an array to uint8 (count, height, width, channels), see `open_npz`."""
     array = array[..., None] if array.ndim == 3 else array
     if array.ndim == 4 and array.shape[3] not in _CHANNELS and array.shape[1] in _CHANNELS:
         array = array.transpose(0, 2, 3, 1)
@@ -187,7 +187,7 @@ def _bytes(array: np.ndarray, name: str) -> np.ndarray:
 
 
 def _classes(values: np.ndarray, names: np.ndarray | None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Labels from 0, and what they stand for."""
+    """Returns labels from 0, and the names of the classes."""
     if values.dtype.kind in 'iu' and values.size and values.min() >= 0:
         count = int(values.max()) + 1
         if names is not None and len(names) >= count:

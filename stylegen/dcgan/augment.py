@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
+from stylegen.dcgan.settings import parse_policy
 from stylegen.utils.backend import tf
-from stylegen.utils.errors import unknown
 
-NONE = 'none'  # the policy of no operations
 SHIFT, CUT = 1 / 8, 1 / 2  # of a side
 DRAWS = 7  # random numbers that an image needs, whatever is done to it
 
@@ -57,17 +56,6 @@ OPERATIONS: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
     'translation': _translation,
     'cutout': _cutout,
 }
-
-
-def parse_policy(policy: str) -> tuple[str, ...]:
-    """The operations in 'color,translation,cutout'; 'none', and '', has none."""
-    names = tuple(part.strip() for part in policy.split(',') if part.strip())
-    if names == (NONE,):
-        return ()
-    for name in names:
-        if name not in OPERATIONS:
-            raise unknown('augmentation', name, [*OPERATIONS, NONE])
-    return names
 
 
 def augment(images: tf.Tensor, draws: tf.Tensor, policy: str) -> tf.Tensor:

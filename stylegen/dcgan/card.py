@@ -1,18 +1,24 @@
 """What an exported generator is, for people and programs: where it comes from, how it is called, how good it is."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylegen.dcgan.history import COMPARABLE
 from stylegen.runs.records import versions
+from stylegen.utils.errors import UserError
 from stylegen.utils.files import digest_of
+from stylegen.utils.settings import Settings, setting
 from stylegen.utils.version import __version__
 
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator
 
 MADE_BY = 'stylegen.dcgan export'
+SUFFIXES = {'keras': '.keras', 'saved_model': '', 'tflite': '.tflite'}  # format -> suffix of its files
+TOLERANCES = {'none': 1e-4, 'float16': 2e-2}  # quantisation -> greatest difference, as a share of the range of pixels
+DEFAULT_FORMAT = 'keras'
 PIXELS = {  # what `pixels` means: type, range
     'unit': ('float32', 'from 0 to 1'),
     'signed': ('float32', 'from -1 to 1'),
@@ -40,13 +46,36 @@ USE = {  # format -> lines before the latents, and the call with labels or witho
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExportSettings(Settings):
+    """What is written.
+
+    Attributes:
+        pixels: 'unit' is what this package and most others take; 'signed' is what the network was trained with.
+    """
+
+    format: str | None = setting(
+        None, f'what to write; by default as --output says, else {DEFAULT_FORMAT}', group='Result', choices=SUFFIXES
+    )
+    pixels: str = setting(
+        'unit',
+        f'values of the images; {"; ".join(f"{name}: {kind} {values}" for name, (kind, values) in PIXELS.items())}',
+        group='Result',
+        choices=PIXELS,
+    )
+    quantize: str = setting('none', 'float16: weights of TFLite in half the space', group='Result', choices=TOLERANCES)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.quantize != 'none' and self.format not in (None, 'tflite'):
+            raise UserError(f'--quantize={self.quantize} is for --format=tflite; leave it out')
+
+
 def card(
     generator: 'Generator',
     path: Path,
+    settings: ExportSettings,
     *,
-    format: str,
-    pixels: str,
-    quantize: str,
     seeds: int,
     difference: float,
     tolerance: float,
@@ -54,7 +83,7 @@ def card(
 ) -> dict[str, Any]:
     """The facts about what was written to `path`, ready for JSON; the arguments are as in `stylegen.dcgan.export`."""
     plan = generator.plan
-    kind, values = PIXELS[pixels]
+    kind, values = PIXELS[settings.pixels]
     inputs = {'latents': {'shape': ['N', generator.latent_dim], 'type': 'float32', 'values': 'standard normal'}}
     if plan.classes:
         inputs['labels'] = {'shape': ['N'], 'type': 'int32', 'values': f'from 0 to {len(plan.classes) - 1}'}
@@ -63,8 +92,8 @@ def card(
         'version': __version__,
         'packages': versions(),
         'name': path.name,
-        'format': format,
-        'quantize': quantize,
+        'format': settings.format,
+        'quantize': settings.quantize,
         'files': {name: {'bytes': file.stat().st_size, 'sha256': digest_of(file)} for name, file in _files(path)},
         'parameters': parameters,
         'inputs': inputs,

@@ -1,16 +1,25 @@
 """`python -m stylegen.dcgan evaluate`: its flags, and what it does with them."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from absl.flags import FlagValues
 
-from stylegen.dcgan.choices import PROGRAM
-from stylegen.dcgan.evaluating import evaluate, evaluator_of, held_out, labels_like, table, training_data
+from stylegen.dcgan.evaluating import (
+    EvaluateSettings,
+    evaluate,
+    evaluator_of,
+    held_out,
+    labels_like,
+    table,
+    training_data,
+)
 from stylegen.dcgan.history import EVALUATION
-from stylegen.dcgan.load import WHICH, load_generator
-from stylegen.dcgan.training_command import DEFAULT_WORKDIR, first_only
+from stylegen.dcgan.load import GeneratorSettings, load_generator
+from stylegen.dcgan.settings import DEFAULT_WORKDIR, PROGRAM, MemorySettings
+from stylegen.dcgan.training_command import first_only
 from stylegen.metrics.embeddings import EMBEDDINGS, Embedding, embeddings_here, open_embedding
 from stylegen.runs import cli
 from stylegen.runs.names import Output
@@ -18,29 +27,38 @@ from stylegen.runs.records import versions
 from stylegen.training.checkpoints import LAST, Checkpoints
 from stylegen.utils.console import Console, Progress
 from stylegen.utils.files import check_target, replacing
+from stylegen.utils.settings import setting
 
 ALL = 'all'
 INCEPTION = 'inception_keras'
 
 
+@dataclass(frozen=True, kw_only=True)
+class EvaluateFiles(GeneratorSettings):
+    """The run that is measured, by which features, and what is written."""
+
+    workdir: str = setting(DEFAULT_WORKDIR, 'of the run', group='Generator', kind='path')
+    checkpoint: str = setting(
+        LAST, f"last, best, a step, several with commas, or '{ALL}' that are kept", group='Generator'
+    )
+    data: str | None = setting(
+        None, 'where the images of the run are now; by default where they were', group='Generator', kind='path'
+    )
+    features: str | None = setting(
+        None, f'some of {",".join(EMBEDDINGS)}; by default those whose weights are here', group='How'
+    )
+    inception: str | None = setting(
+        None, f'weights for {INCEPTION}: .h5, .weights.h5 or .keras', group='How', kind='path'
+    )
+    output: str | None = setting(
+        None, f'JSON with all figures, by default {EVALUATION} in the workdir', group='Result', kind='path'
+    )
+
+
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
-    flags = cli.Flags('Measures the pictures of a run against those it learned from.', evaluate, evaluator_of)
-    flags.group('What')
-    flags.path('workdir', 'of the run', default=DEFAULT_WORKDIR)
-    flags.string('checkpoint', f"last, best, a step, several with commas, or '{ALL}' that are kept", default=LAST)
-    flags.choice('which', 'averaged or live weights; by default averaged where there are any', WHICH, default=None)
-    flags.path('data', 'where the images of the run are now; by default where they were', default=None)
-    flags.integer('count', 'pictures of each kind, real and generated; figures depend on it', lower_bound=4)
-    flags.group('How')
-    flags.string('features', f'some of {",".join(EMBEDDINGS)}; by default those whose weights are here', default=None)
-    flags.path('inception', f'weights for {INCEPTION}: .h5, .weights.h5 or .keras', default=None)
-    flags.integer('first_seed', 'of the generated pictures', lower_bound=0)
-    flags.integer('repeats', 'sets of generated pictures, for an error of every figure', lower_bound=1)
-    flags.integer('seed', 'of the choice of real pictures, of noise and of subsets', lower_bound=0)
-    flags.integer('batch_size', 'pictures that are generated together', lower_bound=1)
-    flags.string('max_memory', 'memory for the images, such as 4GB; more are read anew for each batch', default='auto')
-    flags.path('output', f'JSON with all figures, by default {EVALUATION} in the workdir', default=None)
+    flags = cli.Flags('Measures the pictures of a run against those it learned from.')
+    flags.settings(EvaluateFiles, EvaluateSettings, MemorySettings)
     flags.talk()
     return flags
 
@@ -69,33 +87,29 @@ def open_features(text: str | None, inception: str | None) -> list[Embedding]:
 def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
-    chosen = checkpoints_of(flags.workdir, flags.checkpoint)
-    output = Output.of(flags.output or str(Path(flags.workdir) / EVALUATION), EVALUATION, say=console.say).path
+    files = cli.settings_of(EvaluateFiles, flags)
+    settings = cli.settings_of(EvaluateSettings, flags)
+    memory = cli.settings_of(MemorySettings, flags)
+    chosen = checkpoints_of(files.workdir, files.checkpoint)
+    output = Output.of(files.output or str(Path(files.workdir) / EVALUATION), EVALUATION, say=console.say).path
     check_target(output, ['.json'])
-    features = open_features(flags.features, flags.inception)
-    if flags.inception and INCEPTION not in [one.name for one in features]:
-        cli.say_idle({'inception': f'--features={flags.features} has no {INCEPTION}'}, console.say)
-    options: dict[str, Any] = {'memory_budget': flags.max_memory, 'warn': console.warn}
-    data = training_data(flags.workdir, flags.data, **options)
+    features = open_features(files.features, files.inception)
+    if files.inception and INCEPTION not in [one.name for one in features]:
+        cli.say_idle({'inception': f'--features={files.features} has no {INCEPTION}'}, console.say)
+    options: dict[str, Any] = {'memory_budget': memory.max_memory, 'warn': console.warn}
+    data = training_data(files.workdir, files.data, **options)
     console.say(*first_only(data))
-    generators = (load_generator(flags.workdir, checkpoint=name, which=flags.which) for name in chosen)
-    bars = _Bars(console, {'generated': flags.count}, min(flags.count, data.count))
+    generators = (load_generator(files.workdir, checkpoint=name, settings=files) for name in chosen)
+    bars = _Bars(console, {'generated': settings.count}, min(settings.count, data.count))
     evaluator, results = None, []
     for generator in generators:
         if generator.settings.get('data') != data.manifest['sha256']:
             console.warn(f'{data.manifest["source"]} has other pictures than the generator was trained on')
         evaluator = evaluator or evaluator_of(
-            data, held_out(data, **options), count=flags.count, features=features, seed=flags.seed, progress=bars
+            data, held_out(data, **options), features=features, progress=bars, settings=settings
         )
-        figures = evaluate(
-            generator,
-            evaluator,
-            count=flags.count,
-            labels=labels_like(data, generator.plan.classes, flags.count, flags.seed),
-            first_seed=flags.first_seed,
-            repeats=flags.repeats,
-            batch_size=flags.batch_size,
-        )
+        labels = labels_like(data, generator.plan.classes, settings.count, settings.seed)
+        figures = evaluate(generator, evaluator, labels=labels, settings=settings)
         bars.close()
         results.append({'step': generator.step, 'checkpoint': generator.path.name, 'figures': figures})
         console.say(*table(figures), '')

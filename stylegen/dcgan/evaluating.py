@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +14,37 @@ from stylegen.datasets.opening import open_images
 from stylegen.datasets.sources import ALL, NoPart
 from stylegen.dcgan.history import COMPARABLE, SETTINGS
 from stylegen.dcgan.latent_vectors import latents
+from stylegen.dcgan.load import BATCH_SIZE
 from stylegen.images.pixels import to_uint8
 from stylegen.metrics.embeddings import Embedding
 from stylegen.metrics.evaluation import FEATURES, Evaluator, Progress
 from stylegen.utils.errors import UserError
+from stylegen.utils.settings import Settings, setting, takes
 
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator
 
-COUNT = 10_000  # pictures of each kind; figures depend on it
 OTHERS = ('test', 'val')  # parts that a generator has not learned from, by preference
 _COLUMNS = ('value', 'floor', 'ceiling')
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateSettings(Settings):
+    """How many pictures are measured, and which.
+
+    Attributes:
+        repeats: Each set has seeds of its own. The value is the mean over the sets, 'error' its standard error, and
+            'values' has each one. What another training would give differs by more than that.
+        batch_size: Changes nothing in the figures.
+    """
+
+    count: int = setting(
+        10_000, 'pictures of each kind, real and generated; figures depend on it', group='How', at_least=4
+    )
+    first_seed: int = setting(0, 'of the generated pictures', group='How', at_least=0)
+    repeats: int = setting(1, 'sets of generated pictures, for an error of every figure', group='How', at_least=1)
+    seed: int = setting(0, 'of the choice of real pictures, of noise and of subsets', group='How', at_least=0)
+    batch_size: int = setting(BATCH_SIZE, 'pictures that are generated together', group='How', at_least=1)
 
 
 def held_out(data: ImageSet, **options: Any) -> ImageSet | None:
@@ -49,14 +70,14 @@ def held_out(data: ImageSet, **options: Any) -> ImageSet | None:
     return None
 
 
+@takes(EvaluateSettings, 'first_seed', 'repeats', 'batch_size')
 def evaluator_of(
     data: ImageSet,
     other: ImageSet | None = None,
     *,
-    count: int = COUNT,
     features: Sequence[str | Embedding] = FEATURES,
-    seed: int = 0,
     progress: Progress | None = None,
+    settings: EvaluateSettings,
 ) -> Evaluator:
     """Holds generated pictures against `count` of the data, or all of it where it has less.
 
@@ -66,11 +87,11 @@ def evaluator_of(
     Args:
         data: What the generator learned from.
         other: What it did not, see `held_out`.
-        count: Pictures of each kind.
         features: Keys of `embeddings.EMBEDDINGS`, or embeddings that are open.
-        seed: Of every draw.
         progress: Is told what is embedded and how many pictures of it are done.
+        {settings}
     """
+    count, seed = settings.count, settings.seed
     told: dict[str, Any] = {'split': data.split, 'seed': seed, 'progress': progress}
     if other is not None:
         told |= {'other': other.take(min(count, other.count), seed), 'other_split': other.split}
@@ -82,7 +103,11 @@ def evaluator_of(
 
 
 def drawn(
-    generator: 'Generator', count: int, first_seed: int = 0, labels: np.ndarray | None = None, batch_size: int = 64
+    generator: 'Generator',
+    count: int,
+    first_seed: int = 0,
+    labels: np.ndarray | None = None,
+    batch_size: int = BATCH_SIZE,
 ) -> Iterator[np.ndarray]:
     """Generated pictures as uint8 batches, one for each of the seeds from `first_seed` on; the last may be smaller.
 
@@ -116,35 +141,28 @@ def labels_like(data: ImageSet, classes: Sequence[str], count: int, seed: int = 
     return np.random.default_rng([seed, 4]).choice(data.labels, count)
 
 
+@takes(EvaluateSettings, 'seed')
 def evaluate(
     generator: 'Generator',
     evaluator: Evaluator,
     *,
-    count: int = COUNT,
     labels: np.ndarray | None = None,
-    first_seed: int = 0,
-    repeats: int = 1,
-    batch_size: int = 64,
+    settings: EvaluateSettings,
 ) -> dict[str, dict[str, Any]]:
     """The figures of a generator, see `Evaluator.__call__`; each says which generator it is of.
 
     Args:
         generator: From `load_generator`.
         evaluator: Of what it was trained on, see `evaluator_of`; one will do for any number of generators.
-        count: Generated pictures in a set.
         labels: As for `drawn`, or None.
-        first_seed: Of the first set.
-        repeats: Sets, each with seeds of its own; of several the value is the mean, 'error' its standard error over
-            sets, and 'values' has each one. What another training would give differs by more than that.
-        batch_size: As for `drawn`.
+        {settings}
 
     Raises:
         UserError: Too few pictures, or those of the generator are of another size.
     """
-    if repeats < 1:
-        raise UserError('--repeats is 1 at least')
+    count, first_seed, repeats = settings.count, settings.first_seed, settings.repeats
     firsts = range(first_seed, first_seed + repeats * count, count)
-    sets = [evaluator(drawn(generator, count, first, labels, batch_size)) for first in firsts]
+    sets = [evaluator(drawn(generator, count, first, labels, settings.batch_size)) for first in firsts]
     about = {
         'checkpoint': generator.path.name,
         'step': generator.step,

@@ -1,35 +1,40 @@
 """`python -m stylegen.dcgan export`: its flags, and what it does with them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from absl.flags import FlagValues
 
-from stylegen.dcgan.card import PIXELS
-from stylegen.dcgan.exporting import SUFFIXES, TOLERANCES, check_output, export, format_of
-from stylegen.dcgan.opening import generator_flags, open_generator
+from stylegen.dcgan.card import DEFAULT_FORMAT, SUFFIXES, ExportSettings
+from stylegen.dcgan.exporting import check_output, export, format_of
+from stylegen.dcgan.load import GeneratorSettings
+from stylegen.dcgan.opening import open_generator
 from stylegen.runs import cli
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
+from stylegen.utils.settings import Settings, setting
 
-DEFAULT_FORMAT = 'keras'
 NAME = 'generator'  # of what is written where no name was given
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportFiles(Settings):
+    """Where it is written."""
+
+    output: str | None = setting(
+        None,
+        f'file, or folder of a SavedModel; by default {NAME}.keras, {NAME}.tflite or {NAME}, or a free name like it',
+        group='Result',
+        kind='path',
+    )
 
 
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
-    flags = cli.Flags('Writes a generator in a format that other programs open.', export)
-    generator_flags(flags, labels=False)
-    flags.group('Result')
-    flags.choice(
-        'format', f'what to write; by default as --output says, else {DEFAULT_FORMAT}', list(SUFFIXES), default=None
-    )
-    text = f'file, or folder of a SavedModel; by default {NAME}.keras, {NAME}.tflite or {NAME}, or a free name like it'
-    flags.path('output', text, default=None)
-    told = '; '.join(f'{name}: {kind} {values}' for name, (kind, values) in PIXELS.items())
-    flags.choice('pixels', f'values of the images; {told}', list(PIXELS))
-    flags.choice('quantize', 'float16: weights of TFLite in half the space', list(TOLERANCES))
+    flags = cli.Flags('Writes a generator in a format that other programs open.')
+    flags.settings(GeneratorSettings, ExportFiles, ExportSettings)
     flags.talk()
     return flags
 
@@ -37,12 +42,15 @@ def define_flags() -> cli.Flags:
 def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
-    format = flags.format or (format_of(flags.output) if flags.output else DEFAULT_FORMAT)
-    output = Output(Path(flags.output)) if flags.output else Output.free(Path(NAME + SUFFIXES[format]))
-    check_output(output.path, format, flags.pixels, flags.quantize)
-    generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
-    options = {'format': format, 'pixels': flags.pixels, 'quantize': flags.quantize}
-    made = output.save(lambda path, overwrite: export(generator, path, overwrite=overwrite, **options))
+    source = cli.settings_of(GeneratorSettings, flags)
+    files = cli.settings_of(ExportFiles, flags)
+    settings = cli.settings_of(ExportSettings, flags)
+    form = settings.format or (format_of(files.output) if files.output else DEFAULT_FORMAT)
+    settings = settings.replace(format=form)
+    output = Output(Path(files.output)) if files.output else Output.free(Path(NAME + SUFFIXES[form]))
+    check_output(output.path, settings=settings)
+    generator = open_generator(source.workdir, settings=source)
+    made = output.save(lambda path, overwrite: export(generator, path, overwrite=overwrite, settings=settings))
     facts = made.card
     inputs = ', '.join(f'{name} {each["type"]} {_shape(each)}' for name, each in facts['inputs'].items())
     images = facts['images']

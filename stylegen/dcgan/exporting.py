@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylegen.dcgan.card import PIXELS, card, markdown
+from stylegen.dcgan.card import SUFFIXES, TOLERANCES, ExportSettings, card, markdown
 from stylegen.dcgan.latent_vectors import latents
-from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.errors import UserError
 from stylegen.utils.files import DiskFull, check_target, place_new, remove_empty, replacing, settings_beside, shown
+from stylegen.utils.settings import takes
 
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator
 
-SUFFIXES = {'keras': '.keras', 'saved_model': '', 'tflite': '.tflite'}  # format -> suffix of its files
-TOLERANCES = {'none': 1e-4, 'float16': 2e-2}  # quantisation -> greatest difference, as a share of the range of pixels
 LEVEL = 1 / 255  # what rounding to bytes may differ by besides
 SEEDS = 16
 
@@ -61,22 +60,18 @@ def format_of(output: str | os.PathLike) -> str:
     )
 
 
-def check_output(output: str | os.PathLike, format: str, pixels: str = 'unit', quantize: str = 'none') -> None:
+@takes(ExportSettings)
+def check_output(output: str | os.PathLike, *, settings: ExportSettings) -> None:
     """Refuses, before any work is done, what `export` would refuse.
 
     Raises:
         UserError: The name is of another format, or there something is or cannot be; `quantize` is not for the format.
     """
-    if format not in SUFFIXES:
-        raise unknown('format', format, SUFFIXES)
-    if pixels not in PIXELS:
-        raise unknown('pixels', pixels, PIXELS)
-    if quantize not in TOLERANCES:
-        raise unknown('quantisation', quantize, TOLERANCES)
-    if quantize != 'none' and format != 'tflite':
-        raise UserError(f'--quantize={quantize} is for --format=tflite; leave it out')
-    if SUFFIXES[format]:
-        check_target(output, [SUFFIXES[format]])
+    form = settings.format or format_of(output)
+    settings.replace(format=form)  # refuses what does not go with the format
+    suffix = SUFFIXES[form]
+    if suffix:
+        check_target(output, [suffix])
         return
     if Path(output).suffix.lower() in filter(None, SUFFIXES.values()):
         raise UserError(f'{shown(output)} is no name for a SavedModel, which is a folder; give another')
@@ -86,14 +81,13 @@ def check_output(output: str | os.PathLike, format: str, pixels: str = 'unit', q
     check_target(path.parent / f'{path.name}.json', ['.json'])  # whether files can be made there
 
 
+@takes(ExportSettings)
 def export(
     generator: 'Generator',
     output: str | os.PathLike,
     *,
-    format: str | None = None,
-    pixels: str = 'unit',
-    quantize: str = 'none',
     overwrite: bool = True,
+    settings: ExportSettings,
 ) -> Exported:
     """Writes a generator, opens what was written, and compares it with the checkpoint on 16 seeds.
 
@@ -103,10 +97,7 @@ def export(
     Args:
         generator: From `load_generator`.
         output: The file, or for a SavedModel the folder, which must not be there yet.
-        format: A key of `SUFFIXES`; None: as the name says.
-        pixels: Of the images: 'unit', float32 in [0, 1], as this package and most others take them; 'signed', float32
-            in [-1, 1], as the network was trained; 'uint8', whole numbers from 0 to 255.
-        quantize: 'float16' keeps the weights of TFLite in half precision, in half the space.
+        {settings}
         overwrite: False never replaces a file, also not one that another process makes meanwhile.
 
     Raises:
@@ -114,27 +105,28 @@ def export(
         UserError: What `check_output` refuses.
         ArithmeticError: The images differ by more than `TOLERANCES`; nothing is written.
     """
-    format = format or format_of(output)
-    check_output(output, format, pixels, quantize)
+    form = settings.format or format_of(output)
+    settings = settings.replace(format=form)
+    check_output(output, settings=settings)
     from stylegen.dcgan import formats
 
-    path, kind = Path(output), formats.FORMATS[format]
+    path, kind, pixels = Path(output), formats.FORMATS[form], settings.pixels
     network = formats.in_float32(generator)
     exported = formats.portable(network, pixels)
     given = formats.given(network, latents(range(SEEDS), generator.latent_dim), len(generator.plan.classes))
     expected = formats.PIXELS[pixels].values(formats.images_of(network)(given))
-    tolerance = TOLERANCES[quantize] + LEVEL * (pixels == 'uint8')
+    tolerance = TOLERANCES[settings.quantize] + LEVEL * (pixels == 'uint8')
     with _made_beside(path, overwrite) as beside:
-        kind.write(exported, beside, quantize)
+        kind.write(exported, beside, settings.quantize)
         found = kind.open(beside)(given)
         difference = greatest_difference(found, expected, formats.PIXELS[pixels].width)
         if not difference <= tolerance:
             raise ArithmeticError(
-                f'the {format} differs from the checkpoint by {difference:.2g} of the range of pixels, more than '
-                f'{tolerance:.2g}: not written'
+                f'the {form} differs from the checkpoint by {difference:.2g} of the range of pixels, more '
+                f'than {tolerance:.2g}: not written'
             )
         about = card(
-            generator, beside, format=format, pixels=pixels, quantize=quantize, seeds=SEEDS, difference=difference,
+            generator, beside, settings, seeds=SEEDS, difference=difference,
             tolerance=tolerance, parameters=exported.count_params(),
         )  # fmt: skip
     with settings_beside(path, about), replacing(f'{path}.md') as text:

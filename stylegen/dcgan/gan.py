@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from stylegen.dcgan.augment import DRAWS, NONE, augment, parse_policy
-from stylegen.dcgan.choices import UPDATES
+from stylegen.dcgan.augment import DRAWS, augment
 from stylegen.dcgan.draws import Draws
 from stylegen.dcgan.losses import adversarial, gradient_penalty, r1_penalty
+from stylegen.dcgan.settings import NO_AUGMENTATION, choices_of, parse_policy
 from stylegen.training.normalization import frozen_statistics, settle_statistics
 from stylegen.training.replicas import UnreducedAdam, mean_over_replicas
 from stylegen.training.spectral import power_iteration
@@ -57,7 +57,7 @@ class DCGAN(keras.Model):
         r1: float = 0.0,
         gradient_penalty: float = 10.0,
         penalty_every: int = 1,
-        augment: str = NONE,
+        augment: str = NO_AUGMENTATION,
         flip: bool = False,
         ema: float = 0.999,
         updates: str = 'alternating',
@@ -71,7 +71,7 @@ class DCGAN(keras.Model):
         seed: int = 0,
     ):
         super().__init__(name='dcgan', dtype=DTYPE)  # of a mixed policy Keras would scale the loss
-        for what, name, choices in (('updates', updates, UPDATES), ('decay', decay, DECAYS)):
+        for what, name, choices in (('updates', updates, choices_of('updates')), ('decay', decay, DECAYS)):
             if name not in choices:
                 raise unknown(what, name, choices)
         self.losses_of = adversarial(loss)

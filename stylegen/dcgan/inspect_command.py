@@ -1,38 +1,50 @@
 """`python -m stylegen.dcgan inspect-data`: its flags, and what it does with them."""
 
-import dataclasses
 import json
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from absl.flags import FlagValues
 
 from stylegen.datasets.inspection import Inspection, inspect_images
+from stylegen.datasets.sources import ALL
 from stylegen.runs import cli
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import check_target, replacing
+from stylegen.utils.settings import Settings, setting
 
 JSON = '.json'
 
 
+@dataclass(frozen=True, kw_only=True)
+class InspectSettings(Settings):
+    """What is looked at, and what is told of it."""
+
+    data: str | None = setting(
+        None, 'a folder, .zip, .tar or .npz; cifar10, cifar100, mnist or fashion_mnist', group='Images', kind='path'
+    )
+    split: str = setting(ALL, 'train, val, test, or all', group='Images')
+    most: int = setting(
+        10, 'entries shown of a long list, such as corrupt files; the JSON has all', group='Images', at_least=0
+    )
+    output: str | None = setting(
+        None, f'{JSON[1:]}: print as JSON; NAME{JSON}: write that file', group='Images', kind='path'
+    )
+
+
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
-    flags = cli.Flags(
-        'Tells what is in a set of pictures, before anything is trained on it.', inspect_images, described
-    )
+    flags = cli.Flags('Tells what is in a set of pictures, before anything is trained on it.')
     flags.words('data')
-    flags.group('Images')
-    flags.path('data', 'a folder, .zip, .tar or .npz; cifar10, cifar100, mnist or fashion_mnist', default=None)
-    flags.string('split', 'train, val, test, or all')
-    flags.integer('most', 'entries shown of a long list, such as corrupt files; the JSON has all', lower_bound=0)
-    flags.path('output', f'{JSON[1:]}: print as JSON; NAME{JSON}: write that file', default=None)
+    flags.settings(InspectSettings)
     flags.talk()
     return flags
 
 
-def described(found: Inspection, most: int = 10) -> list[str]:
+def described(found: Inspection, most: int) -> list[str]:
     """What was found, in lines; of long lists the first few."""
     lines = [f'{found.source}, {found.split}: {found.files} files, {found.files - len(found.corrupt)} of them pictures']
     sizes = [f'{width}x{height}: {count}' for (height, width), count in found.sizes[:most]]
@@ -65,13 +77,14 @@ def _first(lines: Iterable[str], count: int, most: int) -> list[str]:
 
 def work(flags: FlagValues) -> None:
     """Does what the flags say."""
-    if flags.data is None:
+    settings = cli.settings_of(InspectSettings, flags)
+    if settings.data is None:
         raise UserError('give the pictures to look at: --data=FOLDER')
     console, bar = Console(flags.quiet), None
-    to_screen = flags.output in (JSON[1:], JSON)
+    to_screen = settings.output in (JSON[1:], JSON)
     output = None
-    if flags.output and not to_screen:
-        output = Output.of(flags.output, f'data{JSON}', say=console.say)
+    if settings.output and not to_screen:
+        output = Output.of(settings.output, f'data{JSON}', say=console.say)
         check_target(output.path, [JSON])
 
     def report(done: int, total: int) -> None:
@@ -80,15 +93,15 @@ def work(flags: FlagValues) -> None:
         bar.to(done, f'{done} of {total}')
 
     try:
-        found = inspect_images(flags.data, split=flags.split, progress=report)
+        found = inspect_images(settings.data, split=settings.split, progress=report)
     finally:
         if bar:
             bar.close()
-    text = json.dumps(dataclasses.asdict(found), indent=2)
+    text = json.dumps(asdict(found), indent=2)
     if to_screen:
         print(text)
         return
-    console.say(*described(found, flags.most))
+    console.say(*described(found, settings.most))
     if output:
         with replacing(output.path) as beside:
             Path(beside).write_text(text + '\n', encoding='utf-8')

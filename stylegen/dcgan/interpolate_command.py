@@ -1,40 +1,41 @@
 """`python -m stylegen.dcgan interpolate`: its flags, and what it does with them."""
 
-from typing import Any
+from dataclasses import dataclass
 
 from absl.flags import FlagValues
 
 from stylegen import images
-from stylegen.dcgan.interpolating import PATHS, interpolate, save_walk
-from stylegen.dcgan.opening import generator_flags, labels_of, open_generator, parse_seeds, record_of
+from stylegen.dcgan.interpolating import InterpolateSettings, interpolate, save_walk
+from stylegen.dcgan.load import GeneratorSettings
+from stylegen.dcgan.opening import LabelSettings, labels_of, open_generator, parse_seeds, record_of
 from stylegen.images.animation import ANIMATIONS
 from stylegen.runs import cli
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import check_target
+from stylegen.utils.settings import setting
 
 DEFAULT_OUTPUT = 'interpolation.png'
-SETTINGS = ('seeds', 'labels', 'steps', 'path', 'loop', 'scale')
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterpolateFiles(LabelSettings):
+    """The seeds on the path, and what is written."""
+
+    seeds: str = setting('0-3', 'two or more, such as 3,17,42 or 0-5', group='Path')
+    output: str | None = setting(
+        None,
+        f'GIF, WebP or MP4 to see it move, a picture for a sheet; by default {DEFAULT_OUTPUT} or a free name like it',
+        group='Output',
+        kind='path',
+    )
 
 
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
-    flags = cli.Flags('Draws the way from picture to picture, as a sheet or an animation.', interpolate, save_walk)
-    generator_flags(flags)
-    flags.group('Path')
-    flags.string('seeds', 'two or more, such as 3,17,42 or 0-5', default='0-3')
-    flags.integer('steps', 'from one seed to the next', lower_bound=1)
-    flags.choice('path', 'along great circles (White 2016) or straight lines', PATHS)
-    flags.switch('loop', 'go back to the first seed')
-    flags.group('Output')
-    flags.path(
-        'output',
-        f'GIF, WebP or MP4 to see it move, a picture for a sheet; by default {DEFAULT_OUTPUT} or a free name like it',
-        default=None,
-    )
-    flags.number('fps', 'frames a second of an animation', lower_bound=0.1, upper_bound=100)
-    flags.integer('scale', 'pixels a side that a pixel is drawn with', lower_bound=1, upper_bound=64)
+    flags = cli.Flags('Draws the way from picture to picture, as a sheet or an animation.')
+    flags.settings(GeneratorSettings, InterpolateFiles, InterpolateSettings)
     flags.talk()
     return flags
 
@@ -42,23 +43,27 @@ def define_flags() -> cli.Flags:
 def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
-    seeds = parse_seeds(flags.seeds)
+    source = cli.settings_of(GeneratorSettings, flags)
+    files = cli.settings_of(InterpolateFiles, flags)
+    settings = cli.settings_of(InterpolateSettings, flags)
+    seeds = parse_seeds(files.seeds)
     if len(seeds) < 2:
-        raise UserError(f'--seeds takes two seeds or more, such as 3,17,42; got {flags.seeds!r}')
-    output = Output.of(flags.output, DEFAULT_OUTPUT, say=console.say)
+        raise UserError(f'--seeds takes two seeds or more, such as 3,17,42; got {files.seeds!r}')
+    output = Output.of(files.output, DEFAULT_OUTPUT, say=console.say)
     moving = output.path.suffix.lower() in ANIMATIONS
     check_target(output.path, dict.fromkeys([*ANIMATIONS, *images.FORMATS]))
     if moving:
         images.check_animation(output.path)
     elif flags['fps'].present:
         cli.say_idle({'fps': 'a sheet does not move'}, console.say)
-    generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
-    labels = labels_of(generator, seeds, flags.labels)
-    frames = interpolate(generator, seeds, labels, steps=flags.steps, path=flags.path, loop=flags.loop)
-    settings = {name: flags[name].value for name in (*SETTINGS, *['fps'] * moving)}
-    record = record_of('interpolate', settings, generator)
-    how: dict[str, Any] = {'fps': flags.fps, 'scale': flags.scale, 'settings': record}
+    generator = open_generator(source.workdir, settings=source)
+    labels = labels_of(generator, seeds, files.labels)
+    frames = interpolate(generator, seeds, labels, settings=settings)
+    recorded = {'seeds': files.seeds, 'labels': files.labels, **settings.recorded()}
+    if not moving:
+        del recorded['fps']
+    record = record_of('interpolate', recorded, generator)
     path = output.save(
-        lambda path, overwrite: save_walk(path, frames, flags.steps, flags.loop, overwrite=overwrite, **how)
+        lambda path, overwrite: save_walk(path, frames, record=record, overwrite=overwrite, settings=settings)
     )
     console.say(f'{len(frames)} pictures through {len(seeds)} seeds: {path}')

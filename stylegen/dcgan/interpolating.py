@@ -1,6 +1,7 @@
 """From seed to seed: pictures along a path through the latent vectors."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.sampling import enlarged
 from stylegen.images.animation import ANIMATIONS
-from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.errors import UserError
+from stylegen.utils.settings import Settings, setting, takes
 
 
 def spherical(a: np.ndarray, b: np.ndarray, shares: np.ndarray) -> np.ndarray:
@@ -41,43 +43,48 @@ def linear(a: np.ndarray, b: np.ndarray, shares: np.ndarray) -> np.ndarray:
 PATHS = {'spherical': spherical, 'linear': linear}
 
 
-def walk(points: np.ndarray, steps: int = 8, path: str = 'spherical', loop: bool = False) -> np.ndarray:
+@dataclass(frozen=True, kw_only=True)
+class InterpolateSettings(Settings):
+    """The path from seed to seed, and how its pictures are drawn."""
+
+    steps: int = setting(8, 'from one seed to the next', group='Path', at_least=1)
+    path: str = setting('spherical', 'along great circles (White 2016) or straight lines', group='Path', choices=PATHS)
+    loop: bool = setting(False, 'go back to the first seed', group='Path')
+    scale: int = setting(4, 'pixels a side that a pixel is drawn with', group='Output', at_least=1, at_most=64)
+    fps: float = setting(12.0, 'frames a second of an animation', group='Output', at_least=0.1, at_most=100)
+
+
+@takes(InterpolateSettings, 'scale', 'fps')
+def walk(points: np.ndarray, *, settings: InterpolateSettings) -> np.ndarray:
     """A path through points, float32: `steps` vectors from each point to before the next, and the last point.
 
     Args:
         points: float32 (N, dim), which are on the path to the last bit.
-        steps: From one point to the next.
-        path: One of `PATHS`.
-        loop: Goes on from the last point to before the first, instead of ending there.
+        {settings}
 
     Raises:
         UserError: There is no such path; too few points or steps.
     """
-    if path not in PATHS:
-        raise unknown('path', path, PATHS)
     if len(points) < 2:
         raise UserError('a path needs two --seeds or more')
-    if steps < 1:
-        raise UserError(f'--steps is 1 at least, not {steps}')
-    shares = np.arange(steps) / steps
+    shares = np.arange(settings.steps) / settings.steps
     wide = points.astype(np.float64)
-    ends = np.concatenate([wide[1:], wide[:1]]) if loop else wide[1:]
+    ends = np.concatenate([wide[1:], wide[:1]]) if settings.loop else wide[1:]
     legs = []
     for index, end in enumerate(ends):
-        leg = PATHS[path](wide[index], end, shares).astype(np.float32)
+        leg = PATHS[settings.path](wide[index], end, shares).astype(np.float32)
         leg[0] = points[index]
         legs.append(leg)
-    return np.concatenate(legs if loop else [*legs, points[-1:]])
+    return np.concatenate(legs if settings.loop else [*legs, points[-1:]])
 
 
+@takes(InterpolateSettings, 'scale', 'fps')
 def interpolate(
     generator: Generator,
     seeds: Sequence[int],
     labels: np.ndarray | None = None,
     *,
-    steps: int = 8,
-    path: str = 'spherical',
-    loop: bool = False,
+    settings: InterpolateSettings,
 ) -> np.ndarray:
     """Pictures along a path through the vectors of seeds, float32 (N, H, W, C) in [0, 1]; those of the seeds are exact.
 
@@ -87,46 +94,44 @@ def interpolate(
         generator: From `open_generator` or `load_generator`.
         seeds: Two or more, see `latents`.
         labels: int32 (len(seeds),), their classes, where the generator has some.
-        steps, path, loop: See `walk`.
+        {settings}
 
     Raises:
         UserError: What `walk` refuses; labels were given or are missing where there are none or some.
     """
     given = generator.given(latents(seeds, generator.latent_dim), labels)
     dim = generator.latent_dim
-    parts = [walk(given[:, :dim], steps, path, loop), walk(given[:, dim:], steps, 'linear', loop)]
+    parts = [walk(given[:, :dim], settings=settings), walk(given[:, dim:], path='linear', settings=settings)]
     return generator.draw(np.concatenate(parts, 1))
 
 
+@takes(InterpolateSettings, 'path')
 def save_walk(
     output: Path,
     pictures: np.ndarray,
-    steps: int,
-    loop: bool = False,
     *,
-    fps: float = 12.0,
-    scale: int = 4,
-    settings: Mapping[str, Any] | None = None,
+    record: Mapping[str, Any] | None = None,
     overwrite: bool = True,
+    settings: InterpolateSettings,
 ) -> Path:
     """Writes the pictures of a path: as an animation, or on a sheet, as the name says.
 
     Args:
         output: The file.
         pictures: From `interpolate`, with the same `steps` and `loop`.
-        steps, loop: See `walk`.
-        fps: Frames a second of an animation.
-        scale: Pixels a side that a pixel is drawn with.
-        settings: The record that it carries.
+        record: The record that it carries.
         overwrite: False never replaces a file, see `stylegen.utils.files.replacing`.
+        {settings}
 
     Returns:
         The path.
     """
     if output.suffix.lower() in ANIMATIONS:
-        return images.save_animation(output, enlarged(pictures, scale), fps, settings=settings, overwrite=overwrite)
-    sheet = images.grid(enlarged(rows(pictures, steps, loop), scale), steps + 1, 2 * scale)
-    return images.save_image(output, sheet, settings=settings, overwrite=overwrite)
+        frames = enlarged(pictures, settings.scale)
+        return images.save_animation(output, frames, settings.fps, settings=record, overwrite=overwrite)
+    cells = enlarged(rows(pictures, settings.steps, settings.loop), settings.scale)
+    sheet = images.grid(cells, settings.steps + 1, 2 * settings.scale)
+    return images.save_image(output, sheet, settings=record, overwrite=overwrite)
 
 
 def rows(pictures: np.ndarray, steps: int, loop: bool = False) -> np.ndarray:

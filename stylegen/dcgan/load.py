@@ -12,16 +12,34 @@ import numpy as np
 from stylegen.dcgan.history import data_of, figures_of
 from stylegen.dcgan.plan import Plan
 from stylegen.training.checkpoints import LAST, Checkpoints
-from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.errors import UserError
+from stylegen.utils.settings import Settings, setting, takes
 
 if TYPE_CHECKING:
     import keras
 
-WHICH = ('ema', 'live')
 # Images that are computed together, always: batches of 3, 5 or 7 come out up to 9e-7 apart from those of 8, 16 or 64,
 # for oneDNN takes other kernels for them, and that is enough to turn bytes. 64 images take 35 ms this way, and 29 ms in
 # one go (cifar32, two cores).
 BLOCK = 16
+WHICH = ('ema', 'live')
+BATCH_SIZE = 64  # images that are held at a time where many are drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorSettings(Settings):
+    """Whose generator it is."""
+
+    workdir: str | None = setting(
+        None, 'of a run; by default the generator that comes along', group='Generator', kind='path'
+    )
+    checkpoint: str | int = setting(LAST, 'last, best or a step', group='Generator')
+    which: str | None = setting(
+        None,
+        'averaged or live weights; by default averaged where there are any',
+        group='Generator',
+        choices=WHICH,
+    )
 
 
 @dataclass(frozen=True)
@@ -104,31 +122,29 @@ class Generator:
         return tf.function(lambda given: network(given, training=False), input_signature=signature, autograph=False)
 
 
-def load_generator(workdir: str | os.PathLike, *, checkpoint: str | int = LAST, which: str | None = None) -> Generator:
+@takes(GeneratorSettings, 'workdir')
+def load_generator(workdir: str | os.PathLike, *, settings: GeneratorSettings) -> Generator:
     """The generator of a run.
 
     Args:
         workdir: Of the run.
-        checkpoint: 'last', 'best' or a step.
-        which: 'ema', the averaged weights, or 'live'; None: the averaged if there are any.
+        {settings}
 
     Raises:
         UserError: There is no such checkpoint, or it is none of a DCGAN; averaged weights were asked for and there are
             none.
     """
-    if which is not None and which not in WHICH:
-        raise unknown('generator', which, WHICH)
-    kept = Checkpoints(workdir)
+    kept, checkpoint, which = Checkpoints(workdir), settings.checkpoint, settings.which
     if checkpoint == LAST:  # named once: a run that is still trained may write another meanwhile
         checkpoint = max(kept.steps(), default=LAST)
     path = kept.path(checkpoint)
-    settings, arrays = kept.load(checkpoint)
+    record, arrays = kept.load(checkpoint)
     averaged = any(name.startswith('average/') for name in arrays)
     if which == 'ema' and not averaged:
         raise UserError(f'the run in {workdir} keeps no averaged weights (--ema=0); take the live generator')
     part, which = ('average', 'ema') if averaged and which != 'live' else ('generator', 'live')
     try:
-        plan = Plan.of(settings)
+        plan = Plan.of(record)
         model = plan.sampler()
         fill(model, [array for name, array in sorted(arrays.items()) if name.startswith(f'{part}/')])
         (steps,) = (array for name, array in arrays.items() if name.startswith('run/') and name.endswith('/steps'))
@@ -137,8 +153,8 @@ def load_generator(workdir: str | os.PathLike, *, checkpoint: str | int = LAST, 
             f'{path} is no checkpoint of a DCGAN that this version can open; give the --workdir of another run'
         ) from error
     folder, step = Path(workdir), int(steps)
-    data, figures = data_of(folder, settings.get('data')), figures_of(folder, step, which)
-    return Generator(model, plan, step, which, path, settings, data, figures)
+    data, figures = data_of(folder, record.get('data')), figures_of(folder, step, which)
+    return Generator(model, plan, step, which, path, record, data, figures)
 
 
 def fill(model: 'keras.Model', values: Sequence[np.ndarray]) -> None:

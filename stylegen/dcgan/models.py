@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stylegen.dcgan.choices import NORMS
+from stylegen.dcgan.settings import choices_of
 from stylegen.dcgan.sizes import levels
 from stylegen.networks.layers import Shape
 from stylegen.training.normalization import BatchNorm
@@ -222,8 +222,8 @@ def discriminator(
     Returns:
         Images float32 (N, H, W, channels) in [-1, 1], or [images, int32 labels (N,)], to logits float32 (N, 1).
     """
-    if norm not in NORMS:
-        raise unknown('norm', norm, NORMS)
+    if norm not in choices_of('d_norm'):
+        raise unknown('norm', norm, choices_of('d_norm'))
     make, depth, bias = _Layers(seed, init, precision, norm == 'spectral'), levels(size), norm != 'batch'
 
     def level(x, channels, kernel, name, strides=2, first=False):

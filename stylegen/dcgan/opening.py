@@ -3,38 +3,43 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stylegen.dcgan import shipped
-from stylegen.dcgan.choices import PROGRAM
-from stylegen.dcgan.load import WHICH, Generator, load_generator
+from stylegen.dcgan.load import Generator, GeneratorSettings, load_generator
+from stylegen.dcgan.settings import PROGRAM
 from stylegen.networks.pretrained import WeightsSource
-from stylegen.runs import cli, records
+from stylegen.runs import records
 from stylegen.training.checkpoints import BEST, LAST
 from stylegen.utils.errors import UserError, unknown
 from stylegen.utils.files import digest_of
+from stylegen.utils.settings import Settings, setting, takes
 
 MOST_SEEDS = 10_000_000
 
 
-def generator_flags(flags: cli.Flags, labels: bool = True) -> None:
-    """The flags that say whose pictures they are; `open_generator` and `labels_of` read them."""
-    flags.group('Generator')
-    flags.path('workdir', 'of a run; by default the generator that comes along', default=None)
-    flags.string('checkpoint', 'last, best or a step', default=LAST)
-    flags.choice('which', 'averaged or live weights; by default averaged where there are any', WHICH, default=None)
-    if labels:
-        flags.string('labels', 'classes by name or number: one, or one for each seed, in turn; by default '
-                     "the seed modulo the classes' number", default=None)  # fmt: skip
+@dataclass(frozen=True, kw_only=True)
+class LabelSettings(Settings):
+    """Of which classes the pictures of a conditional generator are."""
+
+    labels: str | None = setting(
+        None,
+        "classes by name or number: one, or one for each seed, in turn; by default the seed modulo the classes' number",
+        group='Generator',
+    )
 
 
-def open_generator(
-    workdir: str | os.PathLike | None = None, *, checkpoint: str | int = LAST, which: str | None = None
-) -> Generator:
+@takes(GeneratorSettings, 'workdir')
+def open_generator(workdir: str | os.PathLike | None = None, *, settings: GeneratorSettings) -> Generator:
     """The generator of a run, see `load_generator`; without a workdir the one that ships.
+
+    Args:
+        workdir: Folder of a run, or None.
+        {settings}
 
     Raises:
         UserError: There is no such checkpoint, of the one that ships neither.
@@ -42,9 +47,9 @@ def open_generator(
     if workdir is not None:
         if not Path(workdir).is_dir():
             raise UserError(f'there is no folder {workdir}; give the --workdir of a run')
-        return load_generator(workdir, checkpoint=checkpoint, which=which)
+        return load_generator(workdir, settings=settings)
     packed = shipped.load_packed()
-    if str(checkpoint) not in (LAST, BEST, str(packed.step)) or which not in (None, packed.which):
+    if str(settings.checkpoint) not in (LAST, BEST, str(packed.step)) or settings.which not in (None, packed.which):
         there = f'the {packed.which} weights of step {packed.step}'
         raise UserError(f'the generator that comes along has {there} only; for others give the --workdir of a run')
     return packed

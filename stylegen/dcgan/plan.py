@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from stylegen.dcgan.presets import USUAL, preset
+from stylegen.dcgan.presets import PRESETS
+from stylegen.dcgan.settings import OF_PRESET, TrainSettings
 from stylegen.dcgan.sizes import levels
-from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.errors import UserError
+from stylegen.utils.settings import takes
 from stylegen.utils.signatures import defaults_of
 
 if TYPE_CHECKING:
@@ -14,22 +16,14 @@ if TYPE_CHECKING:
 
     from stylegen.dcgan.gan import DCGAN
 
-OPTIONS = {  # option -> the function that it is an argument of, and the argument
+PLACES = {  # setting -> the part of a plan and the argument that it is; all others are of the training, by their names
     'latent_dim': ('generator', 'latent_dim'),
     'g_width': ('generator', 'width'),
     'd_width': ('discriminator', 'width'),
     'upsampling': ('generator', 'upsampling'),
     'd_norm': ('discriminator', 'norm'),
-    **{
-        name: ('training', name)
-        for name in (
-            'loss', 'label_smoothing', 'r1', 'gradient_penalty', 'penalty_every', 'augment', 'flip', 'ema', 'updates',
-            'd_steps', 'learning_rate', 'd_learning_rate', 'beta_1', 'beta_2', 'decay', 'batch_size',
-        )
-    },
-}  # fmt: skip
+}
 BATCH_SIZE = 64
-BELOW_1 = ('label_smoothing', 'beta_1', 'beta_2')
 # arguments of the networks that stand elsewhere in a plan
 _OF_BOTH = ('channels', 'classes', 'synchronized', 'precision')
 
@@ -97,48 +91,47 @@ class Plan:
         return DCGAN(*self.networks(synchronized), **self.training)
 
 
+def place_of(name: str) -> tuple[str, str]:
+    """The part of a plan and the argument in it that a setting of the preset is."""
+    return PLACES.get(name, ('training', name))
+
+
+@takes(TrainSettings)
 def make_plan(
-    name: str = USUAL,
     size: tuple[int, int] | None = None,
     channels: int | None = None,
     *,
     classes: tuple[str, ...] = (),
-    steps: int = 0,
-    seed: int = 0,
-    precision: str = 'float32',
-    **options: Any,
+    settings: TrainSettings,
 ) -> Plan:
     """A preset with changes; what neither says is the default of the functions, so that a plan says all.
 
     Args:
-        name: One of `PRESETS`.
         size, channels: Of the images; None: the preset's.
         classes: Names of the classes to tell the networks.
-        steps: Over which the learning rate falls, where it does.
-        seed: Of everything random.
-        precision: 'float32', or 'mixed_bfloat16'.
-        options: Of `OPTIONS`; None is the preset's.
+        {settings}
 
     Raises:
-        UserError: There is no such preset or option, the options do not go together, or the size cannot be built.
+        UserError: A setting cannot be, the settings do not go together, or the size cannot be built.
     """
-    base = preset(name)
+    base = PRESETS[settings.preset]
     size = size or base.size
     levels(size)
     parts = {part: {**usual, **getattr(base, part)} for part, usual in usual_arguments().items()}
-    for option, value in options.items():
-        if option not in OPTIONS:
-            raise unknown('option', option, OPTIONS)
-        if value is not None:
-            part, argument = OPTIONS[option]
+    for name in OF_PRESET:
+        if (value := getattr(settings, name)) is not None:
+            part, argument = place_of(name)
             parts[part][argument] = value
-    batch_size = parts['training'].pop('batch_size', BATCH_SIZE)
+    batch_size, seed = parts['training'].pop('batch_size', BATCH_SIZE), settings.seed
     for part, number in (('generator', 2 * seed), ('discriminator', 2 * seed + 1), ('training', seed)):
         parts[part]['seed'] = number
     if parts['training']['decay'] != 'none':
-        parts['training']['decay_steps'] = steps
+        parts['training']['decay_steps'] = settings.steps
     _check_together(parts['discriminator']['norm'], parts['training'])
-    return Plan(name, size, channels or base.channels, classes, **parts, batch_size=batch_size, precision=precision)
+    return Plan(
+        settings.preset, size, channels or base.channels, classes, **parts, batch_size=batch_size,
+        precision=settings.precision,
+    )  # fmt: skip
 
 
 def usual_arguments() -> dict[str, dict[str, Any]]:
@@ -157,7 +150,7 @@ def compared(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     Earlier versions kept what differed from the defaults only.
     """
-    flags = {place: option for option, place in OPTIONS.items()}
+    flags = {place_of(name): name for name in OF_PRESET}
     flags |= {('training', 'seed'): 'seed', ('training', 'decay_steps'): 'steps'}
     usual = usual_arguments()
     found = {name: value for name, value in settings.items() if name not in usual}
@@ -196,15 +189,10 @@ def _check_together(norm: str, training: Mapping[str, Any]) -> None:
     Raises:
         UserError: They do not.
     """
-    from stylegen.dcgan.augment import parse_policy
     from stylegen.dcgan.losses import adversarial
 
-    parse_policy(training['augment'])
     if training['updates'] == 'simultaneous' and training['d_steps'] > 1:
         raise UserError('several --d_steps are one after the other; leave out --updates=simultaneous')
-    for name in BELOW_1:
-        if not 0 <= training[name] < 1:
-            raise UserError(f'--{name} is 0 at least and below 1; got {training[name]:g}')
     loss = adversarial(training['loss'])
     if norm == 'batch' and (loss.penalty or training['r1']):
         raise UserError(

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stylegen.utils.errors import unknown
-
 
 @dataclass(frozen=True)
 class Preset:
@@ -50,14 +48,3 @@ PRESETS = {
         training={'batch_size': 256, 'learning_rate': 1e-4, 'beta_1': 0.9, 'updates': 'simultaneous'},
     ),
 }  # fmt: skip
-
-
-def preset(name: str) -> Preset:
-    """The preset of a name.
-
-    Raises:
-        UserError: There is no such preset.
-    """
-    if name not in PRESETS:
-        raise unknown('preset', name, PRESETS)
-    return PRESETS[name]

@@ -12,10 +12,23 @@ from stylegen.dcgan.opening import labels_of
 from stylegen.images.io import Picture
 from stylegen.images.pixels import from_uint8, on_white, to_uint8
 from stylegen.utils.errors import UserError
+from stylegen.utils.settings import Settings, setting, takes
 
 LAYERS = ('block1_conv2', 'block2_conv2', 'block3_conv3')  # of mini
 LEAST = 64  # pixels a side that mini needs to know anything
 CHUNK = 25  # steps of a compiled call
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectSettings(Settings):
+    """The search for the latent vector of a picture."""
+
+    steps: int = setting(300, 'of Adam', group='Search', at_least=1)
+    restarts: int = setting(8, 'vectors to begin with; the best counts', group='Search', at_least=1, at_most=4096)
+    learning_rate: float = setting(0.05, 'of Adam', group='Search', at_least=0)
+    perceptual: float = setting(0.05, 'weight of the features of mini, beside the pixels', group='Search', at_least=0)
+    prior: float = setting(0.01, 'weight of the length of the vector', group='Search', at_least=0)
+    seed: int = setting(0, 'of the vectors to begin with', group='Search', at_least=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,19 +80,15 @@ def framed_hole(mask: np.ndarray, generator: Generator) -> np.ndarray:
     return hole
 
 
+@takes(ProjectSettings)
 def project(
     generator: Generator,
     target: np.ndarray,
     hole: np.ndarray | None = None,
     labels: str | np.ndarray | None = None,
     *,
-    steps: int = 300,
-    restarts: int = 8,
-    learning_rate: float = 0.05,
-    perceptual: float = 0.05,
-    prior: float = 0.01,
-    seed: int = 0,
     callback: Callable[[Step], None] | None = None,
+    settings: ProjectSettings,
 ) -> Projection:
     """Searches the latent vector of a picture, by Adam from several starts at once; the best vector met counts.
 
@@ -94,11 +103,7 @@ def project(
         target: float32 (H, W, C) in [0, 1], see `framed`.
         hole: bool (H, W), what is not known, see `framed_hole`; None: nothing.
         labels: Classes that are tried, in turn over the restarts, see `labels_of`.
-        steps: Of Adam.
-        restarts: Vectors to begin with.
-        learning_rate: Of Adam.
-        perceptual, prior: See above.
-        seed: Of the vectors to begin with.
+        {settings}
         callback: Is told a `Step` every few steps.
 
     Raises:
@@ -108,11 +113,12 @@ def project(
     from stylegen.optimize.updates import adam
     from stylegen.utils.backend import tf
 
-    update, dim = adam(learning_rate, 0.9, 0.999), generator.latent_dim
+    steps, restarts = settings.steps, settings.restarts
+    update, dim = adam(settings.learning_rate, 0.9, 0.999), generator.latent_dim
     numbers = labels_of(generator, range(restarts), labels)
-    first = np.random.default_rng([seed, 6]).standard_normal((restarts, dim), np.float32)
+    first = np.random.default_rng([settings.seed, 6]).standard_normal((restarts, dim), np.float32)
     vectors = generator.given(first, numbers)[:, dim:]
-    loss_of = _losses(generator, target, hole, vectors, perceptual, prior)
+    loss_of = _losses(generator, target, hole, vectors, settings)
     advance = _advance(loss_of, update)
     vector = tf.constant(first)
     state = (vector, update.start(vector), vector, tf.fill([restarts], float('inf')))
@@ -130,12 +136,12 @@ def project(
     return Projection(best[winner], None if numbers is None else int(numbers[winner]), losses, target, found, completed)
 
 
-def _losses(generator, target, hole, vectors, perceptual, prior):
+def _losses(generator, target, hole, vectors, settings):
     """The function from latents (N, dim) to their losses (N,)."""
     from stylegen.networks.registry import feature_extractor
     from stylegen.utils.backend import tf
 
-    network, channels = generator.network, target.shape[-1]
+    network, channels, perceptual = generator.network, target.shape[-1], settings.perceptual
     hole = np.zeros(target.shape[:2], bool) if hole is None else hole
     counts = weights_near(hole) if hole.any() else np.ones(hole.shape, np.float32)
     counts = (counts / counts.sum() / channels)[..., None]
@@ -150,7 +156,7 @@ def _losses(generator, target, hole, vectors, perceptual, prior):
             seen = _features(extractor, tf.where(hole[..., None], filling, images))
             squares = [tf.reduce_mean(tf.square(a - b), [1, 2, 3]) for a, b in zip(seen, goal, strict=True)]
             loss += perceptual * tf.add_n(squares) / len(squares)
-        return loss + prior * tf.square(tf.reduce_mean(tf.square(latents), 1) - 1)
+        return loss + settings.prior * tf.square(tf.reduce_mean(tf.square(latents), 1) - 1)
 
     return losses
 

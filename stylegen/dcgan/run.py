@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylegen import images
-from stylegen.dcgan.care import Care
-from stylegen.dcgan.choices import PROGRAM
 from stylegen.dcgan.gan import METRICS
 from stylegen.dcgan.history import FILM, QUALITY, SAMPLES, SETTINGS, data_of
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.plan import Plan, compared
+from stylegen.dcgan.settings import PROGRAM, TrainSettings
 from stylegen.dcgan.watch import FEATURES, Judge, Trouble
 from stylegen.images.animation import save_animation
 from stylegen.images.sheets import grid
@@ -57,16 +56,16 @@ class Training:
         data: 'ImageSet',
         plan: Plan,
         workdir: Path,
-        care: Care,
+        settings: TrainSettings,
         callback: Callable[[Report], None] | None,
         warn: Callable[[str], None],
         devices: Devices | None = None,
     ):
         self.data, self.plan, self.workdir = data, plan, workdir
-        self.care, self.callback, self.warn = care, callback, warn
+        self.settings, self.callback, self.warn = settings, callback, warn
         self.devices = devices or Devices()
-        self.settings = plain(identity(data, plan))
-        self.checkpoints = Checkpoints(workdir, care.keep)
+        self.identity = plain(identity(data, plan))
+        self.checkpoints = Checkpoints(workdir, settings.keep)
         kept = self._kept()
         with self.devices.scope():
             self.gan = plan.build(synchronized=self.devices.replicas > 1)
@@ -75,13 +74,13 @@ class Training:
         self.devices.follow(self.variables)
         chief = self.devices.chief
         self.events = Events(workdir) if chief else Unwritten()
-        self.log = Log(workdir, COLUMNS, self.step, care.tensorboard) if chief else Unwritten()
+        self.log = Log(workdir, COLUMNS, self.step, settings.tensorboard) if chief else Unwritten()
         self.quality = Log(workdir, QUALITY_COLUMNS, self.step, name=QUALITY) if chief else Unwritten()
         self.speed = Speed(plan.batch_size * self.gan.d_steps)
-        self.latents = latents(range(care.samples), self.gan.latent_dim)
+        self.latents = latents(range(settings.samples), self.gan.latent_dim)
         self.settling = latents(range(2**31, 2**31 + SETTLING), self.gan.latent_dim)
         self.settled = -1  # the step
-        self.judge = Judge(data, care.pictures, plan.training['loss'])
+        self.judge = Judge(data, settings.pictures, plan.training['loss'])
         self.trouble: Trouble | None = None  # why the fit was stopped
 
     @property
@@ -97,7 +96,7 @@ class Training:
     @chiefly
     def _kept(self) -> dict[str, np.ndarray] | None:
         make_folder(self.workdir)
-        return self.checkpoints.resume(self.settings, self._compared)
+        return self.checkpoints.resume(self.identity, self._compared)
 
     def _compared(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Settings of this run, or of the one that the workdir keeps, with the pictures in words."""
@@ -110,7 +109,7 @@ class Training:
     def save(self, step: int) -> None:
         """A checkpoint."""
         self.settle()
-        self.checkpoints.save(step, self.settings, arrays_of(self.gan.parts()))
+        self.checkpoints.save(step, self.identity, arrays_of(self.gan.parts()))
 
     def settle(self) -> None:
         """Makes the averaged generator fit to be drawn with; at any step the same, whenever it was done before."""
@@ -165,16 +164,16 @@ class Training:
     @chiefly
     def evaluate(self, step: int) -> None:
         """Measures the generator, and keeps it if it is the best."""
-        distance = self.judge.distance(self.pictures(latents(range(self.care.pictures), self.gan.latent_dim)))
-        best = self.checkpoints.save_best(self.settings, arrays_of(self.gan.parts()), distance)
+        distance = self.judge.distance(self.pictures(latents(range(self.settings.pictures), self.gan.latent_dim)))
+        best = self.checkpoints.save_best(self.identity, arrays_of(self.gan.parts()), distance)
         self.quality.add(step, {f'fid_{FEATURES}': distance, 'best': best})
 
     def alarm(self, step: int, trouble: Trouble | None) -> None:
         """Tells of it, and stops the fit unless telling is all that was asked for."""
         if trouble is None:
             return
-        self.events.add(trouble.event, step, text=trouble.text, action=self.care.on_collapse)
-        if self.care.on_collapse == 'warn':
+        self.events.add(trouble.event, step, text=trouble.text, action=self.settings.on_collapse)
+        if self.settings.on_collapse == 'warn':
             self.warn(f'{trouble.text}; --on_collapse=rollback would go back to step {trouble.fine}')
         else:
             self.stop(trouble)
@@ -190,7 +189,7 @@ class Training:
         Raises:
             ArithmeticError: That has been done `RETRIES` times already, or is not wanted.
         """
-        if trouble.event != NOT_FINITE and self.care.on_collapse == 'stop':
+        if trouble.event != NOT_FINITE and self.settings.on_collapse == 'stop':
             self.save(self.step)
             raise ArithmeticError(f'{trouble.text}; step {self.step} is kept in {self.workdir} (--on_collapse=stop)')
         at, reason = self.step, trouble.text
@@ -225,14 +224,15 @@ class Training:
         """The checkpoints of later steps."""
         self.checkpoints.discard_after(self.step)
 
-    def run(self, steps: int, steps_per_execution: int, jit: str) -> None:
-        """Trains until the model has made so many steps."""
+    def run(self) -> None:
+        """Trains until the model has made all its steps."""
+        settings, steps = self.settings, self.settings.steps
         self.gan.compile(
             optimizer=self.gan.g_optimizer,
-            jit_compile=self.devices.replicas == 1 and use_xla(jit),  # XLA compiles for one device
-            steps_per_execution=steps_per_execution,
+            jit_compile=self.devices.replicas == 1 and use_xla(settings.jit),  # XLA compiles for one device
+            steps_per_execution=settings.steps_per_execution,
         )
-        care, size = self.care, self.plan.batch_size * self.gan.d_steps
+        size = self.plan.batch_size * self.gan.d_steps
         while self.step < steps:
             self.trouble = None
             self.speed.start(self.step)
@@ -243,11 +243,11 @@ class Training:
                 first_step=self.step,
             )  # fmt: skip
             works = [
-                Periodic(care.log_every, lambda step: self.report(step, steps), at_end=True),
-                Periodic(care.sample_every, self.sheet, at_end=True),
-                Periodic(care.collapse_every, self.diversity),
-                Periodic(care.evaluate_every, self.evaluate, at_end=True),
-                Periodic(care.checkpoint_every, self.save, at_end=True),
+                Periodic(settings.log_every, lambda step: self.report(step, steps), at_end=True),
+                Periodic(settings.sample_every, self.sheet, at_end=True),
+                Periodic(settings.collapse_every, self.diversity),
+                Periodic(settings.evaluate_every, self.evaluate, at_end=True),
+                Periodic(settings.checkpoint_every, self.save, at_end=True),
             ]
             callbacks = Callbacks([Interrupts(), Schedule(works, self.watch, steps)], self.gan, left)
             self.gan.fit(batches, steps_per_epoch=left, epochs=1, verbose=0, shuffle=False, callbacks=callbacks)
@@ -270,7 +270,7 @@ class Training:
         record = {
             'program': PROGRAM,
             'version': __version__,
-            'settings': self.settings,
+            'settings': self.identity,
             'data': self.data.manifest,
             'packages': versions(),
             'machine': machine(),

@@ -1,6 +1,7 @@
 """`python -m stylegen.dcgan sample`: its flags, and what it does with them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,19 @@ from absl.flags import FlagValues
 
 from stylegen import images
 from stylegen.datasets.opening import open_images
-from stylegen.dcgan.load import Generator
+from stylegen.dcgan.load import BATCH_SIZE, Generator, GeneratorSettings
 from stylegen.dcgan.neighbours import nearest, sheet
-from stylegen.dcgan.opening import generator_flags, labels_of, open_generator, parse_seeds, record_of
-from stylegen.dcgan.sampling import FORMS, NPZ, check_output, form_of, sample, save_grid
+from stylegen.dcgan.opening import labels_of, open_generator, parse_seeds, record_of
+from stylegen.dcgan.sampling import FORMS, NPZ, SampleSettings, check_output, form_of, sample
 from stylegen.dcgan.training_command import first_only
 from stylegen.images.sheets import grid_shape
 from stylegen.runs import cli
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
+from stylegen.utils.settings import Settings, setting
 
 DEFAULT_OUTPUT = {'grid': 'samples.png', 'files': 'samples', 'npz': 'samples.npz'}
-DEFAULT_SEEDS = '0-63'
 MOST_ROWS = 200  # of a sheet of neighbours
 MOST_PIXELS = 1 << 27  # of a grid, whose numbers take 1.6 GB
 IDLE = {  # flag -> forms that it is for; none of them is for --neighbours
@@ -29,23 +30,34 @@ IDLE = {  # flag -> forms that it is for; none of them is for --neighbours
 }  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class SampleFiles(Settings):
+    """What is written, and what is drawn beside the pictures."""
+
+    batch_size: int = setting(
+        BATCH_SIZE, 'pictures that are held at a time; changes none of them', group='Pictures', at_least=1
+    )
+    output: str | None = setting(
+        None,
+        f'a picture for a grid, a folder for a PNG each, or .npz; by default {DEFAULT_OUTPUT["grid"]} or a free name '
+        'like it',
+        group='Pictures',
+        kind='path',
+    )
+    format: str | None = setting(None, 'of the output; by default what its name says', group='Pictures', choices=FORMS)
+    neighbours: str | None = setting(
+        None,
+        'images, as for --data of train: draw beside each picture the nearest of these',
+        group='Pictures',
+        kind='path',
+    )
+    overwrite: bool = setting(False, 'of a folder: replace pictures that are there', group='Pictures')
+
+
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
-    flags = cli.Flags('Draws pictures: each depends on the generator and its seed alone.', sample, save_grid)
-    generator_flags(flags)
-    flags.group('Pictures')
-    flags.string('seeds', 'numbers and ranges with commas, such as 0-99,105', default=DEFAULT_SEEDS)
-    flags.integer('batch_size', 'pictures that are held at a time; changes none of them', lower_bound=1)
-    default = DEFAULT_OUTPUT['grid']
-    text = f'a picture for a grid, a folder for a PNG each, or .npz; by default {default} or a free name like it'
-    flags.path('output', text, default=None)
-    flags.choice('format', 'of the output; by default what its name says', FORMS, default=None)
-    flags.integer('columns', 'of the grid; by default as square as can be', lower_bound=1)
-    flags.integer('scale', 'pixels a side that a pixel is drawn with', lower_bound=1, upper_bound=64)
-    flags.path(
-        'neighbours', 'images, as for --data of train: draw beside each picture the nearest of these', default=None
-    )
-    flags.switch('overwrite', 'of a folder: replace pictures that are there')
+    flags = cli.Flags('Draws pictures: each depends on the generator and its seed alone.')
+    flags.settings(GeneratorSettings, SampleSettings, SampleFiles)
     flags.talk()
     return flags
 
@@ -53,33 +65,28 @@ def define_flags() -> cli.Flags:
 def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
-    seeds = parse_seeds(flags.seeds)
-    form = form_of(flags.output or DEFAULT_OUTPUT[flags.format or 'grid'], flags.format)
-    if flags.output:
-        output = Output(Path(flags.output), flags.overwrite if form == 'files' else True)
+    source = cli.settings_of(GeneratorSettings, flags)
+    settings = cli.settings_of(SampleSettings, flags)
+    files = cli.settings_of(SampleFiles, flags)
+    seeds = parse_seeds(settings.seeds)
+    form = form_of(files.output or DEFAULT_OUTPUT[files.format or 'grid'], files.format)
+    if files.output:
+        output = Output(Path(files.output), files.overwrite if form == 'files' else True)
     else:
         output = Output.free(Path(DEFAULT_OUTPUT[form]))
-    what = 'with --neighbours' if flags.neighbours else f'with --format={form}'
-    idle = {name: what for name, forms in IDLE.items() if form not in forms or flags.neighbours}
+    what = 'with --neighbours' if files.neighbours else f'with --format={form}'
+    idle = {name: what for name, forms in IDLE.items() if form not in forms or files.neighbours}
     cli.say_idle({name: why for name, why in idle.items() if flags[name].present}, console.say)
-    if flags.neighbours and (form != 'grid' or len(seeds) > MOST_ROWS):
+    if files.neighbours and (form != 'grid' or len(seeds) > MOST_ROWS):
         raise UserError(f'--neighbours makes a sheet of up to {MOST_ROWS} --seeds; give a picture as --output')
-    generator = open_generator(flags.workdir, checkpoint=flags.checkpoint, which=flags.which)
-    labels = labels_of(generator, seeds, flags.labels)
-    height, width = (side * flags.scale for side in generator.plan.size)
-    if form == 'grid' and not flags.neighbours:
-        shape = grid_shape(len(seeds), (height, width), flags.columns, 2 * flags.scale)
-        if shape[0] * shape[1] > MOST_PIXELS:
-            raise UserError(
-                f'{len(seeds):,} pictures of {height} x {width} are too many for one grid; give less --seeds, or a '
-                f'folder or {NPZ} as --output'
-            )
-        images.check_writable(output.path, shape)
-    check_output(output.path, form, seeds, flags.overwrite)
-    settings = {name: flags[name].value for name in ('seeds', 'labels', 'columns', 'scale')}
-    if flags.neighbours:
+    generator = open_generator(source.workdir, settings=source)
+    labels = labels_of(generator, seeds, settings.labels)
+    if form == 'grid' and not files.neighbours:
+        check_grid(len(seeds), generator, settings, output)
+    check_output(output.path, form, seeds, files.overwrite)
+    if files.neighbours:
         drawn = np.concatenate(list(sample(generator, seeds, labels)))
-        draw_neighbours(output, drawn, seeds, generator, flags.neighbours, settings, console)
+        draw_neighbours(output, drawn, seeds, generator, files.neighbours, settings.recorded(), console)
         return
     bar = console.progress(len(seeds))
     try:
@@ -87,14 +94,30 @@ def work(flags: FlagValues) -> None:
             generator,
             seeds,
             labels,
-            batch_size=flags.batch_size,
+            batch_size=files.batch_size,
             progress=lambda done: bar.to(done, f'{done} pictures'),
         )
-        record = record_of('sample', settings, generator)
-        path = FORMS[form](output, batches, seeds, record, labels, columns=flags.columns, scale=flags.scale)
+        record = record_of('sample', settings.recorded(), generator)
+        path = FORMS[form](output, batches, seeds, record, labels, settings)
     finally:
         bar.close()
     console.say(f'{len(seeds)} pictures of the {generator.which} generator of step {generator.step}: {path}')
+
+
+def check_grid(count: int, generator: Generator, settings: SampleSettings, output: Output) -> None:
+    """Refuses a grid of so many pictures that cannot be written.
+
+    Raises:
+        UserError: It is too large, or there is no such place.
+    """
+    height, width = (side * settings.scale for side in generator.plan.size)
+    shape = grid_shape(count, (height, width), settings.columns, 2 * settings.scale)
+    if shape[0] * shape[1] > MOST_PIXELS:
+        raise UserError(
+            f'{count:,} pictures of {height} x {width} are too many for one grid; give less --seeds, or a folder or '
+            f'{NPZ} as --output'
+        )
+    images.check_writable(output.path, shape)
 
 
 def draw_neighbours(

@@ -1,6 +1,7 @@
 """Pictures by seed: as a grid, a file each, or an array."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,25 @@ import numpy as np
 
 from stylegen import images
 from stylegen.dcgan.latent_vectors import latents
-from stylegen.dcgan.load import Generator
+from stylegen.dcgan.load import BATCH_SIZE, Generator
+from stylegen.dcgan.opening import LabelSettings
 from stylegen.runs.names import Output
 from stylegen.utils.errors import UserError, unknown
 from stylegen.utils.files import check_target
 from stylegen.utils.npz import write_state
+from stylegen.utils.settings import setting
 
 NPZ = '.npz'
 Progress = Callable[[int], None]  # is told how many pictures are done
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleSettings(LabelSettings):
+    """Which pictures are drawn, and how they are laid out; a result carries it."""
+
+    seeds: str = setting('0-63', 'numbers and ranges with commas, such as 0-99,105', group='Pictures')
+    columns: int | None = setting(None, 'of the grid; by default as square as can be', group='Pictures', at_least=1)
+    scale: int = setting(1, 'pixels a side that a pixel is drawn with', group='Pictures', at_least=1, at_most=64)
 
 
 def sample(
@@ -23,7 +35,7 @@ def sample(
     seeds: Sequence[int],
     labels: np.ndarray | None = None,
     *,
-    batch_size: int = 64,
+    batch_size: int = BATCH_SIZE,
     progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
     """The pictures of seeds, in batches float32 (up to batch_size, H, W, C) in [0, 1].
@@ -99,17 +111,17 @@ def check_output(output: str | Path, form: str, seeds: Sequence[int], overwrite:
 
 def save_grid(
     output: Output, batches: Iterator[np.ndarray], seeds: Sequence[int], record: Mapping[str, Any],
-    labels: np.ndarray | None = None, *, columns: int | None = None, scale: int = 1, gap: int = 2,
+    labels: np.ndarray | None, settings: SampleSettings, gap: int = 2,
 ) -> Path:  # fmt: skip
     """Writes all pictures on one, row by row; gives its path."""
-    pictures = [picture for batch in batches for picture in enlarged(batch, scale)]
-    sheet = images.grid(pictures, columns, gap * scale)
+    pictures = [picture for batch in batches for picture in enlarged(batch, settings.scale)]
+    sheet = images.grid(pictures, settings.columns, gap * settings.scale)
     return output.save(lambda path, overwrite: images.save_image(path, sheet, settings=record, overwrite=overwrite))
 
 
 def save_files(
     output: Output, batches: Iterator[np.ndarray], seeds: Sequence[int], record: Mapping[str, Any],
-    labels: np.ndarray | None = None, *, scale: int = 1, **_: Any,
+    labels: np.ndarray | None, settings: SampleSettings,
 ) -> Path:  # fmt: skip
     """Writes a PNG for each seed into a folder, see `file_of`; each carries its own seed and class. Gives the folder.
 
@@ -119,7 +131,7 @@ def save_files(
     folder = None
     number = 0
     for batch in batches:
-        for picture in enlarged(batch, scale):
+        for picture in enlarged(batch, settings.scale):
             own = {'seeds': str(seeds[number])}
             if labels is not None:
                 own['labels'] = str(labels[number])
@@ -152,7 +164,7 @@ def _there(path: Path) -> UserError:
 
 def save_npz(
     output: Output, batches: Iterator[np.ndarray], seeds: Sequence[int], record: Mapping[str, Any],
-    labels: np.ndarray | None = None, **_: Any,
+    labels: np.ndarray | None, settings: SampleSettings,
 ) -> Path:  # fmt: skip
     """Writes `images`, uint8 (N, H, W, C), `seeds`, int64 (N,), `labels` where there are any, and `settings`."""
     arrays = {'images': np.concatenate([images.to_uint8(batch) for batch in batches]), 'seeds': np.array(seeds)}

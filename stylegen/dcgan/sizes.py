@@ -22,11 +22,17 @@ def levels(size: tuple[int, int]) -> int:
     return _halvings(size)
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """Height and width of N or HxW."""
+def parse_size(text: str | tuple[int, int], name: str = 'image_size') -> tuple[int, int]:
+    """Returns height and width of the text N or HxW; of what is a size already, the same.
+
+    Raises:
+        UserError: The text is of another form.
+    """
+    if isinstance(text, tuple):
+        return text
     match = re.fullmatch(r'(\d{1,5})(?:x(\d{1,5}))?', text.strip().lower())
     if not match:
-        raise UserError(f'expected --image_size=N or HxW, got {text!r}')
+        raise UserError(f'expected --{name}=N or HxW, got {text!r}')
     height, width = match.groups()
     return int(height), int(width or height)
 

@@ -11,6 +11,7 @@ from stylegen.dcgan.load import Generator
 from stylegen.dcgan.opening import labels_of, parse_seeds
 from stylegen.images.sheets import contact_sheet
 from stylegen.utils.errors import UserError
+from stylegen.utils.settings import Settings, setting, takes
 
 _TERM = re.compile(r'\s*([+-])?\s*(?:([0-9]*\.?[0-9]+)\s*\*\s*)?(?:mean\(([^()]*)\)|([0-9]+))\s*')
 
@@ -70,14 +71,22 @@ def parse_expression(text: str) -> tuple[Term, ...]:
     return tuple(terms)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ArithmeticSettings(Settings):
+    """The pictures near a sum."""
+
+    around: int = setting(8, 'pictures near the sum to show', group='Sum', at_least=0, at_most=1000)
+    noise: float = setting(0.25, 'how far from it they are, at most', group='Sum', at_least=0)
+    seed: int = setting(0, 'of that noise', group='Sum', at_least=0)
+
+
+@takes(ArithmeticSettings)
 def arithmetic(
     generator: Generator,
     terms: Sequence[Term],
     labels: str | np.ndarray | None = None,
     *,
-    around: int = 8,
-    noise: float = 0.25,
-    seed: int = 0,
+    settings: ArithmeticSettings,
 ) -> Sum:
     """Adds up means of latent vectors (Radford et al. 2016, section 6.3.2).
 
@@ -89,9 +98,7 @@ def arithmetic(
         generator: From `open_generator` or `load_generator`.
         terms: See `parse_expression`.
         labels: Classes of the seeds, in turn over all terms, see `labels_of`.
-        around: Pictures about the sum.
-        noise: Greatest change of their vectors, in each entry.
-        seed: Of the noise.
+        {settings}
 
     Raises:
         UserError: There are no such classes.
@@ -101,9 +108,8 @@ def arithmetic(
     groups = np.split(given, np.cumsum([len(term.seeds) for term in terms])[:-1])
     means = np.stack([group.mean(0, dtype=np.float64) for group in groups])
     total = np.array([term.factor for term in terms]) @ means
-    near = np.repeat(total[None], around, 0)
-    width = generator.latent_dim
-    near[:, :width] += np.random.default_rng([seed, 5]).uniform(-noise, noise, (around, width))
+    near, width, noise = np.repeat(total[None], settings.around, 0), generator.latent_dim, settings.noise
+    near[:, :width] += np.random.default_rng([settings.seed, 5]).uniform(-noise, noise, (settings.around, width))
     return Sum(
         tuple(terms),
         tuple(generator.draw(group) for group in groups),

@@ -1,120 +1,134 @@
-"""A dreamer: a network, a subject and a manner, compiled once, for as many pictures as there are."""
+"""A dreamer: a network that is opened and compiled once, and then dreams on any number of pictures."""
 
 from __future__ import annotations
 
+import copy
 import functools
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylegen import images
-from stylegen.deepdream.octaves import DreamStep, PictureDream, Start
+from stylegen import images, networks
+from stylegen.deepdream.octaves import DreamStep, OctaveDream, Start
 from stylegen.deepdream.plan import Plan, margin_of, plan
-from stylegen.deepdream.subject import Subject
-from stylegen.images.conversion import PictureLike
+from stylegen.deepdream.presets import EMBEDDED, FIRST_CHOICE, defaults_of_network
+from stylegen.deepdream.settings import DreamSettings
+from stylegen.deepdream.subject import Subject, choose_subject, weights_by_name
+from stylegen.images.conversion import PictureLike, as_pictures
 from stylegen.optimize import pyramid
-from stylegen.utils.choices import MEASURES, NORMS, SMOOTHINGS
-from stylegen.utils.errors import UserError, unknown
+from stylegen.runs.layer_weights import WeightsLike, as_weights
+from stylegen.utils.errors import UserError
 from stylegen.utils.locks import Turn
 from stylegen.utils.memory import parse_memory
+from stylegen.utils.settings import takes
 
 if TYPE_CHECKING:
-    from stylegen.deepdream.terms import Places
+    from stylegen.deepdream.terms import TermMasks
     from stylegen.networks.extractor import FeatureExtractor
 
-COLORS = ('free', 'luminance', 'match')
-BALANCES = ('signal', 'gradient', 'none')
-XLA_TILE = 512  # pixels: the largest square that XLA compiles for, where the memory allows it
+XLA_TILE = 512  # pixels: the side of the largest square that XLA compiles for, where the memory allows it
 
 
-@dataclass(frozen=True, eq=False)
 class Dreamer:
-    """Dreams on pictures: `dreamer(image)`. The fields are the arguments of `stylegen.deepdream.dream`.
+    """Dreams on pictures: `dreamer(image)`.
 
-    The first picture pays for tracing; others, of any size, do not. Threads that share a dreamer take turns.
+    The first picture waits for the compilation, other pictures of any size do not. Threads that share a dreamer take
+    turns.
+
+    Example:
+        dreamer = Dreamer(network='mini', octaves=4)
+        dreams = [dreamer(path) for path in ('sea.jpg', 'sky.jpg')]
+
+    Attributes:
+        settings: The `DreamSettings`, with the values that depend on the network and the machine filled in.
+        network_note: One line that says which network it is, and where its weights are from.
+        extractor: The network.
+        subject: What is dreamt of.
+        guides: The guide pictures, float32 (H, W, 3).
     """
 
-    extractor: FeatureExtractor
-    subject: Subject
-    guides: Sequence[np.ndarray]
-    balance: str
-    measure: str
-    octaves: int
-    octave_scale: float
-    steps: int
-    strength: float
-    step_size: float | None
-    norm: str
-    smoothing: str
-    variation: float
-    jitter: int
-    color: str
-    wrap: bool
-    max_memory: str | float
-    jit: str
-    turn: Turn = field(default_factory=lambda: Turn('dreamer'), init=False, repr=False)
+    @takes(DreamSettings)
+    def __init__(
+        self,
+        *,
+        guides: PictureLike | Sequence[PictureLike] = (),
+        regions: Sequence[WeightsLike] = (),
+        settings: DreamSettings,
+    ):
+        """Opens the network.
 
-    def __post_init__(self) -> None:
-        choices = {
-            'color': COLORS,
-            'norm': NORMS,
-            'smoothing': SMOOTHINGS,
-            'measure': MEASURES,
-            'balance': BALANCES,
-        }
-        for what, names in choices.items():
-            if getattr(self, what) not in names:
-                raise unknown(what, getattr(self, what), names)
-        for name in ('steps', 'jitter', 'variation', 'step_size'):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise UserError(f'expected a number of 0 or more as {name}, got {value}')
-        if self.step_size is None and not 0 < self.strength <= 1:
-            raise UserError(f'expected a strength above 0 and up to 1, got {self.strength}')
+        Args:
+            guides: One picture or several, of any size. The dream looks for their contents in the picture (best match).
+            regions: Weights by layer for each region. Their masks are given with each picture.
+            {settings}
+
+        Raises:
+            UserError: A setting that cannot be, with what can.
+        """
+        settings = settings.on_this_machine()
+        self.guides = tuple(as_pictures(guides, 'guide'))
+        choose = functools.partial(
+            choose_subject,
+            settings=settings,
+            guides=len(self.guides),
+            regions=[as_weights(layers, 'region') or {} for layers in regions],
+        )
+        self.extractor, self.network_note = _open_network(settings, lambda name: choose(name).layers)
+        own_layers = None if isinstance(settings.network, str) else dict.fromkeys(self.extractor.strides, 1.0)
+        self.subject = choose(self.extractor.network, default=own_layers)
         self.subject.check(self.extractor.channels)
+        self.settings = _complete(settings, self.extractor.network, self.subject)
+        self._turn = Turn('dreamer')
+
+    def scaled(self, share: float) -> Dreamer:
+        """A dreamer by the same network whose strength, or step size, is `share` times this one's, at most 1."""
+        name = 'strength' if self.settings.step_size is None else 'step_size'
+        other = copy.copy(self)
+        other.settings = self.settings.replace(**{name: min(1.0, getattr(self.settings, name) * share)})
+        return other
 
     def plan(self, shape: tuple[int, int]) -> Plan:
-        """Sizes, tile and memory for a picture of this height and width."""
+        """Octaves, tiles and memory for a picture of this height and width."""
         from stylegen.utils.backend import use_xla
 
-        tile = self._xla_tile if use_xla(self.jit) else 0
-        return plan(self.extractor, shape, self.octaves, self.octave_scale, self.max_memory, self.wrap, tile)
+        return plan(self.extractor, shape, self.settings, self._xla_tile if use_xla(self.settings.jit) else 0)
 
     @cached_property
     def _terms(self):
         from stylegen.deepdream.terms import build_terms
 
-        return build_terms(self.subject, self.extractor, self.guides, self.measure)
+        return build_terms(self.subject, self.extractor, self.guides, self.settings.measure)
 
     @cached_property
     def _objective(self):
         from stylegen.optimize.tiling import TiledObjective
         from stylegen.utils.backend import use_xla
 
-        terms, _, points = self._terms
-        regions = len(self.subject.regions)
-        xla = use_xla(self.jit)
+        terms, _, neurons = self._terms
+        xla = use_xla(self.settings.jit)
         return TiledObjective(
             self.extractor,
             terms,
             tile=self._xla_tile if xla else 0,
             stride=max(self.extractor.strides.values()),
-            jitter=self.jitter,
-            margin=margin_of(self.extractor, self.wrap),
-            border='wrap' if self.wrap else 'mirror',
-            places=regions + bool(regions and self.subject.targets) + len(points),
+            jitter=self.settings.jitter,
+            margin=margin_of(self.extractor, self.settings.wrap),
+            border=self._border,
+            places=len(self.subject.regions) + self.subject.has_rest + len(neurons),
             fixed=xla,
             xla=xla,
         )
 
     @property
+    def _border(self) -> str:
+        return 'wrap' if self.settings.wrap else 'mirror'
+
+    @property
     def _xla_tile(self) -> int:
         stride = max(self.extractor.strides.values())
-        memory = parse_memory(self.max_memory)
+        memory = parse_memory(self.settings.max_memory)
         side = pyramid.tile_side(self.extractor.bytes_per_pixel, memory, stride, max(self.extractor.min_size, stride))
         return min(side, XLA_TILE // stride * stride)
 
@@ -122,15 +136,14 @@ class Dreamer:
     def _loudness(self):
         from stylegen.utils.backend import tf
 
-        measure = lambda image: self._objective.loudness(image, self.balance)
+        measure = lambda image: self._objective.loudness(image, self.settings.balance)
         return tf.function(measure, input_signature=[tf.TensorSpec([1, None, None, 3])], autograph=False)
 
     @cached_property
     def _update(self):
         from stylegen.deepdream.ascent import dream_step
 
-        border = 'wrap' if self.wrap else 'mirror'
-        return dream_step(self.norm, self.smoothing, self.variation, border)
+        return dream_step(self.settings.norm, self.settings.smoothing or 'none', self.settings.variation, self._border)
 
     def __call__(
         self,
@@ -138,27 +151,37 @@ class Dreamer:
         *,
         mask: PictureLike | None = None,
         regions: Sequence[PictureLike] = (),
-        seed: int = 0,
+        seed: int | None = None,
         start: Start | None = None,
         callback: Callable[[DreamStep], None] | None = None,
         steps_per_call: int | None = None,
     ) -> np.ndarray:
-        """Dreams on one picture; see `stylegen.deepdream.dream` for the arguments.
+        """Dreams on one picture.
 
         Args:
-            regions: The masks of the subject's regions.
-            steps_per_call: Steps between callbacks; by default as many as take about half a second.
+            image, mask, start, callback: See `stylegen.deepdream.dream`.
+            regions: The masks of the regions.
+            seed: In place of the settings' seed.
+            steps_per_call: Steps between callbacks. None: as many as take about half a second.
+
+        Returns:
+            float32 (H, W, 3) in [0, 1].
+
+        Raises:
+            UserError: A picture or a mask that cannot be, or another number of masks than of regions.
+            stylegen.optimize.NonFiniteLoss: A loss overflowed. Its `picture` is the last good one, at full size.
         """
         image = images.as_picture(image)
         shape = image.shape[:2]
         mask = None if mask is None else images.as_mask(mask, 'mask', shape)
         regions = [images.as_mask(region, 'region', shape) for region in regions]
         if len(regions) != len(self.subject.regions):
-            raise UserError(f'{len(self.subject.regions)} regions are dreamt of; got {len(regions)} masks')
-        with self.turn:
-            return self._dreamt(image, mask, regions, seed, start, callback, steps_per_call)
+            raise UserError(f'expected {len(self.subject.regions)} masks of regions, got {len(regions)}')
+        seed = self.settings.seed if seed is None else seed
+        with self._turn:
+            return self._dream(image, mask, regions, seed, start, callback, steps_per_call)
 
-    def _dreamt(
+    def _dream(
         self,
         image: np.ndarray,
         mask: np.ndarray | None,
@@ -168,74 +191,104 @@ class Dreamer:
         callback: Callable[[DreamStep], None] | None,
         steps_per_call: int | None,
     ) -> np.ndarray:
-        """The dream, octave by octave; the objective keeps the tile, the masks and the balance of this picture."""
-        from stylegen.deepdream.terms import Places
+        """The dream, octave by octave. The objective keeps the tile, the masks and the balance of this picture."""
+        from stylegen.deepdream.terms import TermMasks
 
-        made = self.plan(image.shape[:2])
-        places = Places(regions, self._terms[2], rest=bool(regions and self.subject.targets))
-        mask, share = self._shown(mask, regions)
-        at = functools.partial(PictureDream, image, mask, made.sizes, self.steps, self.color, self.wrap, callback)
-        detail = np.zeros((*made.sizes[0], 3), np.float32)
-        for octave, size in enumerate(made.sizes):
-            if start is not None and octave < start.octave:
+        wrap = self.settings.wrap
+        planned = self.plan(image.shape[:2])
+        masks = TermMasks(regions, self._terms[2], rest=self.subject.has_rest)
+        mask, share = self._visible(mask, regions)
+        detail = np.zeros((*planned.sizes[0], 3), np.float32)
+        for number, size in enumerate(planned.sizes):
+            if start is not None and number < start.octave:
                 continue
-            base = np.clip(images.resize(image, size, self.wrap), 0, 1)
-            self._objective.longest.assign(made.longest(octave))
-            if len(places):
-                self._objective.masks.assign(places.at(size))
-            if start is not None and octave == start.octave:
+            base = np.clip(images.resize(image, size, wrap), 0, 1)
+            self._objective.longest.assign(planned.longest(number))
+            if len(masks):
+                self._objective.masks.assign(masks.resized(size))
+            if start is not None and number == start.octave:
                 current, first = start.image, start.step
                 self._objective.balance.assign(start.balance)
             else:
-                current, first = base + images.resize(detail, size, self.wrap), 0
-                self._set_balance(current, places)
-            part = at(octave, base, self._objective.balance.numpy())
-            current = self._climb(part, current, first, share, seed, steps_per_call)
+                current, first = base + images.resize(detail, size, wrap), 0
+                self._set_balance(current, masks)
+            balance = self._objective.balance.numpy()
+            octave = OctaveDream(image, mask, planned.sizes, self.settings, callback, number, base, balance)
+            current = self._optimize(octave, current, first, share, seed, steps_per_call)
             detail = current - base
-        return part.finish(current)
+        return octave.finish(current)
 
-    def _shown(self, mask: np.ndarray | None, regions: Sequence[np.ndarray]) -> tuple[np.ndarray | None, float]:
-        """The mask of what may change, and the share of the picture that is to change by the strength, as an RMS."""
+    def _visible(self, mask: np.ndarray | None, regions: Sequence[np.ndarray]) -> tuple[np.ndarray | None, float]:
+        """The mask of what may change, and the share of the picture that the strength applies to, as an RMS."""
         if not regions or self.subject.targets or self.subject.guided:
             return mask, 1.0
         covered = np.max(regions, axis=0)  # nothing is dreamt of elsewhere
         return covered if mask is None else np.minimum(covered, mask), float(np.sqrt(np.mean(np.square(covered))))
 
-    def _climb(
-        self, part: PictureDream, current: np.ndarray, first: int, share: float, seed: int, steps_per_call: int | None
+    def _optimize(
+        self, octave: OctaveDream, current: np.ndarray, first: int, share: float, seed: int, steps_per_call: int | None
     ) -> np.ndarray:
-        """An octave's picture after its steps, from `first` on; `share` of it is to change by the strength."""
+        """The octave's picture after its steps. `share` of the picture is to change by the strength."""
         from stylegen.deepdream.ascent import step_state
         from stylegen.optimize.loop import NonFiniteLoss, optimize_image
 
-        size, strength = (0.0, self.strength * share) if self.step_size is None else (self.step_size, 0.0)
-        octaves, steps = len(part.sizes), max(self.steps, 1)
+        settings = self.settings
+        strength = (settings.strength or 0.0) * share if settings.step_size is None else 0.0
+        octaves, steps = len(octave.sizes), max(settings.steps, 1)
         try:
-            dreamt = optimize_image(
+            result = optimize_image(
                 current[None],
                 self._objective,
                 self._update,
-                self.steps,
-                part.report,
+                settings.steps,
+                octave.report,
                 first=first,
-                state=step_state(part.base[None], part.octave, octaves, first, steps, size, strength),
-                seed=int(np.random.SeedSequence([seed, part.octave]).generate_state(1)[0] >> 1),
+                state=step_state(
+                    octave.base[None], octave.number, octaves, first, steps, settings.step_size or 0.0, strength
+                ),
+                seed=int(np.random.SeedSequence([seed, octave.number]).generate_state(1)[0] >> 1),
                 steps_per_call=steps_per_call,
                 jit='off',  # the objective compiles its tiles
                 checked=True,
             )
         except NonFiniteLoss as error:
-            error.picture = part.whole(np.asarray(error.image[0]))
+            error.picture = octave.full_size(np.asarray(error.image[0]))
             raise
-        return np.asarray(dreamt[0])
+        return np.asarray(result[0])
 
-    def _set_balance(self, current: np.ndarray, places: Places) -> None:
-        """Gives every term the same loudness at the start of an octave, in proportion to where it acts."""
-        terms, where, _ = self._terms
-        if self.balance == 'none' or len(terms) == 1 or not self.steps:
+    def _set_balance(self, current: np.ndarray, masks: TermMasks) -> None:
+        """Scales the terms so that all have the same loudness at the start of an octave, each for its share."""
+        terms, mask_numbers, _ = self._terms
+        if self.settings.balance == 'none' or len(terms) == 1 or not self.settings.steps:
             return
         loudness = self._loudness(current[None]).numpy() * np.sqrt(np.prod(current.shape[:2]))
-        shares = places.shares()
-        share = np.array([1.0 if place is None else shares[place] for place in where])
+        shares = masks.shares()
+        share = np.array([1.0 if number is None else shares[number] for number in mask_numbers])
         factors = np.divide(share, loudness, out=np.ones(len(terms)), where=loudness > 0)
         self._objective.balance.assign(factors.astype(np.float32))
+
+
+def _open_network(settings: DreamSettings, layers_of: Callable[[str], tuple[str, ...]]) -> tuple[FeatureExtractor, str]:
+    """The network of the settings with the layers that `layers_of` gives for its name, and a line that says which."""
+    if not isinstance(settings.network, str):
+        return settings.network, settings.network.network
+    return networks.open_network(
+        settings.network,
+        FIRST_CHOICE,
+        layers_of,
+        weights=settings.weights,
+        precision=settings.precision,
+        embedded=EMBEDDED,
+    )
+
+
+def _complete(settings: DreamSettings, network: str, subject: Subject) -> DreamSettings:
+    """The settings with the network's name, its layers and its defaults."""
+    own: dict[str, Any] = {
+        name: value for name, value in defaults_of_network(network).items() if getattr(settings, name) is None
+    }
+    if subject.targets and not settings.classes:
+        own['layers'] = weights_by_name(subject.targets)
+    if subject.guided:
+        own['guide_layers'] = weights_by_name(subject.guided)
+    return settings.replace(network=network, **own)

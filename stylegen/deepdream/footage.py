@@ -1,25 +1,26 @@
-"""Dreams on footage: what is dreamed on a frame moves along with what the frame shows."""
+"""Dreams on footage: the dream on a frame moves along with what the frame shows."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from stylegen.deepdream.settings import FootageSettings
 from stylegen.deepdream.zoom import DreamFunction
 from stylegen.images.conversion import as_picture
 from stylegen.images.flow import CUT, dense_flow, likeness, trust, warp
-from stylegen.utils.errors import UserError
+from stylegen.utils.settings import takes
 
 
 @dataclass(frozen=True)
 class FootageFrame:
-    """A frame that was dreamed on.
+    """A frame that was dreamt on.
 
     Attributes:
-        index: its number, from 0.
-        frame: as it was, float32 HxWx3 in [0, 1].
-        picture: the dream on it, of the same shape.
-        cut: whether it begins a scene, so that nothing was carried into it.
+        index: The number of the frame, from 0.
+        frame: The frame without the dream, float32 (H, W, 3) in [0, 1].
+        picture: The frame with the dream, of the same shape.
+        cut: Whether the frame begins a scene. Then no dream is carried into it.
     """
 
     index: int
@@ -28,53 +29,59 @@ class FootageFrame:
     cut: bool
 
 
-def carry(last: FootageFrame, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
-    """What was dreamed on the last frame, moved to where its ground is in the next one.
+def carry(previous: FootageFrame, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Moves the dream on a frame to where the objects of that frame are in the next one.
 
     Returns:
-        The detail, float32 HxWx3 (dream less frame); the trust in it, HxW in [0, 1], 0 where something came into sight;
-        and whether there is a cut between the frames, where there is no trust at all.
+        The moved dream, less its frame, float32 (H, W, 3). The trust in it, (H, W) in [0, 1], which is 0 where
+        something came into sight. Whether a scene begins with the frame: then the trust is 0 everywhere.
     """
-    flow, back = dense_flow(frame, last.frame), dense_flow(last.frame, frame)
+    flow, back = dense_flow(frame, previous.frame), dense_flow(previous.frame, frame)
     trusted = trust(flow, back)
-    ground, detail = np.split(warp(np.dstack([last.frame, last.picture - last.frame]), flow), 2, axis=-1)
+    before = np.dstack([previous.frame, previous.picture - previous.frame])
+    ground, detail = np.split(warp(before, flow), 2, axis=-1)
     cut = likeness(ground, frame, trusted) < CUT
     return detail, trusted * (not cut), cut
 
 
+@takes(FootageSettings)
 def dream_footage(
     frames: Iterable[np.ndarray],
     dream: DreamFunction,
     *,
-    blend: float = 0.7,
     seed: int = 0,
     previous: FootageFrame | None = None,
+    settings: FootageSettings,
 ) -> Iterator[FootageFrame]:
     """Dreams on the frames of a clip so that the dream holds on to what they show.
 
-    With f a frame, d the detail carried into it and s = blend * trust, the dream begins at x = f + s d, and the picture
-    is s x + (1 - s) dream(x). On a still shot, with a dream that adds n, the new detail is s d + (1 - s) n: a mean
-    of dreams, as strong as a single one at any blend. So it cannot grow brighter from frame to frame, as it does where
-    the picture is dream(f + d) (samim23/DeepDreamAnim, issue 11). What comes into sight, and the first frame after a
-    cut, has a dream of full strength at once.
+    Let f be a frame, d the detail carried into it and s = blend * trust. The dream begins at x = f + s d, and the
+    picture is s x + (1 - s) dream(x). On a still shot, with a dream that adds n, the new detail is s d + (1 - s) n: a
+    mean of dreams, as strong as a single one at any blend. So it does not grow from frame to frame. The picture
+    dream(f + d) does (samim23/DeepDreamAnim, issue 11). What comes into sight, and the first frame after a cut, has
+    a dream of full strength at once.
+
+    Example:
+        from stylegen.images.video import open_clip
+
+        dreamer = Dreamer(network='mini', octaves=3, steps=4, strength=0.05, color='match')
+        for frame in dream_footage(open_clip('sea.mp4').read(), lambda image, seed: dreamer(image, seed=seed)):
+            print(frame.index, frame.picture.shape)
 
     Args:
-        frames: float32 HxWx3 in [0, 1], all of one size, taken one by one.
-        dream: takes a picture and a seed, and gives the dream on it.
-        blend: share of what is carried, at least 0 (every frame by itself) and below 1. More holds still better; less
-            lets the dream follow sooner.
-        seed: the same for every frame, so that what holds still is dreamed alike.
-        previous: where an interrupted run goes on: what it gave last. `frames` then begin with the one after it.
+        frames: float32 (H, W, 3) in [0, 1], all of one size. They are read one by one.
+        dream: Takes a picture and a seed, and gives the dream on the picture.
+        seed: The same for every frame, so that what holds still is dreamt alike.
+        previous: Where an interrupted run goes on: the last frame that it gave. `frames` begin after it.
+        {settings}
 
     Yields:
         A `FootageFrame` for each frame.
 
     Raises:
-        UserError: a blend that cannot be; what `stylegen.images.flow.dense_flow` refuses.
-        ValueError: frames of different sizes.
+        UserError: A blend that cannot be, or what `stylegen.images.flow.dense_flow` refuses.
+        ValueError: Frames of different sizes.
     """
-    if not 0 <= blend < 1:
-        raise UserError(f'the blend is at least 0 and below 1; got {blend}')
     for index, frame in enumerate(map(as_picture, frames), 0 if previous is None else previous.index + 1):
         if previous is None:
             start, share, cut = frame, np.float32(0), True
@@ -82,7 +89,7 @@ def dream_footage(
             raise ValueError(f'frame {index} is {frame.shape} and the last {previous.frame.shape}')
         else:
             detail, trusted, cut = carry(previous, frame)
-            share = np.float32(blend) * trusted[..., None]
+            share = np.float32(settings.blend) * trusted[..., None]
             start = np.clip(frame + share * detail, 0, 1)
         picture = np.clip(share * start + (1 - share) * dream(start, seed), 0, 1)
         previous = FootageFrame(index, frame, picture, cut)

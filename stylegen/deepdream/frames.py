@@ -1,4 +1,4 @@
-"""The frames of a film, kept in a folder one by one, so that a run goes on where it was killed."""
+"""The frames of a film, kept in a folder, so that a run goes on where it was killed."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,23 +8,25 @@ from typing import Any
 import numpy as np
 
 from stylegen.deepdream.footage import FootageFrame, dream_footage
-from stylegen.deepdream.zoom import DreamFunction, count_frames, zoom_frames
+from stylegen.deepdream.settings import FootageSettings, ZoomSettings
+from stylegen.deepdream.zoom import DreamFunction, zoom_frames
 from stylegen.images.animated import Animation
 from stylegen.images.io import load_image, save_image
 from stylegen.images.video import Clip
 from stylegen.runs.workdir import Workdir
 from stylegen.utils.errors import UserError
+from stylegen.utils.settings import takes
 
 Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class FilmFrame:
-    """What a callback is told after each frame.
+    """What a callback gets after each frame.
 
     Attributes:
-        frame: its number, from 0.
-        frames: how many there are to be.
+        frame: The number of the frame, from 0.
+        frames: How many frames there will be.
     """
 
     frame: int
@@ -36,11 +38,11 @@ Callback = Callable[[FilmFrame], None]
 
 @dataclass(frozen=True)
 class KeptFrames:
-    """Frames in a folder; going through them reads one at a time, so that a film of any length can be written.
+    """Frames in a folder. An iteration reads one at a time, so that a film of any length can be written.
 
     Attributes:
-        folder: where they are.
-        count: how many.
+        folder: The folder.
+        count: How many frames there are.
     """
 
     folder: Path
@@ -64,23 +66,23 @@ def keep_frames(
     *,
     callback: Callback | None = None,
 ) -> KeptFrames:
-    """Makes the frames of a film that are not in the workdir yet, and keeps each as it comes.
+    """Makes the frames of a film that are not in the workdir yet, and keeps each.
 
-    A frame is first written as PNG, then the state with its number: wherever a run is killed, the same call makes the
-    rest bit for bit as it would have been.
+    A frame is written as PNG first, then the state with its number. Wherever a run is killed, the same call makes the
+    same other frames, bit for bit.
 
     Args:
-        workdir: where the frames and the state are kept, in float32; of the film's own settings.
-        make: takes the state of the last frame that was kept, or None at the beginning, and gives the frames that
-            follow, float32 HxWx3, each with its state.
-        frames: how many there are to be, for progress.
-        callback: called with a `FilmFrame` after each that was made.
+        workdir: Keeps the frames, and the state in float32. It belongs to the settings of the film.
+        make: Takes the state of the last frame that was kept, or None at the beginning. Gives the frames that follow,
+            float32 (H, W, 3), each with its state.
+        frames: How many frames there will be, for the callback.
+        callback: Called with a `FilmFrame` after each frame that was made.
 
     Returns:
         All frames, those of earlier calls too.
 
     Raises:
-        UserError: the workdir belongs to other settings, or frames are missing from it.
+        UserError: The workdir belongs to other settings, or frames are missing in it.
     """
     state = workdir.load()
     begun = 0 if state is None else int(state['frame']) + 1
@@ -98,41 +100,43 @@ def keep_frames(
     return KeptFrames(workdir.folder, index)
 
 
+@takes(ZoomSettings)
 def keep_zoom(
     workdir: Workdir,
     image: np.ndarray,
     dream: DreamFunction,
     *,
-    seconds: float,
-    fps: float,
+    seed: int = 0,
     callback: Callback | None = None,
-    **options: Any,
+    settings: ZoomSettings,
 ) -> KeptFrames:
-    """`stylegen.deepdream.zoom.zoom_frames`, with its options, kept in a workdir by `keep_frames`."""
+    """Makes the frames of `stylegen.deepdream.zoom_frames` and keeps them with `keep_frames`."""
 
     def make(state: Arrays | None) -> Iterator[tuple[np.ndarray, Arrays]]:
-        going_on: dict[str, Any] = (
+        start: dict[str, Any] = (
             {} if state is None else {'first': int(state['frame']) + 1, 'previous': state['picture']}
         )
-        for picture in zoom_frames(image, dream, seconds=seconds, fps=fps, **options, **going_on):
+        for picture in zoom_frames(image, dream, seed=seed, settings=settings, **start):
             yield picture, {'picture': picture}
 
-    return keep_frames(workdir, make, count_frames(seconds, fps), callback=callback)
+    return keep_frames(workdir, make, settings.frames, callback=callback)
 
 
+@takes(FootageSettings)
 def keep_footage(
     workdir: Workdir,
     clip: Clip | Animation,
     dream: DreamFunction,
     *,
     prepare: Callable[[np.ndarray], np.ndarray] = lambda frame: frame,
+    seed: int = 0,
     callback: Callback | None = None,
-    **options: Any,
+    settings: FootageSettings,
 ) -> KeptFrames:
-    """`stylegen.deepdream.footage.dream_footage` on a clip, with its options, kept in a workdir by `keep_frames`.
+    """Makes the frames of `stylegen.deepdream.dream_footage` on a clip and keeps them with `keep_frames`.
 
     Args:
-        prepare: what is done to each frame first, such as a change of its size.
+        prepare: Changes each frame before the dream, such as its size.
     """
 
     def make(state: Arrays | None) -> Iterator[tuple[np.ndarray, Arrays]]:
@@ -140,7 +144,8 @@ def keep_footage(
         if state is not None:
             previous = FootageFrame(int(state['frame']), state['ground'], state['picture'], cut=False)
             first = previous.index + 1
-        for made in dream_footage(map(prepare, clip.read(first)), dream, previous=previous, **options):
-            yield made.picture, {'ground': made.frame, 'picture': made.picture}
+        frames = map(prepare, clip.read(first))
+        for frame in dream_footage(frames, dream, seed=seed, previous=previous, settings=settings):
+            yield frame.picture, {'ground': frame.frame, 'picture': frame.picture}
 
     return keep_frames(workdir, make, clip.frames, callback=callback)

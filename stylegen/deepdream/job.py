@@ -1,4 +1,4 @@
-"""One picture of the command: read, announced and dreamt on."""
+"""One picture of the command: announced, dreamt on and saved."""
 
 from __future__ import annotations
 
@@ -8,85 +8,59 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from absl.flags import FlagValues
 
 from stylegen import images
-from stylegen.deepdream import presets
+from stylegen.deepdream.command_line import NOISE, PROGRAM, CommandLine
 from stylegen.deepdream.dreamer import Dreamer
-from stylegen.deepdream.dreaming import open_dreamer
 from stylegen.deepdream.octaves import DreamStep, Start
-from stylegen.deepdream.options import MANNER, NOISE, PROGRAM, SUBJECT, parse_region, parsed
-from stylegen.runs import jobs, layer_weights, records
+from stylegen.runs import jobs, records
 from stylegen.runs.inputs import Inputs, read_mask
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 from stylegen.utils.memory import format_memory, shortage
 
 
-@dataclass
+@dataclass(frozen=True)
 class Session:
-    """A dreamer that is open.
+    """A dreamer that is open for a command line.
 
-    Args:
-        dreamer: Opened with the settings.
-        settings: By flag, with the network and the layers that were settled on.
-        note: One line that says which network it looks through.
-        inputs: The guides, and the hashes of what was read.
-        regions: The paths of the masks.
-        record: Of the result that is made again, or None.
+    Attributes:
+        command: The command line, with the dreamer's settings.
+        dreamer: Opened with its settings, guides and regions.
+        inputs: The hashes of the files that were read.
     """
 
+    command: CommandLine
     dreamer: Dreamer
-    settings: dict[str, Any]
-    note: str
     inputs: Inputs
-    regions: list[str]
-    record: dict[str, Any] | None
 
     @classmethod
-    def open(
-        cls,
-        settings: dict[str, Any],
-        record: dict[str, Any] | None = None,
-        say: Callable[[str], None] = lambda text: None,
-    ) -> Session:
-        """Reads the guides and opens the network; `say` is told of pictures that only the first frame is used of."""
+    def open(cls, command: CommandLine, say: Callable[[str], None] = lambda text: None) -> Session:
+        """Reads the guides and opens the network. `say` gets a line about a guide with several frames."""
         inputs = Inputs(say=say)
-        inputs.guides = [inputs.load(path).pixels for path in settings['guide']]
-        regions = [parse_region(text) for text in settings['region']]
-        dreamer, note = open_dreamer(
-            network=settings['network'],
-            weights=settings['weights'],
-            layers=parsed(settings['layers'], 'layers'),
-            classes=parsed(settings['classes'], 'classes'),
-            guides=inputs.guides,
-            guide_layers=parsed(settings['guide_layers'], 'guide_layers'),
-            regions=[layers for _, layers in regions],
-            precision=settings['precision'],
-            **{name: settings[name] for name in MANNER},
-        )
-        subject = dreamer.subject
-        settings = settings | {'network': dreamer.extractor.network}
-        settings |= {name: getattr(dreamer, name) for name in presets.MANNER}  # by network, where they were not given
-        if subject.targets and not settings['classes']:
-            layers = {str(target): weight for target, weight in subject.targets.items()}
-            settings['layers'] = layer_weights.format_weights(layers)
-        if subject.guided:
-            guided = {str(target): weight for target, weight in subject.guided.items()}
-            settings['guide_layers'] = layer_weights.format_weights(guided)
-        return cls(dreamer, settings, note, inputs, [path for path, _ in regions], record)
+        guides = [inputs.load(path).pixels for path in command.pictures.guide]
+        regions = [layers for _, layers in command.pictures.region]
+        dreamer = Dreamer(guides=guides, regions=regions, settings=command.dream)
+        return cls(command.replace(dream=dreamer.settings), dreamer, inputs)
 
     def about(self) -> list[str]:
-        """Lines that say what is dreamt of, and through which network."""
-        lines = [f'network  {self.note}']
-        for name in SUBJECT:
-            if value := self.settings[name]:
+        """Lines that say through which network the dream is, and what it is of."""
+        lines = [f'network  {self.dreamer.network_note}']
+        settings = self.command.recorded()
+        for name in ('layers', 'classes', 'guide', 'guide_layers', 'region'):
+            if value := settings[name]:
                 lines.append(f'{name:<8} {value if isinstance(value, str) else ", ".join(value)}')
         return lines
 
-    def fitted(self, picture: images.Picture) -> images.Picture:
-        """The picture; one that is to repeat has its edges faded and its sides on the network's grid."""
-        if not self.dreamer.wrap:
+    def read_masks(self, shape: tuple[int, int]) -> tuple[np.ndarray | None, list[np.ndarray]]:
+        """The mask, or None, and the masks of the regions, for pictures of (height, width)."""
+        pictures = self.command.pictures
+        mask = read_mask(self.inputs, pictures.mask, shape) if pictures.mask else None
+        return mask, [read_mask(self.inputs, path, shape) for path, _ in pictures.region]
+
+    def prepare(self, picture: images.Picture) -> images.Picture:
+        """The picture. With --wrap its opposite edges are blended, and its sides are multiples of the stride."""
+        if not self.dreamer.settings.wrap:
             return picture
         stride = max(self.dreamer.extractor.strides.values())
         tile = picture.pixels if picture.path == NOISE else images.seamless(picture.pixels)  # noise repeats already
@@ -95,25 +69,40 @@ class Session:
         return images.Picture(tile, None, picture.path, picture.sha256)
 
     def outlook(self, picture: images.Picture) -> list[str]:
-        """Lines that say what a picture will take, also where that is more memory than is free."""
+        """Lines that say what sizes and how much memory a picture takes, and whether so much is free."""
         height, width = picture.pixels.shape[:2]
-        made = self.dreamer.plan((height, width))
-        tiles = f', in tiles of up to {made.tile} pixels' if made.tile else ''
+        plan = self.dreamer.plan((height, width))
+        tiles = f', in tiles of up to {plan.tile} pixels' if plan.tile else ''
         lines = [
             f'picture  {picture.path}, {width} x {height}',
-            f'sizes    {", ".join(f"{w} x {h}" for h, w in made.sizes)}; {self.dreamer.steps} steps each',
-            f'memory   about {format_memory(made.memory)} beside what TensorFlow takes to start{tiles}',
+            f'sizes    {", ".join(f"{w} x {h}" for h, w in plan.sizes)}; {self.dreamer.settings.steps} steps each',
+            f'memory   about {format_memory(plan.memory)} beside what TensorFlow takes to start{tiles}',
         ]
-        return lines + shortage(made.memory)
+        return lines + shortage(plan.memory)
+
+    def record(self, inputs: Mapping[str, str], console: Console) -> dict[str, Any]:
+        """The record of a result. It is checked against that of the result that is made again, if there is one.
+
+        Args:
+            inputs: sha256 by path, of the files that were read beside the session's own.
+            console: Gets a warning where the result may differ.
+
+        Raises:
+            UserError: An input is another file than it was.
+        """
+        weights, inputs = self.dreamer.extractor.source, {**inputs, **self.inputs.hashes}
+        if self.command.replayed:
+            records.check_replay(self.command.replayed, inputs, weights, console.warn)
+        return records.record(PROGRAM, self.command.recorded(), inputs, weights)
 
 
 class Job(jobs.Job):
     """One dream that is shown, kept in its workdir and saved.
 
     Args:
-        session: That does it.
-        picture: That is dreamt on.
-        target, flags, console, workdir, unfinished: See `stylegen.runs.Job`.
+        session: Its dreamer dreams.
+        picture: The picture that is dreamt on.
+        target, console, workdir, unfinished: See `stylegen.runs.Job`.
     """
 
     def __init__(
@@ -121,26 +110,18 @@ class Job(jobs.Job):
         session: Session,
         picture: images.Picture,
         target: Output,
-        flags: FlagValues,
         console: Console,
         *,
         workdir: str | Path | None = None,
         unfinished: Path | None = None,
     ):
         self.session, self.pixels = session, picture.pixels
-        shape = picture.pixels.shape[:2]
-        mask = session.settings['mask']
-        self.mask = read_mask(session.inputs, mask, shape) if mask else None
-        self.regions = [read_mask(session.inputs, path, shape) for path in session.regions]
-        inputs = {picture.path: picture.sha256} | session.inputs.hashes
-        weights = session.dreamer.extractor.source
-        if session.record:
-            records.check_replay(session.record, inputs, weights, console.warn)
-        record = records.record(PROGRAM, session.settings, inputs, weights)
+        height, width = picture.pixels.shape[:2]
+        self.mask, self.regions = session.read_masks((height, width))
         super().__init__(
             target,
-            record,
-            flags,
+            session.record({picture.path: picture.sha256}, console),
+            session.command.result,  # type: ignore[arg-type]
             console,
             shape=picture.pixels.shape,
             alpha=picture.alpha,
@@ -149,31 +130,30 @@ class Job(jobs.Job):
         )
 
     def work(self, state: Mapping[str, np.ndarray] | None) -> np.ndarray:
-        """Dreams, from the beginning or from a state on."""
-        start = None
+        """Dreams from the beginning, or goes on from a state."""
+        start, dreamer = None, self.session.dreamer
         if state is not None:
             start = Start(int(state['octave']), int(state['step']), state['image'], state['balance'])
-            self.number = start.octave * self.session.dreamer.steps + start.step
+            self.number = start.octave * dreamer.settings.steps + start.step
             if self.workdir:
                 self.console.say(f'going on from {self.workdir.folder}: octave {start.octave + 1}, step {start.step}')
-        return self.session.dreamer(
+        return dreamer(
             self.pixels,
             mask=self.mask,
             regions=self.regions,
-            seed=self.session.settings['seed'],
             start=start,
             callback=self.follow,
-            steps_per_call=1 if self.flags.save_every else None,
+            steps_per_call=1 if self.session.command.result.save_every else None,
         )
 
     def place(self, step: DreamStep) -> jobs.Place:
-        """Where a step is."""
+        """How far a step is."""
         words = f'octave {step.octave + 1}/{step.octaves} step {step.step}/{step.steps}'
         number = step.octave * step.steps + step.step
         return jobs.Place(step.work, step.all_work, number, words, sum(step.losses.values()))
 
     def arrays(self, step: DreamStep) -> dict[str, Any]:
-        """What `work` reads."""
+        """The state after a step, as `work` reads it."""
         return {'octave': step.octave, 'step': step.step, 'image': step.image, 'balance': step.balance}
 
     def picture(self, step: DreamStep) -> np.ndarray:

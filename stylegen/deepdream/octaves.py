@@ -1,4 +1,4 @@
-"""One picture's dream, octave by octave: the whole picture that an octave's picture makes, and what is reported."""
+"""One octave of a dream: the full-size picture that its picture gives, and the report to the callback."""
 
 from __future__ import annotations
 
@@ -13,15 +13,22 @@ from stylegen.images import color as colors
 from stylegen.optimize import pyramid
 
 if TYPE_CHECKING:
+    from stylegen.deepdream.settings import DreamSettings
     from stylegen.optimize.loop import Step
 
 
 @dataclass(frozen=True)
 class DreamStep:
-    """What a callback is told after some steps of an octave.
+    """What a callback gets after some steps of an octave.
 
-    `image` is the octave's picture, float32 (h, w, 3); `picture()` makes the whole one of it, at full size.
-    `work` and `all_work` count pixels times steps, for progress. `balance` is the factor of each term in this octave.
+    Attributes:
+        octave, octaves: The number of the octave, from 0, and how many there are.
+        step, steps: How many steps of the octave are done, and how many there are.
+        losses: The weighted losses before the last step, by term.
+        image: The octave's picture, float32 (h, w, 3).
+        picture: Gives the picture at full size, float32 (H, W, 3) in [0, 1], as it would be if the dream ended now.
+        work, all_work: Pixels times steps, done and in all.
+        balance: The factor of each term in this octave.
     """
 
     octave: int
@@ -38,7 +45,7 @@ class DreamStep:
 
 @dataclass(frozen=True)
 class Start:
-    """Where an interrupted dream goes on: the fields of the last `DreamStep` that was kept."""
+    """Where an interrupted dream goes on: fields of its last `DreamStep`."""
 
     octave: int
     step: int
@@ -47,18 +54,16 @@ class Start:
 
 
 @dataclass(frozen=True)
-class PictureDream:
+class OctaveDream:
     """The dream on one picture, at one of its octaves.
 
     Args:
-        image: As it is without a dream, float32 (H, W, 3).
+        image: The picture without a dream, float32 (H, W, 3).
         mask: How much of the dream shows, or None.
         sizes: (height, width) of every octave, the smallest first.
-        steps: Of each octave.
-        color: One of `stylegen.deepdream.dreamer.COLORS`.
-        wrap: Whether the picture repeats.
-        callback: Told of steps, or None.
-        octave: Which of the sizes, from 0.
+        settings: How the picture is dreamt on.
+        callback: Gets a `DreamStep`, or None.
+        number: The number of the octave, from 0.
         base: The picture without a dream, at the octave's size.
         balance: The factor of each term in this octave.
     """
@@ -66,48 +71,47 @@ class PictureDream:
     image: np.ndarray
     mask: np.ndarray | None
     sizes: Sequence[tuple[int, int]]
-    steps: int
-    color: str
-    wrap: bool
+    settings: DreamSettings
     callback: Callable[[DreamStep], None] | None
-    octave: int
+    number: int
     base: np.ndarray
     balance: np.ndarray
 
-    def finish(self, dreamt: np.ndarray) -> np.ndarray:
-        """The colours that were asked for, and the mask."""
+    def finish(self, picture: np.ndarray) -> np.ndarray:
+        """Applies the settings' colours and the mask to a dream at full size."""
         out = {
-            'free': lambda: dreamt,
-            'luminance': lambda: colors.keep_chroma(dreamt, self.image),
-            'match': lambda: colors.match_colors(dreamt, self.image),
-        }[self.color]()
+            'free': lambda: picture,
+            'luminance': lambda: colors.keep_chroma(picture, self.image),
+            'match': lambda: colors.match_colors(picture, self.image),
+        }[self.settings.color]()
         if self.mask is not None:
             share = self.mask[..., None]
             out = np.where(share > 0, self.image + share * (out - self.image), self.image)
         return np.clip(out, 0, 1).astype(np.float32)
 
-    def whole(self, octave_image: np.ndarray) -> np.ndarray:
-        """The whole picture as it is when the octave's picture is this one."""
-        detail = images.resize(octave_image - self.base, self.image.shape[:2], self.wrap)
+    def full_size(self, octave_image: np.ndarray) -> np.ndarray:
+        """The picture at full size that the octave's picture gives."""
+        detail = images.resize(octave_image - self.base, self.image.shape[:2], self.settings.wrap)
         return self.finish(np.clip(self.image + detail, 0, 1))
 
     def report(self, step: Step) -> None:
-        """Tells the callback of a step of the octave."""
+        """Reports a step of the octave to the callback."""
         if self.callback is None:
             return
         pixels = np.asarray(step.image[0])
-        work = self.steps * pyramid.total_pixels(self.sizes[: self.octave]) + step.step * pixels[..., 0].size
+        steps = self.settings.steps
+        work = steps * pyramid.total_pixels(self.sizes[: self.number]) + step.step * pixels[..., 0].size
         self.callback(
             DreamStep(
-                octave=self.octave,
+                octave=self.number,
                 octaves=len(self.sizes),
                 step=step.step,
-                steps=self.steps,
+                steps=steps,
                 losses=dict(step.losses),
                 image=pixels,
-                picture=lambda: self.whole(pixels),
+                picture=lambda: self.full_size(pixels),
                 work=work,
-                all_work=self.steps * pyramid.total_pixels(self.sizes),
+                all_work=steps * pyramid.total_pixels(self.sizes),
                 balance=self.balance,
             )
         )

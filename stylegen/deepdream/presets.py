@@ -3,22 +3,29 @@
 from collections.abc import Mapping
 from typing import Any
 
-# How a network's dream is made where nothing else is said, chosen by looking at VGG-16, Inception v3, GoogLeNet and
-# small_vgg. Their gradients are noisy: only with a Laplacian pyramid do figures come out of them clear.
-MANNER: Mapping[str, Any] = {'octaves': 5, 'octave_scale': 1.4, 'strength': 0.1, 'smoothing': 'laplacian'}
-# mini was trained adversarially: its gradients are smooth as they are, and what it draws is larger.
-MANNER_OF: Mapping[str, Mapping[str, Any]] = {
-    'mini': {'octaves': 6, 'octave_scale': 1.5, 'strength': 0.15, 'smoothing': 'none'}
-}
+FIRST_CHOICE = 'inception_v3'  # the network that 'auto' takes where its weights can be had
+EMBEDDED = (
+    'small_vgg',
+    'mini',
+)  # the networks that come with the program, the best first; mini has classes and more layers
+
+# The settings of a network's dream that are None, chosen by looking at VGG-16, Inception v3, GoogLeNet and small_vgg.
+# Their gradients are noisy: figures come out clear only with a Laplacian pyramid.
+NETWORK_DEFAULTS: Mapping[str, Any] = {'octaves': 5, 'octave_scale': 1.4, 'strength': 0.1, 'smoothing': 'laplacian'}
+# mini was trained adversarially: its gradients are smooth already, and it draws larger figures.
+MINI_DEFAULTS: Mapping[str, Any] = {'octaves': 6, 'octave_scale': 1.5, 'strength': 0.15, 'smoothing': 'none'}
+# A frame of a film dreams less than a picture, because dreams add up and frames are many. It keeps the colours of the
+# frame before, because they would burn out otherwise.
+FRAME_DEFAULTS: Mapping[str, Any] = {'octaves': 3, 'steps': 4, 'strength': 0.05, 'color': 'match'}
 
 
-def manner_of(network: str) -> Mapping[str, Any]:
-    """The octaves, octave_scale, strength and smoothing of a network's dream, where they are not given."""
-    return MANNER_OF.get(network, MANNER)
+def defaults_of_network(network: str) -> Mapping[str, Any]:
+    """The octaves, octave_scale, strength and smoothing of a network's dream, where they are None."""
+    return MINI_DEFAULTS if network == 'mini' else NETWORK_DEFAULTS
 
 
-# The layers that a network dreams of when none are named; chosen by looking, but for vgg19 (as vgg16), alexnet and the
-# last four, whose real weights were not to be had.
+# The layers that a network dreams of when none are named. They were chosen by looking. The exceptions are vgg19, which
+# has those of vgg16, alexnet and the last four: their real weights were not to be had.
 LAYERS: Mapping[str, Mapping[str, float]] = {
     'mini': {'block5_conv1': 1.0},
     'small_vgg': {'trunk_block5_conv1': 1.0},
@@ -33,7 +40,7 @@ LAYERS: Mapping[str, Mapping[str, float]] = {
     'convnext_tiny': {'convnext_tiny_stage_2_block_4_identity': 1.0},
 }
 
-# The layers whose activations are matched with a guide's, when none are named.
+# The layers whose activations are compared with a guide's, when none are named.
 GUIDE_LAYERS: Mapping[str, Mapping[str, float]] = {
     'mini': {'block3_conv3': 1.0},
     'small_vgg': {'block3_conv3': 1.0},
@@ -48,9 +55,9 @@ GUIDE_LAYERS: Mapping[str, Mapping[str, float]] = {
     'convnext_tiny': {'convnext_tiny_stage_1_block_2_identity': 1.0},
 }
 
-# Settings by name; each gives values of flags, and what is typed beside a preset wins over it.
+# Settings by name. Each gives values of flags. What is typed beside a preset wins over it.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    # ours, named by what they look like; README.md shows them
+    # our own, named by what they look like; README.md shows them
     'creatures': {'network': 'small_vgg', 'layers': 'trunk_block5_conv1:1'},
     'spirals': {'network': 'small_vgg', 'layers': 'block4_conv2:1'},
     'temples': {'network': 'mini', 'layers': 'block5_conv1:1', 'strength': 0.18},

@@ -1,6 +1,6 @@
-"""Pixels in and out: float32 RGB in [0, 1], (height, width, 3).
+"""Reads and writes pictures as pixels: float32 RGB in [0, 1], (height, width, 3).
 
-Files of every kind are read and written here, resampled, put on sheets and made into films.
+Reads and writes all kinds of files, resizes pictures, and makes sheets and films of them.
 """
 
 from typing import TYPE_CHECKING

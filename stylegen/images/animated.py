@@ -1,4 +1,4 @@
-"""Pictures of several frames or pages, read: how many there are, and the frames of an animation as those of a clip."""
+"""Reads pictures of several frames or pages: counts them, and reads an animation like a clip."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stylegen.images.decoding import arrays, opened
+from stylegen.images.decoding import opened, to_upright
 from stylegen.images.pixels import on_white
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import read_bytes, shown
@@ -23,27 +23,27 @@ ANIMATED = (
     'WEBP',
     'PNG',
     'AVIF',
-)  # formats of Pillow that may move; a JPEG's further pictures are its own copies
+)  # Pillow's animated formats; the further pictures of a JPEG are copies
 PAGED = ('TIFF',)
 SUFFIXES = ('.gif', '.webp', '.png', '.apng', '.avif')
-SHORTEST, USUAL = 0.011, 0.1  # seconds: browsers show a frame of 0.01 or less for 0.1
+MIN_DURATION, DEFAULT_DURATION = 0.011, 0.1  # seconds; browsers replace durations of 0.01 or less by 0.1
 
 
 def count_frames(image: Image.Image) -> int:
-    """How many frames or pages an open picture has."""
+    """Returns the number of frames or pages of an open picture."""
     if image.format not in (*ANIMATED, *PAGED):
         return 1
-    with contextlib.suppress(Exception):  # further frames that are damaged do not spoil the first
+    with contextlib.suppress(Exception):  # a damaged later frame does not matter for the first
         return int(getattr(image, 'n_frames', 1))
     return 1
 
 
 def first_only(path: str | os.PathLike[str], hint: str = '') -> str | None:
-    """A line that says that only the first frame or page is used; None for a picture that has no other.
+    """Returns a line that says that only the first frame or page is used; None if the picture has only one.
 
     Args:
-        path: Of the picture.
-        hint: How to have all frames of an animation.
+        path: The picture.
+        hint: How to use all frames of an animation.
     """
     with contextlib.suppress(UserError), opened(read_bytes(path), path) as image:
         count = count_frames(image)
@@ -54,7 +54,7 @@ def first_only(path: str | os.PathLike[str], hint: str = '') -> str | None:
 
 
 def is_animated(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is a picture that moves."""
+    """Returns whether a file is an animated picture."""
     if Path(path).suffix.lower() not in SUFFIXES:
         return False
     with contextlib.suppress(UserError), opened(read_bytes(path), path) as image:
@@ -64,14 +64,15 @@ def is_animated(path: str | os.PathLike[str]) -> bool:
 
 @dataclass(frozen=True)
 class Animation:
-    """A picture that moves, read like a `stylegen.images.video.Clip`.
+    """An animated picture, read like a `stylegen.images.video.Clip`.
 
     Attributes:
-        path: As it was given.
-        width, height: Of its frames.
-        fps: Frames per second, constant: where frames stay for different times, some are doubled or left out.
+        path: The path as given.
+        width, height: Of the frames, in pixels.
+        fps: Frames per second. It is constant: if the file shows frames for different times, some are repeated or left
+            out.
         shown: The number in the file of each frame.
-        sound: There is none.
+        sound: Always None.
     """
 
     path: str
@@ -83,11 +84,11 @@ class Animation:
 
     @property
     def frames(self) -> int:
-        """How many there are."""
+        """The number of frames."""
         return len(self.shown)
 
     def read(self, first: int = 0) -> Iterator[np.ndarray]:
-        """The frames from number `first` on, one by one: float32 HxWx3 in [0, 1], what is transparent on white.
+        """Yields the frames from number `first` on: float32 HxWx3 in [0, 1], with transparency on white.
 
         Raises:
             UserError: The file cannot be read to its end.
@@ -101,19 +102,19 @@ class Animation:
 
 
 def open_animation(path: str | os.PathLike[str]) -> Animation:
-    """Looks at an animated GIF, WebP, PNG or AVIF.
+    """Opens an animated GIF, WebP, PNG or AVIF.
 
     Raises:
-        UserError: It cannot be read.
+        UserError: The file cannot be read.
     """
     with opened(read_bytes(path), path) as image:
-        begin = 1 if getattr(image, 'default_image', False) else 0  # a PNG's picture for programs that show no other
+        begin = 1 if getattr(image, 'default_image', False) else 0  # a PNG's still picture is not part of the animation
         times = []
         for number in range(begin, count_frames(image)):
             image.seek(number)
-            image.load()  # a WebP's times come with the pixels
+            image.load()  # a WebP's durations come with the pixels
             seconds = float(image.info.get('duration') or 0) / 1000
-            times.append(seconds if seconds >= SHORTEST else USUAL)
+            times.append(seconds if seconds >= MIN_DURATION else DEFAULT_DURATION)
         height, width = _on_white(image).shape[:2]
     usual = statistics.median(times)
     ends = list(itertools.accumulate(times))
@@ -123,5 +124,5 @@ def open_animation(path: str | os.PathLike[str]) -> Animation:
 
 
 def _on_white(image: Image.Image) -> np.ndarray:
-    pixels, alpha, _ = arrays(image, 'a frame')
+    pixels, alpha, _ = to_upright(image, 'a frame')
     return pixels if alpha is None else on_white(pixels, alpha)

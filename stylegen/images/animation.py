@@ -1,4 +1,4 @@
-"""Animations: GIF and WebP by Pillow, MP4 by ffmpeg."""
+"""Writes animations: GIF and WebP with Pillow, MP4 with ffmpeg."""
 
 import itertools
 import os
@@ -16,11 +16,11 @@ from stylegen.utils.files import check_target, replacing, settings_beside
 
 
 def check_animation(path: str | os.PathLike[str], fps: float = 10) -> None:
-    """Refuse now, before the hours of work, what `save_animation` would refuse; nothing is left behind.
+    """Checks, before any work is done, that `save_animation` can write. It leaves no file behind.
 
     Raises:
-        UserError: the suffix is not among ANIMATIONS, the folder cannot be made or written into, the path is a
-            folder, it is an MP4 and imageio-ffmpeg is not installed, or there are too many frames per second, or none.
+        UserError: The suffix is not in ANIMATIONS, the folder cannot be created or written to, the path is a folder, an
+            MP4 lacks imageio-ffmpeg, or `fps` is out of range.
     """
     check_target(path, ANIMATIONS)
     if not 0 < fps <= 1000:
@@ -40,46 +40,49 @@ def save_animation(
     settings: Mapping[str, Any] | None = None,
     overwrite: bool = True,
 ) -> Path:
-    """Write an animation; an earlier file at `path` is replaced in one step, or stays whole if anything fails.
+    """Writes an animation. It replaces an earlier file in one step; on failure the earlier file stays as it was.
+
+    An MP4 is H.264 in yuv420p, which every player shows. An odd side is extended by a copy of its last row or column.
 
     Args:
-        path: where to; its suffix, one of ANIMATIONS, names the format.
-        frames: one or more, all of one size, HxWx3 (or grey) float in [0, 1]. MP4 takes them one by one and holds none;
-            GIF and WebP hold all of them, as bytes.
-        fps: frames per second, at most 1000; GIF rounds the times at which frames end to 1/100 s, WebP to 1/1000 s.
-        loop: how many times GIF and WebP are played; 0 is for ever. MP4 has no such thing.
-        crf: x264's constant rate factor for MP4, from 1 (largest and best) to 51; some 6 more halve the file.
-        sound: a clip whose sound MP4 keeps, as far as the frames last.
-        settings: how it was made; written to `<path>.json`.
+        path: The target; its suffix, one of ANIMATIONS, chooses the format.
+        frames: One or more of one size, HxWx3 (or grey) float in [0, 1]. MP4 takes them one by one; GIF and WebP keep
+            all of them in memory, as bytes.
+        fps: Frames per second, at most 1000. GIF rounds the end times of frames to 1/100 s, WebP to 1/1000 s.
+        loop: How many times a GIF or WebP is played; 0 is endless. MP4 ignores it.
+        crf: x264's constant rate factor for MP4, from 1 (largest and best) to 51; about 6 more halve the file.
+        sound: A clip whose sound the MP4 gets, as long as the frames last.
+        settings: How the animation was made; written to `<path>.json`.
         overwrite: False never replaces a file, see `stylegen.utils.files.replacing`.
-
-    MP4 is H.264 in yuv420p, which every player shows; an odd side gains one row or column, a copy of the last.
 
     Returns:
         The path.
 
     Raises:
-        FileExistsError: the path is there and is not to be overwritten.
-        UserError: what `check_animation` refuses; a crf out of range.
-        ValueError: no frames, of different sizes, or with values that are not finite; a negative loop.
-        OSError: the disk is full, or fails.
+        FileExistsError: The file exists and `overwrite` is False.
+        UserError: `check_animation` refuses the path, or `crf` is out of range.
+        ValueError: No frames, frames of different sizes or with values that are not finite, or a negative `loop`.
+        OSError: The disk is full or fails.
+
+    Example:
+        save_animation('out.gif', [first, second], fps=12)
     """
     path = Path(path)
     check_animation(path, fps)
     check_crf(crf)
     if loop < 0:
         raise ValueError(f'a loop is 0 (for ever) or a number of times; got {loop}')
-    same = _checked(frames)
-    first = next(same, None)
+    checked = _checked(frames)
+    first = next(checked, None)
     if first is None:
         raise ValueError('an animation needs at least one frame; got none')
     with settings_beside(path, settings), replacing(path, overwrite) as temp:
-        ANIMATIONS[path.suffix.lower()](temp, itertools.chain([first], same), fps, loop=loop, crf=crf, sound=sound)
+        ANIMATIONS[path.suffix.lower()](temp, itertools.chain([first], checked), fps, loop=loop, crf=crf, sound=sound)
     return path
 
 
 def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """The frames as bytes, each refused unless it is as large as the first."""
+    """Yields the frames as bytes. Refuses a frame whose size differs from the first one's."""
     size = None
     for index, frame in enumerate(frames):
         pixels = to_uint8(as_rgb(frame))
@@ -102,7 +105,7 @@ def _save_webp(temp: Path, frames: Iterator[np.ndarray], fps: float, *, loop: in
 
 
 def _durations(count: int, fps: float, unit: int) -> list[int]:
-    """How long each frame is shown, in milliseconds: multiples of `unit`, whose rounding does not add up."""
+    """Returns the duration of each frame in milliseconds, as multiples of `unit`. Rounding errors do not add up."""
     ends = [round(1000 / unit * (index + 1) / fps) for index in range(count)]
     return [unit * max(1, end - start) for start, end in itertools.pairwise([0, *ends])]
 

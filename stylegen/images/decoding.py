@@ -1,4 +1,4 @@
-"""From the bytes of a picture file to upright sRGB pixels, whatever the file's colour mode."""
+"""Decodes the bytes of a picture file of any colour mode to upright sRGB pixels."""
 
 import contextlib
 import functools
@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from stylegen.images.pixels import from_uint8
-from stylegen.images.png_chunks import SIGNATURE, needed
+from stylegen.images.png_chunks import SIGNATURE, essential_chunks
 from stylegen.images.ranges import BYTES, DEEP, IN_FILES, UNIT, Range, range_of, scaled
-from stylegen.images.sixteen_bit import deepened, is_colour
+from stylegen.images.sixteen_bit import is_colour, read_at_16_bits
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import shown
 from stylegen.utils.notes import note
@@ -21,21 +21,32 @@ from stylegen.utils.process_settings import ProcessSetting
 
 MAX_PIXELS = 250_000_000
 ORIENTATION = 0x0112  # the EXIF tag
-_READ = ('JPEG', 'PNG', 'WEBP', 'TIFF', 'GIF', 'BMP', 'DIB', 'PPM', 'JPEG2000', 'AVIF')  # none that runs a program
+_READ = (
+    'JPEG',
+    'PNG',
+    'WEBP',
+    'TIFF',
+    'GIF',
+    'BMP',
+    'DIB',
+    'PPM',
+    'JPEG2000',
+    'AVIF',
+)  # no format whose decoder runs a program
 
-_NOTES = 'stylegen notes'  # in Pillow's dictionary of a picture
+_NOTES = 'stylegen notes'  # a key of `Image.info`
 _PILLOWS_LIMIT = ProcessSetting(
     lambda: Image.MAX_IMAGE_PIXELS, lambda limit: setattr(Image, 'MAX_IMAGE_PIXELS', limit)
-)  # of pixels; set aside, since ours is checked
+)  # Pillow's own limit of pixels; it is off while ours is checked
 
 
 class Upright(NamedTuple):
-    """A picture as it is to be seen.
+    """A decoded picture, upright.
 
     Attributes:
         pixels: HxWx3 float32 in [0, 1], sRGB.
-        alpha: HxW float32 in [0, 1], where there is transparency.
-        notes: Lines about what was not taken quite as it stood; of "it".
+        alpha: HxW float32 in [0, 1], or None if there is no transparency.
+        notes: Lines about what was not read exactly as stored. They say "it" for the picture.
     """
 
     pixels: np.ndarray
@@ -45,11 +56,15 @@ class Upright(NamedTuple):
 
 @contextlib.contextmanager
 def opened(data: bytes, path: str | os.PathLike[str]) -> Iterator[Image.Image]:
-    """The picture in `data`, its header read; whatever goes wrong with it in the block is the user's to mend."""
+    """Opens the picture in `data` with Pillow and reads its header.
+
+    Raises:
+        UserError: It cannot be opened, or something fails inside the block.
+    """
     Image.init()
     notes: tuple[str, ...] = ()
     if data.startswith(SIGNATURE):
-        data, notes = needed(data)
+        data, notes = essential_chunks(data)
     with _PILLOWS_LIMIT.at(None):
         try:
             with Image.open(io.BytesIO(data), formats=[name for name in _READ if name in Image.OPEN]) as image:
@@ -66,16 +81,16 @@ def opened(data: bytes, path: str | os.PathLike[str]) -> Iterator[Image.Image]:
             ) from error
 
 
-def of_pillow(image: Image.Image, name: str) -> Upright:
-    """A picture that Pillow has opened or made; `name` is what an error calls it.
+def from_pillow(image: Image.Image, name: str) -> Upright:
+    """Converts a picture that Pillow opened or created; `name` is how an error calls it.
 
     Raises:
-        UserError: It is above MAX_PIXELS, or its pixels cannot be read.
+        UserError: It has more than MAX_PIXELS, or its pixels cannot be read.
     """
     with _PILLOWS_LIMIT.at(None):
         _check_size(image, name)
         try:
-            return arrays(image, name)
+            return to_upright(image, name)
         except (UserError, MemoryError):
             raise
         except Exception as error:
@@ -94,31 +109,35 @@ def _reason(error: Exception) -> str:
     return ' '.join(str(error).split()) or type(error).__name__
 
 
-def decoded(
+def decode_bytes(
     data: bytes, path: str | os.PathLike[str], check: Callable[[Image.Image], None] = lambda image: None
 ) -> Upright:
-    """The picture in the bytes of a file; its notes are said. `check` sees it before its pixels are read."""
+    """Decodes the bytes of a file and emits its notes. Calls `check` before it reads the pixels.
+
+    Raises:
+        UserError: As for `opened`.
+    """
     with opened(data, path) as image:
         check(image)
-        upright = arrays(image, shown(path))
+        upright = to_upright(image, shown(path))
         deep = is_colour(data, image)
     if deep:
-        pixels, alpha, line = deepened(data, upright.pixels, upright.alpha)
+        pixels, alpha, line = read_at_16_bits(data, upright.pixels, upright.alpha)
         upright = Upright(pixels, alpha, (*upright.notes, *filter(None, [line])))
     for line in upright.notes:
         note(f'{shown(path)}: {line}')
     return upright
 
 
-def arrays(image: Image.Image, name: str) -> Upright:
-    """A picture of Pillow's, upright; `name` is what an error calls it."""
+def to_upright(image: Image.Image, name: str) -> Upright:
+    """Converts an open picture of Pillow's; `name` is how an error calls it."""
     image.load()
     notes = list(image.info.get(_NOTES, ()))
     alpha = None
     icc = image.info.get('icc_profile')
     if image.mode in ('I', 'F') or image.mode.startswith('I;16'):
-        grey, told = _grey(np.asarray(image), name)
-        notes += told + (['its colour profile is not applied (it has more than 8 bits)'] if icc else [])
+        grey, grey_notes = _grey(np.asarray(image), name)
+        notes += grey_notes + (['its colour profile is not applied (it has more than 8 bits)'] if icc else [])
         pixels = np.repeat(grey[..., None], 3, axis=2)
     else:
         base = image
@@ -133,13 +152,13 @@ def arrays(image: Image.Image, name: str) -> Upright:
         notes += [f'its colour profile is not applied ({fault})'] if fault else []
         pixels = from_uint8(np.asarray(converted))
     orientation = 1
-    with contextlib.suppress(Exception):  # a broken EXIF block does not spoil the picture
+    with contextlib.suppress(Exception):  # ignore a damaged EXIF block
         orientation = image.getexif().get(ORIENTATION, 1)
     return Upright(_upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation), tuple(notes))
 
 
 def _grey(values: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
-    """Grey of 16 or 32 bits as float32 in [0, 1], and lines about how it was read."""
+    """Returns 16- or 32-bit grey as float32 in [0, 1], and notes about how it was read."""
     if values.dtype.itemsize == 2:
         return scaled(values, DEEP), []
     notes, finite = [], values[np.isfinite(values)]
@@ -158,7 +177,7 @@ def _grey(values: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
 
 
 def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
-    """Undo EXIF orientation 1 to 8; odd ones from a broken file are left."""
+    """Undoes EXIF orientation 1 to 8. Invalid orientations are ignored."""
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -170,13 +189,17 @@ def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
 
 @functools.cache
 def srgb_profile() -> bytes:
-    """An sRGB profile, with a fixed date so that the same picture is always the same file."""
+    """Returns an sRGB profile. Its date is fixed, so that equal pictures give equal files."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
     return profile[:24] + bytes([7, 208, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]) + profile[36:]
 
 
 def _to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
-    """An L, RGB, CMYK or LAB image as RGB in sRGB, by its profile; and why that was not applied, if it was not."""
+    """Converts an L, RGB, CMYK or LAB image to sRGB by its profile.
+
+    Returns:
+        The image, and why its profile was not applied; '' if it was.
+    """
     if image.mode == 'LAB':
         icc = ImageCms.ImageCmsProfile(ImageCms.createProfile('LAB')).tobytes()
     if not icc:
@@ -199,13 +222,13 @@ def _to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
             return transform.apply(image.convert(mode)), ''
     except MemoryError:
         raise
-    except Exception:  # whatever lcms meets
+    except Exception:  # any error of lcms
         return image.convert('RGB'), 'it is damaged'
     return image.convert('RGB'), ''
 
 
 def _is_identity(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Whether a transform moves no colour by more than two levels of 255: an sRGB profile, by whatever maker."""
+    """Returns whether a transform changes every colour by at most 2 of 255 levels, as any maker's sRGB profile does."""
     levels = np.linspace(0, 255, 9).round().astype(np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
     probe = Image.fromarray(cube).convert(mode)

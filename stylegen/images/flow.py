@@ -1,4 +1,4 @@
-"""Optical flow: where what a frame shows was in another, what it carries along, and how far that can be trusted."""
+"""Optical flow: where the pixels of one frame are in another, and how reliable that is."""
 
 import numpy as np
 
@@ -6,15 +6,15 @@ from stylegen.images.color import luminance
 from stylegen.images.pixels import sample, to_uint8
 from stylegen.utils.errors import UserError
 
-SMALLEST = 8  # pixels a side that OpenCV's method takes
-# The `likeness` below which there is a cut. Measured: 54 pairs within shots of six photographs (pans, zooms, turns,
+SMALLEST = 8  # pixels a side that OpenCV's method needs
+# A `likeness` below this is a cut. Measured: 54 pairs within shots of six photographs (pans, zooms, turns,
 # noise, blur, light changed by up to 30 %) have 0.57 to 1; 57 cuts among them, textures, black, white and grey have at
 # most 0.06.
 CUT = 0.2
 
 
 def check_flow() -> None:
-    """Refuse now, before the hours of work, what `dense_flow` would refuse.
+    """Checks, before any work is done, that `dense_flow` can run.
 
     Raises:
         UserError: OpenCV is not installed.
@@ -32,19 +32,23 @@ def _opencv():
 
 
 def dense_flow(image: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """How far each pixel of `image` is from its place in `other`.
+    """Returns how far each pixel of `image` is from its place in `other`.
 
-    Kroeger, Timofte, Dai, Van Gool 2016, "Fast optical flow using dense inverse search": OpenCV's, at full resolution.
+    It uses OpenCV's implementation of Kroeger, Timofte, Dai, Van Gool 2016, "Fast optical flow using dense inverse
+    search", at full resolution.
 
     Args:
         image: float32 HxWx3 in [0, 1].
-        other: of the same shape.
+        other: Of the same shape.
 
     Returns:
         float32 HxWx2, in pixels: what `image` shows at (x, y), `other` shows at (x, y) + flow[y, x].
 
     Raises:
         UserError: OpenCV is not installed, or the frames are below SMALLEST pixels a side.
+
+    Example:
+        moved = warp(previous, dense_flow(frame, previous))
     """
     cv2 = _opencv()
     if min(image.shape[:2]) < SMALLEST:
@@ -56,21 +60,30 @@ def dense_flow(image: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def warp(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """What `image` (float32 HxWxC) has where the flow (HxWx2) points: at (x, y) its value at (x, y) + flow[y, x]."""
+    """Moves pixels along a flow: the result at (x, y) is the value of `image` at (x, y) + flow[y, x].
+
+    Args:
+        image: float32 HxWxC.
+        flow: float32 HxWx2, in pixels.
+
+    Returns:
+        float32 HxWxC.
+    """
     height, width = flow.shape[:2]
     return sample(image, np.arange(width) + flow[..., 0], np.arange(height)[:, None] + flow[..., 1])
 
 
 def trust(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
-    """How far a flow can be trusted, pixel by pixel: not where what it starts from is hidden in the other frame.
+    """Returns how reliable a flow is, pixel by pixel. It is unreliable where the other frame hides the pixel.
 
     Sundaram, Brox, Keutzer 2010, "Dense point trajectories by GPU-accelerated large displacement optical flow",
-    equation 5: there and back again ends within sqrt(0.01 (|flow|^2 + |back|^2) + 0.5) pixels. Here trust does not
-    break off at that bound but fades between it and its double (in squares), and is blurred over 3 x 3 pixels.
+    equation 5: the path there and back ends within sqrt(0.01 (|flow|^2 + |back|^2) + 0.5) pixels of its start. Here the
+    trust fades between that bound and its double (in squares) instead of ending there, and is blurred over 3 x 3
+    pixels.
 
     Args:
         flow: float32 HxWx2, from frame a to frame b.
-        back: the same, from b to a.
+        back: float32 HxWx2, from b to a.
 
     Returns:
         float32 HxW in [0, 1].
@@ -86,14 +99,14 @@ def trust(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
 
 
 def likeness(warped: np.ndarray, frame: np.ndarray, trusted: np.ndarray) -> float:
-    """How much of a frame is the one before, moved: about 1 within a shot, about 0 across a cut (see CUT).
+    """Returns how much of a frame is the warped previous frame: about 1 within a shot, about 0 across a cut (see CUT).
 
-    The mean trust times the likeness in structure and contrast, (2 cov + c) / (var + var + c), of which the structural
-    similarity index is made (Wang et al. 2004); c is the square of 0.01, so that two flat frames are alike.
+    It is the mean trust times the similarity of structure and contrast, (2 cov + c) / (var + var + c), a factor of the
+    structural similarity index (Wang et al. 2004). c is the square of 0.01, so that two flat frames are alike.
 
     Args:
-        warped: the frame before, float32 HxWx3, warped by the flow from `frame` to it.
-        frame: of the same shape.
+        warped: The previous frame, float32 HxWx3, warped by the flow from `frame` to it.
+        frame: Of the same shape.
         trusted: HxW, the trust in that flow.
     """
     a, b = (image - image.mean((0, 1), dtype=np.float64).astype(np.float32) for image in (warped, frame))

@@ -1,6 +1,6 @@
-"""Pictures in and out: every common kind read as float32 RGB HWC in [0, 1], and written so that no file is lost.
+"""Reads every common kind of picture as float32 RGB HWC in [0, 1], and writes pictures without losing files.
 
-Colour management is here too: what is read is converted to sRGB, and what is written says that it is sRGB.
+It also manages colour: it converts what it reads to sRGB, and marks what it writes as sRGB.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from stylegen.images.decoding import MAX_PIXELS, decoded, opened, srgb_profile
+from stylegen.images.decoding import MAX_PIXELS, decode_bytes, opened, srgb_profile
 from stylegen.images.pixels import as_rgb, fit, quantize, resize
 from stylegen.images.sixteen_bit import png_bytes, tiff_bytes
 from stylegen.utils.errors import UserError
@@ -31,7 +31,16 @@ _DESCRIPTION = 0x010E  # the EXIF and TIFF tag ImageDescription
 
 @dataclass(frozen=True)
 class Format:
-    """What a file format can hold: `longest` is its greatest side, `text` its greatest settings, in characters."""
+    """What a file format can store.
+
+    Attributes:
+        name: Pillow's name.
+        alpha: Whether it stores transparency.
+        deep: Whether it stores 16 bits a channel.
+        profile: Whether it stores a colour profile.
+        text: The most characters of settings.
+        longest: The longest side, in pixels.
+    """
 
     name: str
     alpha: bool = False
@@ -62,9 +71,9 @@ class Picture:
 
     Attributes:
         pixels: HxWx3 float32 in [0, 1], sRGB, upright.
-        alpha: HxW float32 in [0, 1], where the file has transparency.
-        path: as it was given.
-        sha256: of the file's bytes, in hexadecimal.
+        alpha: HxW float32 in [0, 1], or None if the file has no transparency.
+        path: The path as given.
+        sha256: Of the file's bytes, in hexadecimal.
     """
 
     pixels: np.ndarray
@@ -74,27 +83,31 @@ class Picture:
 
 
 def load_picture(path: str | os.PathLike[str], size: int | None = None) -> Picture:
-    """Read a picture: JPEG, PNG, WebP, TIFF, GIF, BMP (and PPM, JPEG 2000, AVIF), in any colour mode.
+    """Reads a picture: JPEG, PNG, WebP, TIFF, GIF, BMP (and PPM, JPEG 2000, AVIF), in any colour mode.
 
-    EXIF orientation is applied. An ICC profile is converted to sRGB (relative colorimetric, black point compensation,
-    8 bits); a profile that is sRGB already changes nothing. Alpha is kept aside, and the colours under it stay as they
-    are. Of an animation or a file of many pages the first picture is read.
+    EXIF orientation is applied. An ICC profile is converted to sRGB (relative colorimetric, black point compensation, 8
+    bits); an sRGB profile changes nothing. Alpha is stored apart, and the colours under it stay. Of an animation or a
+    file of several pages the first picture is read.
 
-    16-bit grey keeps its full precision (and then its profile is not applied). 16-bit colour does where OpenCV is there
+    16-bit grey keeps its full precision, and its profile is not applied. 16-bit colour keeps it if OpenCV is installed
     and no profile changes the colours; otherwise it is read at 8 bits. For grey in floats see `ranges`; NaN is black.
-    Grey in 32-bit integers is taken to be in [0, 255] or [0, 65535], whichever holds all its values, or else stretched
-    from its least to its greatest value.
+    Grey in 32-bit integers is taken as [0, 255] or [0, 65535], the smaller range that holds all values, or else
+    stretched from its lowest to its highest value.
 
-    A `stylegen.utils.Note` says what was not taken quite as it stood: a profile that is damaged or of another kind of
-    picture, a range of values other than [0, 1], 16 bits that were read as 8.
+    A `stylegen.utils.Note` says what was not read exactly as stored: a damaged or unsuitable profile, a range of values
+    other than [0, 1], 16 bits read as 8.
 
     Args:
-        path: a file.
-        size: the longest side wanted, in pixels; smaller pictures are enlarged. Default: as it is.
+        path: A file.
+        size: The longest side, in pixels; smaller pictures are enlarged. By default the picture keeps its size.
 
     Raises:
-        UserError: the file is missing, empty, unreadable, no picture, damaged or above MAX_PIXELS; its floats are in
-            no range that is known; a size below 1.
+        UserError: The file is missing, empty, unreadable, no picture, damaged or above MAX_PIXELS; its floats are in no
+            known range; `size` is below 1.
+
+    Example:
+        picture = load_picture('photo.jpg', size=512)
+        picture.pixels.shape  # (384, 512, 3)
     """
     if size is not None and size < 1:
         raise UserError(f'the size of a picture is at least 1 pixel; got {size}')
@@ -104,7 +117,7 @@ def load_picture(path: str | os.PathLike[str], size: int | None = None) -> Pictu
             raise UserError(f'{shown(path)} at size {size} is above {MAX_PIXELS // 10**6} million pixels; use less')
 
     data = read_bytes(path)
-    pixels, alpha, _ = decoded(data, path, check)
+    pixels, alpha, _ = decode_bytes(data, path, check)
     if size is not None:
         shape = fit(pixels.shape, size)
         pixels = np.clip(resize(pixels, shape), 0, 1)
@@ -113,21 +126,32 @@ def load_picture(path: str | os.PathLike[str], size: int | None = None) -> Pictu
 
 
 def load_image(path: str | os.PathLike[str], size: int | None = None) -> np.ndarray:
-    """The pixels of `load_picture`: HxWx3 float32 in [0, 1]."""
+    """Reads the pixels of a picture as float32 (height, width, 3) in [0, 1]. See `load_picture`.
+
+    Args:
+        path: A file.
+        size: The longest side, in pixels. By default the picture keeps its size.
+
+    Raises:
+        UserError: As for `load_picture`.
+
+    Example:
+        photo = load_image('photo.jpg', size=512)
+    """
     return load_picture(path, size).pixels
 
 
 def check_writable(path: str | os.PathLike[str], shape: tuple[int, ...] | None = None, depth: int = 8) -> None:
-    """Refuse now, before the hours of work, what `save_image` would refuse; nothing is left behind.
+    """Checks, before any work is done, that `save_image` can write. It leaves no file behind.
 
     Args:
-        path: where a picture is to go.
-        shape: its (height, width, ...), where that is known.
-        depth: bits a channel.
+        path: The target.
+        shape: The picture's (height, width, ...), if known.
+        depth: Bits a channel.
 
     Raises:
-        UserError: the suffix is not among FORMATS, the folder cannot be made or written into, the path is a folder, or
-            the picture has more pixels a side, or bits a channel, than the format holds.
+        UserError: The suffix is not in FORMATS, the folder cannot be created or written to, the path is a folder, or
+            the format cannot store so many pixels a side or bits a channel.
     """
     check_target(path, FORMATS)
     kind = FORMATS[Path(path).suffix.lower()]
@@ -149,27 +173,30 @@ def save_image(
     sidecar: bool = False,
     overwrite: bool = True,
 ) -> Path:
-    """Write a picture; an earlier file at `path` is replaced in one step, or stays whole if anything fails.
+    """Writes a picture. It replaces an earlier file in one step; on failure the earlier file stays as it was.
 
     Args:
-        path: where to; its suffix, one of FORMATS, names the format.
-        image: HxWx3 (or HxW, HxWx1: grey) float in [0, 1], sRGB; clipped and rounded.
-        alpha: HxW float in [0, 1]; JPEG, BMP and GIF drop it.
-        quality: 1 to 100, for JPEG and WebP; at 100 WebP is lossless.
-        depth: bits a channel: 8, or for PNG and TIFF 16.
-        settings: how the picture was made; what JSON lacks becomes text. PNG, TIFF, WebP and JPEG (up to 65,000
-            characters) carry it within.
-        sidecar: write the settings to `<path>.json` too, as is done anyway where the file cannot carry them.
+        path: The target; its suffix, one of FORMATS, chooses the format.
+        image: HxWx3 (or HxW, HxWx1: grey) float in [0, 1], sRGB. It is clipped and rounded.
+        alpha: HxW float in [0, 1]. JPEG, BMP and GIF drop it.
+        quality: 1 to 100, for JPEG and WebP. At 100 WebP is lossless.
+        depth: Bits a channel: 8, or for PNG and TIFF 16.
+        settings: How the picture was made; values that JSON lacks become text. PNG, TIFF, WebP and JPEG (up to 65,000
+            characters) store it inside.
+        sidecar: Also writes the settings to `<path>.json`. This is always done if the format cannot store them.
         overwrite: False never replaces a file, see `stylegen.utils.files.replacing`.
 
     Returns:
         The path.
 
     Raises:
-        FileExistsError: the path is there and is not to be overwritten.
-        UserError: what `check_writable` refuses; a quality that there is not.
-        ValueError: an array that is no image, or has values that are not finite.
-        OSError: the disk is full, or fails.
+        FileExistsError: The file exists and `overwrite` is False.
+        UserError: `check_writable` refuses the path, or `quality` is out of range.
+        ValueError: The array is no image, or has values that are not finite.
+        OSError: The disk is full or fails.
+
+    Example:
+        save_image('out.png', image, settings={'steps': 100})
     """
     path = Path(path).expanduser()
     check_writable(path, np.shape(image), depth)
@@ -211,7 +238,7 @@ def _encode(kind: Format, pixels: np.ndarray, settings: dict | None, quality: in
 
 
 def _text(settings: dict | None) -> str:
-    """Settings as a file carries them, under a name of ours."""
+    """Returns the settings as the text that a file stores."""
     return json.dumps({_KEY: settings})
 
 
@@ -222,10 +249,13 @@ def _encode_deep(kind: Format, pixels: np.ndarray, settings: dict | None, qualit
 
 
 def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The settings that a picture or animation was made with: from the file itself, or else its sidecar.
+    """Reads the settings of a picture or animation from the file itself, or else from its sidecar.
 
     Raises:
-        UserError: the file cannot be read, or there are no settings in it or beside it.
+        UserError: The file cannot be read, or has no settings in it or beside it.
+
+    Example:
+        read_settings('out.png')['steps']
     """
     found = _embedded(read_bytes(path), path)
     if found is None and os.path.isfile(sidecar_path(path)):

@@ -1,19 +1,19 @@
-"""Arithmetic on pixels: bytes and floats, sizes, resampling. Images are float32 RGB HWC in [0, 1]."""
+"""Converts, resizes and samples pixels. Images are float32 RGB HWC in [0, 1]."""
 
 import math
 
 import numpy as np
 from PIL import Image
 
-_REACH = 4  # pixels, of the coarser of two images, that a resampling looks to each side; Lanczos needs 3
-_FADED = 0.25  # of each side of a tile that repeats
+_FILTER_RADIUS = 4  # radius of the filter in pixels of the coarser image; Lanczos needs 3
+_FADE_SHARE = 0.25  # the part of each side that `seamless` fades
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:
-    """One image as float32 HxWx3; HxW and HxWx1 are taken as grey.
+    """Returns one image as float32 HxWx3. HxW and HxWx1 are grey.
 
     Raises:
-        ValueError: for another shape, an empty image, or integers (whose range is not [0, 1]).
+        ValueError: Another shape, an empty image, or integers (whose range is not [0, 1]).
     """
     image = np.asarray(image)
     if image.dtype.kind not in 'fb':
@@ -26,15 +26,15 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
 
 
 def on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Floats HxWxC in [0, 1] where `alpha`, HxW in [0, 1], covers, and white elsewhere."""
+    """Lays floats HxWxC in [0, 1] on white; `alpha`, HxW in [0, 1], says how opaque they are."""
     return pixels * alpha[..., None] + (1 - alpha[..., None])
 
 
 def quantize(image: np.ndarray, depth: int = 8) -> np.ndarray:
-    """Floats in [0, 1], of any shape, to whole numbers of `depth` bits (8 or 16): clipped, then rounded.
+    """Converts floats in [0, 1], of any shape, to whole numbers of `depth` bits (8 or 16): clips, then rounds.
 
     Raises:
-        ValueError: where values are not finite, or not floats.
+        ValueError: Values are not finite, or not floats.
     """
     image = np.asarray(image)
     if image.dtype.kind not in 'fb':
@@ -47,19 +47,29 @@ def quantize(image: np.ndarray, depth: int = 8) -> np.ndarray:
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:
-    """Floats in [0, 1] to bytes, clipped and rounded; ValueError where values are not finite."""
+    """Converts floats in [0, 1] to bytes, clipped and rounded.
+
+    Raises:
+        ValueError: Values are not finite, or not floats.
+    """
     return quantize(image, 8)
 
 
 def from_uint8(array: np.ndarray) -> np.ndarray:
-    """Bytes to float32 in [0, 1]; `to_uint8` gives back the same bytes."""
+    """Converts bytes to float32 in [0, 1]. `to_uint8` gives the same bytes back."""
     return np.asarray(array, np.float32) / np.float32(255)
 
 
 def fit(shape: tuple[int, ...], size: int) -> tuple[int, int]:
-    """The (height, width) whose longest side is `size`, with the aspect of `shape` (height, width, ...).
+    """Returns the (height, width) with longest side `size` and the aspect of `shape` (height, width, ...).
 
-    Each side is rounded once and is at least 1. ValueError for a size or side below 1.
+    Each side is rounded once and is at least 1.
+
+    Raises:
+        ValueError: `size` or a side is below 1.
+
+    Example:
+        fit((600, 800, 3), 400)  # (300, 400)
     """
     height, width = shape[:2]
     if min(height, width, size) < 1:
@@ -69,21 +79,24 @@ def fit(shape: tuple[int, ...], size: int) -> tuple[int, int]:
 
 
 def resize(image: np.ndarray, shape: tuple[int, int], wrap: bool = False) -> np.ndarray:
-    """Resample an image to (height, width), in floats.
+    """Resamples an image to (height, width).
 
-    Antialiased Lanczos where a side shrinks, bicubic where none does. The map is linear: nothing is clipped, so that
-    differences of images, which may be negative, can pass through it; a picture may overshoot [0, 1] a little.
+    It uses antialiased Lanczos if a side shrinks, and bicubic otherwise. The map is linear and clips nothing, so that
+    differences of images, which may be negative, can be resized. A picture may overshoot [0, 1] a little.
 
     Args:
         image: HxW or HxWxC, any range, any number of channels.
-        shape: (height, width) wanted, each at least 1.
-        wrap: the image is a tile that repeats: beyond a border lies what is at the opposite one.
+        shape: The wanted (height, width), each at least 1.
+        wrap: The image is a repeating tile: beyond a border comes the opposite side.
 
     Returns:
-        float32 of the new size; `image` itself where it has that size already.
+        float32 of the new size; `image` itself if it has that size.
 
     Raises:
-        ValueError: for a side below 1, or an array that is not an image.
+        ValueError: A side is below 1, or the array is no image.
+
+    Example:
+        small = resize(photo, (240, 320))
     """
     image = np.asarray(image)
     height, width = (int(side) for side in shape)
@@ -96,7 +109,7 @@ def resize(image: np.ndarray, shape: tuple[int, int], wrap: bool = False) -> np.
         return image
     shrinks = height < image.shape[0] or width < image.shape[1]
     method = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
-    top, left = (_REACH * max(1, math.ceil(old / new)) for old, new in zip(image.shape[:2], shape, strict=True))
+    top, left = (_FILTER_RADIUS * max(1, math.ceil(old / new)) for old, new in zip(image.shape[:2], shape, strict=True))
     box = (left, top, left + image.shape[1], top + image.shape[0]) if wrap else None
     result = np.empty((height, width, *image.shape[2:]), np.float32)
     for channel in np.ndindex(image.shape[2:]):
@@ -109,10 +122,10 @@ def resize(image: np.ndarray, shape: tuple[int, int], wrap: bool = False) -> np.
 
 
 def seamless(image: np.ndarray) -> np.ndarray:
-    """The picture as a tile that repeats: opposite edges are laid over one another and faded into each other.
+    """Makes a picture a repeating tile: opposite edges are laid over one another and faded into each other.
 
-    The result is smaller, by a quarter of each side, which is faded. In the fade, differences from the mean keep their
-    size: weights are roots, so that texture does not wash out.
+    The result is a quarter smaller in height and width, the faded part. The fade keeps the size of differences from the
+    mean, because its weights are square roots: texture does not wash out.
 
     Args:
         image: HxWx3.
@@ -120,11 +133,11 @@ def seamless(image: np.ndarray) -> np.ndarray:
     Returns:
         float32, of about three quarters of the height and the width.
     """
-    mean = image.mean((0, 1), dtype=np.float64).astype(np.float32)  # a sum of float32 loses digits
+    mean = image.mean((0, 1), dtype=np.float64).astype(np.float32)  # float32 sums lose digits
     out = image - mean
     for axis in (0, 1):
         out = np.moveaxis(out, axis, 0)
-        band = max(1, round(len(out) * _FADED))
+        band = max(1, round(len(out) * _FADE_SHARE))
         fade = ((np.arange(band, dtype=np.float32) + 0.5) / band).reshape(-1, 1, 1)
         joined = np.sqrt(fade) * out[:band] + np.sqrt(1 - fade) * out[-band:]
         out = np.moveaxis(np.concatenate([joined, out[band:-band]]), 0, axis)
@@ -132,21 +145,21 @@ def seamless(image: np.ndarray) -> np.ndarray:
 
 
 def sample(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Values of an image between its pixels: bicubic, the image mirrored beyond its borders.
+    """Returns values of an image between its pixels: bicubic, with the image mirrored beyond its borders.
 
     Keys 1981, "Cubic convolution interpolation for digital image processing", with a = -1/2: exact at whole positions
-    and on straight ramps. (Pillow's `transform` takes a = -1, which turns ramps into stairs, frame after frame.) Like
+    and on straight ramps. (Pillow's `transform` uses a = -1, which turns ramps into stairs, frame after frame.) Like
     `resize` it is linear and clips nothing.
 
     Args:
         image: float32 HxWxC.
         x: hxw positions, in pixels from the middle of the leftmost column; any number, also outside.
-        y: the same, from the middle of the topmost row.
+        y: hxw positions from the middle of the topmost row.
 
     Returns:
         float32 hxwxC.
     """
-    bands = range(0, len(x), max(1, 2**16 // x.shape[1]))  # so that a band's taps stay in the processor's cache
+    bands = range(0, len(x), max(1, 2**16 // x.shape[1]))  # a band fits into the processor's cache
     return np.concatenate([_sample(image, x[a : a + bands.step], y[a : a + bands.step]) for a in bands])
 
 
@@ -154,15 +167,15 @@ def _sample(image: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     height, width, channels = image.shape
     pixels = image.reshape(-1, channels)
     result = np.zeros((*x.shape, channels), np.float32)
-    across = _taps(x, width)
-    for row, weight_down in _taps(y, height):
+    across = _interpolation_weights(x, width)
+    for row, weight_down in _interpolation_weights(y, height):
         for column, weight in across:
             result += (weight_down * weight)[..., None] * pixels.take(row * width + column, axis=0)
     return result
 
 
-def _taps(position: np.ndarray, length: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The four pixels about each position, mirrored into the image, and their weights."""
+def _interpolation_weights(position: np.ndarray, length: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Returns the four pixels around each position, mirrored into the image, and their weights."""
     first = np.floor(position)
     t = (position - first).astype(np.float32)
     weights = ((2 - t) * t - 1) * t, (3 * t - 5) * t * t + 2, ((4 - 3 * t) * t + 1) * t, (t - 1) * t * t

@@ -1,7 +1,7 @@
-"""A PNG without what its pixels do not need: Pillow gives up on a whole file for one long text or one bad checksum.
+"""Drops the chunks of a PNG that its pixels do not need. Pillow rejects a whole file for one long text or bad checksum.
 
-W3C PNG, third edition: a signature, and then chunks of length, kind, data and CRC. The first letter of a kind is in
-lower case in what only helps (ancillary chunks).
+W3C PNG, third edition: a signature, then chunks of length, kind, data and CRC. The kind of an ancillary chunk, which
+the pixels do not need, begins with a lower-case letter.
 """
 
 import struct
@@ -9,22 +9,22 @@ import zlib
 from collections.abc import Callable, Iterator
 
 SIGNATURE = b'\x89PNG\r\n\x1a\n'
-MOST = 1 << 20  # bytes that a packed text or profile may unpack to, as in Pillow (PngImagePlugin.MAX_TEXT_CHUNK)
-_LONGEST = 20 << 20  # bytes of a text that is not packed; Pillow allows 64 MB for all texts together
-_READ = (b'stylegen', b'XML:com.adobe.xmp', b'Raw profile type exif')  # texts that are read: settings, orientation
-_TRANSPARENCY = {0: (2,), 2: (6,), 3: range(1, 257)}  # bytes, by the kind of colour: grey, RGB, palette
-_MISSED = {
-    b'iCCP': f'its colour profile is not applied (it is damaged, or larger than {MOST >> 20} MB)',
+MAX_UNPACKED = 1 << 20  # bytes of an unpacked text or profile, as in Pillow (PngImagePlugin.MAX_TEXT_CHUNK)
+_MAX_PLAIN = 20 << 20  # bytes of an uncompressed text; Pillow allows 64 MB for all texts together
+_READ = (b'stylegen', b'XML:com.adobe.xmp', b'Raw profile type exif')  # the texts we read: settings and orientation
+_TRANSPARENCY = {0: (2,), 2: (6,), 3: range(1, 257)}  # allowed lengths by colour type: grey, RGB, palette
+_DROPPED_NOTES = {
+    b'iCCP': f'its colour profile is not applied (it is damaged, or larger than {MAX_UNPACKED >> 20} MB)',
     b'tRNS': 'its transparency is damaged and left out',
     b'eXIf': 'its EXIF data are damaged and left out',
 }
 
 
-def needed(data: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """The file with its pixels, and of what only helps what is used and sound.
+def essential_chunks(data: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """Returns the file with its pixels and with the ancillary chunks that are used and valid.
 
     Returns:
-        The bytes, and lines about what is missed.
+        The bytes, and notes about what was dropped.
     """
     kept, notes, end, colour = [SIGNATURE], [], len(SIGNATURE), 0
     texts: set[bytes] = set()
@@ -33,20 +33,20 @@ def needed(data: bytes) -> tuple[bytes, tuple[str, ...]]:
         if kind == b'IHDR':
             colour = content[9]
         if kind[0] & 0x20:
-            check = _SOUND.get(kind)
+            check = _CHECKS.get(kind)
             if check is None:
                 continue
             key = bytes(content[:80]).partition(b'\0')[0] if kind in _TEXTS else kind
             if key in texts or not _intact(data, begin, end) or not check(bytes(content), colour):
-                notes += [_MISSED[kind]] if kind in _MISSED else []
+                notes += [_DROPPED_NOTES[kind]] if kind in _DROPPED_NOTES else []
                 continue
-            texts |= {key} if kind in _TEXTS else set()  # the first of each
+            texts |= {key} if kind in _TEXTS else set()  # keep only the first text of each key
         kept.append(data[begin:end])
     return b''.join([*kept, data[end:]]), tuple(notes)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """The kind of each whole chunk, and where it begins and ends."""
+    """Yields the kind, begin and end of each complete chunk."""
     begin = len(SIGNATURE)
     while begin + 12 <= len(data):
         length, kind = struct.unpack_from('>I4s', data, begin)
@@ -62,36 +62,39 @@ def _intact(data: bytes, begin: int, end: int) -> bool:
 
 
 def _plain_text(content: bytes, colour: int) -> bool:
-    return content.startswith(_READ) and len(content) <= _LONGEST
+    return content.startswith(_READ) and len(content) <= _MAX_PLAIN
 
 
 def _packed_text(content: bytes, colour: int) -> bool:
-    return content.startswith(_READ) and _unpacks(content.partition(b'\0')[2])
+    return content.startswith(_READ) and _decompresses(content.partition(b'\0')[2])
 
 
 def _international_text(content: bytes, colour: int) -> bool:
-    """Key, 0, packed or not, method, language, 0, translated key, 0, text."""
+    """Checks an iTXt chunk: key, 0, compressed or not, method, language, 0, translated key, 0, text."""
     key, _, rest = content.partition(b'\0')
     if rest[:1] != b'\1':
         return _plain_text(content, colour)
     return _packed_text(key + b'\0' + rest[1:2] + rest[2:].split(b'\0', 2)[-1], colour)
 
 
-def _unpacks(content: bytes) -> bool:
-    """Whether this is a method of packing and something packed that is not empty, nor more than MOST."""
+def _decompresses(content: bytes) -> bool:
+    """Returns whether the data decompress to between 1 and MAX_UNPACKED bytes."""
     try:
-        return content[:1] == b'\0' and 0 < len(zlib.decompressobj().decompress(content[1:], MOST + 1)) <= MOST
+        return (
+            content[:1] == b'\0'
+            and 0 < len(zlib.decompressobj().decompress(content[1:], MAX_UNPACKED + 1)) <= MAX_UNPACKED
+        )
     except zlib.error:
         return False
 
 
 _TEXTS = {b'tEXt': _plain_text, b'zTXt': _packed_text, b'iTXt': _international_text}
-_SOUND: dict[bytes, Callable[[bytes, int], bool]] = {
+_CHECKS: dict[bytes, Callable[[bytes, int], bool]] = {
     **_TEXTS,
-    b'iCCP': lambda content, colour: _unpacks(content.partition(b'\0')[2]),
+    b'iCCP': lambda content, colour: _decompresses(content.partition(b'\0')[2]),
     b'tRNS': lambda content, colour: len(content) in _TRANSPARENCY.get(colour, ()),
     b'eXIf': lambda content, colour: True,
-    b'acTL': lambda content, colour: len(content) == 8,  # of an animation
+    b'acTL': lambda content, colour: len(content) == 8,  # acTL, fcTL and fdAT belong to animations
     b'fcTL': lambda content, colour: len(content) == 26,
     b'fdAT': lambda content, colour: True,
 }

@@ -1,8 +1,8 @@
-"""Which range the numbers of a picture are in: one rule for arrays, `.npz` sets and picture files of floats.
+"""Finds the range of a picture's numbers: one rule for arrays, `.npz` sets and picture files of floats.
 
-Floats are in [0, 1]. What is outside by up to half of one of 255 levels is rounding, and is clipped: it changes no
-byte. In a file, floats that plainly are in another usual range are read as such, and a line says so: plainly means that
-they reach beyond half of it. What lies between is refused with what was found.
+Floats are in [0, 1]. Values outside by at most half of 1/255 are rounding errors and are clipped; this changes no byte.
+In a file, floats may also be clearly in another usual range, and a note says so: the values reach beyond half of that
+range. Anything else is refused, with the values that were found.
 """
 
 from collections.abc import Sequence
@@ -13,23 +13,23 @@ import numpy as np
 from stylegen.utils.errors import UserError
 
 _LEVELS = 255
-_PLAINLY = 0.5  # of a range, that values reach beyond
+_MIN_SHARE = 0.5  # the part of a range that values must exceed
 
 
 class Range(NamedTuple):
-    """The least and the greatest value."""
+    """The lowest and the highest value."""
 
     low: float
     high: float
 
     def holds(self, low: float, high: float) -> bool:
-        """Whether values from `low` to `high` are within, but for rounding."""
+        """Returns whether values from `low` to `high` are within the range, except for rounding."""
         rounding = (self.high - self.low) / _LEVELS / 2
         return self.low - rounding <= low and high <= self.high + rounding
 
     def plainly_holds(self, low: float, high: float) -> bool:
-        """Whether they are within, and reach beyond half of what [0, 1] lacks."""
-        reaches = low < _PLAINLY * self.low if self.low < 0 else high > _PLAINLY * self.high
+        """Returns whether the values are within the range and clearly not in [0, 1]: they reach beyond half of it."""
+        reaches = low < _MIN_SHARE * self.low if self.low < 0 else high > _MIN_SHARE * self.high
         return self.holds(low, high) and reaches
 
     def __str__(self) -> str:
@@ -38,22 +38,22 @@ class Range(NamedTuple):
 
 UNIT, SIGNED, BYTES, DEEP = Range(0, 1), Range(-1, 1), Range(0, 255), Range(0, 65535)
 IN_FILES = (SIGNED, BYTES, DEEP)
-_RESIZED = Range(-0.25, 1.25)  # resampling overshoots by less
+_OVERSHOOT = Range(-0.25, 1.25)  # resampling overshoots less than this
 
 
 def range_of(values: np.ndarray, name: str, others: Sequence[Range] = ()) -> Range:
-    """The range that the numbers of a picture are in.
+    """Returns the range of a picture's numbers.
 
-    Booleans, and whole numbers of which none is above 1, are in [0, 1]; uint8 and other whole numbers up to 255 in
-    [0, 255]; uint16 in [0, 65535], but in a file only plainly so. For floats see above.
+    Booleans, and whole numbers of at most 1, are in [0, 1]; uint8 and other whole numbers up to 255 are in [0, 255];
+    uint16 is in [0, 65535], but in a file only if its values clearly are. For floats see above.
 
     Args:
         values: Of any dtype; not empty.
-        name: What they are called in an error, such as 'the picture'.
-        others: Ranges beside [0, 1] that floats may plainly be in: IN_FILES for a file.
+        name: How an error calls them, such as 'the picture'.
+        others: Ranges beside [0, 1] that floats may clearly be in: IN_FILES for a file.
 
     Raises:
-        UserError: They are in none, not finite, or no real numbers; it says what was found and what to do.
+        UserError: The values are in no range, not finite, or not real. The error says what was found and what to do.
     """
     kind = values.dtype.kind
     if kind == 'b':
@@ -86,7 +86,7 @@ def range_of(values: np.ndarray, name: str, others: Sequence[Range] = ()) -> Ran
 
 
 def _advice(low: float, high: float) -> str:
-    if _RESIZED.holds(low, high):
+    if _OVERSHOOT.holds(low, high):
         return 'np.clip them to 0 and 1, if they come from resizing'
     if SIGNED.plainly_holds(low, high):
         return 'add 1 and halve them'
@@ -97,7 +97,11 @@ def _advice(low: float, high: float) -> str:
 
 
 def scaled(values: np.ndarray, of: Range) -> np.ndarray:
-    """Values of a range as float32 in [0, 1], rounding clipped; the array itself where nothing is to be done."""
+    """Scales values of a range to float32 in [0, 1], and clips rounding errors.
+
+    Returns:
+        The scaled values; the array itself if nothing changes.
+    """
     values = values.astype(np.float32, copy=False)
     if of != UNIT:
         values = (values - np.float32(of.low)) / np.float32(of.high - of.low)

@@ -1,4 +1,4 @@
-"""Many images on one: a plain grid, and a contact sheet with a label under each."""
+"""Puts many images on one sheet: a plain grid, or a contact sheet with labels."""
 
 import math
 from collections.abc import Iterable
@@ -8,23 +8,26 @@ from PIL import Image, ImageDraw, ImageFont
 
 from stylegen.images.pixels import as_rgb, fit, resize
 
-_CELL = (96, 512)  # the least and the greatest side of a contact sheet's cell, in pixels
+_CELL = (96, 512)  # smallest and largest side of a contact sheet's cell, in pixels
 
 
 def grid(images: Iterable[np.ndarray], columns: int | None = None, gap: int = 4, background: float = 1.0) -> np.ndarray:
-    """Images of one size side by side, row by row, with gaps between them and none around.
+    """Puts images of one size side by side, row by row, with gaps between them and none around.
 
     Args:
-        images: one or more, HxWx3 (or grey) float in [0, 1].
-        columns: how many in a row; by default as square as can be.
-        gap: pixels between neighbours.
-        background: the grey of gaps and empty places, in [0, 1].
+        images: One or more, HxWx3 (or grey) float in [0, 1].
+        columns: Images in a row; by default the grid is as square as possible.
+        gap: Pixels between neighbours.
+        background: The grey of gaps and empty places, in [0, 1].
 
     Returns:
         One float32 RGB image.
 
     Raises:
-        ValueError: no images, of different sizes, columns below 1 or a negative gap.
+        ValueError: No images, images of different sizes, columns below 1 or a negative gap.
+
+    Example:
+        save_image('all.png', grid([first, second, third], columns=3))
     """
     images = [as_rgb(image) for image in images]
     if len({image.shape for image in images}) > 1:
@@ -41,7 +44,7 @@ def grid(images: Iterable[np.ndarray], columns: int | None = None, gap: int = 4,
 
 
 def grid_shape(count: int, shape: tuple[int, int], columns: int | None = None, gap: int = 4) -> tuple[int, int]:
-    """Height and width of the `grid` of so many images of this height and width."""
+    """Returns the height and width of a `grid` of `count` images of this height and width."""
     columns = _columns(count, columns)
     return math.ceil(count / columns) * (shape[0] + gap) - gap, columns * (shape[1] + gap) - gap
 
@@ -49,22 +52,25 @@ def grid_shape(count: int, shape: tuple[int, int], columns: int | None = None, g
 def contact_sheet(
     images: Iterable[np.ndarray], labels: Iterable[str], columns: int | None = None, title: str | None = None
 ) -> np.ndarray:
-    """Images of any sizes in equal cells on white, each with its label under it, and a title above all.
+    """Puts images of any sizes into equal cells on white, each with a label under it, and a title on top.
 
-    A cell is as large as the largest image, but from 96 to 512 pixels a side; images are scaled to fit it, in their own
+    A cell has the size of the largest image, but 96 to 512 pixels a side. Images are scaled to fit it and keep their
     aspect. Long labels are wrapped.
 
     Args:
-        images: one or more, HxWx3 (or grey) float in [0, 1].
-        labels: one for each image.
-        columns: how many in a row; by default as square as can be.
-        title: a heading.
+        images: One or more, HxWx3 (or grey) float in [0, 1].
+        labels: One for each image.
+        columns: Images in a row; by default the sheet is as square as possible.
+        title: A heading.
 
     Returns:
         One float32 RGB image.
 
     Raises:
-        ValueError: no images, another number of labels, or columns below 1.
+        ValueError: No images, another number of labels, or columns below 1.
+
+    Example:
+        sheet = contact_sheet([first, second], ['seed 0', 'seed 1'], title='Two seeds')
     """
     images, labels = [as_rgb(image) for image in images], [str(label) for label in labels]
     if len(images) != len(labels):
@@ -110,7 +116,7 @@ def _fitted(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
-    """Lines no wider than `width`: broken at spaces, and within words that are longer than a line."""
+    """Breaks a text into lines no wider than `width`: at spaces, or inside a word that is longer than a line."""
     lines = ['']
     for word in text.split():
         joined = f'{lines[-1]} {word}'.strip()

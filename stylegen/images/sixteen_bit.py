@@ -1,4 +1,4 @@
-"""PNG and TIFF with 16 bits a channel, which Pillow can neither read nor write in colour: OpenCV reads them."""
+"""PNG and TIFF with 16 bits a channel. Pillow can neither read nor write these in colour; OpenCV reads them."""
 
 import struct
 import zlib
@@ -10,20 +10,22 @@ _BITS = 258  # the TIFF tag BitsPerSample
 
 
 def is_colour(data: bytes, image: Image.Image) -> bool:
-    """Whether a file has 16 bits a channel, and more channels than one; `image` is the file as Pillow opened it."""
+    """Returns whether a file has 16 bits a channel and several channels. `image` is the file as Pillow opened it."""
     if image.format == 'PNG':
         return data[24:26] in (b'\x10\x02', b'\x10\x04', b'\x10\x06')  # depth; RGB, grey and alpha, or RGBA
     return image.format == 'TIFF' and getattr(image, 'tag_v2', {}).get(_BITS) in ((16,) * 3, (16,) * 4)
 
 
-def deepened(data: bytes, pixels: np.ndarray, alpha: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, str]:
-    """Pixels and alpha that Pillow read from a PNG or TIFF at 8 bits, at their 16 bits.
+def read_at_16_bits(
+    data: bytes, pixels: np.ndarray, alpha: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray | None, str]:
+    """Reads at 16 bits the pixels and alpha that Pillow read from a PNG or TIFF at 8 bits.
 
-    They are taken only where their high bytes are what Pillow read, so that a colour profile, an orientation and a way
-    of storing that OpenCV does not know are never lost for them.
+    They are used only if they round to what Pillow read. So nothing is lost that OpenCV does not know: a colour
+    profile, an orientation or a storage layout.
 
     Returns:
-        The pixels and alpha, and '' or else why they are as they were.
+        The pixels, alpha, and why they are still at 8 bits; '' if they are not.
     """
     try:
         import cv2
@@ -46,12 +48,12 @@ def _rounds_to(deep: np.ndarray, pixels: np.ndarray) -> bool:
 
 
 def png_bytes(pixels: np.ndarray, icc: bytes = b'', text: dict[str, str] | None = None) -> bytes:
-    """A PNG file (W3C PNG, third edition).
+    """Returns a PNG file (W3C PNG, third edition).
 
     Args:
         pixels: HxWx3 (RGB) or HxWx4 (RGBA) uint16.
-        icc: an ICC profile, or nothing.
-        text: keyword -> text, as uncompressed iTXt.
+        icc: An ICC profile; empty for none.
+        text: Keyword -> text, written as uncompressed iTXt.
     """
     height, width, channels = pixels.shape
     header = struct.pack('>IIBBBBB', width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
@@ -63,7 +65,7 @@ def png_bytes(pixels: np.ndarray, icc: bytes = b'', text: dict[str, str] | None 
     packer = zlib.compressobj(6)
     for row in pixels:
         line = row.astype('>u2').reshape(-1).view(np.uint8)
-        line[2 * channels :] -= line[: -2 * channels].copy()  # filter 1: less the pixel to the left, modulo 256
+        line[2 * channels :] -= line[: -2 * channels].copy()  # filter 1: minus the pixel to the left, modulo 256
         if packed := packer.compress(b'\1' + line.tobytes()):
             parts.append(_chunk(b'IDAT', packed))
     return b''.join([*parts, _chunk(b'IDAT', packer.flush()), _chunk(b'IEND', b'')])
@@ -74,12 +76,12 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def tiff_bytes(pixels: np.ndarray, icc: bytes = b'', description: str = '') -> bytes:
-    """A TIFF file (TIFF 6.0): little endian, one deflated strip, 300 dots per inch.
+    """Returns a TIFF file (TIFF 6.0): little endian, one deflated strip, 300 dots per inch.
 
     Args:
         pixels: HxWx3 (RGB) or HxWx4 (RGB and unassociated alpha) uint16.
-        icc: an ICC profile, or nothing.
-        description: ASCII for the tag ImageDescription, or nothing.
+        icc: An ICC profile; empty for none.
+        description: ASCII for the tag ImageDescription; empty for none.
     """
     height, width, channels = pixels.shape
     strip = zlib.compress(pixels.astype('<u2').tobytes(), 6)

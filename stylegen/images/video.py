@@ -1,4 +1,4 @@
-"""Video by ffmpeg, which comes with the extra `[video]`: clips read frame by frame, MP4 written, sound kept."""
+"""Video with ffmpeg, from the extra `[video]`: reads clips frame by frame, writes MP4, keeps sound."""
 
 import contextlib
 import errno
@@ -18,12 +18,12 @@ from stylegen.images.pixels import from_uint8
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import reading, replacing, shown
 
-COPIED = ('aac', 'mp3', 'ac3', 'eac3', 'alac')  # sound that players expect in MP4; other kinds are encoded anew, as AAC
+COPIED = ('aac', 'mp3', 'ac3', 'eac3', 'alac')  # sound codecs that players expect in MP4; others are re-encoded as AAC
 _SQUARE = ['-vf', 'scale=round(iw*sar):ih:flags=bicubic+accurate_rnd+full_chroma_int,setsar=1']
 
 
 def ffmpeg_program() -> str:
-    """The path of ffmpeg, from imageio-ffmpeg.
+    """Returns the path of ffmpeg, from imageio-ffmpeg.
 
     Raises:
         UserError: imageio-ffmpeg is not installed.
@@ -37,7 +37,11 @@ def ffmpeg_program() -> str:
 
 
 def check_crf(crf: int) -> None:
-    """Refuse a constant rate factor that x264 does not have for yuv420p, or that players do not show (0: lossless)."""
+    """Refuses a constant rate factor that x264 lacks for yuv420p, or that players do not show (0: lossless).
+
+    Raises:
+        UserError: It is out of range.
+    """
     if not 1 <= crf <= 51:
         raise UserError(f'the crf of an MP4 is from 1 (best) to 51 (smallest); got {crf}')
 
@@ -47,12 +51,12 @@ class Clip:
     """A clip that can be read.
 
     Attributes:
-        path: as it was given.
-        width: in square pixels, upright: as players show it.
-        height: the same.
-        fps: frames per second, constant: a clip of changing rate is read with frames doubled or left out.
-        frames: how many the file has; where its rate changes, about as many are read.
-        sound: the codec of its sound, or None where it has none.
+        path: The path as given.
+        width: In square pixels, upright, as players show it.
+        height: In square pixels, upright.
+        fps: Frames per second. It is constant: a clip of variable rate is read with frames repeated or left out.
+        frames: Frames in the file. If its rate varies, about as many are read.
+        sound: The codec of its sound, or None.
     """
 
     path: str
@@ -63,17 +67,17 @@ class Clip:
     sound: str | None
 
     def read(self, first: int = 0) -> Iterator[np.ndarray]:
-        """The frames from number `first` on, one by one: float32 HxWx3 in [0, 1].
+        """Yields the frames from number `first` on: float32 HxWx3 in [0, 1].
 
         Raises:
-            UserError: where the clip cannot be decoded to its end.
+            UserError: The clip cannot be decoded to its end.
         """
         size = self.height * self.width * 3
         command = [*_reader(self.path), '-map', '0:V:0', *_SQUARE, '-r', str(self.fps)]
         command += ['-s', f'{self.width}x{self.height}', '-pix_fmt', 'rgb24', '-f', 'rawvideo', '-']
         with tempfile.TemporaryFile() as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
-            decoded: IO[bytes] = process.stdout  # type: ignore[assignment]  # it is a pipe, as was asked for
+            decoded: IO[bytes] = process.stdout  # type: ignore[assignment]  # because of PIPE
             try:
                 for index in itertools.count():
                     data = decoded.read(size)
@@ -90,12 +94,17 @@ class Clip:
 
 
 def open_clip(path: str | os.PathLike[str]) -> Clip:
-    """Look at a clip: MP4, MOV, MKV, WebM, AVI, GIF, whatever ffmpeg reads. Its first frame is decoded to be sure.
+    """Opens a clip of any kind that ffmpeg reads (MP4, MOV, MKV, WebM, AVI, GIF), and decodes one frame as a check.
 
-    Turned as its metadata say; nothing but the file itself is opened, also where it names others.
+    The clip is rotated as its metadata say. Only the file itself is opened, even if it refers to others.
 
     Raises:
-        UserError: the file cannot be read, holds no video, is damaged or cut short; imageio-ffmpeg is not installed.
+        UserError: The file cannot be read, holds no video, is damaged or truncated, or imageio-ffmpeg is not installed.
+
+    Example:
+        clip = open_clip('film.mp4')
+        for frame in clip.read():
+            ...
     """
     name = os.fspath(path)
     with reading(name):
@@ -107,7 +116,7 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
     if header is None:
         raise _unreadable(name, first.stderr.decode(errors='replace'))
     width, height, frames, seconds = map(int, header.groups())
-    count = _run(*_reader(name), '-map', '0:V:0', '-c', 'copy', '-f', 'framecrc', '-')  # a line for each packet
+    count = _run(*_reader(name), '-map', '0:V:0', '-c', 'copy', '-f', 'framecrc', '-')  # prints a line per packet
     log = count.stderr.decode(errors='replace')
     if count.returncode or re.search('partial file|ended prematurely', log):
         raise _unreadable(name, log)
@@ -120,17 +129,17 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
 def write_mp4(
     path: str | os.PathLike[str], frames: Iterator[np.ndarray], fps: float, *, crf: int = 18, sound: Clip | None = None
 ) -> None:
-    """Write frames, as they come, to an MP4: H.264, yuv420p, BT.709. `save_animation` checks what it passes on to this.
+    """Writes frames, one by one, to an MP4: H.264, yuv420p, BT.709. `save_animation` checks the arguments.
 
     Args:
-        path: where to; any suffix.
-        frames: HxWx3 uint8, one or more of one size; an odd side gains a copy of its last row or column.
-        fps: frames per second.
+        path: The target; any suffix.
+        frames: HxWx3 uint8, one or more of one size. An odd side is extended by a copy of its last row or column.
+        fps: Frames per second.
         crf: x264's constant rate factor.
-        sound: a clip whose sound goes along, no longer than the frames: copied if it is one of COPIED.
+        sound: A clip whose sound is added, no longer than the frames. Codecs in COPIED are copied.
 
     Raises:
-        OSError: the disk is full, or ffmpeg fails; its last words are given.
+        OSError: The disk is full, or ffmpeg fails. The error quotes ffmpeg's last message.
     """
     first = _even(next(frames))
     given = f'-f rawvideo -pix_fmt rgb24 -s {first.shape[1]}x{first.shape[0]} -r {fps} -i -'
@@ -140,9 +149,9 @@ def write_mp4(
     count = 0
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log)
-        encoder: IO[bytes] = process.stdin  # type: ignore[assignment]  # it is a pipe, as was asked for
+        encoder: IO[bytes] = process.stdin  # type: ignore[assignment]  # because of PIPE
         try:
-            with contextlib.suppress(BrokenPipeError), encoder:  # where ffmpeg gives up, its log says why
+            with contextlib.suppress(BrokenPipeError), encoder:  # if ffmpeg stops, its log says why
                 for frame in itertools.chain([first], map(_even, frames)):
                     encoder.write(frame.tobytes())
                     count += 1
@@ -173,7 +182,7 @@ def _reader(path: str, level: str = 'error') -> list[str]:
 
 
 def _input(path: str) -> list[str]:
-    """A clip as an input of ffmpeg, which opens nothing that it names."""
+    """Returns ffmpeg's arguments for an input clip. ffmpeg opens no other file that the clip refers to."""
     return ['-protocol_whitelist', 'file', '-i', f'file:{path}']
 
 

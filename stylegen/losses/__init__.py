@@ -1,6 +1,6 @@
-"""Losses: functions of features, built with their targets, that give a scalar to be minimised.
+"""Losses: functions of features that return a scalar to minimise. Each is built with its target.
 
-Moments, histograms and distances that they are made of are here too.
+The moments, histograms and distances that they use are here too.
 """
 
 from typing import TYPE_CHECKING

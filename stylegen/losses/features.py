@@ -1,6 +1,6 @@
-"""Losses: each is built with its target and maps features to a scalar that is to be minimised.
+"""Losses on features. Each is built with its target and maps features to a scalar to minimise.
 
-Features are a mapping from layer names to float32 activations (N, H, W, C); the image itself, in [0, 1], is 'input'.
+Features map layer names to float32 activations (N, H, W, C). The image itself, in [0, 1], is 'input'.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,28 +9,31 @@ from typing import Any
 from stylegen.utils.backend import tf
 from stylegen.utils.errors import unknown
 
-Features = Mapping[Any, tf.Tensor]  # by layer; an objective adds what they are compared with, by a pair of names
+Features = Mapping[Any, tf.Tensor]  # by layer name; an objective adds targets under pairs of names
 Loss = Callable[[Features], tf.Tensor]
 
 DREAM_MEASURES = {'mean_square': tf.square, 'mean': tf.identity}
 
 
 def region_weights(features: Features, layer: str, region: int) -> tf.Tensor:
-    """How much each position of a layer's map counts for one of the regions, (N, h, w, 1): its mask's mean there.
+    """Returns the weight of each position of a layer's map for a region, (N, h, w, 1): the mean of its mask there.
 
-    An objective puts the masks of all regions among the features as 'masks', float32 (N, H, W, R) at the image's size.
+    Args:
+        features: Contains the masks of all regions as 'masks', float32 (N, H, W, R) at the image's size.
+        layer: Name of the layer.
+        region: Index of the mask.
     """
     mask = features['masks'][..., region]
     size, wanted = tf.shape(mask), tf.shape(features[layer])
-    rows, columns = (_shares(size[axis], wanted[axis]) for axis in (1, 2))
+    rows, columns = (_area_weights(size[axis], wanted[axis]) for axis in (1, 2))
     return tf.matmul(rows, tf.matmul(mask, columns, transpose_b=True))[..., None]
 
 
-def weights_of(features: Features, layer: str, region: int | None) -> tf.Tensor | None:
-    """How much each position of a layer's map counts for a region, (N, h, w, 1), or None: all the same.
+def position_weights(features: Features, layer: str, region: int | None) -> tf.Tensor | None:
+    """Returns the weight of each position of a layer's map for a region, (N, h, w, 1); None if `region` is None.
 
-    An objective that has them ready puts them among the features, as ('weights', layer), (N, h, w, R); of others the
-    masks are shrunk to the map, see `region_weights`.
+    An objective may put precomputed weights among the features, as ('weights', layer), (N, h, w, R). Otherwise the
+    masks are reduced to the map's size, see `region_weights`.
     """
     if region is None:
         return None
@@ -38,10 +41,10 @@ def weights_of(features: Features, layer: str, region: int | None) -> tf.Tensor 
     return region_weights(features, layer, region) if ready is None else ready[..., region : region + 1]
 
 
-def _shares(length: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-    """How much each of `length` pixels counts in each of `count` equal parts of them, (count, length); rows sum to 1.
+def _area_weights(length: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """Returns the weight of each of `length` pixels in each of `count` equal parts, (count, length). Rows sum to 1.
 
-    (tf.image.resize of method 'area' does the same, but XLA has none.)
+    (tf.image.resize with method 'area' computes the same, but XLA does not support it.)
     """
     pixels = tf.cast(tf.range(length), tf.float32)
     step = tf.cast(length, tf.float32) / tf.cast(count, tf.float32)
@@ -52,15 +55,21 @@ def _shares(length: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
 def dream_loss(
     layer: str, measure: str = 'mean_square', channels: Sequence[int] = (), region: int | None = None
 ) -> Loss:
-    """The negative activity of a layer, so that minimising it makes the layer more active.
+    """Returns the negative activity of a layer. Minimising it makes the layer more active.
 
     Args:
         layer: Name of the layer.
         measure: 'mean_square', the mean of squares: its gradient is parallel to the one of Mordvintsev et al. (2015,
-            "Inceptionism", code), who seed the backward pass with the activation itself. 'mean': the TensorFlow
-            tutorial's, and Olah et al.'s (2017) for channels.
-        channels: Only these; none: all.
-        region: Index of the mask that says where; None: everywhere.
+            "Inceptionism", code), who start the backward pass with the activation itself. 'mean': that of the
+            TensorFlow tutorial, and of Olah et al. (2017) for channels.
+        channels: Only these channels; empty: all.
+        region: Index of the mask to apply; None: everywhere.
+
+    Raises:
+        UserError: The measure is unknown.
+
+    Example:
+        loss = dream_loss('block4_conv2', channels=[17])
     """
     if measure not in DREAM_MEASURES:
         raise unknown('measure', measure, DREAM_MEASURES)
@@ -78,11 +87,11 @@ def dream_loss(
     return loss
 
 
-MATCHES_AT_ONCE = 2**22  # products of a position and a guide's that are in memory together: 16 MB
+MATCHES_AT_ONCE = 2**22  # dot products that are in memory at the same time: 16 MB
 
 
 def best_matches(activation: tf.Tensor, guide: tf.Tensor) -> tf.Tensor:
-    """For each position of a map the vector of a guide whose dot product with it is largest.
+    """Returns, for each position of a map, the guide's vector with the largest dot product.
 
     Args:
         activation: (N, h, w, C).
@@ -95,7 +104,7 @@ def best_matches(activation: tf.Tensor, guide: tf.Tensor) -> tf.Tensor:
     flat = tf.reshape(activation, [-1, depth])
     count, most = tf.shape(flat)[0], max(1, MATCHES_AT_ONCE // guide.shape[0])
     chunks = (count + most - 1) // most
-    chunk = (count + chunks - 1) // chunks  # equal ones, for XLA; the last is filled up with zeros
+    chunk = (count + chunks - 1) // chunks  # XLA needs equal chunks; zeros fill the last one
     parts = tf.reshape(tf.pad(flat, [[0, chunks * chunk - count], [0, 0]]), tf.stack([chunks, chunk, depth]))
 
     def choose(part):
@@ -106,14 +115,18 @@ def best_matches(activation: tf.Tensor, guide: tf.Tensor) -> tf.Tensor:
 
 
 def guide_loss(layer: str, guide: tf.Tensor) -> Loss:
-    """Minus the dot product of each position with its best match in a guide: -mean_p max_q <x_p, y_q>.
+    """Returns minus the dot product of each position with its best match in a guide: -mean_p max_q <x_p, y_q>.
 
-    The gradient at a position is minus its best match, what Mordvintsev et al. (2015, code, "Controlling dreams") seed
-    the backward pass with.
+    The gradient at a position is minus its best match, with which Mordvintsev et al. (2015, code, "Controlling dreams")
+    start the backward pass.
 
     Args:
         layer: Name of the layer.
-        guide: (Q, C), the layer's activations on the guide picture, or on several.
+        guide: (Q, C), the layer's activations on one or more guide pictures.
+
+    Example:
+        guide = tf.reshape(extractor(guide_picture)['block4_conv2'], [-1, channels])
+        loss = guide_loss('block4_conv2', guide)
     """
     guide = tf.convert_to_tensor(guide)
 
@@ -126,15 +139,18 @@ def guide_loss(layer: str, guide: tf.Tensor) -> Loss:
 
 
 def total_variation_loss(layer: str = 'input', power: float = 2.0, joint: bool = False) -> Loss:
-    """The mean of the differences between neighbours to a power, in both directions together.
+    """Returns the mean of the differences between neighbours to a power, in both directions.
 
-    Mahendran and Vedaldi 2015, "Understanding deep image representations by inverting them", section 3, a mean where
-    they take a sum: 2 is smooth to the eye, 1 keeps edges.
+    Mahendran and Vedaldi 2015, "Understanding deep image representations by inverting them", section 3, with a mean
+    instead of their sum. A power of 2 smooths, a power of 1 keeps edges.
 
     Args:
         layer: Name of the layer; the image itself is 'input'.
         power: Of the differences.
-        joint: Both directions enter one length (their form); otherwise each counts alone.
+        joint: Both directions form one length (their version); otherwise each counts separately.
+
+    Example:
+        smoothness = Term('variation', 0.1, total_variation_loss())
     """
 
     def mean(differences, power):
@@ -155,15 +171,15 @@ def total_variation_loss(layer: str = 'input', power: float = 2.0, joint: bool =
 
 
 def _rows(image: tf.Tensor) -> tuple[tf.Tensor, int]:
-    """A map (N, H, W, C) as rows of numbers, (N, H, W C), which are cut much faster than pixels; and C."""
+    """Reshapes a map (N, H, W, C) to rows of numbers (N, H, W C), which are sliced much faster. Also returns C."""
     shape, channels = tf.shape(image), image.shape[-1]
     return tf.reshape(image, tf.stack([shape[0], shape[1], shape[2] * channels])), channels
 
 
-def _differences(rows: tf.Tensor, axis: int, apart: int) -> tf.Tensor:
-    """What numbers differ by from those `apart` before them on an axis of (N, rows, columns), 1 or 2.
+def _differences(rows: tf.Tensor, axis: int, distance: int) -> tf.Tensor:
+    """Returns the differences of numbers that are `distance` apart on an axis of (N, rows, columns), 1 or 2.
 
-    Its gradient is put together from whole parts. TensorFlow's own, of two cuts, takes five times as long.
+    Its gradient is computed from whole blocks. TensorFlow's own gradient, of two slices, takes five times as long.
     """
 
     def cut(x, begin, size):
@@ -172,15 +188,15 @@ def _differences(rows: tf.Tensor, axis: int, apart: int) -> tf.Tensor:
     @tf.custom_gradient
     def differences(x):
         def gradient(upstream):
-            nothing = tf.zeros_like(cut(x, 0, apart))
+            nothing = tf.zeros_like(cut(x, 0, distance))
             return tf.concat([nothing, upstream], axis) - tf.concat([upstream, nothing], axis)
 
-        return cut(x, apart, -1) - cut(x, 0, tf.shape(x)[axis] - apart), gradient
+        return cut(x, distance, -1) - cut(x, 0, tf.shape(x)[axis] - distance), gradient
 
     return differences(rows)
 
 
-# Forms of total variation, each a mean over the picture.
+# Versions of total variation, each a mean over the picture.
 VARIATIONS: Mapping[str, Callable[[], Loss]] = {
     'square': total_variation_loss,
     'absolute': lambda: total_variation_loss(power=1.0),

@@ -1,6 +1,6 @@
-"""How good generated pictures are: distances between sets of feature vectors.
+"""The quality of generated pictures, as distances between sets of feature vectors.
 
-Pictures become vectors (`embeddings`), sets of them are compared (`distances`, `evaluation`).
+`embeddings` maps pictures to vectors; `distances` and `evaluation` compare sets of them.
 """
 
 from typing import TYPE_CHECKING

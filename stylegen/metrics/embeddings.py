@@ -1,4 +1,4 @@
-"""Pictures to one feature vector each, to measure generators by. Importing this does not import TensorFlow."""
+"""Maps each picture to a feature vector, to measure generators. Importing this does not import TensorFlow."""
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 Images = np.ndarray | Iterable[np.ndarray]  # uint8 (N, H, W, C), or batches of them
 
-BATCH = 64  # pictures that go through a network together, at most
+BATCH = 64  # most pictures of a network's batch
 
 
 class _Recipe(NamedTuple):
-    """The layer of a network whose average over a picture is its vector, and the side pictures are brought to."""
+    """The layer whose average over a picture is its vector, and the side to which pictures are resized."""
 
     network: str
     layer: str
     side: int
 
 
-# mini no longer knows pictures of 32 pixels a side: of 600 of CIFAR-10's, as JPEG, it names 9 % at 32, 61 % enlarged
-# to 64 and 64 % enlarged to 96, which takes 2.5 times as long. block5_conv2 is what its classifier averages, and
-# mixed10, averaged, is InceptionV3(include_top=False, pooling='avg') of keras.applications.
+# mini does not recognise pictures of 32 pixels a side: of 600 of CIFAR-10's, as JPEG, it names 9 % correctly at 32,
+# 61 % at 64 and 64 % at 96, which takes 2.5 times as long. Its classifier averages block5_conv2. The average of mixed10
+# is InceptionV3(include_top=False, pooling='avg') of keras.applications.
 EMBEDDINGS = {
     'mini': _Recipe('mini', 'block5_conv2', 64),
     'inception_keras': _Recipe('inception_v3', 'mixed10', 299),
@@ -42,17 +42,16 @@ EMBEDDINGS = {
 class Embedding:
     """A frozen map from pictures to vectors.
 
-    Pictures are brought to a square by Pillow's bicubic filter in floats, clipped and not rounded: the resizing that
-    Parmar et al. 2022, "On aliased resizing and surprising subtleties in GAN evaluation", find right. Grey ones are
-    repeated to RGB.
+    Pictures are resized to a square by Pillow's bicubic filter in floats, clipped and not rounded, as Parmar et al.
+    2022, "On aliased resizing and surprising subtleties in GAN evaluation", recommend. Grey ones are repeated to RGB.
 
     Attributes:
-        name: a key of `EMBEDDINGS`; it is part of every figure's name.
-        layer: of the network, averaged over the picture.
-        side: of the square, in pixels.
-        dimension: of the vectors.
-        source: the weights file.
-        run: the compiled function, from (pictures, matrices that resize down and across) to vectors.
+        name: A key of `EMBEDDINGS`; it is part of every figure's name.
+        layer: Of the network, averaged over the picture.
+        side: Of the square, in pixels.
+        dimension: Of the vectors.
+        source: The weights file.
+        run: The compiled function from (pictures, vertical and horizontal resize matrices) to vectors.
     """
 
     name: str
@@ -64,24 +63,27 @@ class Embedding:
 
     @property
     def resize(self) -> str:
-        """How pictures are brought to size, for the record."""
+        """How pictures are resized, for the record."""
         return f'bicubic to {self.side}x{self.side} (Pillow), clipped, not rounded'
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """uint8 (N, H, W, 1 or 3) to float32 (N, dimension)."""
+        """Maps uint8 (N, H, W, 1 or 3) to float32 (N, dimension)."""
         down, across = (_resizing(length, self.side) for length in images.shape[1:3])
         return self.run(images, down, across).numpy()
 
 
 def open_embedding(name: str, weights: str | Path | None = None) -> Embedding:
-    """An embedding by name.
+    """Opens an embedding by name.
 
     Args:
-        name: a key of `EMBEDDINGS`.
-        weights: a file, see `pretrained.find_weights`; None looks for one, and may fetch it.
+        name: A key of `EMBEDDINGS`.
+        weights: A file, see `pretrained.find_weights`; None finds or downloads one.
 
     Raises:
-        UserError: an unknown name, or there are no weights.
+        UserError: The name is unknown, or there are no weights.
+
+    Example:
+        vectors = open_embedding('mini')(pictures)
     """
     if name not in EMBEDDINGS:
         raise unknown('features', name, EMBEDDINGS)
@@ -91,7 +93,7 @@ def open_embedding(name: str, weights: str | Path | None = None) -> Embedding:
 
 
 def embeddings_here() -> tuple[str, ...]:
-    """The names of those whose weights are on this machine; `mini` always is."""
+    """Returns the names of embeddings whose weights are on this machine; `mini` always is."""
 
     def is_here(network):
         try:
@@ -104,7 +106,7 @@ def embeddings_here() -> tuple[str, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
-    """The vectors of some pictures.
+    """The vectors of a set of pictures.
 
     Attributes:
         shape: (height, width, channels) of the pictures.
@@ -116,7 +118,7 @@ class Embedded:
 
     @property
     def count(self) -> int:
-        """How many pictures there are."""
+        """The number of pictures."""
         return len(next(iter(self.vectors.values())))
 
 
@@ -126,16 +128,16 @@ def embed(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Embedded:
-    """The vectors of all pictures, by each embedding, in one pass over them.
+    """Computes the vectors of all pictures with each embedding, in one pass.
 
     Args:
         images: uint8 (N, H, W, 1 or 3), or an iterable of such arrays, all of one H, W and C.
-        embeddings: one at least.
-        progress: is told how many pictures are done, after every batch.
+        embeddings: At least one.
+        progress: Called after every batch with the number of pictures that are done.
 
     Raises:
-        UserError: there are no pictures.
-        ValueError: not pictures, or of several shapes.
+        UserError: There are no pictures.
+        ValueError: The arrays are no pictures, or of several shapes.
     """
     shapes: set[tuple[int, int, int]] = set()
     parts: list[list[np.ndarray]] = [[] for _ in embeddings]
@@ -168,7 +170,7 @@ def _batches(images: Images) -> Iterator[np.ndarray]:
 
 @functools.lru_cache(maxsize=16)
 def _resizing(old: int, new: int) -> np.ndarray:
-    """The matrix of Pillow's bicubic filter from `old` pixels to `new`, float32 (new, old): what it makes of a unit."""
+    """Returns the matrix of Pillow's bicubic filter from `old` pixels to `new`, float32 (new, old)."""
     units = Image.fromarray(np.eye(old, dtype=np.float32))
     return np.asarray(units.resize((old, new), Image.Resampling.BICUBIC))
 

@@ -1,4 +1,4 @@
-"""Generated pictures held against real ones, figure by figure, each with what is needed to read it."""
+"""Compares generated pictures with real ones. Each figure comes with what a reader needs to judge it."""
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from stylegen.metrics.distances import (
 from stylegen.metrics.embeddings import BATCH, Embedded, Embedding, Images, embed, open_embedding
 from stylegen.utils.errors import UserError
 
-FIGURES = {  # what is measured: which way is better
+FIGURES = {  # figure -> which values are better
     'fid': 'lower',
     'kid': 'lower',
     'precision': 'higher',
@@ -29,32 +29,36 @@ FIGURES = {  # what is measured: which way is better
     'coverage': 'higher',
     'diversity': 'near the floor',
 }
-FEATURES = ('mini',)  # what is measured on where nothing was asked for
-MOST = 10_000  # pictures of a set that go into figures made of all pairs of them
-_FEWEST = 4  # pictures of which halves can be held against each other
+FEATURES = ('mini',)  # the default embeddings
+MAX_PAIRED = 10_000  # most pictures for figures that need all pairs
+_MIN_PICTURES = 4  # so that both halves have two pictures
 Progress = Callable[[str, int], None]
 
 
 class Evaluator:
-    """Real pictures, embedded once, that any number of sets of generated ones are held against.
+    """Embeds real pictures once, and compares sets of generated ones with them.
 
-    Beside every figure stand two more of the same kind: its floor, which other real pictures come to, so that nobody
-    takes for an error what is the size of the sample; and its ceiling, which noise comes to.
+    Each figure is given with two others of the same kind. Its floor is the figure of other real pictures, so that
+    nobody mistakes the effect of the sample size for an error. Its ceiling is the figure of noise.
 
     Args:
-        reference: real pictures, uint8 (N, H, W, 1 or 3) or an iterable of such batches.
-        features: keys of `embeddings.EMBEDDINGS`, or embeddings that are open.
-        split: what the reference is called in the record, such as 'train'.
-        other: other real pictures, for the floor; None holds two halves of the reference against each other, which
-            makes the floor of a Frechet distance too high, for halves are smaller.
-        other_split: what these are called, such as 'test'.
-        seed: of the halves, the noise and whatever else is drawn.
-        neighbours: k of precision, recall, density and coverage; less where a set is too small for it.
-        subsets, subset_size: of the kernel distance.
-        progress: is told what is embedded and how many pictures of it are done.
+        reference: Real pictures, uint8 (N, H, W, 1 or 3) or an iterable of such batches.
+        features: Keys of `embeddings.EMBEDDINGS`, or open embeddings.
+        split: The name of the reference in the record, such as 'train'.
+        other: Other real pictures, for the floor. None compares two halves of the reference; halves are smaller, so the
+            floor of a Frechet distance is then too high.
+        other_split: Their name, such as 'test'.
+        seed: Of the halves, the noise and all other draws.
+        neighbours: k of precision, recall, density and coverage; reduced if a set is too small.
+        subsets, subset_size: Of the kernel distance.
+        progress: Called with the name of a set and the number of its pictures that are embedded.
 
     Raises:
-        UserError: too few pictures, or sets of different sizes of picture.
+        UserError: There are too few pictures, or the sets have different picture sizes.
+
+    Example:
+        evaluate = Evaluator(real_pictures, split='train')
+        evaluate(generated_pictures)['fid_mini']['value']
     """
 
     def __init__(
@@ -77,33 +81,35 @@ class Evaluator:
         self._progress = progress
         self._real = self._embed(split, reference)
         count = self._real.count
-        if count < _FEWEST:
-            raise UserError(f'an evaluation takes {_FEWEST} real pictures at least; there are {count}')
+        if count < _MIN_PICTURES:
+            raise UserError(f'an evaluation needs at least {_MIN_PICTURES} real pictures; there are {count}')
         if other is None:
             order = np.random.default_rng([seed, 1]).permutation(count)
-            against, alike = _part(self._real, order[: count // 2]), _part(self._real, order[count // 2 :])
-            self._floor_of = f'halves of {split}: {alike.count} against {against.count}'
+            against, floor_pictures = _subset(self._real, order[: count // 2]), _subset(self._real, order[count // 2 :])
+            self._floor_of = f'halves of {split}: {floor_pictures.count} against {against.count}'
         else:
-            against, alike = self._real, self._embed(other_split, other)
-            self._same_shape(alike, other_split)
-            self._floor_of = f'{other_split} against {split}: {alike.count} against {against.count}'
-        noise = self._embed('noise', _noise(alike.count, self._real.shape, seed))
+            against, floor_pictures = self._real, self._embed(other_split, other)
+            self._same_shape(floor_pictures, other_split)
+            self._floor_of = f'{other_split} against {split}: {floor_pictures.count} against {against.count}'
+        noise = self._embed('noise', _noise(floor_pictures.count, self._real.shape, seed))
         self._ceiling_of = f'uniform noise against {split}: {noise.count} against {count}'
-        self._floor, self._ceiling = self._figures(against, alike), self._figures(self._real, noise)
+        self._floor, self._ceiling = self._figures(against, floor_pictures), self._figures(self._real, noise)
 
     def __call__(self, generated: Images) -> dict[str, dict[str, Any]]:
-        """The figures of a set of generated pictures.
+        """Returns the figures of a set of generated pictures.
+
+        Args:
+            generated: uint8 (N, H, W, 1 or 3) or an iterable of such batches.
 
         Returns:
-            {'fid_mini': record, 'kid_mini': ..., ...}: every one of `FIGURES` by every embedding, which it is named
-            after, for a Frechet distance on other features than the published Inception's is no FID; ready for JSON. A
+            {'fid_mini': record, 'kid_mini': ..., ...}: each of `FIGURES` with each embedding, ready for JSON. The name
+            includes the embedding, because only a Frechet distance on the published Inception's features is a FID. A
             record has 'value', 'error' (standard error or None), 'note', 'better', 'floor' and 'ceiling' with
-            'floor_of' and 'ceiling_of' in words, 'features' (name, layer, dimensions, sha256 of the weights),
-            'resize', 'generated' and 'reference' (how many pictures went in), 'split', 'image_size', 'settings' and
-            'seed'.
+            'floor_of' and 'ceiling_of' in words, 'features' (name, layer, dimensions, sha256 of the weights), 'resize',
+            'generated' and 'reference' (numbers of pictures), 'split', 'image_size', 'settings' and 'seed'.
 
         Raises:
-            UserError: too few pictures, or of another size than the reference.
+            UserError: There are too few pictures, or their size differs from the reference's.
         """
         embedded = self._embed('generated', generated)
         self._same_shape(embedded, 'generated')
@@ -136,8 +142,8 @@ class Evaluator:
         return records
 
     def _embed(self, what: str, images: Images) -> Embedded:
-        told = functools.partial(self._progress, what) if self._progress else None
-        return embed(images, self.embeddings, progress=told)
+        report = functools.partial(self._progress, what) if self._progress else None
+        return embed(images, self.embeddings, progress=report)
 
     def _same_shape(self, embedded: Embedded, what: str) -> None:
         if embedded.shape != self._real.shape:
@@ -145,7 +151,7 @@ class Evaluator:
             raise UserError(f'the {what} pictures are {ours}, those of {self.split} {theirs}; bring them to one size')
 
     def _figures(self, real: Embedded, generated: Embedded) -> dict[str, dict[str, tuple[Figure, Mapping]]]:
-        """By embedding and name: each figure, and what it was made from and with."""
+        """Returns, by embedding and name, each figure, and the numbers of pictures and settings behind it."""
         return {
             embedding.name: self._compare(real.vectors[embedding.name], generated.vectors[embedding.name])
             for embedding in self.embeddings
@@ -153,8 +159,8 @@ class Evaluator:
 
     def _compare(self, real: np.ndarray, generated: np.ndarray) -> dict[str, tuple[Figure, Mapping]]:
         if len(generated) < 2:
-            raise UserError('an evaluation takes 2 pictures of each kind at least; give more')
-        few, few_generated = (_some(vectors, self.seed) for vectors in (real, generated))
+            raise UserError('an evaluation needs at least 2 pictures of each kind; give more')
+        few, few_generated = (_sample(vectors, self.seed) for vectors in (real, generated))
         neighbours = min(self.neighbours, len(few) - 1, len(few_generated) - 1)
         coverage = precision_recall_density_coverage(few, few_generated, neighbours)
         kernel = self._kernel | {'subset_size': min(self._kernel['subset_size'], len(real), len(generated))}
@@ -174,15 +180,15 @@ class Evaluator:
         }
 
 
-def _part(embedded: Embedded, chosen: np.ndarray) -> Embedded:
+def _subset(embedded: Embedded, chosen: np.ndarray) -> Embedded:
     return Embedded(embedded.shape, {name: vectors[chosen] for name, vectors in embedded.vectors.items()})
 
 
-def _some(vectors: np.ndarray, seed: int) -> np.ndarray:
-    """At most `MOST` of them, drawn by the seed, in their order."""
-    if len(vectors) <= MOST:
+def _sample(vectors: np.ndarray, seed: int) -> np.ndarray:
+    """Returns at most `MAX_PAIRED` vectors, drawn by the seed, in their order."""
+    if len(vectors) <= MAX_PAIRED:
         return vectors
-    return vectors[np.sort(np.random.default_rng([seed, 2]).choice(len(vectors), MOST, replace=False))]
+    return vectors[np.sort(np.random.default_rng([seed, 2]).choice(len(vectors), MAX_PAIRED, replace=False))]
 
 
 def _noise(count: int, shape: tuple[int, int, int], seed: int) -> Iterator[np.ndarray]:

@@ -1,6 +1,6 @@
-"""Frozen networks that turn pixels into named features.
+"""Frozen networks that compute named features of pictures.
 
-By name: how each is built, where its weights come from, and which layers can be asked for.
+They are chosen by name. This room knows how each is built, where its weights are, and which layers it has.
 """
 
 from typing import TYPE_CHECKING

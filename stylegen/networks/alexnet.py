@@ -4,22 +4,22 @@ from stylegen.networks.caffe import MAPS, LocalResponseNormalization, convolutio
 from stylegen.utils.backend import keras
 from stylegen.utils.keras_defaults import DTYPE
 
-SIDE = 227  # pixels, of the picture that its classifier reads as a whole
+SIDE = 227  # pixels a side of the picture that the classifier needs
 
 
 def build_alexnet(classes: int | None = None, hidden: int = 4096) -> keras.Model:
-    """The network with random weights, from BGR minus the mean, 0..255, (n, height, width, 3).
+    """Builds the network with random weights. Input: BGR minus the mean, 0..255, (n, height, width, 3).
 
-    Layers are named as in Caffe's prototxt. conv2, conv4 and conv5 are in two groups, which were two GPUs once.
-    Dropout is left out.
+    Layers are named as in Caffe's prototxt. conv2, conv4 and conv5 have two groups, which once ran on two GPUs. There
+    is no dropout.
 
     Args:
-        classes: Width of the classifier, which takes pictures of 227 x 227; None leaves it off, for any size.
+        classes: Outputs of the classifier, which needs pictures of 227 x 227. None omits it and allows any size.
         hidden: Width of fc6 and fc7.
 
     Returns:
-        A functional model named 'alexnet': logits (n, classes), or 'pool5' (n, height', width', 256), a position for
-        every 32 pixels but for what the borders cost: 227 pixels come to 6.
+        A functional model named 'alexnet': logits (n, classes), or 'pool5' (n, height', width', 256). pool5 has about a
+        position for every 32 pixels, less at the borders: 227 pixels give 6.
     """
     side = SIDE if classes else None
     x = inputs = keras.Input((side, side, 3), dtype=DTYPE)

@@ -1,7 +1,7 @@
-"""Read the weights that Caffe writes, `.caffemodel`, without Caffe. Importing this imports Keras.
+"""Reads weights from Caffe's `.caffemodel` files without Caffe. Importing this imports Keras.
 
-Such a file is one protobuf message, NetParameter of Caffe's caffe.proto. Of its fields only those that hold weights are
-described here. It is read layer by layer, so that no more than one layer is in memory beside the network itself.
+Such a file is one protobuf message, NetParameter of Caffe's caffe.proto. Only the fields that hold weights are
+described here. The file is read layer by layer, so that at most one layer is in memory beside the network.
 """
 
 import functools
@@ -17,13 +17,13 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message, message_fa
 from stylegen.utils.backend import keras
 from stylegen.utils.errors import UserError
 
-Layer = tuple[str, list[np.ndarray]]  # its name and its arrays, float32, as Caffe has them
+Layer = tuple[str, list[np.ndarray]]  # its name and its float32 arrays in Caffe's layout
 Shape = tuple[int, ...]
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
-# {message: {field: (number, type, or the message that it holds, whether there may be several)}}. Lists of numbers are
-# packed: declared as bytes they come as the array that they are, and not as millions of Python's numbers. So are names,
-# for what is no UTF-8 is met differently by each version of protobuf.
+# {message: {field: (number, type or inner message, repeated)}}. Packed lists of numbers are declared as bytes, so that
+# protobuf does not create millions of Python numbers. Names are bytes too, because versions of protobuf differ in how
+# they handle invalid UTF-8.
 _MESSAGES: dict[str, dict[str, tuple[int, int | str, bool]]] = {
     'BlobShape': {'dim': (1, _FIELD.TYPE_INT64, True)},
     'BlobProto': {
@@ -38,59 +38,60 @@ _MESSAGES: dict[str, dict[str, tuple[int, int | str, bool]]] = {
     'LayerParameter': {'name': (1, _FIELD.TYPE_BYTES, False), 'blobs': (7, 'BlobProto', True)},
     'V1LayerParameter': {'name': (4, _FIELD.TYPE_BYTES, False), 'blobs': (6, 'BlobProto', True)},
 }
-_NAME = 1  # the number of the network's name in NetParameter
-_LAYERS = {100: 'LayerParameter', 2: 'V1LayerParameter'}  # and of its layers, as today and as in 2014
-_TWINS = {'CaffeNet': 'AlexNet'}  # a network, and the one that has the same layers in another order
+_NAME = 1  # field number of the network's name in NetParameter
+_LAYERS = {100: 'LayerParameter', 2: 'V1LayerParameter'}  # field numbers of its layers, today and in 2014
+_LOOKALIKES = {'CaffeNet': 'AlexNet'}  # network -> the one with the same layers in another order
 
 
 def load_caffemodel(model: keras.Model, path: str | Path, network: str) -> None:
-    """Fill a model from a `.caffemodel`; layers in the file that the model lacks are passed over.
+    """Loads a `.caffemodel` into a model. Layers of the file that the model lacks are ignored.
 
-    Layers are matched by name, with _ for Caffe's /. Kernels are turned from (out, in, rows, columns) to Keras's (rows,
-    columns, in, out). A Dense layer on a flattened map gets its rows in the order of Keras's Flatten; Caffe's has the
+    Layers are matched by name, with _ in place of Caffe's /. Kernels are transposed from (out, in, rows, columns) to
+    Keras's (rows, columns, in, out). The rows of a Dense layer after Flatten are reordered, because Caffe flattens the
     channels first.
 
     Args:
-        model: a functional model.
-        path: the file.
-        network: what the file ought to be for, in errors.
+        model: A functional model.
+        path: The file.
+        network: The name of the network, for errors.
 
     Raises:
-        UserError: not such a file, damaged, or of another network; the first layer that differs is named.
+        UserError: The file is no caffemodel, damaged, or of another network. The error names the first layer that
+            differs.
     """
     missing = {layer.name: layer for layer in model.layers if layer.weights}
     for name, blobs in read_caffemodel(path):
         if layer := missing.pop(name.replace('/', '_'), None):
             weights = _converted(layer, blobs, f'{path}: not the weights of {network}')
-            blobs.clear()  # as large as the layer
+            blobs.clear()  # frees the memory of a layer
             layer.set_weights(weights)
     if missing:
         layer = next(iter(missing.values()))
         if all(isinstance(layer, keras.layers.Dense) for layer in missing.values()):
             raise UserError(
-                f'{path}: there is no classifier in it (layer {layer.name}), which the layer classes of {network} needs'
+                f'{path}: it has no classifier (layer {layer.name}), which the layer classes of {network} needs'
             )
-        takes = _text([_expected(layer), _expected(layer)[:1]])
+        takes = _text([_caffe_kernel_shape(layer), _caffe_kernel_shape(layer)[:1]])
         raise UserError(
             f'{path}: not the weights of {network}: layer {layer.name} takes {takes}, the file has no such layer'
         )
 
 
 def read_caffemodel(path: str | Path) -> Iterator[Layer]:
-    """The layers of a `.caffemodel` that have weights, one after the other as they lie in the file.
+    """Yields the layers of a `.caffemodel` that have weights, in the order of the file.
 
     Raises:
-        UserError: not such a file, or damaged, or of a network that is easily taken for another one.
+        UserError: The file is no caffemodel, damaged, or of a network that is easily confused with another one.
     """
     found = False
     try:
         with open(path, 'rb') as file:
             for number, content in _fields(file, path):
                 if number == _NAME:
-                    _refuse_twin(content, path)
+                    _reject_lookalike(content, path)
                     continue
                 read = _message(_LAYERS[number]).FromString(content)
-                del content  # as large as the layer, as is what it was read into
+                del content  # frees the memory of a layer
                 if not read.blobs:
                     continue
                 found, name, arrays = True, _decoded(read.name), _arrays(read, path)
@@ -105,7 +106,7 @@ def read_caffemodel(path: str | Path) -> Iterator[Layer]:
 
 
 def _fields(file: BinaryIO, path: str | Path) -> Iterator[tuple[int, bytes]]:
-    """The network's name and its layers, by their number in NetParameter; the rest is passed over."""
+    """Yields the network's name and its layers with their field numbers in NetParameter, and skips the rest."""
     size = os.fstat(file.fileno()).st_size
     found = False
     while file.tell() < size:
@@ -116,12 +117,12 @@ def _fields(file: BinaryIO, path: str | Path) -> Iterator[tuple[int, bytes]]:
         elif kind == 0:
             _varint(file)
             continue
-        else:  # the others that protobuf has are 8 and 4 bytes long
+        else:  # protobuf's other types have 8 and 4 bytes
             length = {1: 8, 5: 4}.get(kind, -1)
         if length < 0 or not number:
             raise message.DecodeError
         if length > size - file.tell():
-            if not found:  # some other file, whose first bytes look like a length
+            if not found:  # another kind of file, whose first bytes look like a length
                 raise message.DecodeError
             raise UserError(f'{path}: cut off after {size} bytes, in the middle of a layer; copy or download it again')
         if number == _NAME or number in _LAYERS:
@@ -132,7 +133,7 @@ def _fields(file: BinaryIO, path: str | Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _varint(file: BinaryIO) -> int:
-    """A number of protobuf: seven bits a byte, the lowest first; the eighth says that there are more."""
+    """Reads a protobuf number: seven bits a byte, lowest first. The eighth bit says that more bytes follow."""
     value = 0
     for shift in range(0, 64, 7):
         byte = file.read(1)
@@ -146,7 +147,7 @@ def _varint(file: BinaryIO) -> int:
 
 @functools.cache
 def _message(name: str) -> Any:
-    """The class of one of the messages, made when it is first asked for."""
+    """Returns the class of a message. It is created at first use."""
     file = descriptor_pb2.FileDescriptorProto(name='stylegen_caffe.proto', package='stylegen_caffe', syntax='proto2')
     for title, fields in _MESSAGES.items():
         described = file.message_type.add(name=title)
@@ -162,22 +163,22 @@ def _message(name: str) -> Any:
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(f'stylegen_caffe.{name}'))
 
 
-def _refuse_twin(name: bytes, path: str | Path) -> None:
+def _reject_lookalike(name: bytes, path: str | Path) -> None:
     called = _decoded(name)
-    if called in _TWINS:
+    if called in _LOOKALIKES:
         raise UserError(
-            f'{path}: the weights of {called}, which has the layers of {_TWINS[called]} in another order and is no '
-            f'network here; give those of {_TWINS[called]}'
+            f'{path}: the weights of {called}, whose layers have another order than those of {_LOOKALIKES[called]}; '
+            f'give the weights of {_LOOKALIKES[called]}'
         )
 
 
 def _decoded(name: bytes) -> str:
-    """A name for a message: on one line, whatever is in it."""
+    """Returns a name as text for a message, on one line."""
     return ascii(name.decode(errors='replace'))[1:-1]
 
 
 def _arrays(read: Any, path: str | Path) -> list[np.ndarray]:
-    """The arrays of a layer."""
+    """Returns the arrays of a layer."""
     arrays = []
     for number, blob in enumerate(read.blobs):
         field, dtype = ('data', '<f4') if blob.data else ('double_data', '<f8')
@@ -194,40 +195,40 @@ def _arrays(read: Any, path: str | Path) -> list[np.ndarray]:
 
 
 def _converted(layer: keras.Layer, blobs: list[np.ndarray], complaint: str) -> list[np.ndarray]:
-    """Copies of the kernel and the bias of a Conv2D or Dense, as Keras has them.
+    """Returns copies of the kernel and bias of a Conv2D or Dense in Keras's layout.
 
     Raises:
         UserError: They have other shapes.
     """
-    shape = _expected(layer)
+    shape = _caffe_kernel_shape(layer)
     shapes = [shape, shape[:1]]
     if len(blobs) == 2:
-        blobs = [_without_ones(blob, len(shape)) for blob, shape in zip(blobs, shapes, strict=True)]
+        blobs = [_without_leading_ones(blob, len(shape)) for blob, shape in zip(blobs, shapes, strict=True)]
     if [blob.shape for blob in blobs] != shapes:
         found = _text([blob.shape for blob in blobs])
         raise UserError(f'{complaint}: layer {layer.name} takes {_text(shapes)}, the file has {found}')
     kernel, bias = blobs
-    if isinstance(layer, keras.layers.Dense) and (seen := _flattened(layer)):
-        kernel = kernel.reshape(shape[0], seen[2], *seen[:2]).transpose(2, 3, 1, 0)
+    if isinstance(layer, keras.layers.Dense) and (map_shape := _flattened(layer)):
+        kernel = kernel.reshape(shape[0], map_shape[2], *map_shape[:2]).transpose(2, 3, 1, 0)
     else:
         kernel = kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel.T
     return [np.ascontiguousarray(kernel).reshape(layer.kernel.shape), bias.copy()]
 
 
-def _expected(layer: keras.Layer) -> Shape:
-    """The shape of a layer's kernel in Caffe."""
+def _caffe_kernel_shape(layer: keras.Layer) -> Shape:
+    """Returns the shape of a layer's kernel in Caffe."""
     *sides, inputs, outputs = layer.kernel.shape
     return outputs, inputs, *sides
 
 
-def _without_ones(blob: np.ndarray, axes: int) -> np.ndarray:
-    """An array with so many axes: of all, old files make four, with ones before those that there are."""
+def _without_leading_ones(blob: np.ndarray, axes: int) -> np.ndarray:
+    """Returns an array with `axes` axes. Old files give every array four axes, with ones in front."""
     spare = max(0, blob.ndim - axes)
     return blob.reshape(blob.shape[spare:]) if blob.shape[:spare] == (1,) * spare else blob
 
 
 def _flattened(layer: keras.Layer) -> Shape | None:
-    """(rows, columns, channels) of the map that is flattened before a Dense layer; None where there is none."""
+    """Returns (rows, columns, channels) of the map that is flattened before a Dense layer; None if there is none."""
     before = layer.input._keras_history.operation
     return before.input.shape[1:] if isinstance(before, keras.layers.Flatten) else None
 

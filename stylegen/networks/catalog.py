@@ -1,23 +1,23 @@
-"""The feature networks by name: what each expects and which files its weights come in."""
+"""The table of feature networks: what each expects, and the files with its weights."""
 
 from dataclasses import dataclass
 
 from stylegen.utils.errors import unknown
 
-CLASSES = 'classes'  # the layer that a network's classifier is called, put on its last map
+CLASSES = 'classes'  # the name of the layer that applies the classifier to the last map
 IMAGENET_CLASSES = 1000
-FALLBACK = 'mini'  # the network that needs no download
+FALLBACK = 'mini'  # this network needs no download
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """One published file.
+    """A published weights file.
 
     Attributes:
-        folder: where it lies: under `pretrained.URL_BASE`, or an address of its own.
-        name: the name that keras.applications, or whoever published it, gives it, there and in the cache.
-        digest: MD5 (32 digits), SHA-1 (40) or SHA-256 (64) as they state it; None where they state none.
-        megabytes: size of the file, 1 MB = 10^6 bytes.
+        folder: The folder under `pretrained.URL_BASE`, or a whole address.
+        name: The file's published name, which is also its name in the cache.
+        digest: The published MD5 (32 digits), SHA-1 (40) or SHA-256 (64); None if none is published.
+        megabytes: The size of the file, 1 MB = 10^6 bytes.
     """
 
     folder: str
@@ -28,16 +28,16 @@ class WeightsFile:
 
 @dataclass(frozen=True)
 class Network:
-    """One row of the table.
+    """A row of the table.
 
     Attributes:
-        name: what the user types; for a `.keras` file its path.
-        description: one line.
-        factory: the function in keras.applications; '' for networks that are built here and for a `.keras` file.
+        name: What the user types; for a `.keras` file its path.
+        description: One line.
+        factory: The function in keras.applications; '' for networks that are built here and for `.keras` files.
         preprocessing: 'caffe', 'bvlc', 'tf', 'bytes' (pixels times 255, the rest is in the model) or 'unit' (nothing).
-        min_size: smallest side, in pixels, of an image that reaches the network's last layer.
-        files: the published weights, without and with the classifier; none for the embedded networks.
-        classifier: whether it tells classes apart.
+        min_size: The smallest side of an image that reaches the last layer, in pixels.
+        files: The published weights, without and with the classifier; none for the embedded networks.
+        classifier: Whether it has a classifier.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Network:
 
     @property
     def megabytes(self) -> int:
-        """What has to be downloaded, in MB; 0 for what ships with the package."""
+        """The size of the download in MB; 0 if the weights ship with the package."""
         return self.files[0].megabytes if self.files else 0
 
 
@@ -60,7 +60,7 @@ def _published(folder: str, *files: tuple[str, str | None, int]) -> tuple[Weight
 
 _KERAS = 'tensorflow/keras-applications/'
 _TAIL = 'weights_tf_dim_ordering_tf_kernels'
-_BVLC = 'http://dl.caffe.berkeleyvision.org/'  # the digests stand in Caffe's models/bvlc_*/readme.md
+_BVLC = 'http://dl.caffe.berkeleyvision.org/'  # digests from Caffe's models/bvlc_*/readme.md
 
 _ROWS = (
     Network('mini', 'ships with stylegen; VGG-like, 13 layers, robust features', '', 'unit', 16),
@@ -171,12 +171,12 @@ NETWORKS: dict[str, Network] = {row.name: row for row in _ROWS}
 
 
 def network_row(name: str) -> Network:
-    """The row of a name in `NETWORKS`, or one made up for a `.keras` file by path.
+    """Returns the row of a network. For the path of a `.keras` file it creates one.
 
-    Such a file takes RGB in [0, 1]: its preprocessing, if any, is inside the model.
+    Such a file takes RGB in [0, 1]; its preprocessing, if any, is inside the model.
 
     Raises:
-        UserError: no network has that name; the nearest are named.
+        UserError: The network is unknown. The error names similar ones.
     """
     if name in NETWORKS:
         return NETWORKS[name]

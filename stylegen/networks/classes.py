@@ -1,4 +1,4 @@
-"""The classes that a network tells apart, by name. Importing this does not import TensorFlow."""
+"""The names of a network's classes. Importing this does not import TensorFlow."""
 
 import json
 
@@ -14,13 +14,13 @@ IMAGENET_INDEX = WeightsFile(
 
 
 def class_names(network: str) -> tuple[str, ...]:
-    """The names of a network's classes, in the order of the channels of its layer 'classes'.
+    """Returns the names of a network's classes, in the order of the channels of its layer 'classes'.
 
-    Those of ImageNet are in a file of keras.applications, found or fetched like weights. The classes of a `.keras` file
-    have no names but their numbers.
+    The names of ImageNet's classes are in a file of keras.applications, which is found or downloaded like weights. The
+    classes of a `.keras` file are named by their numbers.
 
     Raises:
-        UserError: an unknown network or one without a classifier; names that are not there and cannot be fetched.
+        UserError: The network is unknown or has no classifier, or the names are missing and cannot be downloaded.
     """
     row = network_row(network)
     if row.name == 'mini':
@@ -35,17 +35,19 @@ def class_names(network: str) -> tuple[str, ...]:
 
 
 def find_class(network: str, text: str | int) -> int:
-    """The number of a class, from 0: the channel of the layer 'classes'.
+    """Returns the number of a class, from 0, which is its channel in the layer 'classes'.
 
     Args:
-        network: a name in `NETWORKS`, or the path of a `.keras` file, whose classes have numbers only.
-        text: the number, or the name; case, spaces and punctuation do not count where they are not needed to tell
-            two names apart.
+        network: A name in `NETWORKS`, or the path of a `.keras` file, whose classes have numbers only.
+        text: The number or the name. Case, spaces and punctuation are ignored unless they distinguish two names.
 
     Raises:
-        Missing: no class has that name or number; the nearest are named. The names of ImageNet are not there and cannot
-            be fetched, see `class_names`; numbers never need them.
-        UserError: two have it (ImageNet has two cranes).
+        Missing: No class has that name or number; the error names similar ones. Or the names of ImageNet are missing
+            and cannot be downloaded, see `class_names`; numbers need no names.
+        UserError: Two classes have the name (ImageNet has two cranes).
+
+    Example:
+        find_class('vgg16', 'tabby')  # 281
     """
     text = str(text).strip()
     if text.removeprefix('-').isdecimal():

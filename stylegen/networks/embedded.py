@@ -1,4 +1,4 @@
-"""Weights files of the networks that ship with the package: an `.npz` of float16 arrays, its SHA-256 beside it."""
+"""Weights files of the embedded networks: an `.npz` of float16 arrays, with its SHA-256 beside it."""
 
 import zipfile
 import zlib
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 def save_network(path: str | Path, arrays: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> str:
-    """Write a weights file and, beside it, its digest; the same arrays give the same bytes.
+    """Writes a weights file, and its digest beside it. Equal arrays give equal bytes.
 
     Args:
-        path: the `.npz`; the digest goes to the same name with `.sha256`.
+        path: The `.npz`; the digest goes to the same name with `.sha256`.
         arrays: '<layer>/kernel' and '<layer>/bias' of every layer with weights; stored as float16.
-        others: what else the file holds, as it is.
+        others: Other arrays of the file, stored unchanged.
 
     Returns:
         The SHA-256 of the file, 64 hexadecimal digits.
 
     Raises:
-        ValueError: an array holds what float16 cannot (NaN, infinity, beyond 65504).
+        ValueError: An array has values that float16 cannot store (NaN, infinity, beyond 65504).
     """
     halves = {}
     for name, array in sorted(arrays.items()):
@@ -40,15 +40,15 @@ def save_network(path: str | Path, arrays: Mapping[str, np.ndarray], others: Map
 
 
 def load_network(model: 'keras.Model', path: str | Path, name: str) -> None:
-    """Fill a model from a file of `save_network`.
+    """Loads a file of `save_network` into a model.
 
     Args:
-        model: its layers are named as in the file.
-        path: the `.npz`.
-        name: of the network, in errors.
+        model: Its layers are named as in the file.
+        path: The `.npz`.
+        name: The name of the network, for errors.
 
     Raises:
-        UserError: the file cannot be read, or a layer is missing or of another shape.
+        UserError: The file cannot be read, or a layer is missing or of another shape.
     """
     arrays = read_network(path, name)
     for layer in (layer for layer in model.layers if layer.weights):
@@ -56,19 +56,17 @@ def load_network(model: 'keras.Model', path: str | Path, name: str) -> None:
         expected = [tuple(weight.shape) for weight in layer.weights]
         shapes = [arrays[each].shape if each in arrays else None for each in names]
         if layer.name == 'predictions' and shapes == [None, None]:
-            raise UserError(
-                f'{path}: there is no classifier in it (predictions), which the layer classes of {name} needs'
-            )
+            raise UserError(f'{path}: it has no classifier (predictions), which the layer classes of {name} needs')
         if shapes != expected:
             raise UserError(f'{path}: not the weights of {name}: {layer.name} takes {expected}, the file has {shapes}')
         layer.set_weights([arrays[each].astype(np.float32) for each in names])
 
 
 def read_network(path: str | Path, name: str) -> dict[str, np.ndarray]:
-    """The arrays of a file of `save_network`.
+    """Returns the arrays of a file of `save_network`.
 
     Raises:
-        UserError: the file cannot be read; the network is named.
+        UserError: The file cannot be read. The error names the network.
     """
     try:
         with open_arrays(path) as archive:

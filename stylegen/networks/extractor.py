@@ -1,19 +1,19 @@
-"""The model class that feature extraction returns. Importing this imports Keras."""
+"""The model class that `feature_extractor` returns. Importing this imports Keras."""
 
 from functools import cached_property
 from typing import Any
 
-from stylegen.networks.graph import LayerInfo, bytes_per_pixel, ends, smallest_side
+from stylegen.networks.graph import LayerInfo, bytes_per_pixel, smallest_side, tensors_of
 from stylegen.networks.pretrained import WeightsSource
 from stylegen.utils.backend import keras, tf
 from stylegen.utils.errors import UserError
 
 
 class FeatureExtractor(keras.Model):
-    """Images, float32 RGB (n, height, width, 3) in [0, 1], to {layer: float32 activation, ..., 'input': the images}.
+    """Maps float32 RGB images (n, height, width, 3) in [0, 1] to {layer: float32 activation, ..., 'input': the images}.
 
-    Frozen: nothing is trainable, and dropout and batch normalisation are never in training mode. Made by
-    `networks.feature_extractor`.
+    It is frozen: nothing is trainable, and dropout and batch normalisation never run in training mode.
+    `networks.feature_extractor` creates it.
     """
 
     def __init__(
@@ -33,44 +33,50 @@ class FeatureExtractor(keras.Model):
 
     @property
     def network(self) -> str:
-        """Name of the network, or path of the `.keras` file."""
+        """The name of the network, or the path of the `.keras` file."""
         return self._facts[0]
 
     @property
     def taps(self) -> tuple[str, ...]:
-        """Names of the layers, in the order asked for; `layers` is Keras's own, all layers of the graph."""
+        """The names of the requested layers, in order.
+
+        (`layers` is Keras's own: all layers of the graph.)
+        """
         return tuple(info.name for info in self._facts[1])
 
     @property
     def strides(self) -> dict[str, int]:
-        """Pixels of the image for one step on the map, by tap."""
+        """Pixels of the image per position of the map, by layer."""
         return {info.name: info.stride for info in self._facts[1]}
 
     @property
     def channels(self) -> dict[str, int]:
-        """Depth of the map, by tap."""
+        """Channels of the map, by layer."""
         return {info.name: info.channels for info in self._facts[1]}
 
     @property
     def source(self) -> WeightsSource:
-        """The weights file: path, sha256, origin; `weights` is Keras's own, the variables."""
+        """The weights file: path, sha256, origin.
+
+        (`weights` is Keras's own: the variables.)
+        """
         return self._facts[2]
 
     @property
     def min_size(self) -> int:
-        """Smallest side of an image, in pixels."""
+        """The smallest side of an image, in pixels."""
         return self._min_size
 
     @property
     def bytes_per_pixel(self) -> float:
-        """Memory that a gradient takes for each pixel of the image, an estimate."""
+        """The estimated memory of a gradient, in bytes per pixel of the image."""
         return self._bytes_per_pixel
 
     def native(self, image: tf.Tensor) -> dict[Any, tf.Tensor]:
-        """The same features in the network's own precision: those of a network in bfloat16 are bfloat16.
+        """Returns the features in the network's own precision: a network in bfloat16 gives bfloat16.
 
-        Beside them, for every tap of `heads`, what it is made of: ('stem', tap), the map (n, height', width', deep),
-        and ('head', tap) (deep, channels) and ('bias', tap) (channels,), the matrix and what is added.
+        For every layer of `heads` it also returns the parts of the layer: ('stem', layer), the map (n, height', width',
+        deep); ('head', layer), the matrix (deep, channels); ('bias', layer), (channels,).
         """
         taps, stems = self._native(image, training=False)
         found: dict[Any, tf.Tensor] = {**taps, **{('stem', tap): stem for tap, stem in stems.items()}, 'input': image}
@@ -80,19 +86,19 @@ class FeatureExtractor(keras.Model):
 
     @cached_property
     def _native(self) -> keras.Model:
-        taps = {tap: end for tap, (_, end) in self._ends_of_taps().items()}
+        taps = {tap: end for tap, (_, end) in self._tap_tensors().items()}
         return keras.Model(self.inputs[0], [taps, {tap: head.input for tap, head in self.heads.items()}])
 
     @cached_property
     def heads(self) -> dict[str, keras.layers.Conv2D]:
-        """The taps that are a linear convolution 1 x 1 of another map, and that convolution.
+        """The requested layers that are a linear 1 x 1 convolution of another map, with that convolution.
 
-        Moments of such a tap follow from those of the map, which spares the convolution and its way back. Left out is a
-        map with so many channels that its own moments cost more than that.
+        The moments of such a layer follow from those of the other map, which saves the convolution and its gradient. A
+        map with so many channels that its own moments cost more is left out.
         """
         found = {}
-        for tap, (_, end) in self._ends_of_taps().items():
-            head = self._makers[id(end)][1]
+        for tap, (_, end) in self._tap_tensors().items():
+            head = self._producers[id(end)][1]
             if isinstance(head, keras.layers.Conv2D) and _mixes_channels(head):
                 deep, wide = head.kernel.shape[2:]
                 if deep**2 <= 2 * wide**2:
@@ -100,40 +106,40 @@ class FeatureExtractor(keras.Model):
         return found
 
     @cached_property
-    def _makers(self) -> dict[int, tuple[int, keras.Operation]]:
-        """By id of a tensor of the network, the place of the operation that it comes from, and this."""
-        return {id(ends(operation)[1]): (number, operation) for number, operation in enumerate(self.operations)}
+    def _producers(self) -> dict[int, tuple[int, keras.Operation]]:
+        """The operations by the id of their output tensor, each with its place in the network."""
+        return {id(tensors_of(operation)[1]): (number, operation) for number, operation in enumerate(self.operations)}
 
-    def _ends_of_taps(self) -> dict[str, tuple[int, keras.KerasTensor]]:
-        """By tap its place in the network, and its tensor before it is cast to float32 on the way out."""
+    def _tap_tensors(self) -> dict[str, tuple[int, keras.KerasTensor]]:
+        """Returns, by layer, its place in the network and its tensor before the final cast to float32."""
         found = {}
         for tap in self.taps:
-            number, operation = self._makers[id(self.output[tap])]
+            number, operation = self._producers[id(self.output[tap])]
             cast = isinstance(operation, keras.layers.Identity)
             found[tap] = number, operation.input if cast else operation.output
         return found
 
     @cached_property
-    def links(self) -> tuple[tuple[str, keras.Model], ...] | None:
-        """The network as a chain: (tap, model from the tap before it, or the image, to it), from the image on.
+    def segments(self) -> tuple[tuple[str, keras.Model], ...] | None:
+        """The network as a chain of models: (layer, model from the previous layer or the image to it), in order.
 
-        In the network's own precision: a tap of a network in bfloat16 is bfloat16 here. None where it is no chain, for
-        something passes a tap by.
+        They run in the network's own precision. None if the network is no chain, because a connection bypasses a
+        requested layer.
         """
-        found = self._ends_of_taps()
+        found = self._tap_tensors()
         order = sorted(found, key=lambda tap: found[tap][0])
         ends_of = [found[tap][1] for tap in order]
-        links = list(zip(order, [self.inputs[0], *ends_of[:-1]], ends_of, strict=True))
-        makers = {tensor: operation for tensor, (_, operation) in self._makers.items()}
-        if not all(_made_of(begin, end, makers) for _, begin, end in links):
+        segments = list(zip(order, [self.inputs[0], *ends_of[:-1]], ends_of, strict=True))
+        producers = {tensor: operation for tensor, (_, operation) in self._producers.items()}
+        if not all(_depends_only_on(begin, end, producers) for _, begin, end in segments):
             return None
-        return tuple((tap, keras.Model(begin, end)) for tap, begin, end in links)
+        return tuple((tap, keras.Model(begin, end)) for tap, begin, end in segments)
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: Any = None) -> dict[str, tf.Tensor]:
-        """The features, whatever `training` is.
+        """Returns the features, whatever `training` is.
 
         Raises:
-            UserError: the image is smaller than `min_size`, where its size is known.
+            UserError: The image is smaller than `min_size`, if its size is known.
         """
         height, width = inputs.shape[1:3]
         if min(height or self.min_size, width or self.min_size) < self.min_size:
@@ -145,25 +151,25 @@ class FeatureExtractor(keras.Model):
 
 
 def _mixes_channels(layer: keras.layers.Conv2D) -> bool:
-    """Whether a convolution is a matrix at every position, and nothing else."""
+    """Returns whether a convolution only multiplies each position by a matrix and adds a bias."""
     plain = layer.kernel_size == layer.strides == (1, 1) and layer.groups == 1 and layer.use_bias
     return plain and layer.activation is keras.activations.linear
 
 
-def _made_of(begin: keras.KerasTensor, end: keras.KerasTensor, makers: dict[int, keras.Operation]) -> bool:
-    """Whether a tensor is made of another one alone; not every version of Keras looks when a model is cut out.
+def _depends_only_on(begin: keras.KerasTensor, end: keras.KerasTensor, producers: dict[int, keras.Operation]) -> bool:
+    """Returns whether a tensor depends on `begin` alone. Some versions of Keras do not check this when a model is cut.
 
     Args:
-        begin, end: The two.
-        makers: By id of a tensor, the operation that it comes from.
+        begin, end: The two tensors.
+        producers: By the id of a tensor, the operation that produces it.
     """
     waiting = [end]
     while waiting:
         tensor = waiting.pop()
         if tensor is begin:
             continue
-        maker = makers[id(tensor)]
-        if isinstance(maker, keras.layers.InputLayer):
+        producer = producers[id(tensor)]
+        if isinstance(producer, keras.layers.InputLayer):
             return False
-        waiting += ends(maker)[0]
+        waiting += tensors_of(producer)[0]
     return True

@@ -1,7 +1,7 @@
-"""Batch normalisation, folded into the convolution before it: less to compute for the same numbers.
+"""Folds batch normalisation into the convolution before it: less computation, same results.
 
-With fixed statistics the normalisation is a factor and a summand for each channel, and so may be the convolution's:
-gamma (W x + b - mean) / sqrt(variance + epsilon) + beta (Jacob et al. 2018, section 3.2).
+With fixed statistics the normalisation scales and shifts each channel, and the convolution can do that: gamma (W x + b
+- mean) / sqrt(variance + epsilon) + beta (Jacob et al. 2018, section 3.2).
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ import numpy as np
 
 from stylegen.utils.backend import keras
 
-_KERNELS = {  # exactly these: what is derived from them may compute something else
+_KERNELS = {  # exactly these; subclasses may compute something else
     keras.layers.Conv2D: 'kernel',
     keras.layers.DepthwiseConv2D: 'kernel',
     keras.layers.SeparableConv2D: 'pointwise_kernel',
@@ -18,13 +18,13 @@ _KERNELS = {  # exactly these: what is derived from them may compute something e
 
 
 def foldable(model: keras.Model) -> dict[int, keras.layers.BatchNormalization]:
-    """{id of a convolution: the normalisation that can be folded into it}.
+    """Returns {id of a convolution: the normalisation that can be folded into it}.
 
-    Convolutions without an activation whose output nothing else takes: no other layer, and not the model.
+    These are convolutions without an activation whose output only the normalisation uses.
     """
     takers: dict[int, list] = {id(tensor): [None] for tensor in model.outputs}
     for operation in model.operations:
-        for tensor in _entering(operation):
+        for tensor in _inputs(operation):
             takers.setdefault(id(tensor), []).append(operation)
     found = {}
     for operation in model.operations:
@@ -36,7 +36,7 @@ def foldable(model: keras.Model) -> dict[int, keras.layers.BatchNormalization]:
 
 
 def fold(source: keras.layers.Layer, norm: keras.layers.BatchNormalization, target: keras.layers.Layer) -> None:
-    """Gives `target`, a convolution like `source` but with a bias, the weights that do the work of both."""
+    """Gives `target`, a convolution like `source` but with a bias, weights that also do the normalisation."""
     float64 = lambda value: np.asarray(value, np.float64)
     factor = 1 / np.sqrt(float64(norm.moving_variance) + norm.epsilon)
     factor *= float64(norm.gamma) if norm.scale else 1.0
@@ -51,7 +51,7 @@ def fold(source: keras.layers.Layer, norm: keras.layers.BatchNormalization, targ
         target.depthwise_kernel.assign(source.depthwise_kernel)
 
 
-def _entering(operation: keras.Operation) -> Iterable[keras.KerasTensor]:
+def _inputs(operation: keras.Operation) -> Iterable[keras.KerasTensor]:
     return [tensor for node in operation._inbound_nodes for tensor in node.input_tensors]
 
 

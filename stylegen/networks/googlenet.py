@@ -23,13 +23,13 @@ _LAST_BEFORE_POOLING = {'3b': 'pool3_3x3_s2', '4e': 'pool4_3x3_s2'}
 
 
 def build_googlenet(classes: int | None = None) -> keras.Model:
-    """The network with random weights, from BGR minus the mean, 0..255, (n, height, width, 3), any size.
+    """Builds the network with random weights. Input: BGR minus the mean, 0..255, (n, height, width, 3), any size.
 
-    Layers are named as in Caffe's prototxt with _ for /: 'inception_4c_output'. Left out are the two classifiers that
-    hang on it while it is trained, and dropout.
+    Layers are named as in Caffe's prototxt with _ for /: 'inception_4c_output'. The two auxiliary classifiers of the
+    training and dropout are left out.
 
     Args:
-        classes: Width of the classifier; None leaves it and the average pooling off.
+        classes: Outputs of the classifier. None omits it and the average pooling.
 
     Returns:
         A functional model named 'googlenet': logits (n, classes), or 'inception_5b_output' (n, height/32, width/32,
@@ -55,7 +55,7 @@ def build_googlenet(classes: int | None = None) -> keras.Model:
 
 
 def _inception(x: Any, name: str, one: int, reduce3: int, three: int, reduce5: int, five: int, projection: int) -> Any:
-    """Four branches side by side, see figure 2b of the paper."""
+    """Adds an inception module of four parallel branches, see figure 2b of the paper."""
     pooled = keras.layers.MaxPooling2D(3, 1, 'same', name=f'{name}_pool', **MAPS)(x)
     branches = [
         convolution(f'{name}_1x1', one, 1)(x),

@@ -1,4 +1,4 @@
-"""What there is in a functional Keras model: names, strides, sizes, memory. Importing this imports Keras."""
+"""Reads facts from a functional Keras model: names, strides, sizes, memory. Importing this imports Keras."""
 
 import math
 import re
@@ -36,12 +36,12 @@ _TRIVIAL = (
 
 @dataclass(frozen=True)
 class LayerInfo:
-    """A layer whose output can be asked for.
+    """A layer that a user can request.
 
     Attributes:
-        name: what `feature_extractor` takes.
-        stride: pixels of the image for one step on the map.
-        channels: depth of the map.
+        name: What `feature_extractor` takes.
+        stride: Pixels of the image per position of the map.
+        channels: Channels of the map.
     """
 
     name: str
@@ -50,15 +50,15 @@ class LayerInfo:
 
 
 def snake_case(name: str) -> str:
-    """How Keras names an object after its class: Conv2D, conv2d; BatchNormalization, batch_normalization."""
+    """Returns the name that Keras derives from a class: Conv2D, conv2d; BatchNormalization, batch_normalization."""
     name = re.sub(r'(.)([A-Z][a-z]+)', r'\1_\2', re.sub(r'\W+', '', name))
     return re.sub(r'([a-z])([A-Z])', r'\1_\2', name).lower()
 
 
 def stable_names(model: keras.Model) -> dict[int, str]:
-    """{id of a layer or operation: name}, the same however many models were made before in this process.
+    """Returns {id of a layer or operation: name}. The names do not depend on models that were built before.
 
-    Keras numbers the layers that were given no name through the life of the process; here they count from 0.
+    Keras numbers unnamed layers across the whole process; here the numbers start from 0.
     """
     numbers: dict[int, tuple[str, int]] = {}
     lowest: dict[str, int] = {}
@@ -78,19 +78,19 @@ def stable_names(model: keras.Model) -> dict[int, str]:
 def layer_infos(
     model: keras.Model, names: dict[int, str], logits: keras.layers.Dense | None = None
 ) -> dict[str, LayerInfo]:
-    """The maps (n, height, width, channels) of a model from input to output, strides from the layers themselves.
+    """Returns the maps (n, height, width, channels) of a model by name, from input to output.
 
     Args:
-        model: functional.
-        names: from `stable_names`.
-        logits: a layer that is taken for a map although it gives vectors.
+        model: A functional model.
+        names: From `stable_names`.
+        logits: A layer that is included although its output is a vector.
     """
     strides = {id(model.inputs[0]): 1}
     infos = {}
     for operation in model.operations:
         if isinstance(operation, keras.layers.InputLayer):
             continue
-        name, (sources, output) = names[id(operation)], ends(operation)
+        name, (sources, output) = names[id(operation)], tensors_of(operation)
         strides[id(output)] = stride = max(strides.get(id(source), 1) for source in sources) * _own_stride(operation)
         shape = output.shape
         is_map = len(shape) == 4 and shape[1:3] != (1, 1) and shape[3] is not None
@@ -100,7 +100,7 @@ def layer_infos(
 
 
 def smallest_side(model: keras.Model) -> int:
-    """The smallest side, in pixels and up to 512, of an image of which every output of the model has a pixel."""
+    """Returns the smallest side of an image, up to 512 pixels, for which no output of the model is empty."""
 
     def works(side):
         try:
@@ -117,10 +117,11 @@ def smallest_side(model: keras.Model) -> int:
 
 
 def bytes_per_pixel(model: keras.Model) -> float:
-    """Memory that the gradient with respect to an image takes, in bytes for each of its pixels: an estimate.
+    """Returns the estimated memory of a gradient with respect to an image, in bytes per pixel.
 
-    The maps that are kept for the way back, and ten times the widest of all for what a convolution needs meanwhile:
-    measured on a CPU in float32 at 1.0 (mini, vgg19) to 2.5 times (mobilenet_v2) the truth, 0.5 for convnext_tiny.
+    It counts the maps that are kept for the backward pass, and ten times the widest one as working memory of a
+    convolution. Measured on a CPU in float32, the estimate is 1.0 (mini, vgg19) to 2.5 times (mobilenet_v2) the real
+    memory, but 0.5 times for convnext_tiny.
     """
     names = {id(operation): operation.name for operation in model.operations}
     infos = layer_infos(model, names)
@@ -134,17 +135,17 @@ def bytes_per_pixel(model: keras.Model) -> float:
 
 
 def has_max_pooling(model: keras.Model) -> bool:
-    """Whether there is anything for `pooling` to replace."""
+    """Returns whether the model has a max pooling."""
     return any(isinstance(layer, keras.layers.MaxPooling2D) for layer in model.layers)
 
 
 def has_activation(operation: keras.Operation) -> bool:
-    """Whether it is an activation, or applies one."""
-    return isinstance(operation, ACTIVATIONS) or fused(operation)
+    """Returns whether the operation is an activation or includes one."""
+    return isinstance(operation, ACTIVATIONS) or has_fused_activation(operation)
 
 
-def fused(operation: keras.Operation) -> bool:
-    """Whether a layer with weights applies an activation of its own."""
+def has_fused_activation(operation: keras.Operation) -> bool:
+    """Returns whether a layer with weights includes an activation."""
     activation = getattr(operation, 'activation', None)
     return not isinstance(operation, ACTIVATIONS) and activation not in (None, keras.activations.linear)
 
@@ -159,10 +160,14 @@ def _own_stride(operation: keras.Operation) -> int:
     return stride if isinstance(stride, int) else stride[0]
 
 
-def ends(operation: keras.Operation) -> tuple[list[keras.KerasTensor], keras.KerasTensor]:
-    """The tensors that enter an operation in this graph, and the one that leaves it."""
+def tensors_of(operation: keras.Operation) -> tuple[list[keras.KerasTensor], keras.KerasTensor]:
+    """Returns the input tensors and the output tensor of an operation in this graph.
+
+    Raises:
+        UserError: The layer is used more than once.
+    """
     if isinstance(operation, keras.Model) and len(operation._inbound_nodes) == 1:
-        (node,) = operation._inbound_nodes  # a model's own `input` and `output` are those of the graph inside it
+        (node,) = operation._inbound_nodes  # a nested model's `input` is that of its inner graph
         return list(node.input_tensors), node.output_tensors[0]
     try:
         return keras.tree.flatten(operation.input), operation.output

@@ -1,18 +1,18 @@
-"""The Keras layers that a feature network is rebuilt with. Importing this imports TensorFlow."""
+"""Keras layers that replace others when a feature network is rebuilt. Importing this imports TensorFlow."""
 
 import math
 from collections.abc import Sequence
 from typing import Any
 
-from stylegen.networks.padding import seen_at
+from stylegen.networks.padding import source_index
 from stylegen.utils.backend import keras, tf
 from stylegen.utils.keras_defaults import EPSILON
 
-Shape = tuple[Any, ...]  # a side that is not known is None
+Shape = tuple[Any, ...]  # unknown sides are None
 
-# What keeps the magnitude of max pooling's output, measured by K. Crowson (style-transfer-pytorch, `pooling_scales`):
-# 2 for the mean; 0.78 for the root of the *sum* of squares over 2x2, which is 1.56 for the root of their mean. In the
-# latter form the factor holds for the 3x3 windows of other networks too.
+# Factors that keep the magnitude of max pooling, measured by K. Crowson (style-transfer-pytorch, `pooling_scales`):
+# 2 for the mean; 0.78 for the root of the *sum* of squares over 2x2, which is 1.56 for the root of their mean.
+# The factor 1.56 also holds for the 3x3 windows of other networks.
 AVERAGE_SCALE = 2.0
 L2_SCALE = 2 * 0.78
 BVLC_MEAN = (104.0, 117.0, 123.0)  # blue, green, red: `mean_value` in models/bvlc_googlenet/train_val.prototxt of Caffe
@@ -20,11 +20,11 @@ BVLC_MEAN = (104.0, 117.0, 123.0)  # blue, green, red: `mean_value` in models/bv
 
 @keras.saving.register_keras_serializable('stylegen')
 class Preprocess(keras.layers.Layer):
-    """Pixels in [0, 1] to what a network was trained on: `preprocess_input` of keras.applications on 255 times them.
+    """Converts pixels in [0, 1] to a network's input, like `preprocess_input` of keras.applications after times 255.
 
     Args:
-        mode: 'caffe' (BGR minus the mean, 0..255), 'bvlc' (the same with the mean in whole numbers that Caffe's own
-            networks were trained with), 'tf' ([-1, 1]) or 'bytes' (0..255).
+        mode: 'caffe' (BGR minus the mean, 0..255), 'bvlc' (the same with the rounded mean of Caffe's own networks),
+            'tf' ([-1, 1]) or 'bytes' (0..255).
     """
 
     def __init__(self, mode: str, **kwargs: Any):
@@ -32,7 +32,7 @@ class Preprocess(keras.layers.Layer):
         self.mode = mode
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
-        """Pixels to what the network was trained on."""
+        """Returns the network's input."""
         images = images * 255.0
         if self.mode == 'bytes':
             return images
@@ -41,20 +41,20 @@ class Preprocess(keras.layers.Layer):
         return keras.applications.imagenet_utils.preprocess_input(images, data_format='channels_last', mode=self.mode)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """That of the input."""
+        """Returns the shape of the input."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made again from."""
+        """Returns the arguments of the layer."""
         return {**super().get_config(), 'mode': self.mode}
 
 
 @keras.saving.register_keras_serializable('stylegen')
 class Standardization(keras.layers.Normalization):
-    """Keras's Normalization, with the smallest deviation that it knows by default and not the one that somebody set."""
+    """Keras's Normalization with a fixed smallest deviation, whatever epsilon Keras is configured with."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The inputs minus their mean over their deviation."""
+        """Returns the inputs minus their mean, divided by their deviation."""
         mean, variance = self.convert_weight(self.mean), self.convert_weight(self.variance)
         deviation = tf.maximum(tf.sqrt(variance), EPSILON)
         return inputs * deviation + mean if self.invert else (inputs - mean) / deviation
@@ -62,34 +62,34 @@ class Standardization(keras.layers.Normalization):
 
 @keras.saving.register_keras_serializable('stylegen')
 class FrozenConv2D(keras.layers.Conv2D):
-    """A convolution whose kernel, once it is frozen, is cast to the layer's precision once and not at every call."""
+    """A convolution that casts its frozen kernel to the layer's precision once and not at every call."""
 
     frozen: tf.Tensor | None = None
 
     def freeze(self) -> None:
-        """Takes the kernel as it is now."""
+        """Stores the current kernel in the layer's precision."""
         self.frozen = tf.cast(self.kernel.value, self.compute_dtype)
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Variable) -> tf.Tensor:
-        """The convolution without what is added to it."""
+        """Returns the convolution without bias."""
         return super().convolution_op(inputs, kernel if self.frozen is None else self.frozen)
 
 
 @keras.saving.register_keras_serializable('stylegen')
 class AveragePooling(keras.layers.AveragePooling2D):
-    """Average pooling times 2, in the place of max pooling (Gatys et al. 2015, section 'Methods')."""
+    """Average pooling times 2, a replacement of max pooling (Gatys et al. 2015, section 'Methods')."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Twice the means of windows."""
+        """Returns twice the means of the windows."""
         return AVERAGE_SCALE * super().call(inputs)
 
 
 @keras.saving.register_keras_serializable('stylegen')
 class L2Pooling(keras.layers.AveragePooling2D):
-    """Root mean square over the window times 1.56; its gradient at a window of zeros is 0. Computed in float32."""
+    """Root mean square of a window times 1.56. Its gradient at a window of zeros is 0. Computed in float32."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """1.56 times the root mean squares of windows."""
+        """Returns 1.56 times the root mean squares of the windows."""
         squares = super().call(tf.square(tf.cast(inputs, tf.float32)))
         positive = squares > 0
         root = tf.sqrt(tf.where(positive, squares, 1.0))
@@ -98,11 +98,11 @@ class L2Pooling(keras.layers.AveragePooling2D):
 
 @keras.saving.register_keras_serializable('stylegen')
 class ReflectPadding(keras.layers.Layer):
-    """Continues a map (n, height, width, channels) by mirroring it about its border pixels, like `np.pad(reflect)`.
+    """Extends a map (n, height, width, channels) by mirroring it about its border pixels, like `np.pad(reflect)`.
 
     Args:
-        rows, columns: (before, after). On a map that is not larger than its padding the mirroring goes on, back and
-            forth; a single pixel is repeated.
+        rows, columns: (before, after). If a map is not larger than its padding, it is mirrored back and forth; a single
+            pixel is repeated.
     """
 
     def __init__(self, rows: Sequence[int], columns: Sequence[int], **kwargs: Any):
@@ -110,7 +110,7 @@ class ReflectPadding(keras.layers.Layer):
         self.rows, self.columns = tuple(rows), tuple(columns)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The map with its margins."""
+        """Returns the map with its margins."""
         for axis, (before, after) in ((1, self.rows), (2, self.columns)):
             inputs = self._pad(inputs, axis, before, after)
         return inputs
@@ -121,36 +121,36 @@ class ReflectPadding(keras.layers.Layer):
             return inputs
         size, most = tf.shape(inputs)[axis], max(before, after)
 
-        def once():
+        def reflect_once():
             return tf.pad(inputs, [(before, after) if i == axis else (0, 0) for i in range(4)], 'REFLECT')
 
-        def often():
-            return tf.gather(inputs, seen_at(tf.range(-before, size + after), size), axis=axis)
+        def reflect_repeatedly():
+            return tf.gather(inputs, source_index(tf.range(-before, size + after), size), axis=axis)
 
         if (static := inputs.shape[axis]) is not None:
-            return once() if static > most else often()
-        return tf.cond(size > most, once, often)
+            return reflect_once() if static > most else reflect_repeatedly()
+        return tf.cond(size > most, reflect_once, reflect_repeatedly)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Sides that are longer by the margins; None stays None."""
+        """Returns the shape with the margins added; None stays None."""
         batch, height, width, channels = input_shape
         height = None if height is None else height + sum(self.rows)
         width = None if width is None else width + sum(self.columns)
         return batch, height, width, channels
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made again from."""
+        """Returns the arguments of the layer."""
         return {**super().get_config(), 'rows': self.rows, 'columns': self.columns}
 
 
 @keras.saving.register_keras_serializable('stylegen')
 class MapDense(keras.layers.Dense):
-    """A Dense layer moved over a map: a 'valid' convolution whose kernel is the matrix.
+    """A Dense layer applied at every place of a map: a 'valid' convolution whose kernel is the Dense matrix.
 
     Args:
-        units: as for Dense.
-        window: rows and columns of the map that the layer reads at a time, flattened in the order of Flatten. A map
-            that is smaller is put in the middle of zeros.
+        units: As for Dense.
+        window: Rows and columns of the map that the layer reads at a time, flattened in the order of Flatten. A smaller
+            map is padded with zeros on all sides.
     """
 
     def __init__(self, units: int, window: Sequence[int] = (1, 1), **kwargs: Any):
@@ -158,12 +158,12 @@ class MapDense(keras.layers.Dense):
         self.window = tuple(window)
 
     def build(self, input_shape: Shape) -> None:
-        """Makes the matrix and the shift, for all positions of the window together."""
+        """Creates the matrix and the bias for all positions of the window together."""
         super().build((None, math.prod(self.window) * input_shape[-1]))
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
-        """The layer at every place of its window."""
+        """Returns the outputs at every place of the window."""
         if self.window != (1, 1):
             missing = tf.maximum(tf.constant(self.window) - tf.shape(inputs)[1:3], 0)
             before = tf.pad(missing // 2, [(1, 1)])
@@ -173,28 +173,28 @@ class MapDense(keras.layers.Dense):
         return self.activation(result if self.bias is None else result + self.bias)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """As many positions as the window has places; None stays None."""
+        """Returns one position for every place of the window; None stays None."""
         batch, *sides, _ = input_shape
         rows, columns = (
             side and max(side - size + 1, 1) for side, size in zip(sides, self.window, strict=True)
-        )  # an empty map stays empty
+        )  # an empty map has no positions
         return batch, rows, columns, self.units
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made again from."""
+        """Returns the arguments of the layer."""
         return {**super().get_config(), 'window': self.window}
 
 
 @keras.saving.register_keras_serializable('stylegen')
 class PooledNormalization(keras.layers.LayerNormalization):
-    """Layer normalisation of a pooled map, done before the pooling: what it gives has the mean that pooling had.
+    """Layer normalisation of a pooled map, applied before the pooling: the mean of its output is the pooled result.
 
-    Each position is centred over its channels and divided by the deviation of the map's mean over all positions, so
-    that the mean over positions of the result is the normalised mean. Computed in float32.
+    Each position is centred over its channels and divided by the deviation of the map's mean over all positions. So the
+    mean over positions of the result is the normalised mean. Computed in float32.
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The normalised map."""
+        """Returns the normalised map."""
         maps = tf.cast(inputs, tf.float32)
         maps -= tf.reduce_mean(maps, -1, keepdims=True)
         variance = tf.reduce_mean(tf.square(tf.reduce_mean(maps, (1, 2), keepdims=True)), -1, keepdims=True)

@@ -1,4 +1,4 @@
-"""What a program can be asked for, as lines of text: networks, and the layers and classes of one."""
+"""Lists networks, layers and classes as lines of text."""
 
 from stylegen.networks import pretrained
 from stylegen.networks.catalog import FALLBACK, NETWORKS
@@ -8,7 +8,7 @@ from stylegen.utils.errors import UserError
 
 
 def list_networks() -> list[str]:
-    """The networks that there are: what they are, what has to be downloaded, the smallest picture."""
+    """Returns a line for each network: its name, its download, its smallest picture and its description."""
     lines = []
     for name, network in NETWORKS.items():
         size = f'{network.megabytes} MB' if network.megabytes else 'embedded'
@@ -17,18 +17,24 @@ def list_networks() -> list[str]:
 
 
 def list_layers(network: str) -> list[str]:
-    """The layers of a network with their strides and channels, under a heading."""
+    """Returns a heading and a line for each layer of a network, with stride and channels."""
     heading = f'{f"layers of {network}":<40} stride  channels'
     return [heading, *(f'{row.name:<40} {row.stride:>6}  {row.channels:>8}' for row in layer_table(network))]
 
 
 def list_classes(network: str) -> list[str]:
-    """The classes of a network with their numbers."""
+    """Returns a line for each class of a network, with its number."""
     return [f'{number:>4}  {name}' for number, name in enumerate(class_names(network))]
 
 
 def settled_network(network: str, first_choice: str, embedded: str = FALLBACK) -> str:
-    """The network, or what 'auto' takes on this machine without a download: the first choice, or the embedded one."""
+    """Returns the network that 'auto' means on this machine without a download; any other name is returned unchanged.
+
+    Args:
+        network: A network or 'auto'.
+        first_choice: What 'auto' means if its weights are here.
+        embedded: What 'auto' means otherwise.
+    """
     if network != pretrained.AUTO:
         return network
     try:

@@ -1,4 +1,4 @@
-"""`mini`, the feature network that ships with the package: its shape and its weights file."""
+"""`mini`, the feature network that ships with the package: its architecture and its weights file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,10 +19,10 @@ MINI_WEIGHTS = Path(__file__).parents[1] / 'weights' / 'mini.npz'
 
 
 def build_mini(classes: int | None = None) -> 'keras.Model':
-    """The network with random weights, from float32 RGB (n, height, width, 3) in [0, 1], any size.
+    """Builds the network with random weights. Input: float32 RGB (n, height, width, 3) in [0, 1], any size.
 
     Args:
-        classes: width of the classifier; None leaves it and the average pooling off.
+        classes: Outputs of the classifier. None omits it and the average pooling.
 
     Returns:
         A functional model named 'mini': logits (n, classes), or the last convolution (n, height/16, width/16, 192).
@@ -49,10 +49,13 @@ def build_mini(classes: int | None = None) -> 'keras.Model':
 
 
 def mini_classifier() -> 'keras.Model':
-    """The whole embedded network: float32 RGB (n, height, width, 3) in [0, 1] to logits (n, len(mini_classes())).
+    """Returns the whole network with its weights: float32 RGB (n, height, width, 3) in [0, 1] to logits.
+
+    Returns:
+        A functional model with outputs (n, len(mini_classes())).
 
     Raises:
-        UserError: the weights file of the installation is missing or damaged.
+        UserError: The installed weights file is missing or damaged.
     """
     verify_mini()
     model = build_mini(len(mini_classes()))
@@ -61,45 +64,48 @@ def mini_classifier() -> 'keras.Model':
 
 
 def mini_classes() -> tuple[str, ...]:
-    """The names of the classes, in the order of the logits.
+    """Returns the names of the classes, in the order of the logits.
 
     Raises:
-        UserError: the weights file of the installation is missing or damaged.
+        UserError: The installed weights file is missing or damaged.
     """
     verify_mini()
     return tuple(str(name) for name in read_network(MINI_WEIGHTS, 'mini')['classes'])
 
 
 def save_mini(path: str | Path, arrays: Mapping[str, np.ndarray], classes: Sequence[str]) -> str:
-    """Write a weights file and, beside it, its digest; the same arrays give the same bytes.
+    """Writes a weights file, and its digest beside it. Equal arrays give equal bytes.
 
     Args:
-        path: the `.npz`; the digest goes to the same name with `.sha256`.
+        path: The `.npz`; the digest goes to the same name with `.sha256`.
         arrays: '<layer>/kernel' and '<layer>/bias' of every convolution and of 'predictions'; stored as float16.
-        classes: names in the order of the logits.
+        classes: Names in the order of the logits.
 
     Returns:
         The SHA-256 of the file, 64 hexadecimal digits.
 
     Raises:
-        ValueError: an array holds what float16 cannot (NaN, infinity, beyond 65504).
+        ValueError: An array has values that float16 cannot store (NaN, infinity, beyond 65504).
     """
     return save_network(path, arrays, {'classes': np.array(classes, np.str_)})
 
 
 def load_mini(model: 'keras.Model', path: str | Path) -> None:
-    """Fill a model of `build_mini` from a `.npz` of `save_mini`.
+    """Loads a `.npz` of `save_mini` into a model of `build_mini`.
 
     Raises:
-        UserError: the file cannot be read, or a layer is missing or of another shape.
+        UserError: The file cannot be read, or a layer is missing or of another shape.
     """
     load_network(model, path, 'mini')
 
 
 def verify_mini() -> str:
-    """The SHA-256 of the embedded weights, compared with the digest that ships beside them.
+    """Compares the embedded weights with the SHA-256 that ships beside them.
+
+    Returns:
+        The SHA-256, 64 hexadecimal digits.
 
     Raises:
-        UserError: one of the two files is missing, or they disagree.
+        UserError: One of the two files is missing, or they disagree.
     """
     return verify(MINI_WEIGHTS)

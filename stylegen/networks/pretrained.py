@@ -1,4 +1,4 @@
-"""Where the weights of a feature network come from: a file, the package, Keras's cache, the internet."""
+"""Finds the weights of a feature network: in a given file, the package or Keras's cache, or downloads them."""
 
 import contextlib
 import functools
@@ -12,11 +12,11 @@ from urllib.parse import urljoin
 
 from stylegen.networks import mini, small_vgg
 from stylegen.networks.catalog import FALLBACK, WeightsFile, network_row
-from stylegen.utils.download import DownloadError, algorithm, download
+from stylegen.utils.download import DownloadError, download, hash_name
 from stylegen.utils.errors import NoWeights, UserError
 from stylegen.utils.files import digest_of
 from stylegen.utils.npz import verify
-from stylegen.utils.streams import Lasting
+from stylegen.utils.streams import SafeStream
 
 URL_BASE = 'https://storage.googleapis.com/'
 AUTO = 'auto'
@@ -24,11 +24,11 @@ AUTO = 'auto'
 
 @dataclass(frozen=True)
 class WeightsSource:
-    """A weights file that is on the machine.
+    """A weights file on this machine.
 
     Attributes:
-        path: the file.
-        sha256: of its content, 64 hexadecimal digits.
+        path: The file.
+        sha256: Of its content, 64 hexadecimal digits.
         origin: 'embedded', 'file', 'cache' or 'download'.
     """
 
@@ -38,7 +38,7 @@ class WeightsSource:
 
 
 def _on_stderr(text: str) -> None:
-    print(text, file=Lasting(sys.stderr), flush=True)
+    print(text, file=SafeStream(sys.stderr), flush=True)
 
 
 _say: ContextVar[Callable[[str], None]] = ContextVar('say', default=_on_stderr)
@@ -46,7 +46,7 @@ _say: ContextVar[Callable[[str], None]] = ContextVar('say', default=_on_stderr)
 
 @contextlib.contextmanager
 def telling(say: Callable[[str], None]) -> Iterator[None]:
-    """Within the block `say` is told of each download before it begins, which else is told on stderr."""
+    """Within the block `say` gets a line before each download; by default the line goes to stderr."""
     before = _say.set(say)
     try:
         yield
@@ -57,23 +57,26 @@ def telling(say: Callable[[str], None]) -> Iterator[None]:
 def find_weights(
     network: str, weights: str | Path | None = None, *, offline: bool | None = None, classifier: bool = False
 ) -> WeightsSource:
-    """Find, or fetch, the weights of a network.
+    """Finds or downloads the weights of a network.
 
-    The first of these that there is: the file given; for `mini` and `small_vgg` the one in the package; a file in
-    Keras's cache (`$KERAS_HOME/models`, `~/.keras/models`) that has the published digest; a download to that cache,
-    which is told on stderr and fails when nothing comes for `download.TIMEOUT` seconds. No digest is published of
-    mobilenet_v2's files: they are checked by their length, and by their shapes when they are loaded.
+    It takes the first of these: the given file; for `mini` and `small_vgg` the file in the package; a file in Keras's
+    cache (`$KERAS_HOME/models`, `~/.keras/models`) with the published digest; a download to that cache. A download is
+    announced on stderr, and fails after `download.TIMEOUT` seconds without a byte. mobilenet_v2's files have no
+    published digest: their length is checked, and their shapes when they are loaded.
 
     Args:
-        network: a name in `NETWORKS`, or the path of a `.keras` file, which brings its own.
-        weights: `.h5`, `.weights.h5` or `.keras`, with or without the classifier (`.npz` for mini and
-            small_vgg, `.caffemodel` for googlenet and alexnet). What is in it is looked at when it is loaded.
-        offline: True never touches the internet; None asks the environment variable STYLEGEN_OFFLINE.
-        classifier: True looks for the published file with the classifier only.
+        network: A name in `NETWORKS`, or the path of a `.keras` file, which includes its weights.
+        weights: `.h5`, `.weights.h5` or `.keras`, with or without the classifier (`.npz` for mini and small_vgg,
+            `.caffemodel` for googlenet and alexnet). Its content is checked when it is loaded.
+        offline: True never downloads; None reads the environment variable STYLEGEN_OFFLINE.
+        classifier: True accepts only the published file with the classifier.
 
     Raises:
-        UserError: an unknown network, or a file that is not there; one line with what to do.
-        NoWeights: there is no way to have one.
+        UserError: The network is unknown, or the file does not exist.
+        NoWeights: The weights are missing and cannot be downloaded.
+
+    Example:
+        find_weights('vgg19').path
     """
     row = network_row(network)
     if weights is not None and network.endswith('.keras'):
@@ -88,23 +91,23 @@ def find_weights(
 
 
 def embedded_file(network: str) -> Path:
-    """The weights file of a network that ships with the package."""
+    """Returns the weights file of a network that ships with the package."""
     return {'mini': mini.MINI_WEIGHTS, 'small_vgg': small_vgg.SMALL_VGG_WEIGHTS}[network]
 
 
 def published_file(
     files: Sequence[WeightsFile], user: str, advice: str, *, offline: bool | None = None
 ) -> WeightsSource:
-    """The first of some published files that is in Keras's cache intact, or the first of all, fetched to it.
+    """Returns the first of some published files that is intact in Keras's cache, or downloads the first of them.
 
     Args:
-        files: any of them will do.
-        user: what needs it, in messages.
-        advice: what to do with a file that was fetched by hand, in errors.
-        offline: as for `find_weights`.
+        files: Any of them will do.
+        user: What needs the file, for messages.
+        advice: What to do with a file that was downloaded by hand, for errors.
+        offline: As for `find_weights`.
 
     Raises:
-        NoWeights: none is there and it cannot be fetched.
+        NoWeights: No file is in the cache, and it cannot be downloaded.
     """
     notes = []
     for file in files:
@@ -113,37 +116,37 @@ def published_file(
             try:
                 if _verified(path, file):
                     return WeightsSource(path, _digest_of(path, 'sha256'), 'cache')
-                notes.append(f'{path} is damaged, its digest is not {file.digest}')
+                notes.append(f'{path} is damaged: its digest is not {file.digest}')
             except OSError as error:
                 notes.append(f'{path} cannot be read ({error.strerror})')
     return _fetch(files[0], user, advice, notes, offline_mode() if offline is None else offline)
 
 
-def instead_of(network: str, embedded: str = FALLBACK, *, classifier: bool = False) -> str:
-    """One line for the user: an embedded network, which is taken for want of weights, and how to have the other."""
+def fallback_line(network: str, embedded: str = FALLBACK, *, classifier: bool = False) -> str:
+    """Returns a line that names the embedded network in use, and says how to get the preferred one."""
     file = network_row(network).files[-1 if classifier else 0].name
     other = f'put {file} in {cache_folder()}, pass --weights=FILE or run with internet'
     return f'{embedded} (embedded); for {network} {other}'
 
 
 def describe(name: str, source: WeightsSource) -> str:
-    """One line for the user: the network and where its weights are from."""
+    """Returns a line with the network and the place of its weights."""
     where = source.origin if source.origin in ('embedded', 'download') else f'{source.origin} {source.path}'
     return f'{name} ({where})'
 
 
 def cache_folder() -> Path:
-    """The folder in which keras.applications keeps weights."""
+    """Returns the folder where keras.applications keeps weights."""
     return keras_folder() / 'models'
 
 
 def keras_folder() -> Path:
-    """The folder in which Keras keeps what it fetches."""
+    """Returns the folder where Keras keeps downloads."""
     return Path(os.environ.get('KERAS_HOME') or '~/.keras').expanduser()
 
 
 def offline_mode() -> bool:
-    """Whether STYLEGEN_OFFLINE forbids downloads: set, and neither empty nor 0."""
+    """Returns whether STYLEGEN_OFFLINE forbids downloads: it is set, and neither empty nor 0."""
     return os.environ.get('STYLEGEN_OFFLINE', '') not in ('', '0')
 
 
@@ -173,7 +176,7 @@ def _fetch(file: WeightsFile, user: str, advice: str, notes: list[str], offline:
 
 
 def _verified(path: Path, file: WeightsFile) -> bool:
-    return file.digest is None or _digest_of(path, algorithm(file.digest)) == file.digest
+    return file.digest is None or _digest_of(path, hash_name(file.digest)) == file.digest
 
 
 def _digest_of(path: Path, name: str) -> str:
@@ -183,5 +186,5 @@ def _digest_of(path: Path, name: str) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _digest(path: Path, name: str, size: int, mtime: int) -> str:
-    """Computed once for a file as it is: size and time of change are part of the key."""
+    """Computes a digest once per version of a file: size and modification time are part of the cache key."""
     return digest_of(path, name)

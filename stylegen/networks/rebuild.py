@@ -1,11 +1,11 @@
-"""Rebuild a functional Keras model: other pooling, padding, precision, taps. Importing this imports Keras."""
+"""Rebuilds a functional Keras model with other pooling, padding, precision and outputs. Imports Keras."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stylegen.networks.folding import fold, foldable
-from stylegen.networks.graph import ACTIVATIONS, ends, fused, has_activation
+from stylegen.networks.graph import ACTIVATIONS, has_activation, has_fused_activation, tensors_of
 from stylegen.networks.layers import (
     AveragePooling,
     FrozenConv2D,
@@ -37,50 +37,52 @@ def rebuild(
     precision: str,
     head: 'Head | None' = None,
 ) -> tuple[keras.KerasTensor, dict[str, keras.KerasTensor]]:
-    """A copy of `model`, weights included, that ends at `taps` and takes RGB in [0, 1] of any size.
+    """Copies `model` with its weights. The copy ends at `taps` and takes RGB in [0, 1] of any size.
 
-    Batch normalisation is folded into the convolution before it, if that is not tapped itself.
+    Batch normalisation is folded into the convolution before it, unless that is a requested layer.
 
     Args:
-        model: one input, functional.
-        taps: names as in `names`.
-        names: from `graph.stable_names`.
+        model: A functional model with one input.
+        taps: The requested layers, named as in `names`.
+        names: From `graph.stable_names`.
         preprocessing: 'unit', or a mode of `layers.Preprocess`.
-        pooling, padding, tap, precision: as for `networks.feature_extractor`.
-        head: the layers to put on maps, from `classifier.find_head`.
+        pooling, padding, tap, precision: As for `networks.feature_extractor`.
+        head: The classifier from `classifier.find_head`, to apply it to maps.
 
     Returns:
-        The input, and {tap: output}, float32.
+        The input, and {layer: output}, float32.
 
     Raises:
-        UserError: `tap` is 'before' and none of the taps has an activation.
+        UserError: `tap` is 'before' and none of the layers has an activation.
     """
     operations = {names[id(operation)]: operation for operation in model.operations}
     chosen = [operations[name] for name in taps]
     in_head = head.operations if head else ()
     if tap == 'before' and not any(has_activation(operation) for operation in chosen if operation not in in_head):
         raise UserError(f'tap=before: none of {", ".join(taps)} ends in an activation; ask for layers that do')
-    part = keras.Model(model.inputs, [ends(operation)[1] for operation in chosen])
+    part = keras.Model(model.inputs, [tensors_of(operation)[1] for operation in chosen])
     image = keras.Input((None, None, 3), name='image', dtype=DTYPE)
     pixels = image if preprocessing == 'unit' else Preprocess(preprocessing, dtype=DTYPE, name='preprocess')(image)
-    anew = _Rebuilding(image, pixels, foldable(part), taps, names, pooling, padding == 'reflect', tap, precision, head)
-    inputs = keras.tree.map_structure(lambda _: image, part.input)  # alone, or in a list of one
-    keras.models.clone_model(part, input_tensors=inputs, clone_function=anew.copy, call_function=anew.call)
-    outputs = anew.outputs
+    rebuilder = _Rebuilder(
+        image, pixels, foldable(part), taps, names, pooling, padding == 'reflect', tap, precision, head
+    )
+    inputs = keras.tree.map_structure(lambda _: image, part.input)  # a tensor, or a list of one
+    keras.models.clone_model(part, input_tensors=inputs, clone_function=rebuilder.copy, call_function=rebuilder.call)
+    outputs = rebuilder.outputs
     if precision != DTYPE:
         outputs = {n: keras.layers.Identity(name=f'{n}_float32', dtype=DTYPE)(x) for n, x in outputs.items()}
     return image, {name: outputs[name] for name in taps}
 
 
 @dataclass
-class _Rebuilding:
-    """How each operation is made anew and called, as `clone_model` asks; the outputs of taps gather in `outputs`.
+class _Rebuilder:
+    """Copies and calls each operation, as `clone_model` requires. `outputs` collects the requested outputs.
 
     Args:
-        image, pixels: the new input, and what of it goes into the model.
-        norms: by id of a convolution, what is folded into it.
-        reflect: whether maps are mirrored around convolutions.
-        taps, names, pooling, tap, precision, head: see `rebuild`.
+        image, pixels: The new input, and the preprocessed tensor that the model receives.
+        norms: By the id of a convolution, the normalisation folded into it.
+        reflect: Whether maps are mirrored around convolutions.
+        taps, names, pooling, tap, precision, head: See `rebuild`.
     """
 
     image: keras.KerasTensor
@@ -97,7 +99,7 @@ class _Rebuilding:
     copied: dict[int, keras.Operation] = field(default_factory=dict)  # id of the copy -> the original
 
     def copy(self, operation: keras.Operation) -> keras.Operation:
-        """The operation anew, for maps of any size."""
+        """Returns a copy of the operation for maps of any size."""
         config = {**operation.get_config(), 'name': self.names[id(operation)]}
         if isinstance(operation, keras.Model):
             clone = _any_size_copy(operation, self.precision)
@@ -117,21 +119,21 @@ class _Rebuilding:
             kind = POOLINGS[self.pooling] or kind
         if self.precision != DTYPE and kind is keras.layers.Conv2D:
             kind = FrozenConv2D
-        if self.reflect and _mirrored(layer):
+        if self.reflect and _is_zero_padded(layer):
             config['padding'] = 'valid'
-        if self.tap == 'before' and config['name'] in self.taps and fused(layer):
+        if self.tap == 'before' and config['name'] in self.taps and has_fused_activation(layer):
             config['activation'] = 'linear'
         if id(layer) in self.norms:
             config['use_bias'] = True
         return kind.from_config(config)
 
     def call(self, clone: keras.Operation, *args: Any, **kwargs: Any) -> Any:
-        """What the copy of an operation gives, with the weights of the original; of one that is folded, its input."""
+        """Calls the copy of an operation with the original's weights. A folded normalisation returns its input."""
         operation = self.copied[id(clone)]
         name, before = self.names[id(operation)], self.tap == 'before'
         args = keras.tree.map_structure(lambda x: self.pixels if x is self.image else x, args)
         entering = args[0]
-        if self.reflect and _mirrored(operation):
+        if self.reflect and _is_zero_padded(operation):
             rows, columns = _margins(operation)
             args = (ReflectPadding(rows, columns, name=f'{name}_reflect', dtype=self.precision)(entering), *args[1:])
         if any(operation is norm for norm in self.norms.values()):
@@ -146,14 +148,14 @@ class _Rebuilding:
                 clone.freeze()
         if name in self.taps:
             self.outputs[name] = entering if before and isinstance(operation, ACTIVATIONS) else result
-            if before and fused(operation):  # taken off in `_layer`, put back for the layers that follow
+            if before and has_fused_activation(operation):  # `_layer` removed it; the following layers need it
                 again = keras.layers.Activation(operation.activation, name=f'{name}_activation', dtype=self.precision)
                 return again(result)
         return result
 
 
 def _any_size_copy(model, precision):
-    """A nested model anew, for maps of any size where it turns maps into maps."""
+    """Returns a copy of a nested model, for maps of any size if it maps maps to maps."""
     image = None
     if len(model.inputs) == 1 and len(model.inputs[0].shape) == len(model.outputs[0].shape) == 4:
         image = keras.Input((None, None, model.inputs[0].shape[3]), dtype=DTYPE)
@@ -171,8 +173,8 @@ def _copy_weights(source: keras.Operation, target: keras.Operation) -> None:
         target.finalize_state()
 
 
-def _mirrored(operation: keras.Operation) -> bool:
-    """Whether zeros are put around the input of this convolution, that can be replaced."""
+def _is_zero_padded(operation: keras.Operation) -> bool:
+    """Returns whether this convolution pads its input with zeros, which mirroring can replace."""
     if not isinstance(operation, keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.SeparableConv2D):
         return False
     return operation.padding == 'same' and max(operation.strides) == 1 and max(operation.kernel_size) > 1

@@ -1,4 +1,4 @@
-"""`small_vgg`, a small network that was taught to see as VGG-16 does: its shape and its weights file."""
+"""`small_vgg`, a small network that was trained to imitate VGG-16: its architecture and its weights file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import keras
 
 SMALL_VGG_BLOCKS = ((32, 2), (64, 2), (128, 3), (256, 3), (256, 1))  # (channels, convolutions) of each block
-SMALL_VGG_COMPONENTS: Mapping[str, int] = {  # principal components of VGG-16's layer of that name
+SMALL_VGG_COMPONENTS: Mapping[str, int] = {  # number of principal components of VGG-16's layer
     'block1_conv1': 24,
     'block1_conv2': 32,
     'block2_conv1': 64,
@@ -25,16 +25,16 @@ SMALL_VGG_WEIGHTS = Path(__file__).parents[1] / 'weights' / 'small_vgg.npz'
 
 
 def build_small_vgg(precision: str = 'float32') -> 'keras.Model':
-    """The network with random weights, from float32 RGB (n, height, width, 3) in [0, 1], any size.
+    """Builds the network with random weights. Input: float32 RGB (n, height, width, 3) in [0, 1], any size.
 
-    A trunk of 3 x 3 convolutions with ReLU, and for each layer of `SMALL_VGG_COMPONENTS` a 1 x 1 convolution that makes
-    the layer's components of the trunk's map at the same place.
+    It has a trunk of 3 x 3 convolutions with ReLU. For each layer of `SMALL_VGG_COMPONENTS` a 1 x 1 convolution
+    computes the layer's principal components from the trunk's map.
 
     Args:
-        precision: the dtype policy of its layers, such as 'mixed_bfloat16' to train it in.
+        precision: The dtype policy of its layers, such as 'mixed_bfloat16' for training.
 
     Returns:
-        A functional model named 'small_vgg', whose outputs are the components by layer, shallowest first.
+        A functional model named 'small_vgg'. Its outputs are the components by layer, shallowest first.
     """
     from stylegen.utils.backend import keras
     from stylegen.utils.keras_defaults import DTYPE, LAYOUT
@@ -63,22 +63,22 @@ def build_small_vgg(precision: str = 'float32') -> 'keras.Model':
 
 
 def save_small_vgg(path: str | Path, model: 'keras.Model') -> str:
-    """Write the weights of a model of `build_small_vgg`, and beside them their digest.
+    """Writes the weights of a model of `build_small_vgg`, and their digest beside them.
 
     Returns:
         The SHA-256 of the file, 64 hexadecimal digits.
 
     Raises:
-        ValueError: a weight is NaN, infinite or beyond 65504, which float16 cannot hold.
+        ValueError: A weight is NaN, infinite or beyond 65504, which float16 cannot store.
     """
     arrays = {f'{layer.name}/{weight.name}': weight.numpy() for layer in model.layers for weight in layer.weights}
     return save_network(path, arrays, {})
 
 
 def load_small_vgg(model: 'keras.Model', path: str | Path) -> None:
-    """Fill a model of `build_small_vgg` from a `.npz` of `save_small_vgg`.
+    """Loads a `.npz` of `save_small_vgg` into a model of `build_small_vgg`.
 
     Raises:
-        UserError: the file cannot be read, or a layer is missing or of another shape.
+        UserError: The file cannot be read, or a layer is missing or of another shape.
     """
     load_network(model, path, 'small_vgg')

@@ -1,4 +1,4 @@
-"""Read a weights file of Keras, of any of its formats, into a model. Importing this imports Keras."""
+"""Loads a Keras weights file of any format into a model. Importing this imports Keras."""
 
 import io
 import zipfile
@@ -14,28 +14,29 @@ from stylegen.utils.backend import keras
 from stylegen.utils.errors import UserError
 from stylegen.utils.zips import unpack
 
-# (how the file calls a layer, its arrays still on the disk)
+# (the layer's name in the file, its arrays on the disk)
 Entry = tuple[str, list[h5py.Dataset]]
 
 
 def load_weights(model: keras.Model, path: str | Path, network: str) -> None:
-    """Fill a model from a file; a classifier in the file that the model lacks is passed over.
+    """Loads a file into a model. A classifier in the file that the model lacks is ignored.
 
-    Understood, by content and not by name: HDF5 of Keras 1 and 2 (weights, or a whole model), `.weights.h5` of Keras 3
-    and `.keras`. Layers are matched by name where the file has all names, by order otherwise, as Keras does.
+    The content decides the format, not the name: HDF5 of Keras 1 and 2 (weights or a whole model), `.weights.h5` of
+    Keras 3, and `.keras`. Layers are matched by name if the file has all names, otherwise by order, as Keras does.
 
     Args:
-        model: a functional model; all its layers must be in the file with the same shapes.
-        path: the file.
-        network: what the file ought to be for, in errors.
+        model: A functional model. The file must have all its layers with the same shapes.
+        path: The file.
+        network: The name of the network, for errors.
 
     Raises:
-        UserError: not such a file, damaged, or of another network; the first layer that differs is named.
+        UserError: The file is no weights file, damaged, or of another network. The error names the first layer that
+            differs.
     """
     try:
         with _opened(path) as file:
-            pairs, spare = _matched(model, file)
-            for layer, (_, arrays) in _compared(pairs, spare, path, network):
+            pairs, spare = _pairs(model, file)
+            for layer, (_, arrays) in _checked_pairs(pairs, spare, path, network):
                 for variable, array in zip(_variables(layer), arrays, strict=True):
                     variable.assign(np.asarray(array))
                 if hasattr(layer, 'finalize_state'):
@@ -52,7 +53,7 @@ def load_weights(model: keras.Model, path: str | Path, network: str) -> None:
 
 
 def is_keras_file(path: str | Path) -> bool:
-    """Whether a file has the form of one that Keras writes, HDF5 or zip, by its first bytes."""
+    """Returns whether the first bytes of a file are those of HDF5 or zip, the formats that Keras writes."""
     return zipfile.is_zipfile(path) or h5py.is_hdf5(path)
 
 
@@ -63,8 +64,8 @@ def _opened(path: str | Path) -> h5py.File:
         return h5py.File(io.BytesIO(unpack(archive, 'model.weights.h5', str(path))), 'r')
 
 
-def _matched(model: keras.Model, file: h5py.File) -> tuple[list[tuple[keras.Layer, Entry | None]], list[Entry]]:
-    """Each layer that has weights with its entry, and the entries left over."""
+def _pairs(model: keras.Model, file: h5py.File) -> tuple[list[tuple[keras.Layer, Entry | None]], list[Entry]]:
+    """Returns each layer that has weights with its entry, and the entries that remain."""
     group = file.get('model_weights', file)
     if 'layer_names' in group.attrs or 'layer_names0' in group.attrs:
         layers = [layer for layer in model.layers if layer.weights]
@@ -74,7 +75,7 @@ def _matched(model: keras.Model, file: h5py.File) -> tuple[list[tuple[keras.Laye
         named = dict(entries)
         if all(layer.name in named or _in_classifier(layer) for layer in layers):
             own = [(layer.name, named.pop(layer.name)) if layer.name in named else None for layer in layers]
-            others = iter(named.items())  # a classifier goes by other names in some files
+            others = iter(named.items())  # some files name the classifier differently
             taken, spare = [entry or next(others, None) for entry in own], list(others)
         return list(zip(layers, taken, strict=True)), spare
     by_key = dict(_keras3_entries(file))
@@ -87,16 +88,20 @@ def _matched(model: keras.Model, file: h5py.File) -> tuple[list[tuple[keras.Laye
     return pairs, list(by_key.items())
 
 
-def _compared(
+def _checked_pairs(
     pairs: list[tuple[keras.Layer, Entry | None]], spare: list[Entry], path: str | Path, network: str
 ) -> list[tuple[keras.Layer, Entry]]:
-    """The pairs, where all of them fit and nothing that matters is left over."""
+    """Returns the pairs if all of them match and no relevant entry remains.
+
+    Raises:
+        UserError: A layer differs.
+    """
     complaint, whole = f'{path}: not the weights of {network}', []
     for layer, entry in pairs:
         expected = [tuple(variable.shape) for variable in _variables(layer)]
         if entry is None and _in_classifier(layer):
             raise UserError(
-                f'{path}: there is no classifier in it (layer {layer.name}), which the layer classes of {network} '
+                f'{path}: it has no classifier (layer {layer.name}), which the layer classes of {network} '
                 'needs; take the file with the top'
             )
         if entry is None:
@@ -109,13 +114,13 @@ def _compared(
             )
         whole.append((layer, entry))
     for name, arrays in spare:
-        if any(len(array.shape) > 2 for array in arrays):  # a classifier has matrices and vectors only
-            raise UserError(f'{complaint}: the file has a layer {name} of {_text([a.shape for a in arrays])} more')
+        if any(len(array.shape) > 2 for array in arrays):  # a classifier has only matrices and vectors
+            raise UserError(f'{complaint}: the file has one more layer, {name} of {_text([a.shape for a in arrays])}')
     return whole
 
 
 def _in_classifier(layer: keras.Layer) -> bool:
-    """Whether a layer works on vectors, no longer on maps."""
+    """Returns whether a layer outputs vectors and not maps."""
     return len(layer.output.shape) == 2
 
 
@@ -133,7 +138,7 @@ def _keras2_entries(group: h5py.Group) -> Iterator[Entry]:
 
 
 def _names(group: h5py.Group, attribute: str) -> list[str]:
-    """A list of names; a long one is spread over `attribute`0, `attribute`1, ..."""
+    """Returns a list of names. A long one is split into `attribute`0, `attribute`1, ..."""
     if attribute in group.attrs:
         values = list(group.attrs[attribute])
     else:
@@ -144,7 +149,7 @@ def _names(group: h5py.Group, attribute: str) -> list[str]:
 
 
 def _keras3_entries(group: h5py.Group, path: str = '') -> Iterator[Entry]:
-    """Layers are kept as layers/<class>_<number>, nested models inside of theirs."""
+    """Yields the layers. The file stores them as layers/<class>_<number>; nested models are inside of theirs."""
     for name, child in group.get('layers', {}).items():
         variables = child.get('vars', {})
         if variables:

@@ -1,6 +1,6 @@
-"""Change an image until the losses are met.
+"""Changes an image until its losses are low.
 
-Terms, objectives, update rules and the compiled loop; large pictures by tiles or windows.
+Terms, objectives, update rules and the compiled loop. Large pictures are computed by tiles or windows.
 """
 
 from typing import TYPE_CHECKING

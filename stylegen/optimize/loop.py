@@ -1,7 +1,7 @@
-"""Change an image until the losses are met: terms, objectives and the compiled loop.
+"""Changes an image until its losses are low: terms, objectives and the compiled loop.
 
 The loop runs inside one compiled function, several steps a call, with the update's state as tensors. It is traced once
-for an objective and an update and serves pictures of every size.
+for an objective and an update, and works for pictures of every size.
 """
 
 import threading
@@ -20,8 +20,8 @@ from stylegen.optimize.updates import State, Update
 from stylegen.utils.backend import tf, use_xla
 from stylegen.utils.fingerprints import fingerprint
 
-SECONDS_PER_CALL = 0.5  # how long a compiled call may take before Python looks in: progress, Ctrl-C
-MOST_LOOPS = 8  # compiled loops that an objective keeps: those that were used last
+SECONDS_PER_CALL = 0.5  # about the time of a compiled call; between calls Python shows progress and checks for Ctrl-C
+MOST_LOOPS = 8  # compiled loops that an objective keeps, the most recently used
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,15 @@ class Term:
 
 @dataclass(frozen=True)
 class Step:
-    """What a callback is told: steps done of all, the weighted losses before the last, image and state after."""
+    """The arguments of a callback.
+
+    Attributes:
+        step: Steps done.
+        steps: Steps of the whole run.
+        losses: The weighted losses before the last step.
+        image: The image after it.
+        state: The state of the update after it.
+    """
 
     step: int
     steps: int
@@ -45,14 +53,18 @@ class Step:
 
     @property
     def loss(self) -> float:
-        """Sum of the weighted losses."""
+        """The sum of the weighted losses."""
         return sum(self.losses.values())
 
 
 class NonFiniteLoss(ArithmeticError):
-    """`term` became NaN or infinite at `step`; `image` is the last whose losses were finite.
+    """A loss became NaN or infinite.
 
-    `picture` is what a program makes of that image to be saved, where one does.
+    Attributes:
+        term: The name of the loss.
+        step: The step.
+        image: The last image whose losses were finite.
+        picture: That image as a program saves it; None if the program sets none.
     """
 
     picture: np.ndarray | None = None
@@ -68,24 +80,27 @@ class Objective:
 
     Args:
         extractor: Maps images (N, H, W, 3) in [0, 1] to features, the image among them as 'input'.
-        terms: What to minimise. A term of weight 0 is left out.
+        terms: The terms to minimise. A term of weight 0 is ignored.
+
+    Example:
+        objective = Objective(extractor, (Term('dream', 1.0, dream_loss('block4_conv2')),))
     """
 
     extractor: Callable[[tf.Tensor], Features]
     terms: tuple[Term, ...]
     compiled: OrderedDict = field(default_factory=OrderedDict, init=False, repr=False)  # see `_loop`
-    # who runs a loop has it: the sums of an objective may be in variables, and threads must not share these
+    # a lock for the running loop: an objective may keep sums in variables, which threads must not share
     turn: Any = field(default_factory=threading.RLock, init=False, repr=False)
 
     def __call__(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The weighted loss of every term, by name."""
+        """Returns the weighted loss of every term, by name."""
         features = self.extractor(image)
         return {term.name: term.weight * term.loss(features) for term in self.terms if term.weight}
 
     def value_and_gradient(self, image: tf.Tensor, key: tf.Tensor | None = None) -> tuple[dict, tf.Tensor]:
-        """Weighted losses and the gradient of their sum, shaped as `image`.
+        """Returns the weighted losses and the gradient of their sum, shaped as `image`.
 
-        `key` is a pair of int32 that names the step. It is for objectives that draw at random; this one does not.
+        `key` is a pair of int32 that identifies the step, for objectives that draw random numbers. This one does not.
         """
         del key
         return losses_and_gradient(self, image)
@@ -94,7 +109,7 @@ class Objective:
 def losses_and_gradient(
     objective: Callable[[tf.Tensor], dict[str, tf.Tensor]], image: tf.Tensor
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-    """What `objective` gives for the image, and the gradient of its sum."""
+    """Returns what `objective` gives for the image, and the gradient of its sum."""
     scale = loss_scale(image)
     with tf.GradientTape() as tape:
         tape.watch(image)
@@ -105,10 +120,10 @@ def losses_and_gradient(
 
 
 def loss_scale(image: tf.Tensor) -> tf.Tensor:
-    """A power of two near the number of pixels, to multiply a loss by while its gradient passes the network.
+    """Returns a power of two near the number of pixels, by which a loss is multiplied before the backward pass.
 
-    Losses are means, so that a pixel's share of the gradient is about 1 / pixels: too small for float16. A power of two
-    changes nothing in float32.
+    Losses are means, so a pixel's share of the gradient is about 1 / pixels, which is too small for float16. A power of
+    two changes nothing in float32.
     """
     pixels = tf.cast(tf.reduce_prod(tf.shape(image)[1:3]), image.dtype)
     return tf.pow(tf.constant(2.0, image.dtype), tf.floor(tf.math.log(pixels) / np.log(2)))
@@ -121,9 +136,10 @@ def _all_finite(tensors: Any) -> tf.Tensor:
 def _compile(
     objective: Objective, update: Update, bounds: tuple[float, float] | None, xla: bool
 ) -> tf.types.experimental.PolymorphicFunction:
-    """The loop for one objective and update: from (image, the one before, state, losses) to where they came.
+    """Returns the compiled loop for an objective and an update.
 
-    Where a step goes wrong the loop stops, and the image is the last one whose losses were finite.
+    It maps (image, previous image, state, losses, seed, first step, last step) to (step, image, previous image, state,
+    losses, success). After a failed step the loop stops, and the image is the last one whose losses were finite.
     """
 
     def body(step, image, before, state, losses, good, seed):
@@ -139,14 +155,14 @@ def _compile(
             moved = tf.clip_by_value(moved, *bounds)
         sound = _all_finite((losses, gradient))
         good = tf.logical_and(sound, _all_finite(moved))
-        # not tf.where, which copies: the state may be a hundred pictures
+        # tf.where would copy the state, which may be a hundred pictures
         image, before, state = tf.cond(
             good, lambda: (moved, image, new_state), lambda: (*[tf.where(sound, image, before)] * 2, state)
         )
         return step + tf.cast(good, tf.int32), image, before, state, losses, good, seed
 
     if not xla:
-        body = _apart(body)
+        body = _outside_loop_graph(body)
 
     def run(image, before, state, losses, seed, first, last):
         loop = (first, image, before, state, losses, tf.constant(True), seed)
@@ -159,11 +175,11 @@ def _compile(
     return tf.function(run, jit_compile=xla, autograph=False)
 
 
-def _apart(step: Callable[..., Any]) -> tf.types.experimental.PolymorphicFunction:
-    """A step of a loop as a function that TensorFlow does not put into the loop's own graph.
+def _outside_loop_graph(step: Callable[..., Any]) -> tf.types.experimental.PolymorphicFunction:
+    """Wraps a loop's step in a function that TensorFlow does not inline into the loop's graph.
 
-    That graph has a circle, and oneDNN is given each operation by what feeds it: in a circle the gradient of a pooling
-    may be looked at before the pooling, at random, and is then done by a kernel that takes twenty times as long.
+    The loop's graph has a cycle, and oneDNN chooses an operation's kernel by its inputs. In a cycle it may visit the
+    gradient of a pooling before the pooling, at random, and then choose a kernel that takes twenty times as long.
     """
     return tf.function(step, autograph=False, experimental_attributes={'_noinline': True})
 
@@ -171,17 +187,17 @@ def _apart(step: Callable[..., Any]) -> tf.types.experimental.PolymorphicFunctio
 def _loop(
     objective: Objective, update: Update, bounds: tuple[float, float] | None, xla: bool, *parts: Any
 ) -> tf.types.experimental.PolymorphicFunction:
-    """The compiled loop, from the objective's own store where it is there and up to date.
+    """Returns the objective's cached loop, and compiles it first if it is missing or outdated.
 
-    A loop is found by the rule with its numbers, the bounds, XLA and the types of its arguments; `parts` are the image,
-    the state and the losses. Whatever the objective has captured, a target for one, is compared too: a loop keeps it as
-    it was when the loop was traced.
+    The cache key holds the update with its numbers, the bounds, XLA and the types of the arguments; `parts` are the
+    image, the state and the losses. What the objective has captured, such as a target, is compared too, because a loop
+    keeps the values of its trace.
     """
-    specs = tf.nest.map_structure(lambda t: _relaxed(t, parts[0]), (parts[0], *parts))
+    specs = tf.nest.map_structure(lambda t: _any_size_spec(t, parts[0]), (parts[0], *parts))
     types = tf.nest.map_structure(lambda spec: (tuple(spec.shape), spec.dtype.name), specs)
     key = fingerprint((update, bounds, xla, types))
-    aim, loop = objective.compiled.get(key, (None, None))
-    if loop is None or aim != fingerprint(objective):
+    traced_for, loop = objective.compiled.get(key, (None, None))
+    if loop is None or traced_for != fingerprint(objective):
         number = tf.TensorSpec([], tf.int32)
         loop = _compile(objective, update, bounds, xla).get_concrete_function(*specs, number, number, number)
         objective.compiled[key] = fingerprint(objective), loop
@@ -191,8 +207,8 @@ def _loop(
     return loop
 
 
-def _relaxed(value: tf.Tensor, image: tf.Tensor) -> tf.TensorSpec:
-    """The spec of a tensor; images, and stacks of them, with height and width open: one trace serves all sizes."""
+def _any_size_spec(value: tf.Tensor, image: tf.Tensor) -> tf.TensorSpec:
+    """Returns a tensor's spec. Images and stacks of them have open height and width: one trace serves all sizes."""
     shape = value.shape.as_list()
     if shape[-4:] == image.shape.as_list():
         shape[-3:-1] = [None, None]
@@ -214,24 +230,24 @@ def optimize_image(
     jit: str = 'auto',
     checked: bool = False,
 ) -> tf.Tensor:
-    """Changes an image step by step so that the objective falls.
+    """Changes an image step by step to lower an objective.
 
     Args:
         image: A picture, or several of one size (N, H, W, 3), in any form that `images.as_picture` takes. With other
             bounds than [0, 1] it is a float32 tensor of any shape and range.
         objective: Gives losses and gradient.
         update: The rule that turns a gradient into the next image, from `stylegen.optimize.updates`.
-        steps: How many in all.
+        steps: The number of all steps.
         callback: Called with a `Step` after every compiled call. The image does not depend on how many steps a call
-            holds. Where it answers True, this was the last.
-        first: The step to begin with, for a run that goes on.
-        state: The update's state before the first step; by default it starts anew.
-        seed: For objectives that draw at random; step i draws from (seed, i). Seeds count modulo 2**31.
-        bounds: The image is clipped to them after each step.
-        steps_per_call: The callback comes after every step that is a multiple of it, and after the last; by default
-            about twice a second.
+            holds. If it returns True, the loop ends.
+        first: The first step, for a resumed run.
+        state: The update's state before the first step; None: a new state.
+        seed: For objectives that draw random numbers; step i draws from (seed, i). Seeds count modulo 2**31.
+        bounds: The image is clipped to them after each step; None: not at all.
+        steps_per_call: The callback is called after every multiple of it and after the last step; None: about twice a
+            second.
         jit: 'auto', 'on' or 'off': whether XLA compiles the loop.
-        checked: `image` is a float32 (N, H, W, 3) already, whose range is not looked at; the bounds hold from the first
+        checked: `image` is already float32 (N, H, W, 3), and its range is not checked; the bounds hold from the first
             step on.
 
     Returns:
@@ -239,9 +255,14 @@ def optimize_image(
 
     Raises:
         UserError: The image is no picture.
-        NonFiniteLoss: With the last good image.
+        NonFiniteLoss: A loss is not finite. The error holds the last good image.
+
+    Example:
+        extractor = feature_extractor('mini', ['block4_conv2'])
+        objective = Objective(extractor, (Term('dream', 1.0, dream_loss('block4_conv2')),))
+        result = optimize_image('photo.jpg', objective, normalized_step(0.006), steps=20)
     """
-    xla = use_xla(jit)  # first: it prepares the devices
+    xla = use_xla(jit)  # prepares the devices, before any tensor
     image = tf.convert_to_tensor(image if checked or bounds != UNIT else as_batch(image), tf.float32)
     state = update.start(image) if state is None else tf.nest.map_structure(tf.convert_to_tensor, state)
     names = [term.name for term in objective.terms if term.weight]
@@ -261,10 +282,10 @@ def optimize_image(
         if not good:
             bad = [name for name, value in losses.items() if not np.isfinite(value)]
             raise NonFiniteLoss(bad[0] if bad else 'the gradient or the step', int(reached), image)
-        told = {name: float(value) for name, value in losses.items()}
-        if callback and callback(Step(last, steps, told, image, state)):
+        values = {name: float(value) for name, value in losses.items()}
+        if callback and callback(Step(last, steps, values, image, state)):
             break
-        if steps_per_call is None and step > first:  # the first call pays for start-up, so it is no measure
+        if steps_per_call is None and step > first:  # the first call includes start-up
             per_step = (time.monotonic() - began) / (last - step)
             count = max(1, min(100, int(SECONDS_PER_CALL / max(per_step, 1e-6))))
         step = last

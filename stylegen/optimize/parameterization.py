@@ -1,8 +1,8 @@
-"""Pictures as parameters to optimise: the same objective, in other coordinates, leads to other pictures.
+"""Parameterisations of pictures: the same objective gives other pictures in other coordinates.
 
-Olah, Mordvintsev, Schubert (2017), "Feature Visualization", Distill, section "Preconditioning and Parameterization".
-A parameterisation has `image(parameters)`, its inverse `parameters(image)`, and `noise(count, seed, contrast)` to start
-from. Parameters are without bounds; a sigmoid brings them to [0, 1].
+Olah, Mordvintsev, Schubert (2017), "Feature Visualization", Distill, section "Preconditioning and Parameterization". A
+parameterisation has `image(parameters)`, its inverse `parameters(image)`, and `noise(count, seed, contrast)` for a
+start. Parameters are unbounded; a sigmoid maps them to [0, 1].
 """
 
 from collections.abc import Callable
@@ -13,13 +13,13 @@ import numpy as np
 from stylegen.optimize.loop import Objective
 from stylegen.utils.backend import tf
 
-# A matrix whose product with its own transpose is the covariance of natural colours: the logits of all 77,200,500
+# A matrix B with B B' = the covariance of natural colours: of the logits of all 77,200,500
 # pixels of BSDS500 (Arbelaez et al. 2011; sRGB, 8 bits, values taken as at least 1/512 from 0 and 1, where 2 % are).
 # Its columns are the eigenvectors of the covariance, each times the root of its eigenvalue: light and dark, yellow and
 # blue, green and magenta. Between them the colours of photographs do not correlate.
 COLOR_BASIS = np.array([[1.539, 0.660, 0.196], [1.473, 0.033, -0.375], [1.508, -0.706, 0.166]])
 
-_CLOSEST = 1 / 512  # to 0 and 1 that a given picture's pixels may come: half a level of 8 bits
+_CLOSEST = 1 / 512  # smallest distance of a pixel to 0 and 1: half a level of 8 bits
 
 
 def _logits(image: tf.Tensor) -> tf.Tensor:
@@ -28,45 +28,48 @@ def _logits(image: tf.Tensor) -> tf.Tensor:
 
 
 def _white_noise(count: int, height: int, width: int, seed: int) -> np.ndarray:
-    """Standard normal float32 (count, height, width, 3); a picture does not depend on how many there are."""
+    """Returns standard normal float32 (count, height, width, 3). A picture does not depend on `count`."""
     rows = [np.random.default_rng([seed, i]).standard_normal((height, width, 3), np.float32) for i in range(count)]
     return np.stack(rows)
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """The logit of every pixel and channel: plain, and prone to high frequencies. Parameters: (N, height, width, 3)."""
+    """The logit of every pixel and channel. Simple, but high frequencies dominate.
+
+    Parameters: (N, height, width, 3).
+    """
 
     height: int
     width: int
 
     def image(self, parameters: tf.Tensor) -> tf.Tensor:
-        """Pictures (N, height, width, 3) in [0, 1]."""
+        """Returns pictures (N, height, width, 3) in [0, 1]."""
         return tf.sigmoid(parameters)
 
     def parameters(self, image: tf.Tensor) -> tf.Tensor:
-        """The parameters of given pictures; `image` gives them back to 1/512."""
+        """Returns the parameters of given pictures. `image` restores them to within 1/512."""
         return _logits(image)
 
     def noise(self, count: int, seed: int, contrast: float) -> tf.Tensor:
-        """Parameters of white noise around grey; `contrast` is the standard deviation of the logits."""
+        """Returns parameters of white noise around grey. `contrast` is the standard deviation of the logits."""
         return tf.constant(contrast * _white_noise(count, self.height, self.width, seed))
 
 
 @dataclass(frozen=True)
 class Fourier:
-    """The spectrum of a picture whose colours are decorrelated, every frequency f scaled by 1 / f^decay.
+    """The spectrum of a picture with decorrelated colours; every frequency f is scaled by 1 / f^decay.
 
-    Of natural pictures, whose amplitudes fall about as 1 / f (Field 1987; the luma of BSDS500's logits as 1 / f^1.2),
-    the parameters are near white: standard normal parameters make noise with a photograph's spectrum, contrast and
-    colours, at any size. Steps of one length in them go far in low frequencies and less far in high ones.
+    The amplitudes of natural pictures fall about as 1 / f (Field 1987; the luma of BSDS500's logits as 1 / f^1.2), so
+    their parameters are almost white. Standard normal parameters give noise with the spectrum, contrast and colours of
+    a photograph, at any size. Equal steps change low frequencies much and high ones less.
 
-    Parameters: (N, height, width // 2 + 1, 6), the real parts and then the imaginary ones of `rfft2` for each of
-    three colour axes (`COLOR_BASIS`).
+    Parameters: (N, height, width // 2 + 1, 6), the real and then the imaginary parts of `rfft2` for each of three
+    colour axes (`COLOR_BASIS`).
 
     Args:
-        height, width: of the pictures, even or odd.
-        decay: power of the frequency. 0: no frequency is favoured.
+        height, width: Of the pictures, even or odd.
+        decay: Power of the frequency. 0 treats all frequencies alike.
     """
 
     height: int
@@ -74,20 +77,20 @@ class Fourier:
     decay: float
 
     def image(self, parameters: tf.Tensor) -> tf.Tensor:
-        """Pictures (N, height, width, 3) in [0, 1]."""
+        """Returns pictures (N, height, width, 3) in [0, 1]."""
         parts = tf.transpose(parameters * self._scale(), [0, 3, 1, 2])
         maps = tf.signal.irfft2d(tf.complex(parts[:, :3], parts[:, 3:]), [self.height, self.width])
         axes = tf.transpose(maps, [0, 2, 3, 1])
         return tf.sigmoid(tf.einsum('nhwa,ca->nhwc', axes, tf.constant(COLOR_BASIS, parameters.dtype)))
 
     def parameters(self, image: tf.Tensor) -> tf.Tensor:
-        """The parameters of given pictures; `image` gives them back to 1/512."""
+        """Returns the parameters of given pictures. `image` restores them to within 1/512."""
         image = tf.convert_to_tensor(image)
         axes = tf.einsum('nhwc,ac->nhwa', _logits(image), tf.constant(np.linalg.inv(COLOR_BASIS), image.dtype))
         return self._spectrum(axes) / self._scale()
 
     def noise(self, count: int, seed: int, contrast: float) -> tf.Tensor:
-        """Parameters of noise with a natural spectrum and natural colours; a `contrast` of 1 is a photograph's."""
+        """Returns parameters of noise with a natural spectrum and colours. A `contrast` of 1 is a photograph's."""
         white = contrast * _white_noise(count, self.height, self.width, seed)
         return self._spectrum(tf.constant(white)) / np.float32(np.sqrt(self.height * self.width / 2))
 
@@ -96,10 +99,10 @@ class Fourier:
         return tf.transpose(tf.concat([tf.math.real(spectrum), tf.math.imag(spectrum)], 1), [0, 2, 3, 1])
 
     def _scale(self) -> np.ndarray:
-        """What each frequency is multiplied by, (height, width // 2 + 1, 1).
+        """Returns the factor of each frequency, (height, width // 2 + 1, 1).
 
-        Its mean square over all frequencies is 1 but for the transform's own factor, so that standard normal
-        parameters make maps of variance 1. The mean is scaled like the lowest frequency there is.
+        Except for the transform's own factor, its mean square over all frequencies is 1: standard normal parameters
+        give maps of variance 1. The mean has the factor of the lowest frequency.
         """
         lowest = 1 / max(self.height, self.width)
         down, across = np.fft.fftfreq(self.height)[:, None], np.fft.fftfreq(self.width)[None]
@@ -110,23 +113,26 @@ class Fourier:
 
 @dataclass(frozen=True, eq=False)
 class ParameterizedObjective(Objective):
-    """An objective whose value is a picture's and whose gradient is that of the picture's parameters.
+    """An objective whose value belongs to a picture and whose gradient belongs to the picture's parameters.
 
-    `optimize_image` then changes parameters, with bounds=None; wherever it says image, it has parameters.
+    `optimize_image` then changes parameters, with bounds=None; its "image" is the parameters.
 
     Args:
-        render: Parameters to pictures (N, H, W, 3) in [0, 1].
-        view: (pictures, key) to what the network sees of them at this step, the feature 'input'.
+        render: Maps parameters to pictures (N, H, W, 3) in [0, 1].
+        view: Maps (pictures, key) to what the network sees at this step, the feature 'input'.
     """
 
     render: Callable[[tf.Tensor], tf.Tensor] = tf.identity
     view: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] = lambda pictures, key: pictures
 
     def value_and_gradient(self, image: tf.Tensor, key: tf.Tensor | None = None) -> tuple[dict, tf.Tensor]:
-        """Weighted losses of what is seen, and their gradient shaped as the parameters; no key, no view."""
+        """Returns the weighted losses of the view, and their gradient shaped as the parameters.
+
+        Without `key` the view is the picture itself.
+        """
         with tf.GradientTape() as tape:
             tape.watch(image)
             pictures = self.render(image)
-            seen = pictures if key is None else self.view(pictures, key)
-        losses, gradient = super().value_and_gradient(seen)
-        return losses, tape.gradient(seen, image, gradient)
+            view = pictures if key is None else self.view(pictures, key)
+        losses, gradient = super().value_and_gradient(view)
+        return losses, tape.gradient(view, image, gradient)

@@ -1,4 +1,4 @@
-"""The sizes to work through, and how large a tile may be: arithmetic only, nothing here computes a pixel."""
+"""The sizes of octaves and of tiles. Nothing here computes a pixel."""
 
 from collections.abc import Iterable
 
@@ -7,10 +7,16 @@ from stylegen.utils.memory import format_memory
 
 
 def octave_sizes(shape: tuple[int, int], octaves: int, scale: float, smallest: int = 1) -> list[tuple[int, int]]:
-    """Sizes (h, w) from the smallest octave to `shape` itself, each `scale` times the one before.
+    """Returns sizes (h, w) from the smallest octave to `shape` itself, each `scale` times the previous one.
 
-    Every size is rounded once, from `shape`. Octaves whose shorter side would fall under `smallest` are left out, but
-    never the last one.
+    Every size is rounded once, from `shape`. Octaves whose shorter side is below `smallest` are left out, except the
+    last.
+
+    Raises:
+        UserError: There are no octaves, or the scale is not above 1.
+
+    Example:
+        octave_sizes((600, 800), octaves=3, scale=2.0)  # [(150, 200), (300, 400), (600, 800)]
     """
     if octaves < 1:
         raise UserError(f'expected at least one octave, got {octaves}')
@@ -24,13 +30,15 @@ def octave_sizes(shape: tuple[int, int], octaves: int, scale: float, smallest: i
 
 
 def tile_side(bytes_per_pixel: float, memory: float, stride: int, smallest: int) -> int:
-    """The longest side of a square tile that fits in `memory` bytes: a multiple of `stride`, not under `smallest`.
+    """Returns the longest side of a square tile that fits in `memory` bytes, at least `smallest`.
+
+    It is a multiple of `stride`.
 
     Raises:
-        UserError: Where even the smallest tile does not fit.
+        UserError: Even the smallest tile does not fit.
     """
     side = int((memory / bytes_per_pixel) ** 0.5) // stride * stride
-    least = -(-2 * smallest // stride) * stride  # near-equal tiles may be half as long as the longest one
+    least = -(-2 * smallest // stride) * stride  # tiles of almost equal size may have half this side
     if side < least:
         needed = least * least * bytes_per_pixel
         raise UserError(
@@ -41,5 +49,5 @@ def tile_side(bytes_per_pixel: float, memory: float, stride: int, smallest: int)
 
 
 def total_pixels(sizes: Iterable[tuple[int, int]]) -> int:
-    """Pixels of all sizes together."""
+    """Returns the number of pixels of all sizes together."""
     return sum(h * w for h, w in sizes)

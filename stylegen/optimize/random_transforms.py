@@ -1,4 +1,4 @@
-"""Random views of a picture, so that what is found in it does not hang on single pixels: transformation robustness.
+"""Random views of a picture, so that the result does not depend on single pixels: transformation robustness.
 
 Olah, Mordvintsev, Schubert (2017), "Feature Visualization", Distill, section "Transformation robustness"; jitter is
 from Mordvintsev et al. (2015), "Inceptionism". Views have the size of the picture and mirror it beyond its borders.
@@ -11,22 +11,22 @@ from stylegen.utils.backend import tf
 
 
 def _mirrored(position, size):
-    """Positions on an axis of `size` pixels, brought inside by reflection at the centres of its outermost pixels."""
+    """Reflects positions on an axis of `size` pixels into the picture, at the centres of the outermost pixels."""
     last = tf.cast(size - 1, position.dtype)
     return last - tf.abs(last - tf.math.floormod(position, tf.maximum(2 * last, 1)))
 
 
 def resample(images: tf.Tensor, zoom: tf.Tensor, angle: tf.Tensor, shift: tf.Tensor) -> tf.Tensor:
-    """Zooms and turns pictures around their centre, then shifts them, by bilinear interpolation with mirrored borders.
+    """Zooms and rotates pictures about their centre, then shifts them. Bilinear, with mirrored borders.
 
     Args:
         images: (N, H, W, C).
         zoom: (N,), above 1 enlarges.
         angle: (N,), in radians, counter-clockwise.
-        shift: (N, 2), pixels down and to the right; whole ones are exact.
+        shift: (N, 2), pixels down and to the right; whole pixels are exact.
 
     Returns:
-        (N, H, W, C). The gradient is exact, for the pictures alone.
+        (N, H, W, C). The gradient is exact, for the pictures only.
     """
     count, height, width, channels = tf.unstack(tf.shape(images))
     kind = images.dtype
@@ -52,14 +52,14 @@ def resample(images: tf.Tensor, zoom: tf.Tensor, angle: tf.Tensor, shift: tf.Ten
 
 
 def random_views(images: tf.Tensor, key: tf.Tensor, jitter: int, scale: float, rotation: float) -> tf.Tensor:
-    """Every picture of a batch moved a little in its own way, drawn from `key`, see `stateless_random`.
+    """Moves every picture of a batch a little, at random from `key`, see `stateless_random`.
 
     Args:
         images: (N, H, W, C).
-        key: pair of int32, seed and step.
-        jitter: shifted by -jitter..jitter whole pixels each way.
-        scale: zoomed by 1 - scale..1 + scale.
-        rotation: turned by -rotation..rotation degrees.
+        key: Pair of int32, seed and step.
+        jitter: Shifts by -jitter..jitter whole pixels in each direction.
+        scale: Zooms by 1 - scale..1 + scale.
+        rotation: Rotates by -rotation..rotation degrees.
 
     Returns:
         (N, H, W, C).

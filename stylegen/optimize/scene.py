@@ -1,4 +1,4 @@
-"""What a picture is compared with, in variables, and the windows that it is seen by."""
+"""The targets of a picture in variables, and the windows of a large picture."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from stylegen.utils.backend import tf
 
 
 class Scene:
-    """What a picture is compared with, in variables: one trace serves all sizes.
+    """The targets of a picture, in variables: one trace serves all sizes.
 
     Attributes:
         content: {layer: (1, h, w, C)}, the maps of the content.
         total_variance: {layer: ()}, their sum of squares about the mean of each channel.
-        weights: {layer: (1, h, w, R)}, how much each position counts for each region; empty without regions.
-        factors: What each term of the objective is multiplied by, (terms,).
+        weights: {layer: (1, h, w, R)}, the weight of each position for each region; empty without regions.
+        factors: A factor for each term of the objective, (terms,).
         core: Side of a window without its halo, in pixels, a multiple of every stride.
-        gradient: Where the windows' gradients are added up.
+        gradient: The sum of the windows' gradients.
     """
 
     def __init__(self, channels: Mapping[str, int], content: tuple[str, ...], terms: int, regions: int = 0):
@@ -32,10 +32,14 @@ class Scene:
 
 @dataclass(frozen=True)
 class Window:
-    """Where a window lies.
+    """The place of a window in a picture. All attributes are pairs (down, across), int32 (2,).
 
-    All are pairs, down and across: its core begins and ends, itself begins and ends, the size of the whole picture;
-    int32 (2,).
+    Attributes:
+        core: Where its core begins.
+        core_end: Where its core ends.
+        begin: Where the window begins.
+        end: Where it ends.
+        size: The size of the whole picture.
     """
 
     core: tf.Tensor
@@ -46,18 +50,18 @@ class Window:
 
     @classmethod
     def at(cls, index: tf.Tensor, core: tf.Tensor, halo: int, size: tf.Tensor) -> 'Window':
-        """The window of a number, counted row by row."""
+        """Returns the window of a number; windows are counted row by row."""
         across = -(-size[1] // core)
         begin = tf.stack([index // across, index % across]) * core
         end = tf.minimum(begin + core, size)
         return cls(begin, end, tf.maximum(begin - halo, 0), tf.minimum(end + halo, size), size)
 
     def cut(self, image: tf.Tensor) -> tf.Tensor:
-        """The window of a picture."""
+        """Returns the window's part of a picture."""
         return image[:, self.begin[0] : self.end[0], self.begin[1] : self.end[1]]
 
     def core_of(self, features: tf.Tensor, stride: int, whole: bool) -> tf.Tensor:
-        """The core's part of a map, of this window or of the whole picture; what is left over goes to the last core."""
+        """Returns the core's part of a map of this window or of the whole picture. The last core takes the rest."""
         first = self.core // stride if whole else (self.core - self.begin) // stride
         rest = tf.shape(features)[1:3] - first
         count = tf.where(self.core_end == self.size, rest, (self.core_end - self.core) // stride)

@@ -1,4 +1,4 @@
-"""The gradient of a picture of any size, tile by tile, with the seams in another place at every step."""
+"""Computes the gradient of a picture of any size tile by tile, with the seams in another place at every step."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stylegen.networks.padding import seen_at
+from stylegen.networks.padding import source_index
 from stylegen.optimize.loop import Objective, losses_and_gradient
 from stylegen.optimize.stateless_random import draw
 from stylegen.utils.backend import tf
@@ -17,39 +17,39 @@ def _ceil_div(a, b):
 
 
 class _Layout(NamedTuple):
-    """How a picture is cut; all are pairs, down and across."""
+    """How a picture is cut. All are pairs (down, across)."""
 
     counts: tf.Tensor  # of tiles
     sides: tf.Tensor  # of a tile
-    shown: tuple[tf.Tensor, tf.Tensor]  # for each row of the tiles together, which of the picture's it shows
-    found: tuple[tf.Tensor, tf.Tensor]  # for each row of the picture, which of the tiles' it is
+    picture_rows: tuple[tf.Tensor, tf.Tensor]  # row of the picture for each row of the joined tiles
+    tile_rows: tuple[tf.Tensor, tf.Tensor]  # row of the joined tiles for each row of the picture
 
 
 @dataclass(frozen=True, eq=False)
 class TiledObjective(Objective):
-    """An objective whose picture is moved at random and cut into tiles before the network sees it.
+    """An objective that shifts its picture at random and cuts it into tiles before the network sees it.
 
-    The tiles of a picture are near-equal and cover it exactly, so that every pixel gets one gradient a step. A tile's
-    losses are means, and so are the picture's: the mean over its tiles. Tile origins lie on the network's stride.
+    The tiles have almost equal size and cover the picture exactly, so that every pixel gets one gradient a step. Losses
+    of a tile are means, and losses of the picture are the mean over its tiles. Tile origins are multiples of the
+    network's stride.
 
-    With a margin the picture is extended first, and what comes of the margin is thrown away. A picture that fits in one
-    tile is not cut, and is moved about within its margins: rolled, it would have its opposite edges side by side, an
-    edge that networks dream on (experiments/margins.py). One of several tiles is rolled, by up to a tile, so that the
-    seams are everywhere. Wrapped, and by more than the network sees, a picture has no edges.
+    With a margin the picture is extended first, and the gradient of the margin is dropped. A picture that fits in one
+    tile is not cut, and is shifted within its margins. Rolling it would put its opposite edges side by side, and
+    networks dream on such an edge (experiments/margins.py). A picture of several tiles is rolled by up to a tile, so
+    that the seams are everywhere. If it is wrapped and the margin exceeds the receptive field, a picture has no edges.
 
     Args:
-        tile: Longest side of a tile, margins included, a multiple of `stride`; 0: the picture is never cut. It may be
-            changed later, by assigning (height, width) to `longest`, without another trace.
+        tile: Longest side of a tile, margins included, a multiple of `stride`; 0: the picture is never cut. It can be
+            changed later without another trace, by assigning (height, width) to `longest`.
         stride: The network's total stride at the deepest layer of the terms.
-        jitter: How far a picture of one tile is moved, in pixels: from -jitter to jitter - 1, within its margins.
-        margin: Pixels beyond each border. With half the stride and as much jitter all phases of the network's grid
-            have their turn.
-        border: 'mirror' or 'wrap': what is seen there.
-        places: How many masks the terms refer to.
-        fixed: Every tile has the sides of `longest`, whatever the picture's size; what it has not is seen as in a
-            margin.
-        xla: XLA compiles the gradient of a tile; with `fixed`, once for each shape of tiles. The loop around it is then
-            not to be compiled, for its sizes are not known (`optimize_image(..., jit='off')`).
+        jitter: A picture of one tile is shifted by -jitter to jitter - 1 pixels, within its margins.
+        margin: Pixels beyond each border. Half the stride, with the same jitter, gives every phase of the network's
+            grid.
+        border: 'mirror' or 'wrap': what the margin shows.
+        places: The number of masks that the terms use.
+        fixed: Every tile has the sides of `longest`, for any picture size; missing pixels are filled like a margin.
+        xla: XLA compiles the gradient of a tile; with `fixed`, once for each shape of tiles. The loop around it must
+            not be compiled, because its sizes are unknown (`optimize_image(..., jit='off')`).
     """
 
     tile: int = 0
@@ -60,7 +60,7 @@ class TiledObjective(Objective):
     places: int = 0
     fixed: bool = False
     xla: bool = False
-    longest: tf.Variable = field(init=False, repr=False)  # of a tile's sides, down and across
+    longest: tf.Variable = field(init=False, repr=False)  # longest sides of a tile (down, across)
     balance: tf.Variable = field(init=False, repr=False)  # a factor for each term
     masks: tf.Variable = field(init=False, repr=False)  # (1, H, W, places)
 
@@ -73,7 +73,7 @@ class TiledObjective(Objective):
         object.__setattr__(self, 'masks', tf.Variable(none, shape=open_shape, trainable=False))
 
     def value_and_gradient(self, image: tf.Tensor, key: tf.Tensor | None = None) -> tuple[dict, tf.Tensor]:
-        """Weighted losses and gradient; `key`, a pair of int32, draws the move (None: the picture is not moved)."""
+        """Returns weighted losses and gradient. `key`, a pair of int32, draws the shift; None: no shift."""
 
         def one(tile, losses):
             new, gradient = self._of_tile(tile)
@@ -83,21 +83,22 @@ class TiledObjective(Objective):
         nothing = {term.name: tf.constant(0.0) for term in self.terms if term.weight}
         losses, gradient = self._each_tile(image, layout, one, nothing)
         for axis in (1, 2):
-            gradient = tf.gather(gradient, layout.found[axis - 1], axis=axis)
+            gradient = tf.gather(gradient, layout.tile_rows[axis - 1], axis=axis)
         share = 1.0 / tf.cast(tf.reduce_prod(layout.counts), tf.float32)
         return {name: loss * share for name, loss in losses.items()}, tf.ensure_shape(gradient * share, image.shape)
 
     def loudness(self, image: tf.Tensor, where: str = 'signal') -> tf.Tensor:
-        """For each term, without its weight, the norm of its gradient.
+        """Returns the norm of each term's gradient, without the term's weight.
 
-        The picture is cut as it is by `value_and_gradient` without a key.
+        The picture is cut as by `value_and_gradient` without a key.
 
         Args:
             image: (1, H, W, 3).
-            where: 'signal', with respect to the features that the term reads; 'gradient', to the picture.
+            where: 'signal' for the gradient with respect to the features that the term reads; 'gradient' with respect
+                to the picture.
 
         Returns:
-            float32 (terms,), those of weight 0 left out.
+            float32 (terms,), without terms of weight 0.
         """
         terms = [term for term in self.terms if term.weight]
 
@@ -125,8 +126,8 @@ class TiledObjective(Objective):
 
         if self.xla:
             return tf.function(of, jit_compile=True, autograph=False)
-        # Inlined into the loops, some gradients of max poolings are not done by oneDNN (TensorFlow 2.21 goes through
-        # the operations in an order that a loop upsets): 9% more for a step of inception_v3.
+        # If it is inlined into the loops, oneDNN misses some gradients of max poolings, because TensorFlow 2.21
+        # visits operations in another order there: a step of inception_v3 takes 9% more time.
         return tf.function(of, autograph=False, experimental_attributes={'_noinline': True})
 
     def _losses(self, pixels, masks):
@@ -142,29 +143,29 @@ class TiledObjective(Objective):
             sides = tf.convert_to_tensor(self.longest)
         else:
             sides = tf.where(single, wanted, _ceil_div(_ceil_div(wanted, counts), self.stride) * self.stride)
-        spare = (sides - wanted) // 2 // self.stride * self.stride  # so that the grid lies as it does without
+        spare = (sides - wanted) // 2 // self.stride * self.stride  # keeps the phase of the network's grid
         before = tf.where(single, self.margin + spare, 0)
         if key is not None:
             low = tf.where(single, -tf.minimum(self.jitter, before), 0)
             span = tf.where(single, tf.maximum(-2 * low, 1), sides)
             before += low + tf.cast(draw(key) % tf.cast(span, tf.uint32), tf.int32)
-        shown, found = [], []
-        for axis in (0, 1):  # one tile is moved, several are rolled
+        picture_rows, tile_rows = [], []
+        for axis in (0, 1):  # one tile is shifted, several are rolled
             index = tf.range(counts[axis] * sides[axis]) - before[axis]
             index = tf.where(single[axis], index, index % wanted[axis] - self.margin)
-            shown.append(seen_at(index, size[axis], self.border))
+            picture_rows.append(source_index(index, size[axis], self.border))
             index = tf.range(size[axis]) + before[axis]
-            found.append(tf.where(single[axis], index, (index + self.margin) % wanted[axis]))
-        return _Layout(counts, sides, tuple(shown), tuple(found))
+            tile_rows.append(tf.where(single[axis], index, (index + self.margin) % wanted[axis]))
+        return _Layout(counts, sides, tuple(picture_rows), tuple(tile_rows))
 
     def _each_tile(self, image, layout, one, carried):
-        """Folds `one(tile, carried) -> (carried, gradient)` over the tiles; the gradients are joined."""
+        """Folds `one(tile, carried) -> (carried, gradient)` over the tiles, and joins the gradients."""
         if self.places:
             image = tf.concat([image, tf.repeat(self.masks, tf.shape(image)[0], axis=0)], -1)
         counts, sides, covered = layout.counts, layout.sides, layout.counts * layout.sides
         padded = image
         for axis in (1, 2):
-            padded = tf.gather(padded, layout.shown[axis - 1], axis=axis)
+            padded = tf.gather(padded, layout.picture_rows[axis - 1], axis=axis)
         total = tf.reduce_prod(counts)
         batch, channels = image.shape[0], image.shape[3]
 

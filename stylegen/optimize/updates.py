@@ -7,17 +7,20 @@ from typing import Any
 from stylegen.utils.backend import tf
 from stylegen.utils.errors import unknown
 
-State = Any  # a nest of tensors
+State = Any  # nested tensors
 
 
 @dataclass(frozen=True)
 class Update:
-    """`start(image)` gives the state before the first step; `step` the next image and state.
+    """An update rule.
 
-    `step(image, gradient, loss, state, evaluate)`: `loss` is the objective at `image`, `evaluate(image)` gives it
-    elsewhere, at the price of a pass through the network. `result(image, state)` is what to show for a run that ends
-    here. `carried(state, image, resize)` is the state to begin with at another size, where `image` is the picture at
-    that size and `resize(x)` brings a tensor like a picture to it.
+    Attributes:
+        start: Maps an image to the state before the first step.
+        step: Maps (image, gradient, loss, state, evaluate) to the next image and state. `loss` is the objective at
+            `image`; `evaluate(image)` computes it at another image, with a pass through the network.
+        result: Maps (image, state) to the final image of a run that ends here.
+        carried: Maps (state, image, resize) to the state at another size; None starts anew.
+            `image` is the picture at that size, and `resize(x)` resizes a tensor like a picture.
     """
 
     start: Callable[[tf.Tensor], State]
@@ -33,9 +36,12 @@ NORMS = {
 
 
 def normalize(gradient: tf.Tensor, norm: str = 'mean_abs') -> tf.Tensor:
-    """The gradient of each image divided by its mean absolute value or its standard deviation; zeros stay zeros.
+    """Divides the gradient of each image by its mean absolute value or its standard deviation; zeros stay zeros.
 
-    It is scaled by its largest entry first: an objective may then be in any unit, as far as float32 reaches.
+    It is divided by its largest entry first, so that an objective may have any unit within float32's range.
+
+    Raises:
+        UserError: The norm is unknown.
     """
     if norm not in NORMS:
         raise unknown('norm', norm, NORMS)
@@ -44,11 +50,14 @@ def normalize(gradient: tf.Tensor, norm: str = 'mean_abs') -> tf.Tensor:
 
 
 def normalized_step(size: float, norm: str = 'mean_abs') -> Update:
-    """Steps of one length against the gradient, the rule of DeepDream.
+    """Steps of a constant length against the gradient, the rule of DeepDream.
 
     Args:
-        size: What `norm` of the change is, in pixel units [0, 1]; Mordvintsev et al. (2015) take 1.5 / 255.
+        size: The `norm` of the change, in pixel units [0, 1]; Mordvintsev et al. (2015) take 1.5 / 255.
         norm: 'mean_abs' (Mordvintsev et al.) or 'std' (the TensorFlow tutorial).
+
+    Example:
+        update = normalized_step(1.5 / 255)
     """
 
     def step(image, gradient, loss, state, evaluate):
@@ -58,7 +67,7 @@ def normalized_step(size: float, norm: str = 'mean_abs') -> Update:
 
 
 def gradient_descent(learning_rate: float, decay: float = 1.0) -> Update:
-    """Plain steps against the gradient; the rate, in pixel units [0, 1], is multiplied by `decay` every step."""
+    """Steps against the gradient. The rate, in pixel units [0, 1], is multiplied by `decay` every step."""
 
     def step(image, gradient, loss, state, evaluate):
         return image - learning_rate * tf.pow(decay, state) * gradient, state + 1.0
@@ -74,14 +83,17 @@ def adam(
     average: float = 0.0,
     epsilon_hat: bool = False,
 ) -> Update:
-    """Adam (Kingma and Ba 2015, algorithm 1) on the pixels; the moments are carried from size to size.
+    """Adam (Kingma and Ba 2015, algorithm 1) on the pixels. The moments are resized when the image is.
 
     Args:
         learning_rate: In pixel units [0, 1].
         beta_1, beta_2, epsilon: As in the paper.
-        average: Decay of an exponential average of the images, from the first to the last, which is the result then,
-            without bias towards the first (section 7.2); 0: the last image is.
-        epsilon_hat: Epsilon is added before the bias of the square is corrected (end of section 2), as Keras does.
+        average: Decay of an exponential average of all images, which is then the result, without bias towards the first
+            (section 7.2). 0: the result is the last image.
+        epsilon_hat: Adds epsilon before the bias of the square is corrected (end of section 2), as Keras does.
+
+    Example:
+        update = adam(0.02)
     """
 
     def start(image):
@@ -119,41 +131,45 @@ def lbfgs(history: int = 10, learning_rate: float = 1.0, backtracking: int = 0, 
     """L-BFGS by the two-loop recursion (Nocedal and Wright 2006, algorithms 7.4 and 7.5), in the graph.
 
     Args:
-        history: Pairs (s, y) of steps and gradient changes to keep; memory is 2 * history images.
-        learning_rate: Length of a step along the quasi-Newton direction; the first is min(1, 1 / |g|_1) of it.
+        history: Pairs (s, y) of steps and gradient changes to keep; they take the memory of 2 * history images.
+        learning_rate: Length of a step along the quasi-Newton direction; the first step is min(1, 1 / |g|_1) times
+            that.
         backtracking: How often a step may be halved until the loss falls by Armijo's condition with c = 1e-4; each
             trial costs a pass through the network. 0: every step is taken.
         tolerance: A pair is kept only if y's exceeds it, which keeps the implied Hessian positive definite.
+
+    Example:
+        update = lbfgs(history=10)
     """
 
     def start(image):
         pairs = tf.zeros(tf.concat([[history], tf.shape(image)], 0))
         pairs.set_shape([history, *image.shape])
-        # s and y, oldest first; 1 / y's, 0 for a pair not there yet; the last image and gradient; steps so far
+        # s and y, oldest first; 1 / y's, 0 for a missing pair; the previous image and gradient; steps so far
         return pairs, pairs, tf.zeros([history]), image, tf.zeros_like(image), tf.constant(0)
 
     def step(image, gradient, loss, state, evaluate):
-        pairs, count = _remembered(image, gradient, state, tolerance), state[-1]
-        towards = _direction(gradient, *pairs)
+        pairs, count = _updated_pairs(image, gradient, state, tolerance), state[-1]
+        direction = _direction(gradient, *pairs)
         length = tf.math.divide_no_nan(1.0, tf.reduce_sum(tf.abs(gradient)))
         size = learning_rate * tf.where(count == 0, tf.minimum(1.0, length), 1.0)
-        slope = tf.reduce_sum(gradient * towards)
+        slope = tf.reduce_sum(gradient * direction)
         if backtracking:
 
             def too_long(size, tries):
-                value = evaluate(image + size * towards)
-                # NaN must be asked for: TensorFlow's graph optimiser takes not(a <= b) for a > b
+                value = evaluate(image + size * direction)
+                # test NaN explicitly: TensorFlow's graph optimiser replaces not(a <= b) by a > b
                 worse = tf.logical_or(tf.math.is_nan(value), value > loss + 1e-4 * size * slope)
                 return tf.logical_and(tries < backtracking, worse)
 
             size, _ = tf.while_loop(too_long, lambda size, tries: (size / 2, tries + 1), (size, tf.constant(0)))
-        return image + size * towards, (*pairs, image, gradient, count + 1)
+        return image + size * direction, (*pairs, image, gradient, count + 1)
 
     return Update(start, step)
 
 
-def _remembered(image: tf.Tensor, gradient: tf.Tensor, state: State, tolerance: float) -> tuple[tf.Tensor, ...]:
-    """The pairs of `lbfgs` with the newest step among them, where its curvature is above `tolerance`."""
+def _updated_pairs(image: tf.Tensor, gradient: tf.Tensor, state: State, tolerance: float) -> tuple[tf.Tensor, ...]:
+    """Returns the pairs of `lbfgs` with the newest step added, if its curvature is above `tolerance`."""
     steps, changes, inverse, last_image, last_gradient, count = state
     s, y = image - last_image, gradient - last_gradient
     curvature = tf.reduce_sum(s * y)
@@ -170,7 +186,7 @@ def _remembered(image: tf.Tensor, gradient: tf.Tensor, state: State, tolerance: 
 
 
 def _direction(gradient: tf.Tensor, steps: tf.Tensor, changes: tf.Tensor, inverse: tf.Tensor) -> tf.Tensor:
-    """Where `lbfgs` goes: minus the inverse Hessian that the pairs imply, times the gradient."""
+    """Returns the direction of `lbfgs`: minus the inverse Hessian that the pairs imply, times the gradient."""
     q, alphas, history = gradient, [], steps.shape[0]
     for i in reversed(range(history)):
         alphas.append(inverse[i] * tf.reduce_sum(steps[i] * q))
@@ -184,9 +200,9 @@ def _direction(gradient: tf.Tensor, steps: tf.Tensor, changes: tf.Tensor, invers
 
 
 def keeping_best(update: Update) -> Update:
-    """The same steps; the result is the image of the lowest loss on the way, among those that the loss was taken of.
+    """Returns an update with the same steps whose result is the evaluated image with the lowest loss.
 
-    At another size it begins anew, with what the rule itself carries there.
+    At another size it starts anew with the carried state of the rule.
     """
 
     def start(image):

@@ -1,6 +1,6 @@
-"""One run of a command: its flags, its inputs, its workdir, its results and their record.
+"""What the command lines share: flags, input pictures, the workdir, output names and the record in each result.
 
-What all command lines share; the functions that a notebook calls need little of it.
+The Python functions, such as `stylegen.dream`, use little of it.
 """
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
-"""What the command lines share: flags in groups, one line for flags that change nothing, and errors of one line.
+"""Flags in groups, `--help`, errors of one line and exit codes, for all command lines.
 
-A program says which flags it has (`Flags`), and `run` parses them, runs it and turns what goes wrong into an exit code:
-0 done, 2 the user's mistake, 1 ours, 130 Ctrl-C.
+A program defines its flags with `Flags`. `run` parses them, calls the program and returns its exit code: 0 after
+success, 2 after a mistake of the user, 1 after an error of ours, 130 after Ctrl-C.
 """
 
 import contextlib
@@ -32,12 +32,12 @@ from stylegen.utils.signatures import defaults_of
 
 
 class Flags:
-    """The flags of one command, in groups. Defaults come from the signature of the function that does the work.
+    """The flags of one command, in groups.
 
     Args:
-        summary: What the command does, for `--help`.
-        works: The functions whose keyword defaults are the flags' defaults, where a flag names none; of two that have
-            the same keyword the first counts.
+        summary: One sentence for `--help` that says what the command does.
+        works: Functions whose keyword defaults become the defaults of the flags that state none. If two functions have
+            the same keyword, the first one counts.
     """
 
     def __init__(self, summary: str, *works: Callable):
@@ -49,11 +49,16 @@ class Flags:
         self._defaults = {name: value for work in reversed(works) for name, value in defaults_of(work).items()}
 
     def group(self, title: str) -> None:
-        """The flags that follow belong to this group."""
+        """Begins a group: the flags that are defined next belong to it."""
         self.groups[title] = []
 
     def words(self, *names: str, many: bool = False) -> None:
-        """What is typed without a flag are the values of these, in turn; with `many` the last one takes all others."""
+        """Lets these flags take words that are typed without a flag, one word each, in this order.
+
+        Args:
+            names: The flags.
+            many: Whether the last flag takes all words that are left.
+        """
         self._words, self._many = names, many
 
     def _define(self, define, name, *args, default=..., **kwargs):
@@ -62,28 +67,28 @@ class Flags:
         list(self.groups.values())[-1].append(name)
 
     def string(self, name: str, text: str, **kwargs: Any) -> None:
-        """A text."""
+        """Defines a flag whose value is a text."""
         self._define(flags.DEFINE_string, name, text, **kwargs)
 
     def strings(self, name: str, text: str) -> None:
-        """A text that may be given several times; the value is a list."""
+        """Defines a flag that may be typed several times; its value is a list of texts."""
         self._define(flags.DEFINE_multi_string, name, text, default=[])
 
     def path(self, name: str, text: str, **kwargs: Any) -> None:
-        """A path."""
+        """Defines a flag whose value is a path."""
         self._define(functools.partial(flags.DEFINE, typed.Path()), name, text, **kwargs)
 
     def paths(self, name: str, text: str) -> None:
-        """A path that may be given several times, with more after a `:` or `=`; the value is a list."""
+        """Defines a flag that may be typed several times; its value is a list of paths, such as MASK=STYLE:SHARE."""
         self._define(functools.partial(flags.DEFINE_multi, typed.Path(), None), name, text, default=[])
 
     def integer(self, name: str, text: str, **kwargs: Any) -> None:
-        """A whole number; `lower_bound` and `upper_bound` limit it."""
+        """Defines a flag whose value is a whole number from `lower_bound` to `upper_bound`."""
         limits = {limit: kwargs.pop(limit, None) for limit in ('lower_bound', 'upper_bound')}
         self._define(functools.partial(flags.DEFINE, typed.Integer(**limits)), name, text, **kwargs)
 
     def number(self, name: str, text: str, **kwargs: Any) -> None:
-        """A number; `lower_bound` and `upper_bound` limit it."""
+        """Defines a flag whose value is a number from `lower_bound` to `upper_bound`."""
         limits = {limit: kwargs.pop(limit, None) for limit in ('lower_bound', 'upper_bound')}
         self._define(functools.partial(flags.DEFINE, typed.Number(**limits)), name, text, **kwargs)
         flags.register_validator(
@@ -91,21 +96,22 @@ class Flags:
         )
 
     def switch(self, name: str, text: str, default: bool | None = False) -> None:
-        """On or off; None: nothing was said."""
+        """Defines a flag that is on or off; with `default` None it is None until it is typed."""
         self._define(flags.DEFINE_boolean, name, text, default=default)
 
     def choice(self, name: str, text: str, choices: Iterable[str], **kwargs: Any) -> None:
-        """One of a few names."""
+        """Defines a flag whose value is one of `choices`."""
         self._define(flags.DEFINE_enum, name, list(choices), text, **kwargs)
 
     def settings(self, *records: type[Settings], without: Iterable[str] = ()) -> None:
-        """A flag for each field of the records that is to have one, under the heading that it names.
+        """Defines a flag for each field of settings records, in the group that the field names.
 
-        Bounds and choices are checked where the records are made, see `settings_of`; of a flag only the kind is.
+        A flag checks only the type of its value. The record checks bounds and choices, see `settings_of`.
 
         Args:
-            records: See `stylegen.utils.settings.Settings`; a field that an earlier one has too is left out.
-            without: Fields that get no flag here.
+            records: Records, see `stylegen.utils.settings.Settings`. If two records have the same field, the first one
+                counts.
+            without: Fields that get no flag.
         """
         for record in records:
             defaults = record().recorded()
@@ -118,7 +124,7 @@ class Flags:
         text = f'{about.help}{f", in {about.unit}" if about.unit else ""}'
         parsers = {'integer': typed.Integer, 'number': typed.Number, 'path': typed.Path, 'paths': typed.Path}
         if kind == 'paths':
-            flags.DEFINE_multi(typed.Path(), None, name, [*default], text, flag_values=self.values)  # type: ignore[call-overload]
+            flags.DEFINE_multi(typed.Path(), None, name, [*(default or ())], text, flag_values=self.values)  # type: ignore[call-overload]
         elif kind in parsers:
             flags.DEFINE(parsers[kind](), name, default, text, flag_values=self.values)
         elif kind == 'switch':
@@ -132,30 +138,30 @@ class Flags:
         self.groups[about.group].append(name)
 
     def network(self, layers: str = "LAYER:WEIGHT,... or 'list' to see what the network has") -> None:
-        """The flags of every program that looks through a feature network; `layers` is the help of that flag."""
+        """Defines the flags that choose the feature network; `layers` is the help of --layers."""
         self.group('Network')
-        self.path('network', "auto, a name, a .keras file, or 'list' to see what there is")
+        self.path('network', "auto, a name, a .keras file, or 'list' to see all names")
         self.path('weights', 'weights for the network: .h5, .weights.h5, .keras or, of Caffe, .caffemodel')
         self.string('layers', layers, default=None)
 
     def machine(self) -> None:
-        """The flags of every program that are about the machine, not the picture."""
+        """Defines the flags that choose how the machine is used: memory, compiler, precision, workdir."""
         self.group('Machine')
-        share = f'auto is up to {FREE_SHARE:.0%} of what is free'
-        self.string('max_memory', f'memory to stay within, such as 4GB, by cutting larger pictures up; {share}')
-        self.choice('jit', 'compile with XLA; auto: on a GPU', JIT)
-        self.choice('precision', 'of the network; everything else is float32', PRECISIONS)
-        self.path('workdir', 'folder that keeps the state: the same command again goes on', default=None)
+        share = f'auto: up to {FREE_SHARE:.0%} of the free memory'
+        self.string('max_memory', f'memory limit, such as 4GB; larger pictures are cut into tiles; {share}')
+        self.choice('jit', 'compile with XLA; auto: only on a GPU', JIT)
+        self.choice('precision', 'precision of the network; everything else is float32', PRECISIONS)
+        self.path('workdir', 'folder for the state; the same command continues from it', default=None)
 
     def talk(self) -> None:
-        """How much a program says."""
+        """Defines the flags that choose how much a program prints."""
         self.group('Messages')
         self.switch('quiet', 'print errors only')
-        self.switch('debug', "show tracebacks and TensorFlow's messages")
-        self.switch('help', 'show this')
+        self.switch('debug', "print tracebacks and TensorFlow's messages")
+        self.switch('help', 'print this help')
 
     def help(self, program: str) -> str:
-        """The text of `--help`."""
+        """Returns the text of `--help`."""
         words = [f'[{name.upper()}{" ..." if self._many and name == self._words[-1] else ""}]' for name in self._words]
         lines = [f'usage: {" ".join([program, *words])} [--flag=value ...]', '', self.summary]
         names = [name for group in self.groups.values() for name in group]
@@ -164,7 +170,7 @@ class Flags:
             lines += ['', f'{title}:']
             for name in names:
                 flag = self.values[name]
-                text = re.sub(r'^<[^>]*>: |;\s+repeat this option to .*', '', flag.help)  # what absl adds of its own
+                text = re.sub(r'^<[^>]*>: |;\s+repeat this option to .*', '', flag.help)  # absl adds these parts
                 if choices := getattr(flag.parser, 'enum_values', None):
                     text += f' ({"|".join(choices)})'
                 if flag.default not in (None, []) and not (flag.boolean and not flag.default):
@@ -174,11 +180,15 @@ class Flags:
         return '\n'.join(lines)
 
     def _head(self, name: str) -> str:
-        """How a flag begins in `--help`."""
+        """Returns how the line of a flag begins in `--help`."""
         return f'  --{name}' + ('' if self.values[name].boolean else '=')
 
     def parse(self, argv: Sequence[str]) -> flags.FlagValues:
-        """The flags as typed; a mistake is a UserError."""
+        """Parses a command line.
+
+        Raises:
+            UserError: A flag is unknown, a value is wrong, or there are too many words without a flag.
+        """
         try:
             rest = self.values(list(argv))
         except flags.UnrecognizedFlagError as error:
@@ -189,10 +199,10 @@ class Flags:
         return self.values
 
     def _take_words(self, words: Sequence[str]) -> None:
-        """Gives words without a flag to the flags that take them and were not typed.
+        """Gives words without a flag to the flags that take them, except to those that were typed.
 
         Raises:
-            UserError: There are too many, or a word looks like a flag.
+            UserError: There are too many words, or a word looks like a flag.
         """
         names = [name for name in self._words if self._many or not self.values[name].present]
         for number, word in enumerate(words):
@@ -200,7 +210,9 @@ class Flags:
             if '=' in word and flag in self.values and not os.path.exists(typed.expanded(word)):
                 raise UserError(f'unexpected argument {word!r}; flags are typed --name=value: --{word}')
             if number >= len(names) and not (names and self._many):
-                takes = f'takes {" and ".join(self._words)} without a flag' if self._words else 'has no use for it'
+                takes = 'takes only flags'
+                if self._words:
+                    takes = f'takes {" and ".join(self._words)} without a flag'
                 several = [name for name in self._words if isinstance(self.values[name].value, list)]
                 more = f'; several are typed --{several[-1]}=A --{several[-1]}=B' if several else ''
                 raise UserError(f'unexpected argument {word!r}: this command {takes}{more}; see --help')
@@ -211,25 +223,25 @@ class Flags:
 
 
 def typed_settings(values: flags.FlagValues, record: type[Settings]) -> dict[str, Any]:
-    """The values of those fields of a record that were typed, by name."""
+    """Returns the values of those fields of a record that the user typed, by name."""
     return {name: values[name].value for name in record.defaults() if name in values and values[name].present}
 
 
-def settings_of(record: type[SettingsRecord], values: flags.FlagValues, *layers: Mapping[str, Any]) -> SettingsRecord:
-    """The record of what was typed, else of the last of `layers` that has it, else of the defaults.
+def settings_of(record: type[SettingsRecord], values: flags.FlagValues, *sources: Mapping[str, Any]) -> SettingsRecord:
+    """Makes a settings record. Typed flags win over the sources, later sources over earlier ones.
 
     Args:
         record: The dataclass.
         values: The parsed flags.
-        layers: Values by name, such as those of a preset or of a result that is made again; names of other records may
-            be among them.
+        sources: Values by field, such as those of a preset or of a replayed result. Names that the record does not have
+            are left out.
 
     Raises:
-        UserError: A value that cannot be, with what can.
+        UserError: A value is out of bounds or not among the choices.
     """
     given: dict[str, Any] = {}
-    for layer in (*layers, typed_settings(values, record)):
-        given |= layer
+    for source in (*sources, typed_settings(values, record)):
+        given |= source
     return record.of_record(given)
 
 
@@ -237,7 +249,14 @@ def settings_of(record: type[SettingsRecord], values: flags.FlagValues, *layers:
 def run(
     program: str, define: Callable[[], Flags], work: Callable[[Any], None], argv: Sequence[str] | None = None
 ) -> int:
-    """Parses the command line, runs `work(flags)`, and answers with the exit code."""
+    """Runs a program and returns its exit code.
+
+    Args:
+        program: The name that begins every error message.
+        define: Returns the flags of the program.
+        work: Does the work, given the parsed flags.
+        argv: The command line, by default `sys.argv`.
+    """
     argv = list(sys.argv if argv is None else argv)
     debug = '--debug' in argv
     try:
@@ -260,20 +279,20 @@ def run(
         return 0
     except KeyboardInterrupt as stop:
         if isinstance(stop.__cause__, Exception):
-            _complain(program, one_line(stop.__cause__), debug=False)
-        _complain(program, 'stopped', debug=False)
+            _print_error(program, one_line(stop.__cause__), debug=False)
+        _print_error(program, 'stopped', debug=False)
         return interrupts.exit_code(stop)
     except UserError as error:
-        _complain(program, str(error), debug)
+        _print_error(program, str(error), debug)
         return 2
-    except Exception as error:  # everything else is our fault, and still one line
-        _complain(program, one_line(error), debug)
+    except Exception as error:  # an error of ours; the user still gets one line
+        _print_error(program, one_line(error), debug)
         return 1
 
 
 @contextlib.contextmanager
 def _debugging(debug: bool) -> Iterator[None]:
-    """Within the block STYLEGEN_DEBUG is set, where that is wanted; `stylegen.utils.backend` reads it."""
+    """Sets STYLEGEN_DEBUG within the block if `debug` is true; `stylegen.utils.backend` reads it."""
     before = os.environ.get('STYLEGEN_DEBUG')
     if debug:
         os.environ['STYLEGEN_DEBUG'] = '1'
@@ -285,14 +304,14 @@ def _debugging(debug: bool) -> Iterator[None]:
 
 
 def leave(code: int) -> None:
-    """Ends the process; when stopped, at once: TensorFlow may still be at work, and can crash when taken down."""
+    """Ends the process. After Ctrl-C it skips Python's cleanup: TensorFlow may still compute, and could crash in it."""
     if code > 128:
         streams.flush()
         os._exit(code)
     sys.exit(code)
 
 
-def _complain(program: str, text: str, debug: bool) -> None:
+def _print_error(program: str, text: str, debug: bool) -> None:
     close_bars()
     if debug:
         traceback.print_exc()
@@ -300,15 +319,15 @@ def _complain(program: str, text: str, debug: bool) -> None:
 
 
 def say_idle(idle: Mapping[str, str], say: Callable[[str], None]) -> None:
-    """Says in one line which flags change nothing; nothing where there are none.
+    """Prints one line that lists the flags that change nothing, if there are any.
 
     Args:
-        idle: Why, by flag.
-        say: Is told.
+        idle: The reason, by flag.
+        say: Prints a line.
     """
-    told = []
-    for why in dict.fromkeys(idle.values()):
-        names = [f'--{name}' for name, other in idle.items() if other == why]
-        told.append(f'{", ".join(names)} {"change" if len(names) > 1 else "changes"} nothing here ({why})')
-    if told:
-        say('; '.join(told))
+    parts = []
+    for reason in dict.fromkeys(idle.values()):
+        names = [f'--{name}' for name, other in idle.items() if other == reason]
+        parts.append(f'{", ".join(names)} {"change" if len(names) > 1 else "changes"} nothing here ({reason})')
+    if parts:
+        say('; '.join(parts))

@@ -1,4 +1,4 @@
-"""Folders of pictures: what is in one, what the results are called in another, and how they are made in turn."""
+"""Folders of pictures: find the inputs, name the results, and make one result after the other."""
 
 import re
 from collections import Counter
@@ -16,10 +16,10 @@ Session = TypeVar('Session')
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The picture files of a folder, by their suffix, in the order that people count: 2 before 10.
+    """Lists the picture files of a folder in natural order: picture 2 comes before picture 10.
 
     Raises:
-        UserError: There are none.
+        UserError: The folder has no pictures.
     """
 
     def natural(path: Path) -> list[int | str]:
@@ -33,13 +33,17 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def pictures_of(paths: Sequence[str]) -> list[Path]:
-    """The paths, with the pictures of a folder in its place."""
+    """Returns the paths; each folder is replaced by the pictures in it."""
     groups = [pictures_in(Path(path)) if Path(path).is_dir() else [Path(path)] for path in paths]
     return [path for group in groups for path in group]
 
 
 def result_names(pictures: Sequence[Path], folder: Path, depth: int = 8) -> list[Path]:
-    """Where each result goes: by the picture's `unique_names`, as PNG where its format cannot hold so many bits."""
+    """Returns a path in `folder` for the result of each picture.
+
+    The name comes from `unique_names`, the suffix from the picture. It becomes .png if that format cannot be written
+    with `depth` bits per channel.
+    """
     kinds = {suffix for suffix, kind in images.FORMATS.items() if depth == 8 or kind.deep}
     suffixes = [path.suffix if path.suffix.lower() in kinds else '.png' for path in pictures]
     names = unique_names([[path] for path in pictures])
@@ -47,7 +51,11 @@ def result_names(pictures: Sequence[Path], folder: Path, depth: int = 8) -> list
 
 
 def unique_names(groups: Sequence[Sequence[Path]]) -> list[str]:
-    """A name for each group of files, none twice: their stems, or else with their suffixes and a number."""
+    """Returns a different name for each group of files.
+
+    It is the stems of the files, as in 'a+b'. If two groups have the same stems, their suffixes are added, as in
+    'a_jpg+b_png'; if that is taken too, a number.
+    """
     stems = ['+'.join(path.stem for path in group) for group in groups]
     count, names = Counter(stems), dict[str, None]()
     for stem, group in zip(stems, groups, strict=True):
@@ -60,37 +68,37 @@ def unique_names(groups: Sequence[Sequence[Path]]) -> list[str]:
 
 
 def unfinished_of(output: Path) -> Path:
-    """Where a picture that is stopped goes when what bears the output's name is taken for done."""
+    """Returns the path for an unfinished picture. It is not the output's, since a file there counts as finished."""
     return output.with_stem(f'{output.stem}-unfinished')
 
 
 def remove_unfinished(path: Path) -> None:
-    """Removes such a picture, and its record beside it, where they are there."""
-    for one in (path, sidecar(path)):
-        one.unlink(missing_ok=True)
+    """Removes an unfinished picture and its sidecar, if they exist."""
+    for file in (path, sidecar(path)):
+        file.unlink(missing_ok=True)
 
 
 def each(
     outputs: Sequence[Path],
     names: Sequence[str],
-    begin: Callable[[], Session],
+    open_session: Callable[[], Session],
     make: Callable[[Session, int, Path], None],
     *,
     overwrite: bool,
     console: Console,
 ) -> None:
-    """Makes every result that is not there yet; one that cannot be made is told and skipped.
+    """Makes the results that do not exist yet. If one fails, prints why and goes on with the next.
 
     Args:
-        outputs: Where the results go.
-        names: What each is called.
-        begin: Opens what makes them, when the first is to be made.
-        make: Makes one, given what was opened, its number from 0 and where it goes when it is stopped before its end.
-        overwrite: Makes those too that are there.
-        console: Is told of each.
+        outputs: The paths of the results.
+        names: The name of each result, for messages.
+        open_session: Opens the session, such as a network with its settings, before the first result is made.
+        make: Makes one result, given the session, the result's index and the path for it if it is stopped.
+        overwrite: Whether to make results again that exist.
+        console: Prints a line for each result.
 
     Raises:
-        UserError: At the end, where some could not be made; or whatever `begin` refuses.
+        UserError: Some results could not be made; this is raised after the last one. Or `open_session` failed.
     """
     session, failed = None, []
     for number, (output, name) in enumerate(zip(outputs, names, strict=True)):
@@ -99,7 +107,7 @@ def each(
             console.say(f'{head}  {output} is there already; --overwrite makes it again')
             continue
         console.say(f'{head}  {name}')
-        session = session or begin()
+        session = session or open_session()
         unfinished = unfinished_of(output)
         try:
             make(session, number, unfinished)
@@ -113,14 +121,14 @@ def each(
 
 
 def check_folder(source: Path, target: Path) -> None:
-    """Refuses a folder that the results of many pictures cannot go to. The first result makes it, if it is missing.
+    """Refuses an output folder that cannot hold the results of many pictures. It may be missing: it is made later.
 
     Args:
-        source: A folder of pictures, or one of them.
-        target: The folder.
+        source: The folder of the input pictures, or one of these pictures.
+        target: The output folder.
 
     Raises:
-        UserError: The target is a file or has the name of one, or the folder of the pictures.
+        UserError: The target is a file, has the name of a picture, or is the folder of the inputs.
     """
     if target.exists() and not target.is_dir():
         raise UserError(f'{target} is a file; many results go to a folder: give its name as --output')

@@ -1,4 +1,4 @@
-"""The pictures that a run reads: at the size to work at, hashed for the record, and never written over."""
+"""The pictures that a run reads: they are resized, hashed for the record, and never overwritten."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,19 +11,19 @@ from stylegen.images.animated import first_only
 from stylegen.images.conversion import fitted_mask
 from stylegen.utils.errors import UserError
 
-PICTURES = Path(__file__).parents[1] / 'pictures'  # that come along
+PICTURES = Path(__file__).parents[1] / 'pictures'  # pictures of the package
 DEFAULT_PICTURE = PICTURES / 'raccoon.jpg'
-DEFAULT_SIZE = 1024  # a larger picture is worked on at this longest side unless --size says otherwise
+DEFAULT_SIZE = 1024  # longest side in pixels, to which larger pictures are reduced unless --size is given
 
 
 @dataclass
 class Inputs:
-    """The pictures of a run beside the one that is worked on.
+    """The further input pictures of a run, such as masks and guides.
 
     Attributes:
-        guides: As they were read.
-        hashes: sha256 by path, of all.
-        say: Is told of each that only the first frame or page is used of.
+        guides: The guides, float32 (H, W, 3) in [0, 1].
+        hashes: The sha256 of each file that was read, by path.
+        say: Prints a line for each file with several frames or pages, of which only the first is used.
     """
 
     guides: list[np.ndarray] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Inputs:
     say: Callable[[str], None] = lambda text: None
 
     def load(self, path: str) -> images.Picture:
-        """Reads a picture, see `load_first`, and keeps its hash."""
+        """Reads a picture with `load_first` and adds its hash to `hashes`."""
         again = path in self.hashes
         picture = images.load_picture(path) if again else load_first(path, None, self.say)
         self.hashes[path] = picture.sha256
@@ -39,7 +39,17 @@ class Inputs:
 
 
 def load_first(path: str | Path, size: int | None, say: Callable[[str], None], hint: str = '') -> images.Picture:
-    """`stylegen.images.load_picture`; `say` is told where there are further frames or pages, see `first_only`."""
+    """Reads the first frame or page of a file.
+
+    Args:
+        path: The file.
+        size: The longest side in pixels, or None for the picture's own size.
+        say: Prints a line if the file has further frames or pages.
+        hint: Added to that line: how to use all frames.
+
+    Returns:
+        The picture, see `stylegen.images.load_picture`.
+    """
     picture = images.load_picture(path, size)
     if line := first_only(path, hint):
         say(line)
@@ -47,7 +57,7 @@ def load_first(path: str | Path, size: int | None, say: Callable[[str], None], h
 
 
 def refuse_inputs(output: Path, inputs: Iterable[str]) -> None:
-    """Refuses to write over a file that is read.
+    """Refuses an output that is one of the inputs, also through a link.
 
     Raises:
         UserError: The output is one of the inputs.
@@ -57,10 +67,18 @@ def refuse_inputs(output: Path, inputs: Iterable[str]) -> None:
 
 
 def read_mask(inputs: Inputs, path: str, shape: tuple[int, int]) -> np.ndarray:
-    """A mask as float32 (H, W) in [0, 1] at the picture's size; what is darker than one of 255 greys is 0.
+    """Reads a mask and resizes it to the picture. Values below 1/255 become 0.
+
+    Args:
+        inputs: The inputs, which get the mask's hash.
+        path: The file.
+        shape: (H, W) of the picture.
+
+    Returns:
+        The mask, float32 (H, W) in [0, 1].
 
     Raises:
-        UserError: The file is no picture, or of another shape.
+        UserError: The file is not a picture, or its aspect ratio differs from the picture's.
     """
     picture = inputs.load(path)
     return fitted_mask(picture.pixels.mean(-1), f'mask {path}', shape)
@@ -75,15 +93,18 @@ def read_picture(
     default_size: int,
     hint: str = '',
 ) -> images.Picture:
-    """The picture to work on.
+    """Reads the main input picture of a run.
 
     Args:
-        source: Its path, or None for the default one.
-        size: The longest side asked for. None: the picture's own, up to `default_size`.
-        say: Is told where a picture was made smaller without being asked for, or has further frames or pages.
-        default: The picture that is taken where none is named.
-        default_size: A larger picture is worked on at this longest side.
-        hint: How to have all frames of an animation, see `stylegen.images.animated.first_only`.
+        source: The path, or None for the default picture.
+        size: The longest side in pixels. None: the picture's own, up to `default_size`.
+        say: Prints a line if the picture is reduced although no size was given, or has further frames or pages.
+        default: The path of the default picture.
+        default_size: The longest side in pixels to which a larger picture is reduced if no size is given.
+        hint: How to use all frames of an animation, see `load_first`.
+
+    Returns:
+        The picture.
     """
     source = default if source is None else source
     picture = load_first(source, size, say, hint)

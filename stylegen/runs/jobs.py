@@ -1,4 +1,4 @@
-"""One result of a command: worked on, shown, kept on the way and saved, whatever happens."""
+"""A job makes one picture of a command: it prints progress, saves the state and the result, and survives Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,41 +12,43 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from absl.flags import FlagValues
 
 from stylegen import images
 from stylegen.runs import saving
 from stylegen.runs.inputs import refuse_inputs
 from stylegen.runs.names import Output
 from stylegen.runs.records import identity
-from stylegen.runs.workdir import Workdir, kept_settings
+from stylegen.runs.settings import ResultSettings
+from stylegen.runs.workdir import Workdir, saved_settings
 from stylegen.utils import interrupts, memory
 from stylegen.utils.console import Console, Progress
 from stylegen.utils.errors import UserError
 from stylegen.utils.memory import AUTO
 
-SAVE_SECONDS = 10  # between states that are kept
-SAVE_SHARE = 0.05  # of the time, at most, that keeping states may take
+SAVE_SECONDS = 10  # at least, from one save of the state to the next
+SAVE_SHARE = 0.05  # of the run's time, at most, that saving states may take
 
 
 def settled_memory(setting: str, workdir: str | Path | None) -> str:
-    """--max_memory to be recorded: for 'auto' what the state in the workdir was made with, or else what is free now.
+    """Returns the memory limit of a run as a size, also where --max_memory is 'auto'.
 
-    A run that goes on must cut its pictures as before, whatever is free now.
+    For 'auto' that is the limit in the state of the workdir. If there is no state, it follows from the memory that is
+    free now. A run that continues must use the same tiles as before, whatever memory is free now.
     """
-    kept = kept_settings(workdir) if workdir and setting == AUTO else None
-    return kept['settings']['max_memory'] if kept else memory.settled_memory(setting)
+    saved = saved_settings(workdir) if workdir and setting == AUTO else None
+    return saved['settings']['max_memory'] if saved else memory.settled_memory(setting)
 
 
 @dataclass(frozen=True)
 class Place:
-    """How far a job is.
+    """The progress of a job after a step.
 
     Attributes:
-        done, total: Work, in any unit.
-        number: Steps since the very first.
-        words: The same for a person.
-        loss: What is minimised, as it is now.
+        done: Work done so far, in any unit.
+        total: All work, in the same unit.
+        number: Steps done so far, also those of earlier runs.
+        words: The progress as a text for the progress bar.
+        loss: The loss of the step.
     """
 
     done: float
@@ -57,25 +59,28 @@ class Place:
 
 
 class Job(ABC):
-    """One picture that a command makes. A program's own job says what is done: `work`, `place`, `arrays`, `picture`.
+    """Makes one picture. A program's subclass defines `work`, `place`, `arrays` and `picture`.
 
     Args:
-        target: Where the picture goes. It is no input: that is refused.
-        record: What it carries, see `stylegen.runs.record`; its inputs are never written over.
-        flags: Of the command; `save_every`, `sidecar` and `depth` are read here.
-        alpha: Transparency that the picture keeps.
-        workdir: Where the state is kept, and looked for before the work begins; or None.
-        shape: (height, width, ...) of the picture: what the output's format cannot hold is refused before the work.
-        refuge: Gives, from the output's path, the folder that the state goes to when the work stops and there is no
-            workdir; or None.
-        unfinished: Where the picture so far goes when the work stops, if not to the output.
+        target: The output of the picture.
+        record: The record that is written into the picture, see `stylegen.runs.record`.
+        result: The settings for the file: depth, sidecar and save_every.
+        console: Prints messages and the progress bar.
+        shape: (height, width, ...) of the picture, which the format of the output must be able to hold.
+        alpha: The transparency of the picture, (H, W), or None.
+        workdir: The folder from which the state is loaded and in which it is saved, or None.
+        refuge: Returns the folder for the state if a run without a workdir stops, given the output's path.
+        unfinished: The path for the unfinished picture if the run stops; by default the output.
+
+    Raises:
+        UserError: The output is one of the inputs, or its format cannot hold the picture.
     """
 
     def __init__(
         self,
         target: Output,
         record: dict[str, Any],
-        flags: FlagValues,
+        result: ResultSettings,
         console: Console,
         *,
         shape: tuple[int, ...] | None = None,
@@ -84,169 +89,176 @@ class Job(ABC):
         refuge: Callable[[Path], Path] | None = None,
         unfinished: Path | None = None,
     ):
-        self.target, self.record, self.flags, self.console, self.alpha = target, record, flags, console, alpha
+        self.target, self.record, self.result, self.console, self.alpha = target, record, result, console, alpha
         self.refuge, self.unfinished = refuge, unfinished
-        self.default = target.like is not None  # nobody gave the name: no file under it is overwritten
+        self.default = target.like is not None  # the user gave no name: no file is overwritten
         refuse_inputs(target.path, record['inputs'])
-        images.check_writable(target.path, shape, flags.depth)
-        if flags.save_every:
-            self._refuse_numbered(record['inputs'])
+        images.check_writable(target.path, shape, result.depth)
+        if result.save_every:
+            self._check_numbered_paths(record['inputs'])
         self.workdir = Workdir(workdir, record, identity) if workdir else None
-        self.latest: Any = None
-        self.number = 0  # steps that were done, by earlier runs too
+        self.latest: Any = None  # the last step
+        self.number = 0  # steps done so far, also by earlier runs
         self.resumed = False
-        self.keep_again = 0.0
+        self.next_save = 0.0  # of the state, by time.monotonic()
         self.progress: Progress | None = None
 
     @property
     def output(self) -> Path:
-        """Where the picture goes; a default name may become another until something is written under it."""
+        """The path of the picture. A default name may still change until a file is written under it."""
         return self.target.path
 
     @property
     def again(self) -> str:
-        """What to do to go on from the state."""
+        """The command that continues from the state, in words."""
         return 'the same command'
 
     @abstractmethod
     def work(self, state: Mapping[str, np.ndarray] | None) -> np.ndarray:
-        """Makes the picture, telling `follow` of its steps; goes on from the arrays of a state, if there is one."""
+        """Makes the picture and calls `follow` after steps.
+
+        Args:
+            state: The arrays of an earlier run from which it continues, or None.
+
+        Returns:
+            The picture, float32 (H, W, 3) in [0, 1].
+        """
 
     @abstractmethod
     def place(self, step: Any) -> Place:
-        """Where a step is."""
+        """Returns the progress after a step."""
 
     @abstractmethod
     def arrays(self, step: Any) -> dict[str, Any]:
-        """All that is needed to go on from a step."""
+        """Returns the arrays from which `work` can continue after a step."""
 
     @abstractmethod
     def picture(self, step: Any) -> np.ndarray:
-        """The picture as it would be if the work ended with this step."""
+        """Returns the picture as it would be if the run ended with this step."""
 
     def run(self) -> Path:
-        """Works to the end and saves; when it is stopped or fails, saves the picture so far.
+        """Makes the picture and saves it; saves the unfinished picture if the work stops or fails.
+
+        Returns:
+            The path of the picture.
 
         Raises:
-            UserError: Another process works with the same workdir.
+            UserError: Another process uses the same workdir, or the workdir holds the state of another run.
         """
-        with self.workdir.alone() if self.workdir else contextlib.nullcontext():
-            return self._run()
-
-    def _run(self) -> Path:
         began = time.monotonic()
-        self.keep_again = began + SAVE_SECONDS
-        state = self.workdir.load() if self.workdir else None
-        self.resumed = state is not None
-        unfinished = self.unfinished
-        save = lambda pixels: self._write(pixels, Output(unfinished)) if unfinished else self.save(pixels)
-        try:
-            with saving.rescued(
-                save, self._so_far, self.console.say, self.record['settings'].get('precision', 'float32')
-            ):
-                result = self.work(state)
-        finally:
-            if self.progress:
-                self.progress.close()
-        path = self.save(result)
-        if self.workdir:
-            self.workdir.clear()
+        self.next_save = began + SAVE_SECONDS
+        precision = self.record['settings'].get('precision', 'float32')
+        with contextlib.ExitStack() as stack:
+            if self.workdir:
+                stack.enter_context(self.workdir.alone())
+            state = self.workdir.load() if self.workdir else None
+            self.resumed = state is not None
+            try:
+                with saving.rescued(self.save_unfinished, self._picture_so_far, self.console.say, precision):
+                    picture = self.work(state)
+            finally:
+                if self.progress:
+                    self.progress.close()
+            path = self.save(picture)
+            if self.workdir:
+                self.workdir.clear()
         self.console.say(f'result   {path} ({time.monotonic() - began:.1f} s)')
         return path
 
     def follow(self, step: Any) -> None:
-        """Shows a step, saves and keeps what is due."""
+        """Prints the progress of a step; saves the state, and a numbered picture for --save_every, when it is time."""
         place = self.place(step)
         if self.progress is None:
             self.progress = self.console.progress(place.total, initial=place.done if self.resumed else 0)
         self.latest = step
         self.progress.to(place.done, place.words, loss=place.loss)
-        every, before, self.number = self.flags.save_every, self.number, place.number
-        if every and self.number // every > before // every:  # a step may be told of once in several
-            self.save_beside(self.picture(step), self._numbered)
-        if self.workdir and time.monotonic() >= self.keep_again:
-            self._keep(self.workdir)
+        every, before, self.number = self.result.save_every, self.number, place.number
+        if every and self.number // every > before // every:  # a call may come only after several steps
+            self.save_beside(self.picture(step), self._numbered_path)
+        if self.workdir and time.monotonic() >= self.next_save:
+            self._save_state(self.workdir)
 
     def save(self, pixels: np.ndarray) -> Path:
-        """Saves a picture with its record to the output, or where nothing is lost."""
-        path = self._write(pixels, self.target)
+        """Saves a picture with its record to the output and returns its path, see `saving.save_result`."""
+        path = saving.save_result(self.target, pixels, self.record, self.result, self.alpha)
         self.target = self.target.at(path)
         return path
 
+    def save_unfinished(self, pixels: np.ndarray) -> Path:
+        """Saves the picture of a run that stopped before its end, and returns its path."""
+        if self.unfinished is None:
+            return self.save(pixels)
+        return saving.save_result(Output(self.unfinished), pixels, self.record, self.result, self.alpha)
+
     def save_beside(self, pixels: np.ndarray, name: Callable[[Path], Path]) -> Path:
-        """Saves a picture on the way; `name` gives its path from that of the output, whose name is settled by it."""
-        self.target = self.target.settled()
-        return self._write(pixels, Output(name(self.output), overwrite=not self.default))
+        """Saves an intermediate picture, which also fixes the name of the output.
+
+        Args:
+            pixels: The picture.
+            name: Returns the path of the intermediate picture, given the output's path.
+
+        Returns:
+            The path of the intermediate picture.
+        """
+        self.target = self.target.with_fixed_name()
+        output = Output(name(self.output), overwrite=not self.default)
+        return saving.save_result(output, pixels, self.record, self.result, self.alpha)
 
     def claim(self) -> None:
-        """Makes the folder of the state beside the output, by which a default name is settled."""
+        """Makes the folder for the state beside the output, which fixes a default name of the output."""
         folder_of = self.refuge
         if folder_of is None or self.target.like is None:
             return
 
         def make(path: Path, overwrite: bool) -> Path:
             folder_of(path).mkdir(parents=True)
-            if path.exists():  # another run ended with this name before the folder was there
+            if path.exists():  # another run saved its result here before this folder was made
                 folder_of(path).rmdir()
                 raise FileExistsError(path)
             return path
 
         self.target = self.target.at(self.target.save(make))
 
-    def _write(self, pixels: np.ndarray, target: Output) -> Path:
-        def write(path: Path, overwrite: bool) -> Path:
-            return images.save_image(
-                path,
-                pixels,
-                alpha=self.alpha,
-                depth=self.flags.depth,
-                settings=self.record,
-                sidecar=self.flags.sidecar,
-                overwrite=overwrite,
-            )
-
-        with interrupts.uninterrupted():
-            return saving.save_somewhere(write, target)
-
-    def _so_far(self) -> np.ndarray | None:
-        """The picture as it is, whose state is kept too; None before the first step."""
+    def _picture_so_far(self) -> np.ndarray | None:
+        """Saves the state and returns the unfinished picture; returns None before the first step."""
         if self.latest is None:
             return None
         try:
-            workdir = self.workdir or self._state_beside()
+            workdir = self.workdir or self._workdir_beside()
         except (OSError, UserError) as error:
             self.console.warn(f'the state could not be kept: {error}')
         else:
-            if workdir and self._keep(workdir):
+            if workdir and self._save_state(workdir):
                 self.console.say(f'the state is in {workdir.folder}: {self.again} goes on from it')
         return self.picture(self.latest)
 
-    def _state_beside(self) -> Workdir | None:
-        """Where the state is kept that no workdir was given for."""
+    def _workdir_beside(self) -> Workdir | None:
+        """Returns the workdir beside the output, for a job that was given none."""
         if self.refuge is None:
             return None
         self.claim()
         return Workdir(self.refuge(self.output), self.record, identity)
 
-    def _keep(self, workdir: Workdir) -> bool:
-        """Keeps the state as it is; whether that could be done."""
+    def _save_state(self, workdir: Workdir) -> bool:
+        """Saves the state after the latest step. Returns whether that succeeded."""
         began = time.monotonic()
         try:
             with interrupts.uninterrupted():
                 workdir.save(**self.arrays(self.latest))
-        except (OSError, UserError) as error:  # the work itself goes on
+        except (OSError, UserError) as error:  # the run must not stop for this
             self.console.warn(f'the state could not be kept: {error}')
             return False
         finally:
             now = time.monotonic()
-            self.keep_again = now + max(SAVE_SECONDS, (now - began) / SAVE_SHARE)
+            self.next_save = now + max(SAVE_SECONDS, (now - began) / SAVE_SHARE)
         return True
 
-    def _numbered(self, output: Path, number: int | None = None) -> Path:
-        """Where --save_every puts the picture as it is after so many steps, by default those that were done."""
+    def _numbered_path(self, output: Path, number: int | None = None) -> Path:
+        """Returns the path of the picture that --save_every saves after so many steps, by default after those done."""
         return output.with_stem(f'{output.stem}-{self.number if number is None else number:04}')
 
-    def _refuse_numbered(self, inputs: Iterable[str]) -> None:
+    def _check_numbered_paths(self, inputs: Iterable[str]) -> None:
+        """Refuses an output whose numbered pictures would overwrite an input."""
         numbers = (re.fullmatch(rf'{re.escape(self.output.stem)}-(\d{{4,}})', Path(path).stem) for path in inputs)
         for number in filter(None, numbers):
-            refuse_inputs(self._numbered(self.output, int(number[1])), inputs)
+            refuse_inputs(self._numbered_path(self.output, int(number[1])), inputs)

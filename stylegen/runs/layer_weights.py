@@ -1,4 +1,4 @@
-"""Weights by layer (or channel, neuron, class), in the forms that people write them in."""
+"""Weights by layer, channel, neuron or class: read from a dictionary, a list or a text, and written as a text."""
 
 import math
 import numbers
@@ -12,15 +12,15 @@ WeightsLike = Any  # {'a': 1.0}, ['a', 'b'], 'a:1,b:0.5', None
 
 
 def as_weights(given: WeightsLike, name: str) -> dict[str, float] | None:
-    """Weights by name.
+    """Returns weights by name.
 
     Args:
-        given: {'a': 1.0}; a list of names, which have 1 each, or of (name, weight); a text as on the command line,
-            'a:1,b:0.5'; None stays None.
-        name: What they are called in an error, the argument's and the flag's name.
+        given: {'a': 1.0}; a list of names, whose weights are 1; a list of (name, weight); a text as on the command
+            line, such as 'a:1,b:0.5'; or None, which stays None.
+        name: The name of the argument or flag, for errors.
 
     Raises:
-        UserError: It is none of these.
+        UserError: The weights have another form, or a name occurs twice.
     """
     if given is None:
         return None
@@ -29,19 +29,19 @@ def as_weights(given: WeightsLike, name: str) -> dict[str, float] | None:
     if isinstance(given, Mapping):
         pairs = list(given.items())
     elif isinstance(given, (list, tuple, set, frozenset)):
-        pairs = [tuple(one) if isinstance(one, (list, tuple)) and len(one) == 2 else (one, 1.0) for one in given]
+        pairs = [tuple(item) if isinstance(item, (list, tuple)) and len(item) == 2 else (item, 1.0) for item in given]
     else:
-        raise _wrong(given, name)
-    for one, weight in pairs:
-        if not isinstance(one, (str, int)) or not isinstance(weight, numbers.Real):
-            raise _wrong(given, name)
-    names = [str(one) for one, _ in pairs]
-    if twice := sorted({one for one in names if names.count(one) > 1}):
+        raise _form_error(given, name)
+    for key, weight in pairs:
+        if not isinstance(key, (str, int)) or not isinstance(weight, numbers.Real):
+            raise _form_error(given, name)
+    keys = [str(key) for key, _ in pairs]
+    if twice := sorted({key for key in keys if keys.count(key) > 1}):
         raise UserError(f'{twice[0]} is named twice in {name}')
-    return {str(one): float(weight) for one, weight in pairs}
+    return {str(key): float(weight) for key, weight in pairs}
 
 
-def _wrong(given: Any, name: str) -> UserError:
+def _form_error(given: Any, name: str) -> UserError:
     text = repr(given)
     return UserError(
         f"expected {name} as {{'name': weight}}, ['name', ...] or 'name:weight,...', "
@@ -50,9 +50,16 @@ def _wrong(given: Any, name: str) -> UserError:
 
 
 def parse_weights(text: str, flag: str = 'layers') -> dict[str, float]:
-    """Weights by name: 'block3_conv3:1,block4_conv2[3,7]:0.5'; a name without a weight has 1.
+    """Reads weights from a text, such as 'block3_conv3:1,block4_conv2[3,7]:0.5'.
 
-    Commas within brackets belong to the name.
+    A name without a weight gets the weight 1. Commas in brackets belong to the name.
+
+    Args:
+        text: The text.
+        flag: The name of the flag, for errors.
+
+    Raises:
+        UserError: A part is not NAME or NAME:WEIGHT, a name occurs twice, or there are no names.
     """
     weights: dict[str, float] = {}
     for part in filter(None, (part.strip() for part in re.split(r',(?![^\[]*\])', text))):
@@ -72,5 +79,5 @@ def parse_weights(text: str, flag: str = 'layers') -> dict[str, float]:
 
 
 def format_weights(weights: Mapping[str, float]) -> str:
-    """What `parse_weights` reads, to the last bit."""
+    """Writes weights as a text from which `parse_weights` reads exactly the same numbers."""
     return ','.join(f'{name}:{str(float(weight)).removesuffix(".0")}' for name, weight in weights.items())

@@ -1,7 +1,7 @@
-"""Names of results: one that was given is written over; any other is free, and settled when the result is written.
+"""Names of results. A file is overwritten only if the user gave its name; a default name is numbered until it is free.
 
-A name that is free when a run begins may be taken when it ends, by another run that began with it. So results under a
-name that nobody gave are written with `overwrite=False`, and the next free name is tried where that fails.
+A default name that is free at the start of a run may be taken at its end, by another run. So a result with a default
+name is written with `overwrite=False`; if the file exists by then, the next free name is tried.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ Written = TypeVar('Written')
 
 
 def names_like(name: str | os.PathLike[str]) -> Iterator[Path]:
-    """`name`, name-2, name-3 ... without end."""
+    """Yields `name`, name-2, name-3 and so on, without end."""
     path = Path(name)
     return itertools.chain([path], (path.with_stem(f'{path.stem}-{count}') for count in itertools.count(2)))
 
 
 def is_taken(path: Path, *suffixes: str) -> bool:
-    """Whether a result at `path` would meet one that is there: the file, or what a run writes beside it on its way.
+    """Returns whether a run already used this name: whether the file or another file of such a run exists.
 
-    That are the settings (`out.png.json`, `out.png.md`), the state (`out.png.state`), pictures on the way (`out-0040`,
-    `out-preview`, `out-unfinished`), and files of the same stem with one of `suffixes`.
+    Other files of a run are the settings (`out.png.json`, `out.png.md`), the state (`out.png.state`), intermediate
+    pictures (`out-0040`, `out-preview`, `out-unfinished`), and files with the same stem and one of `suffixes`.
     """
     if os.path.lexists(path):
         return True
@@ -38,19 +38,19 @@ def is_taken(path: Path, *suffixes: str) -> bool:
 
 
 def free_name(name: str | os.PathLike[str], *suffixes: str) -> Path:
-    """The first of `names_like` that is not taken, see `is_taken`: a default never overwrites anything."""
+    """Returns the first of `names_like` that is not taken, see `is_taken`."""
     return next(path for path in names_like(name) if not is_taken(path, *suffixes))
 
 
 @dataclass(frozen=True)
 class Output:
-    """Where a result goes.
+    """The path of a result, and whether it may still change.
 
     Attributes:
-        path: As it is now. Of a default it may change until `save` has given the path that it is.
-        overwrite: Whether a file at `path` is replaced: somebody gave this name. Otherwise nothing is.
-        like: The default that `path` is a free name like, see `names_like`; or None.
-        suffixes: Of the files that are written beside it, see `is_taken`.
+        path: The path. If the user gave no name, `save` may write to a later name, since this one can be taken by then.
+        overwrite: Whether an existing file is replaced. True if the user gave the name.
+        like: The default name from which `path` was made, see `names_like`; None if there was none.
+        suffixes: Suffixes of files that are written beside the result, see `is_taken`.
     """
 
     path: Path
@@ -62,14 +62,14 @@ class Output:
     def of(
         cls, given: str | None, default: str, *suffixes: str, say: Callable[[str], None] = lambda text: None
     ) -> Output:
-        """The output that a flag names, or a free name like the default.
+        """Returns the output that the user named, or one with a free default name.
 
         Args:
-            given: The flag. A folder gets a free name like the default in it, a name without a suffix that of the
-                default.
-            default: The name where none was given.
-            suffixes: Of the files that are written beside it.
-            say: Is told in a line where a suffix was added.
+            given: The value of --output. A folder gets a file with a free default name; a name without a suffix gets
+                the suffix of the default.
+            default: The default name.
+            suffixes: Suffixes of files that are written beside the result.
+            say: Prints a line if a suffix was added.
         """
         if not given:
             return cls.free(Path(default), *suffixes)
@@ -83,35 +83,36 @@ class Output:
 
     @classmethod
     def free(cls, like: Path, *suffixes: str) -> Output:
-        """A free name like this one."""
+        """Returns an output with a free name: `like`, or with a number if that is taken."""
         return cls(free_name(like, *suffixes), False, like, suffixes)
 
-    def candidates(self) -> Iterator[Path]:
-        """The free names that the result may get, the first choice first, without end."""
+    def free_paths(self) -> Iterator[Path]:
+        """Yields the free paths that the result may get, best first, without end."""
         if self.like is None:
             return (path for path in names_like(self.path) if not os.path.lexists(path))
         return (path for path in names_like(self.like) if not is_taken(path, *self.suffixes))
 
     def at(self, path: Path) -> Output:
-        """The output once its name is settled, or that of a file beside it: another only where the file is there."""
+        """Returns the output with this path. `save` writes to another one only if the file must not be overwritten."""
         return replace(self, path=path, like=None)
 
-    def settled(self) -> Output:
-        """The output with the name that is free now, once something beside it is written under that name."""
-        return self if self.like is None else self.at(next(self.candidates()))
+    def with_fixed_name(self) -> Output:
+        """Returns the output with the name that is free now, for use before another file with this name is written."""
+        return self if self.like is None else self.at(next(self.free_paths()))
 
     def save(self, write: Callable[[Path, bool], Written]) -> Written:
-        """Writes the result.
+        """Writes the result to the path, or to the next free path.
 
         Args:
-            write: Takes a path and whether to overwrite; raises FileExistsError where it must not, but would have to.
+            write: Writes the file, given a path and whether to overwrite. It raises FileExistsError if it must not
+                overwrite and the file exists.
 
         Returns:
-            What `write` does.
+            The value that `write` returns.
         """
         if self.overwrite:
             return write(self.path, True)
-        names = self.candidates()
+        paths = self.free_paths()
         while True:
             with contextlib.suppress(FileExistsError):
-                return write(next(names), False)
+                return write(next(paths), False)

@@ -1,4 +1,4 @@
-"""What a result must carry so that it can be made again: settings, versions, hashes; and how it is read back."""
+"""Records: the settings, versions and hashes that a result carries, and how --replay reads and checks them."""
 
 import os
 import platform
@@ -17,12 +17,12 @@ PACKAGES = ('tensorflow', 'keras', 'numpy', 'pillow')
 
 
 def versions() -> dict[str, str]:
-    """The versions of the packages that a result depends on."""
+    """Returns the versions of the packages that a result depends on, by package."""
     return {name: metadata.version(name) for name in PACKAGES}
 
 
 def machine() -> dict[str, Any]:
-    """What a long run worked on: Python, system, processor, cores that it may use, and the devices of TensorFlow."""
+    """Describes the machine: Python, system, processor, usable cores, and the devices of TensorFlow."""
     from stylegen.utils.backend import prepare_devices, tf
 
     prepare_devices()
@@ -37,7 +37,7 @@ def machine() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """Its name, which Linux tells in a file only."""
+    """Returns the processor's name. Linux gives it only in a file."""
     try:
         lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
     except OSError:
@@ -49,13 +49,13 @@ def _processor() -> str:
 def record(
     program: str, settings: Mapping[str, Any], inputs: Mapping[str, str], weights: WeightsSource
 ) -> dict[str, Any]:
-    """The record of a run.
+    """Returns the record of a run.
 
     Args:
-        program: Its name, such as 'stylegen.deepdream'.
-        settings: Keyword arguments of the function that did the work.
-        inputs: sha256 by path.
-        weights: The network's `WeightsSource`.
+        program: The name of the program, such as 'stylegen.deepdream'.
+        settings: The settings of the run, by name.
+        inputs: The sha256 of each input file, by path.
+        weights: The file of the network's weights.
     """
     return {
         'program': program,
@@ -68,35 +68,38 @@ def record(
 
 
 def identity(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a record says which picture is made: all that a run must share with the state that it goes on from.
+    """Returns the part of a record that decides which picture is made. A run and its saved state must agree in it.
 
-    Where the weights lie and how they came there, and the versions of packages, may have changed meanwhile.
+    The path and the origin of the weights, and the versions of packages, are left out: they may change between runs.
     """
     settings = {name: value for name, value in record['settings'].items() if name != 'weights'}
-    told = {'program': record['program'], 'settings': settings, 'inputs': record['inputs']}
-    return told | {'sha256 of the weights': record['weights']['sha256']}
+    same = {'program': record['program'], 'settings': settings, 'inputs': record['inputs']}
+    return same | {'sha256 of the weights': record['weights']['sha256']}
 
 
 def recorded_settings(
     path: str, program: str, *, network: str | None = None, files: Sequence[str] = (), lists: Sequence[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
-    """The settings that a result was made with, and its record; the paths in both are found again.
+    """Reads the record of a result and finds its input files again, also if they were moved together with the result.
 
-    A path that is not there is looked for beside the result. Of two files of one name, the one that was read counts.
+    A recorded path and a file of the same name beside the result are tried. If both exist, the file with the recorded
+    hash counts.
 
     Args:
         path: The result.
-        program: That is to make it again.
-        network: The one that the user named, or None.
-        files: Settings that are the path of one file, or None.
-        lists: Settings that are lists of paths.
+        program: The program that is to make the result again.
+        network: The network that the user named, or None.
+        files: Names of the settings that hold the path of one file, or None.
+        lists: Names of the settings that hold a list of paths.
 
     Returns:
-        The settings; the whole record; and where each input of the record is now, for settings of other forms.
+        settings: The settings of the result, with the new paths.
+        record: The whole record, with the new paths of the inputs.
+        moved: The new path of each input, by its recorded path.
 
     Raises:
-        UserError: The file has no settings, or those of another program; it was made with a network from a file, which
-            the user did not name, or not this one.
+        UserError: The file has no settings, or the settings of another program; or the result was made with a network
+            from a file, and the user did not name that file.
     """
     made = images.read_settings(path)
     if made.get('program') != program:
@@ -120,32 +123,41 @@ def recorded_settings(
 
 
 def _trusted_network(recorded: str, digest: str, named: str | None) -> str:
-    """The file of a network that a result was made with, where the user says that it is.
+    """Returns the network file to open: the one that the user named.
 
-    A saved model is half a program, and a result may come from a stranger: what a picture names alone is not opened.
+    Opening a saved model can run code, and the result may come from a stranger. So a file that only the result names is
+    not opened.
+
+    Args:
+        recorded: The path of the file in the record.
+        digest: The recorded sha256 of the file.
+        named: The network that the user named, or None.
+
+    Raises:
+        UserError: The user named no network, or a file with other content.
     """
     if named is None:
         raise UserError(
-            f'it was made with a network from a file, {recorded}; where you trust that file, give '
+            f'the result was made with a network from a file, {recorded}; if you trust that file, give '
             f'--network={recorded} too'
         )
     if not named.endswith('.keras'):
-        return recorded  # another one was asked for, by name
+        return recorded  # it is not opened: the user chose a network by its name
     if Path(named).is_file() and digest_of(Path(named)) != digest:
-        raise UserError(f'{named} is not the network that the result was made with: its content is another')
+        raise UserError(f'{named} is not the network that the result was made with: its content differs')
     return named
 
 
 def check_files(record: Mapping[str, Any], settings: Mapping[str, Any], typed: Collection[str]) -> None:
-    """Refuses files that are not those of the record, before a network is opened or a picture is read.
+    """Refuses files that have changed since the record, before a network is opened or a picture is read.
 
     Args:
-        record: Of the result that is made again.
-        settings: By flag, typed or recorded.
-        typed: The flags that were typed: for these the user answers.
+        record: The record of the result that is made again.
+        settings: The settings of this run, by name.
+        typed: The flags that the user typed. Weights that the user typed may differ.
 
     Raises:
-        UserError: With the file that differs.
+        UserError: A file has changed; the message names it.
     """
     values = [value if isinstance(value, list) else [value] for value in settings.values()]
     texts = [text for value in values for text in value if isinstance(text, str)]
@@ -172,16 +184,16 @@ def _refuse_changed(path: str, now: str, then: str) -> None:
 def check_replay(
     record: Mapping[str, Any], inputs: Mapping[str, str], weights: WeightsSource, warn: Callable[[str], None]
 ) -> None:
-    """Refuses inputs that are not those of the record; of other weights or packages it warns.
+    """Refuses inputs that have changed since the record; warns if the weights or the packages differ.
 
     Args:
-        record: Of the result that is made again.
-        inputs: sha256 by path, of what was read now.
-        weights: The network's `WeightsSource`.
-        warn: Is told, a line at a time, what may make the result differ.
+        record: The record of the result that is made again.
+        inputs: The sha256 of each file that was read now, by path.
+        weights: The file of the network's weights now.
+        warn: Prints a warning line.
 
     Raises:
-        UserError: With the input that differs.
+        UserError: An input has changed; the message names it.
     """
     for path, digest in inputs.items():
         _refuse_changed(path, digest, record['inputs'].get(path, digest))

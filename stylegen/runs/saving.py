@@ -1,4 +1,4 @@
-"""Results that are not lost: saved elsewhere where their place fails, and as they are where the work is stopped."""
+"""Saving that loses no result: in the folder for temporary files if the output fails, and early if a run stops."""
 
 import contextlib
 import sys
@@ -7,50 +7,71 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from stylegen import images
 from stylegen.runs.names import Output
+from stylegen.runs.settings import ResultSettings
+from stylegen.utils import interrupts
 from stylegen.utils.console import write_line
 from stylegen.utils.errors import UserError, one_line
 
 
-def save_somewhere(write: Callable[[Path, bool], Path], output: Output) -> Path:
-    """Saves to `output`, or where that fails now, to the system's folder for temporary files: nothing is lost.
+def save_result(
+    output: Output, pixels: np.ndarray, record: dict[str, Any], result: ResultSettings, alpha: np.ndarray | None = None
+) -> Path:
+    """Saves a picture with its record. Ctrl-C takes effect after the file is complete.
 
-    There it is a PNG, if what failed may be the format: any size and kind of picture can be one.
+    If `output` cannot be written, the picture goes to the system's folder for temporary files. It becomes a PNG there
+    if the format was the reason, since a PNG can hold every picture.
 
     Args:
-        write: Takes a path and whether to overwrite, see `Output.save`.
-        output: Where to.
+        output: The output.
+        pixels: float32 (H, W, 3) in [0, 1].
+        record: The record that is written into the file, see `stylegen.runs.record`.
+        result: The settings for the file: depth and sidecar.
+        alpha: The transparency, float32 (H, W), or None.
+
+    Returns:
+        The path of the file.
 
     Raises:
-        OSError: What went wrong at `output`, with the place where the result is.
+        OSError: `output` could not be written; the message says why, and where the picture is.
     """
-    try:
-        return output.save(write)
-    except (OSError, UserError) as error:
-        name = output.path.with_suffix('.png').name if isinstance(error, UserError) else output.path.name
+
+    def write(path: Path, overwrite: bool) -> Path:
+        return images.save_image(
+            path, pixels, alpha=alpha, depth=result.depth, settings=record, sidecar=result.sidecar, overwrite=overwrite
+        )
+
+    with interrupts.uninterrupted():
         try:
-            refuge = Output.free(Path(tempfile.gettempdir()) / name).save(write)
-        except (OSError, UserError):
-            raise error from None
-        raise OSError(f'{one_line(error)}; the result is kept in {refuge}') from None
+            return output.save(write)
+        except (OSError, UserError) as error:
+            name = output.path.with_suffix('.png').name if isinstance(error, UserError) else output.path.name
+            try:
+                path = Output.free(Path(tempfile.gettempdir()) / name).save(write)
+            except (OSError, UserError):
+                raise error from None
+            raise OSError(f'{one_line(error)}; the result is kept in {path}') from None
 
 
 @contextlib.contextmanager
 def rescued(
     save: Callable[[Any], Path], latest: Callable[[], Any], say: Callable[[str], None], precision: str = 'float32'
 ) -> Iterator[None]:
-    """Saves the picture so far where the block that makes it is stopped or fails; the fault goes on.
+    """Saves the picture so far if an exception or Ctrl-C leaves the block; then raises the exception again.
 
-    Where it cannot be saved, that is told on stderr, and the fault goes on too.
+    If the picture cannot be saved either, a line on stderr says so.
 
     Args:
-        save: Takes a picture, or what there is instead, and gives its path.
-        latest: Gives the picture so far, or None before there is one.
-        say: Is told where it was saved.
-        precision: Of the network.
+        save: Saves a picture and returns its path.
+        latest: Returns the picture so far, or None if there is none yet.
+        say: Prints the line that says where the picture is.
+        precision: The precision of the network; it decides which remedy an overflow's message names.
 
     Raises:
-        ArithmeticError: For a `stylegen.optimize.NonFiniteLoss`, with the path of its last good `picture`.
+        ArithmeticError: The loss was not finite. The message gives the path of the last good picture.
     """
     from stylegen.optimize.loop import NonFiniteLoss
 

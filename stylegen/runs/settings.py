@@ -1,4 +1,4 @@
-"""Settings that several programs have: of the network that looks, of the machine, and of what is written."""
+"""Settings that several programs share: the feature network, the machine and the result."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from stylegen.utils.settings import Settings, setting
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSettings(Settings):
-    """The network that looks at pictures."""
+    """Settings that choose the feature network."""
 
     network: Any = setting(
-        'auto', "auto, a name, a .keras file, or 'list' to see what there is", group='Network', kind='path'
+        'auto', "auto, a name, a .keras file, or 'list' to see all names", group='Network', kind='path'
     )
     weights: str | None = setting(
         None,
@@ -28,30 +28,34 @@ class NetworkSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class MachineSettings(Settings):
-    """How the machine is used. The picture is the same, but for rounding."""
+    """Settings that choose how the machine is used. They change the picture only by rounding."""
 
     max_memory: str | float = setting(
         'auto',
-        'memory to stay within, such as 4GB, by cutting larger pictures up; '
-        f'auto is up to {FREE_SHARE:.0%} of what is free',
+        'memory limit, such as 4GB; larger pictures are cut into tiles; '
+        f'auto: up to {FREE_SHARE:.0%} of the free memory',
         group='Machine',
     )
-    jit: str = setting('auto', 'compile with XLA; auto: on a GPU', group='Machine', choices=JIT)
-    precision: str = setting('auto', 'of the network; everything else is float32', group='Machine', choices=PRECISIONS)
+    jit: str = setting('auto', 'compile with XLA; auto: only on a GPU', group='Machine', choices=JIT)
+    precision: str = setting(
+        'auto', 'precision of the network; everything else is float32', group='Machine', choices=PRECISIONS
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResultSettings(Settings):
-    """How results are written, and kept on the way."""
+    """Settings that choose where and how results and the state are saved."""
 
-    output: str | None = setting(None, 'where the result goes', group='Pictures', kind='path')
-    sidecar: bool = setting(False, 'write the settings beside the result too, as JSON', group='Pictures')
-    depth: int = setting(8, 'bits a channel of a PNG or TIFF: 8 or 16', group='Pictures')
-    overwrite: bool = setting(False, 'of many results: make those again that are there', group='Pictures')
+    output: str | None = setting(None, 'file or folder for the result', group='Pictures', kind='path')
+    sidecar: bool = setting(False, 'also write the settings as JSON beside the result', group='Pictures')
+    depth: int = setting(8, 'bits per channel of a PNG or TIFF: 8 or 16', group='Pictures')
+    overwrite: bool = setting(False, 'with many results: make existing ones again', group='Pictures')
     replay: str | None = setting(
-        None, 'a result: make it again; what is typed beside it wins', group='Pictures', kind='path'
+        None, 'result to make again; flags that are typed win over its settings', group='Pictures', kind='path'
     )
-    save_every: int | None = setting(None, 'save the picture so far every so many steps', group='Pictures', at_least=1)
+    save_every: int | None = setting(
+        None, 'number of steps between saves of the unfinished picture', group='Pictures', at_least=1
+    )
     workdir: str | None = setting(
-        None, 'folder that keeps the state: the same command again goes on', group='Machine', kind='path'
+        None, 'folder for the state; the same command continues from it', group='Machine', kind='path'
     )

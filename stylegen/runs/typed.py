@@ -1,4 +1,4 @@
-"""What is typed after a flag: paths with `~`, numbers as 1e3, and what to type instead of 0,5 or 50%."""
+"""Types of flags: paths with `~`, numbers such as 1e3, and errors that say what to type instead of 0,5 or 50%."""
 
 import contextlib
 import os
@@ -8,20 +8,28 @@ from absl import flags
 
 
 class Path(flags.ArgumentParser):
-    """A path as a shell would have given it: after `=` a shell leaves `~` alone."""
+    """A path. Its `~` becomes the home folder, which shells do not do after a `=`."""
 
     def parse(self, argument: str) -> str:
-        """The path."""
+        """Returns the path.
+
+        Raises:
+            ValueError: The text is empty.
+        """
         if not argument:
-            raise ValueError('it is empty; give a path, or leave the flag out')
+            raise ValueError('it is empty; give a path or leave the flag out')
         return expanded(argument)
 
 
 class Integer(flags.IntegerParser):
-    """A whole number, also as 1e3."""
+    """A whole number, such as 1000 or 1e3."""
 
     def convert(self, argument: str | int) -> int:
-        """The number."""
+        """Returns the number.
+
+        Raises:
+            ValueError: The text is not a whole number.
+        """
         try:
             return int(argument)
         except ValueError:
@@ -38,7 +46,11 @@ class Number(flags.FloatParser):
     """A number with a decimal point."""
 
     def convert(self, argument: str | float) -> float:
-        """The number."""
+        """Returns the number.
+
+        Raises:
+            ValueError: The text is not a number.
+        """
         try:
             return float(argument)
         except ValueError:
@@ -54,5 +66,5 @@ class Number(flags.FloatParser):
 
 
 def expanded(text: str) -> str:
-    """A path with the home folder for `~`; also where the path stands behind a `=`, as in MASK=STYLE."""
+    """Returns a text with `~` replaced by the home folder, at its start and after each `=`, as in MASK=~/STYLE."""
     return '='.join(os.path.expanduser(part) for part in text.split('='))

@@ -1,4 +1,4 @@
-"""A folder that keeps a run's state, so that the same command goes on where it was interrupted."""
+"""Workdir: a folder that holds the state of a run, so that the same command continues an interrupted run."""
 
 import contextlib
 import os
@@ -17,16 +17,17 @@ from stylegen.utils.npz import read_settings, read_state, write_state
 from stylegen.utils.zips import TooLarge
 
 STATE = 'state.npz'
-_LEFT = re.compile(r'\.(state\.npz|frame-\d+\.png)\.\d+-\d+\.tmp')  # by a process that was killed while it wrote
+# temporary files of a process that was killed during a write
+_LEFTOVER = re.compile(r'\.(state\.npz|frame-\d+\.png)\.\d+-\d+\.tmp')
 
 
 class Workdir:
-    """State of one run: arrays, and the settings they belong to. Every write is whole or does not happen.
+    """The state of one run: arrays, and the settings that they belong to. A write is complete or does not happen.
 
     Args:
-        folder: Made if missing.
-        settings: What the run was told, JSON-serialisable. State of other settings is refused.
-        identity: Gives what of the settings must be the same, where that is not all of them.
+        folder: The folder; it is made if it is missing.
+        settings: The settings of the run, JSON-serialisable. A state with other settings is refused.
+        identity: Returns the part of the settings that must be the same; by default all of them.
     """
 
     def __init__(
@@ -43,10 +44,10 @@ class Workdir:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """While the block runs no other process gets into the folder, which goes in the end if it is empty.
+        """Locks the folder for other processes within the block; removes it at the end if it is empty.
 
         Raises:
-            UserError: Another process is at work there.
+            UserError: Another process has locked the folder.
         """
         with alone_in(self.folder):
             try:
@@ -56,52 +57,56 @@ class Workdir:
                     _remove(self.folder, LOCK)
 
     def load(self) -> dict[str, np.ndarray] | None:
-        """The arrays saved last, or None where there are none. Half files that a killed process left are removed.
+        """Returns the arrays that were saved last, or None if there are none. Removes temporary files of killed runs.
 
         Raises:
-            OtherState: The state belongs to other settings, which are named, or cannot be read.
+            OtherState: The state belongs to other settings, or cannot be read.
         """
         for path in self.folder.glob('.*.tmp'):
-            if _LEFT.fullmatch(path.name):
+            if _LEFTOVER.fullmatch(path.name):
                 path.unlink(missing_ok=True)
         if not self.path.exists():
             return None
         try:
             settings, arrays = read_state(self.path)
-            kept = self.identity(settings)
+            saved = self.identity(settings)
         except TooLarge:
             raise
         except Exception:
             raise OtherState(f'{self.path} is not a state of ours; remove it or give another --workdir') from None
-        refuse_other(self.folder, kept, self.identity(self.settings))
+        refuse_other(self.folder, saved, self.identity(self.settings))
         return arrays
 
     def save(self, **arrays: Any) -> None:
-        """Keeps the arrays, and numbers, in place of those before."""
+        """Saves arrays or numbers in place of the earlier state."""
         write_state(self.path, self.settings, arrays)
 
     def clear(self) -> None:
-        """Forgets the state of a run that has ended."""
+        """Removes the state."""
         self.path.unlink(missing_ok=True)
 
 
 def forget_state(folder: Path) -> None:
-    """Removes the state of a run that has ended, and the folder where nothing else is in it."""
+    """Removes the state in a folder, unless another run has locked it, and then the folder if it is empty."""
     if folder.is_dir():
-        with contextlib.suppress(OSError, UserError), alone_in(folder):  # unless another run is at work with it
+        with contextlib.suppress(OSError, UserError), alone_in(folder):
             _remove(folder, STATE, LOCK)
 
 
 def _remove(folder: Path, *names: str) -> None:
-    """Removes these files, where they are there, and then the folder, which fails where something else is in it."""
+    """Removes the named files, if they exist, and then the folder.
+
+    Raises:
+        OSError: The folder holds other files.
+    """
     for name in names:
         (folder / name).unlink(missing_ok=True)
     folder.rmdir()
 
 
-def kept_settings(folder: str | os.PathLike) -> dict[str, Any] | None:
-    """The settings of the state in a folder, or else in one of its own folders; None where there is none to read."""
+def saved_settings(folder: str | os.PathLike) -> dict[str, Any] | None:
+    """Returns the settings of the state in a folder or in one of its subfolders; None if no state can be read."""
     for path in [Path(folder) / STATE, *sorted(Path(folder).glob(f'*/{STATE}'))]:
-        with contextlib.suppress(Exception):  # whatever there is in a file that is no state, or is not there
+        with contextlib.suppress(Exception):  # the file may be missing, or may hold anything
             return read_settings(path)
     return None

@@ -1,4 +1,4 @@
-"""Neural style transfer: the content of one picture in the manner of others (Gatys, Ecker, Bethge 2016).
+"""Neural style transfer: the content of one picture in the style of others (Gatys, Ecker, Bethge 2016).
 
     from stylegen import images
     from stylegen.style import transfer
@@ -6,13 +6,14 @@
     photo, painting = images.load_image('photo.jpg', size=800), images.load_image('painting.jpg')
     images.save_image('painted.png', transfer(photo, painting, strength=0.6))
 
-`transfer` paints one picture. `open_stylizer` takes the same settings and gives a `Stylizer`, a function of pictures
-that is compiled once, and a line that says which network it is. Their callbacks are told a `StyleStep`; a `Start` made
-of one goes on from there. On the command line: `python -m stylegen.style`.
+`transfer` paints one picture. A `Stylizer` takes the same settings and paints many: it is compiled once. The settings
+are a `StyleSettings`. Callbacks are told a `StyleStep`; a `Start` made of one goes on from there. On the command line:
+`python -m stylegen.style`.
 """
 
+from stylegen.style.settings import StyleSettings
 from stylegen.style.steps import Start, StyleStep
-from stylegen.style.stylizer import Stylizer
-from stylegen.style.transferring import open_stylizer, transfer
+from stylegen.style.stylizer import Stylizer, open_stylizer
+from stylegen.style.transferring import transfer
 
-__all__ = ['Start', 'StyleStep', 'Stylizer', 'open_stylizer', 'transfer']
+__all__ = ['Start', 'StyleSettings', 'StyleStep', 'Stylizer', 'open_stylizer', 'transfer']

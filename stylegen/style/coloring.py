@@ -1,4 +1,4 @@
-"""Whose colours a result has: the style's, or the content's, in one of the ways of Gatys et al. 2017, section 5."""
+"""Gives a result the colours of the style or of the content (Gatys et al. 2017, section 5)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,51 +6,46 @@ from dataclasses import dataclass
 import numpy as np
 
 from stylegen.images import color as colors
-
-COLORS = ('style', 'luminance', 'linear', 'histogram')
-TIMES = ('before', 'after')
-MAPS = tuple(colors.SOLUTIONS)
+from stylegen.style.settings import StyleSettings
 
 
 @dataclass(frozen=True)
 class Coloring:
-    """What is done to the colours of the pictures before a transfer, and of the result after it.
+    """Changes the colours of the pictures before a transfer, and of the result after it; see `color` of the settings.
 
-    Attributes:
-        color: 'style'; 'luminance': every pixel keeps the content's chroma; 'linear', 'histogram': the colours as a
-            whole are the content's.
-        time: 'before': the style is given the content's colours (or both lose theirs, for 'luminance') and the
-            transfer has no others to take; 'after': the result is.
-        transfer: Which linear map, a key of `stylegen.images.color.TRANSFERS`.
+    Before a transfer the style is given the content's colours; for 'luminance' both pictures are made grey.
     """
 
-    color: str
-    time: str
-    transfer: str
+    settings: StyleSettings
 
     @property
-    def _moved(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-        return colors.TRANSFERS['histogram' if self.color == 'histogram' else self.transfer]
+    def before(self) -> bool:
+        """Whether the pictures are changed, and not the result."""
+        return self.settings.color_time == 'before' and self.settings.color != 'style'
 
     def content(self, content: np.ndarray) -> np.ndarray:
-        """The content as the transfer sees it."""
-        return _grey(colors.luminance(content)) if (self.color, self.time) == ('luminance', 'before') else content
+        """The content that the transfer takes, (H, W, 3)."""
+        return _grey(colors.luminance(content)) if self.before and self.settings.color == 'luminance' else content
 
     def style(self, style: np.ndarray, content: np.ndarray) -> np.ndarray:
-        """A style's picture as the transfer sees it."""
-        if self.time == 'after' or self.color == 'style':
+        """The picture of style that the transfer takes, (h, w, 3)."""
+        if not self.before:
             return style
-        if self.color == 'luminance':
+        if self.settings.color == 'luminance':
             return _grey(colors.match_luminance(colors.luminance(style), colors.luminance(content)))
-        return self._moved(style, content)
+        return self._recolor(style, content)
 
     def finish(self, result: np.ndarray, content: np.ndarray) -> np.ndarray:
-        """The result with the colours it is to have."""
-        if self.color == 'luminance':
+        """The result with its final colours, (H, W, 3)."""
+        if self.settings.color == 'luminance':
             return colors.keep_chroma(result, content)
-        if self.time == 'before' or self.color == 'style':
-            return result
-        return self._moved(result, content)
+        return result if self.before or self.settings.color == 'style' else self._recolor(result, content)
+
+    @property
+    def _recolor(self) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        """Gives a picture the colours of another."""
+        histogram = self.settings.color == 'histogram'
+        return colors.TRANSFERS['histogram' if histogram else self.settings.color_map]
 
 
 def _grey(luma: np.ndarray) -> np.ndarray:

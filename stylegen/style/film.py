@@ -1,4 +1,4 @@
-"""A film of the pictures on the way to a result: kept in a folder as they come, put together in the end."""
+"""A film of a transfer: frames are kept in a folder as they come, and become a film in the end."""
 
 import contextlib
 import itertools
@@ -10,10 +10,10 @@ import numpy as np
 
 from stylegen import images
 
-FRAMES = 200  # at most, or a few more, with the last one held
+FRAMES = 200  # about as many as a film has at most
 FPS = 20
 LONGEST = 512  # pixels, of a frame's side
-HELD = 1.0  # seconds that the result is shown
+RESULT_SECONDS = 1.0  # that the result is shown
 
 
 class Film:
@@ -21,8 +21,8 @@ class Film:
 
     Args:
         output: Where the film goes: GIF, WebP or MP4.
-        folder: Where the frames are kept meanwhile, so that a run that goes on has those from before.
-        steps: Of the whole run.
+        folder: Where the frames are kept meanwhile. A run that goes on finds those of the run before.
+        steps: How many the whole run has.
     """
 
     def __init__(self, output: Path, folder: Path, steps: int):
@@ -31,22 +31,22 @@ class Film:
         self.last = 0
 
     def begin(self, number: int) -> None:
-        """Forgets the frames that are kept from beyond step `number`, where the run begins."""
+        """Begins at step `number`: removes the frames of later steps, which an earlier run kept."""
         for path in self._kept():
             if int(path.stem) > number:
                 path.unlink()
         self.last = number
 
     def add(self, number: int, picture: Callable[[], np.ndarray]) -> None:
-        """Keeps what `picture` gives, if it is time for one; otherwise it is not asked."""
+        """Keeps the picture of step `number`, if a frame is due. Otherwise `picture` is not called: it takes time."""
         if number // self.stride > self.last // self.stride:
             self.folder.mkdir(parents=True, exist_ok=True)
             images.save_image(self.folder / f'{number:08}.png', self._small(picture()))
         self.last = number
 
     def save(self, result: np.ndarray, settings: dict[str, Any] | None) -> Path:
-        """Writes the film, which ends with the result, and forgets the frames."""
-        held = [self._small(result)] * max(1, round(FPS * HELD))
+        """Writes the film, which ends with the result, and removes the frames."""
+        held = [self._small(result)] * max(1, round(FPS * RESULT_SECONDS))
         frames = (images.load_image(path) for path in self._kept())
         path = images.save_animation(self.output, itertools.chain(frames, held), FPS, settings=settings)
         for frame in self._kept():
@@ -56,8 +56,10 @@ class Film:
         return path
 
     def _kept(self) -> list[Path]:
+        """The files of the frames, in order."""
         return sorted(path for path in self.folder.glob('*.png') if path.stem.isdecimal())
 
     @staticmethod
     def _small(picture: np.ndarray) -> np.ndarray:
+        """The picture at the size of a frame."""
         return np.clip(images.resize(picture, images.fit(picture.shape, min(LONGEST, max(picture.shape[:2])))), 0, 1)

@@ -1,4 +1,4 @@
-"""The published programs by name: their settings, and what their formulas are in terms of our relative losses.
+"""The published programs by name: their settings, and their formulas in terms of our relative losses.
 
 With C channels, M positions, the Gram matrix per position G, the style's A, features F and the content's P, a program's
 style term is a number times |G - A|^2, which is |A|^2 times ours (of Wasserstein distances, tr A times ours), and its
@@ -6,12 +6,12 @@ content term a number times |F - P|^2, which is the total variance |P - mean P|^
 to 255, we on 0 to 1.
 
 What differs still:
-- The result of L-BFGS and of plain descent is the picture of the lowest loss, theirs the last one. L-BFGS remembers
-  fewer than 100 steps where memory is short, and its first step is 255 times as long, for it is 1 in either's pixels.
-- Total variation counts the last row and column; it is without these in neural-style, johnson and keras.
-- crowsonkb: conv1_1 pads with zeros, hers repeats the edge; a style smaller than the picture is enlarged there, never
-  here; her variation looks at diagonals too.
-- keras: the style keeps its shape; there it is squashed to the picture's.
+- Our result of L-BFGS and of plain descent is the picture of the lowest loss; theirs is the last one. Our L-BFGS keeps
+  fewer than 100 pairs where memory is short. Its first step is 1 in our pixels, so it is 255 times as long as theirs.
+- Our total variation counts the last row and column. neural-style, johnson and keras leave them out.
+- crowsonkb: our conv1_1 pads with zeros, hers repeats the edge. Her total variation
+  looks at diagonals too. She enlarges a style that is smaller than the picture; we never do.
+- keras: our style keeps its shape. Theirs is squashed to the shape of the picture.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,41 +23,42 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Formula:
-    """What each of our terms is multiplied by.
+    """Gives the factor of each of our terms that makes it the program's term.
 
     Attributes:
-        style: Of (unit, C, M, (height, width) of the picture).
-        content: Of (total variance, C, M).
-        variation: Of (height, width) of the picture.
-        unit: Of A: what the style's distance is divided by to be ours.
+        style: The factor of a style term, from (unit, C, M, (height, width) of the picture).
+        content: The factor of a content term, from (total variance, C, M).
+        tv: The factor of total variation, from (height, width) of the picture.
+        unit: The number that our style distance is divided by, from A.
     """
 
     style: Callable[[float, int, int, tuple[int, int]], float]
     content: Callable[[float, int, int], float]
-    variation: Callable[[tuple[int, int]], float] = lambda shape: 0.0
+    tv: Callable[[tuple[int, int]], float] = lambda shape: 0.0
     unit: Callable[[np.ndarray], float] = lambda gram: float(np.sum(np.square(gram, dtype=np.float64)))
 
 
 @dataclass(frozen=True)
 class Published:
-    """Settings, as arguments of `transfer`, and the formula of the weights."""
+    """A published program: its settings by name, see `StyleSettings`, and the formula of its weights."""
 
     settings: Mapping[str, Any]
     formula: Formula
 
 
-def _differences(shape):
-    """Values that have a neighbour both below and to the right."""
+def _values_with_neighbours(shape):
+    """How many values of a picture have a neighbour both below and to the right."""
     return 3 * (shape[0] - 1) * (shape[1] - 1)
 
 
 def _convolutions(number, *blocks):
+    """The convolution of this number in each block, with a weight of 1."""
     return {f'block{block}_conv{number}': 1.0 for block in blocks}
 
 
 _FIVE = _convolutions(1, 1, 2, 3, 4, 5)
-_SINGLE_SIZE = {'coarsest': 10**9, 'margin': 0}
-_TORCH_LBFGS = {'optimizer': 'lbfgs', 'history': 100, 'trials': 0}  # whole steps, as the direction has them
+_SINGLE_SIZE = {'smallest_size': 10**9, 'margin': 0}
+_TORCH_LBFGS = {'optimizer': 'lbfgs', 'history': 100, 'backtracking': 0}  # whole steps, as the direction has them
 _GATYS = {
     'network': 'vgg19',
     'loss': 'gram',
@@ -68,7 +69,8 @@ _GATYS = {
 }
 
 
-def _mean(weight):
+def _mean_square(weight):
+    """The content's factor of a program that weighs the mean square of |F - P|."""
     return lambda variance, channels, positions: weight * variance / (channels * positions)
 
 
@@ -76,12 +78,16 @@ PUBLISHED: Mapping[str, Published] = {
     # L. Gatys, PytorchNeuralStyleTransfer: the author's own notebook
     'gatys': Published(
         {**_GATYS, 'iterations': 500, 'style_scale': 1.0},
-        Formula(lambda a, c, m, _: 1e3 * a / c**4, _mean(1.0)),
+        Formula(lambda a, c, m, _: 1e3 * a / c**4, _mean_square(1.0)),
     ),
     # J. Johnson, neural-style (and neural-style-pt): the TV gradient is that of half the sum of squares
     'neural-style': Published(
         {**_GATYS, 'iterations': 1000, 'style_scale': 1.0, 'init': 'mean'},
-        Formula(lambda a, c, m, _: 100 * a / c**4, _mean(5.0), lambda shape: 0.5e-3 * 255**2 * _differences(shape)),
+        Formula(
+            lambda a, c, m, _: 100 * a / c**4,
+            _mean_square(5.0),
+            lambda shape: 0.5e-3 * 255**2 * _values_with_neighbours(shape),
+        ),
     ),
     # Johnson et al. 2016, fast-neural-style, whose criterion is optimised here on the picture itself
     'johnson': Published(
@@ -95,7 +101,11 @@ PUBLISHED: Mapping[str, Published] = {
             **_TORCH_LBFGS,
             **_SINGLE_SIZE,
         },
-        Formula(lambda a, c, m, _: 5 * a / c**4, _mean(1.0), lambda shape: 0.5e-6 * 255**2 * _differences(shape)),
+        Formula(
+            lambda a, c, m, _: 5 * a / c**4,
+            _mean_square(1.0),
+            lambda shape: 0.5e-6 * 255**2 * _values_with_neighbours(shape),
+        ),
     ),
     # K. Crowson, style-transfer-pytorch: Wasserstein-2 on features of torchvision's VGG-19, whose inputs are
     # 255 * 0.226 times smaller than ours; the sizes and steps are hers
@@ -107,13 +117,13 @@ PUBLISHED: Mapping[str, Published] = {
             'content_layers': _convolutions(2, 4),
             'optimizer': 'adam',
             'learning_rate': 0.02,
-            'average': 0.99,
+            'ema_decay': 0.99,
             'iterations': (1000, 500),
-            'coarsest': 128,
+            'smallest_size': 128,
             'margin': 0,
             'style_scale': 1.0,
         },
-        Formula(lambda a, c, m, _: a / c, _mean(0.015), lambda shape: 2.0 * (255 * 0.226) ** 2, np.trace),
+        Formula(lambda a, c, m, _: a / c, _mean_square(0.015), lambda shape: 2.0 * (255 * 0.226) ** 2, np.trace),
     ),
     # TensorFlow's tutorial
     'tensorflow': Published(
@@ -128,13 +138,15 @@ PUBLISHED: Mapping[str, Published] = {
             'beta_2': 0.999,
             'epsilon': 0.1,
             'epsilon_hat': True,
-            'average': 0.0,
+            'ema_decay': 0.0,
             'iterations': 1000,
             'style_scale': 1.0,
-            'variation_form': 'absolute',
+            'tv_form': 'absolute',
             **_SINGLE_SIZE,
         },
-        Formula(lambda a, c, m, _: 2e-3 * a / c**2, _mean(1e4), lambda shape: 30.0 * _differences(shape)),
+        Formula(
+            lambda a, c, m, _: 2e-3 * a / c**2, _mean_square(1e4), lambda shape: 30.0 * _values_with_neighbours(shape)
+        ),
     ),
     # The Keras example: sums, divided by the picture's size where the others take the layer's
     'keras': Published(
@@ -147,13 +159,13 @@ PUBLISHED: Mapping[str, Published] = {
             'learning_rate': 100 / 255**2,
             'iterations': 4000,
             'style_scale': 1.0,
-            'variation_form': 'power',
+            'tv_form': 'power',
             **_SINGLE_SIZE,
         },
         Formula(
             lambda a, c, m, shape: 2e-7 * a * m**2 / (36 * (shape[0] * shape[1]) ** 2),
             lambda variance, c, m: 2.5e-8 * variance,
-            lambda shape: 1e-6 * 255**2.5 * _differences(shape),
+            lambda shape: 1e-6 * 255**2.5 * _values_with_neighbours(shape),
         ),
     ),
 }

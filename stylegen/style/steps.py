@@ -1,4 +1,4 @@
-"""What a transfer tells its callback, and where an interrupted one goes on. Records only."""
+"""The record that a callback is told, and the record that an interrupted transfer goes on from."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class StyleStep:
-    """What a callback is told after some steps of a stage.
+    """How far a transfer is.
 
     Attributes:
-        stage, stages: The size worked at, from 0, of how many.
-        step, steps: Steps done of this size's.
+        stage, stages: The number of this size, from 0, and how many sizes there are.
+        step, steps: The steps that were done at this size, and all steps of this size.
         losses: Weighted losses by term, before the last step.
         raw: The same without their weights: relative distances, 0 where the style or the content is met.
-        image: The picture at this size with its frame, float32 (h, w, 3).
-        result: Gives the picture as it would be if the run ended here, at full size, colours and masks done.
-        state: What the optimiser remembers, and the lowest loss and when it was, arrays: with stage, step and image all
-            that `Start` needs.
-        work, all_work: Pixels times steps, for progress.
+        image: The picture at this size with its margin, float32 (h, w, 3).
+        result: Gives the result as it would be if the run ended here: at full size, with colours and masks.
+        state: Arrays: the optimiser's state, the lowest loss and its step. `Start` takes them.
+        work, all_work: Pixels times steps that were done, and all of them.
     """
 
     stage: int
@@ -39,7 +38,12 @@ class StyleStep:
 
 @dataclass(frozen=True)
 class Start:
-    """Where an interrupted run goes on: fields of the last `StyleStep` that was kept."""
+    """Where an interrupted run goes on: fields of the last `StyleStep` that was kept.
+
+    Example:
+        start = Start(step.stage, step.step, step.image.copy(), [array.copy() for array in step.state])
+        transfer(photo, painting, start=start)
+    """
 
     stage: int
     step: int

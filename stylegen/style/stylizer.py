@@ -1,30 +1,82 @@
-"""A stylizer: a network, layers and a manner, compiled once, for as many pictures and styles as there are."""
+"""A stylizer opens a network once, compiles once, and paints as many pictures as one likes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stylegen import networks
 from stylegen.images.conversion import PictureLike, StylesLike, as_mask, as_picture, as_shares
+from stylegen.style.plan import Plan, plan
+from stylegen.style.presets import EMBEDDED, FIRST_CHOICE, network_layers, settled
 from stylegen.style.run import Run
-from stylegen.style.setup import Styles, StyleSetup
+from stylegen.style.settings import StyleSettings
 from stylegen.style.steps import Start, StyleStep
-from stylegen.utils.errors import UserError
+from stylegen.style.styles import check_styles
+from stylegen.utils.errors import UserError, unknown
+from stylegen.utils.locks import Turn
+from stylegen.utils.settings import takes
+
+if TYPE_CHECKING:
+    from stylegen.networks.extractor import FeatureExtractor
+    from stylegen.style.targets import Targets
 
 
-@dataclass(frozen=True, eq=False)
-class Stylizer(StyleSetup):
-    """Gives pictures the manner of others: `stylizer(content, styles)`.
+class Stylizer:
+    """Paints pictures in the style of others: `stylizer(content, style)`.
 
-    The first picture pays for tracing; others, of any size, do not. Threads that share a stylizer take turns.
+    The first picture takes longer: TensorFlow traces the loop. Others, of any size, do not. Threads that share a
+    stylizer take turns.
+
+    Attributes:
+        settings: `StyleSettings` with the network that was taken and its own values in place of None.
+        network_note: One line that says which network was taken.
+        extractor: The network.
+        regions: How many regions with styles of their own each picture has.
+
+    Example:
+        stylizer = Stylizer(network='small_vgg', strength=0.6)
+        for path in photographs:
+            images.save_image(f'{path.stem}-painted.png', stylizer(path, 'painting.jpg'))
     """
+
+    @takes(StyleSettings)
+    def __init__(self, *, regions: int = 0, settings: StyleSettings):
+        """Opens the network.
+
+        Args:
+            regions: How many regions with styles of their own each picture has.
+            {settings}
+
+        Raises:
+            UserError: A setting that cannot be, with what can.
+        """
+        self.extractor, self.network_note = _opened(settings)
+        self.settings = settled(settings, self.extractor.network).replace(network=self.extractor.network)
+        self.regions = regions
+        missing = [name for name in network_layers(self.settings) if name not in self.extractor.taps]
+        if missing:
+            raise unknown('layer of the extractor', missing[0], self.extractor.taps)
+        self._turn = Turn('stylizer')
+
+    @cached_property
+    def targets(self) -> Targets:
+        """The objective and what it compares pictures with."""
+        from stylegen.style.targets import Targets
+
+        return Targets(self.extractor, self.settings, self.regions + 1 if self.regions else 0)
+
+    def plan(self, shape: tuple[int, int]) -> Plan:
+        """Sizes, steps, windows and memory for a content of this (height, width)."""
+        return plan(self.targets.costs(self.settings.margin), shape, self.settings)
 
     def __call__(
         self,
         content: PictureLike,
-        styles: StylesLike,
+        style: StylesLike,
         *,
         regions: Sequence[tuple[PictureLike, StylesLike]] = (),
         mask: PictureLike | None = None,
@@ -34,49 +86,49 @@ class Stylizer(StyleSetup):
         callback: Callable[[StyleStep], None] | None = None,
         steps_per_call: int | None = None,
     ) -> np.ndarray:
-        """Gives one picture the manner of others; see `stylegen.style.transfer` for the arguments.
+        """Paints one picture; see `stylegen.style.transfer` for the arguments.
 
         Args:
-            init: The picture to begin with, where the field `init` is not to say.
+            init: A picture to begin with, in place of `settings.init`.
             steps_per_call: Steps between callbacks; by default as many as take about half a second.
+
+        Returns:
+            float32 (H, W, 3) in [0, 1].
 
         Raises:
             UserError: A picture, mask or number of regions that cannot be.
             stylegen.optimize.NonFiniteLoss: A loss overflowed; its `picture` is the last good one, at full size.
         """
-        content, styles = as_picture(content, 'content'), as_shares(styles)
+        content, styles = as_picture(content, 'content'), as_shares(style)
         shape = content.shape[:2]
         regions = [(as_mask(one, 'mask of a region', shape), as_shares(group)) for one, group in regions]
         mask = None if mask is None else as_mask(mask, 'mask', shape)
+        init = self.settings.init_picture if init is None else init
         init = None if init is None else as_picture(init, 'init')
-        check_pictures(styles, regions, self.regions, self.extractor.min_size)
-        with self.turn:  # `targets` are those of this picture
-            run = Run(self, content, styles, regions, mask, seed, callback, steps_per_call)
-            return run.go(init, start)
+        if len(regions) != self.regions:
+            raise UserError(f'expected {self.regions} regions, got {len(regions)}')
+        check_styles([styles, *(group for _, group in regions)], self.extractor.min_size)
+        with self._turn:  # the targets are set for one picture at a time
+            run = Run(self.targets, self.settings, content, styles, regions, mask, seed, callback, steps_per_call)
+            return run.paint(init, start)
 
 
-def check_style(name: str, size: tuple[int, ...], smallest: int) -> None:
-    """Refuses a style of a (height, width) that is too small for the network.
+def _opened(settings: StyleSettings) -> tuple[FeatureExtractor, str]:
+    """The network of the settings, and one line that says which it is."""
+    if not isinstance(settings.network, str):
+        return settings.network, settings.network.network
+    return networks.open_network(
+        settings.network,
+        FIRST_CHOICE,
+        lambda name: network_layers(settled(settings, name)),
+        weights=settings.weights,
+        precision=settings.precision,
+        pooling=settings.pooling,
+        embedded=EMBEDDED,
+    )
 
-    Raises:
-        UserError: With its name.
-    """
-    if min(size) < smallest:
-        raise UserError(f'{name} is {size[1]} x {size[0]}, it needs {smallest} pixels a side; enlarge it first')
 
-
-def check_pictures(styles: Styles, regions: Sequence[tuple[np.ndarray, Styles]], count: int, smallest: int = 1) -> None:
-    """Refuses styles too small for the network, another number of regions, styles that weigh nothing.
-
-    Raises:
-        UserError: With what was expected and what came.
-    """
-    for number, (picture, _) in enumerate(pair for group in (styles, *(s for _, s in regions)) for pair in group):
-        check_style(f'style {number + 1}', picture.shape[:2], smallest)
-    if len(regions) != count:
-        raise UserError(f'expected {count} regions, got {len(regions)}')
-    for group in (styles, *(s for _, s in regions)):
-        if any(share < 0 for _, share in group) or (group and sum(share for _, share in group) <= 0):
-            raise UserError('expected shares of styles from 0, and one above 0')
-    if not styles and not any(s for _, s in regions):
-        raise UserError('expected at least one style')
+def open_stylizer(**settings: Any) -> tuple[Stylizer, str]:
+    """A `Stylizer` and its `network_note`: the former form of `Stylizer(...)`."""
+    stylizer = Stylizer(**settings)
+    return stylizer, stylizer.network_note

@@ -1,4 +1,4 @@
-"""Change a network until the losses are met: what Keras's `fit` lacks for long runs.
+"""Trains a network until its losses are low, with what Keras's `fit` lacks for long runs.
 
 Callbacks, logs, checkpoints, several devices, and layers for adversarial training.
 """

@@ -1,6 +1,6 @@
-"""What Keras's `fit` lacks for long runs: work at every so many steps, a log that a resumed run goes on with, events.
+"""What Keras's `fit` lacks for long runs: periodic work, a log that a resumed run continues, and events.
 
-The model counts its steps in the variable `steps`. None of this knows what is trained.
+The model counts its steps in the variable `steps`. Nothing here depends on what is trained.
 """
 
 import csv
@@ -17,10 +17,10 @@ from stylegen.utils import interrupts
 from stylegen.utils.backend import keras, tf
 from stylegen.utils.files import replacing
 
-Logs = Mapping[str, Any] | None  # what Keras tells of a batch or an epoch
-LOOK_EVERY = 25  # steps: how long a value that is not finite may go unseen
+Logs = Mapping[str, Any] | None  # Keras's values of a batch or an epoch
+LOOK_EVERY = 25  # steps from one check for values that are not finite to the next
 
-# what tf.summary.scalar marks its values with; itself it works only where TensorBoard is installed
+# the metadata of tf.summary.scalar, which itself works only if TensorBoard is installed
 _SCALAR = tf.compat.v1.SummaryMetadata(
     plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name='scalars'),
     data_class=1,  # DATA_CLASS_SCALAR
@@ -29,7 +29,14 @@ _SCALAR = tf.compat.v1.SummaryMetadata(
 
 @dataclass(frozen=True)
 class Report:
-    """What a callback is told: steps done of all, means of the metrics since the last report, and the speed."""
+    """The arguments of a callback.
+
+    Attributes:
+        step: Steps done.
+        steps: Steps of the whole run.
+        values: Means of the metrics since the last report.
+        images_per_second: The speed.
+    """
 
     step: int
     steps: int
@@ -39,12 +46,12 @@ class Report:
 
 @dataclass(frozen=True)
 class Periodic:
-    """Work that is done when a multiple of so many steps has been reached or passed.
+    """Work that is done each time a multiple of `every` steps is reached or passed.
 
     Args:
         every: Steps from one time to the next; 0: never.
-        work: Is told the step.
-        at_end: It is done at the end of the run too.
+        work: Called with the step.
+        at_end: Also does the work at the end of the run.
     """
 
     every: int
@@ -52,21 +59,21 @@ class Periodic:
     at_end: bool = False
 
     def due(self, before: int, step: int, end: bool) -> bool:
-        """Whether it is to be done at a step, after the one that was reached before."""
+        """Returns whether the work is due at `step`, if `before` was the previous step reached."""
         return bool(self.every) and (step // self.every > before // self.every or (end and self.at_end))
 
 
 class Schedule(keras.callbacks.Callback):
-    """Works that are due at certain steps, and a look at the model's health before any of them.
+    """Does work that is due at certain steps, and checks the model before any of it.
 
-    Steps are counted here: to ask the device for a number is to wait until it has done all that it was given. So the
-    look, too, comes only now and then; a model that something is wrong with must keep for itself what it was.
+    This class counts the steps itself, because reading a number from the device waits until the device has finished all
+    its work. For the same reason the check runs only from time to time; a model must keep its last good state itself.
 
     Args:
         works: In the order in which they are done.
-        look: Is told the step. Where it stops the fit, no work is done.
-        last: The step that ends the run.
-        every: Steps from one look to the next, where no work is due.
+        look: The check, called with the step. If it stops the fit, no work is done.
+        last: The last step of the run.
+        every: Steps from one check to the next if no work is due.
     """
 
     def __init__(self, works: Sequence[Periodic], look: Callable[[int], None], last: int, every: int = LOOK_EVERY):
@@ -75,11 +82,11 @@ class Schedule(keras.callbacks.Callback):
         self.begin = self.before = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Notes where the run begins."""
+        """Records the step at which the run begins."""
         self.begin = self.before = int(self.model.steps.numpy())
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Counts; `batch` is the last of a call, and the last call may hold fewer than others."""
+        """Counts the steps. `batch` is the last of a call; the last call may have fewer steps."""
         self.reached(self.begin + min(batch + 1, self.params['steps']))
 
     def reached(self, step: int) -> None:
@@ -95,33 +102,33 @@ class Schedule(keras.callbacks.Callback):
 
 
 class Callbacks(keras.callbacks.CallbackList):
-    """Callbacks of a `fit` that are not told the values of a step: Keras would ask the device for them each time."""
+    """Callbacks of a `fit` that get no values of a step. Keras would read them from the device each time."""
 
     def __init__(self, callbacks: Sequence[keras.callbacks.Callback], model: keras.Model, steps: int):
         super().__init__(list(callbacks), add_history=True, model=model, steps=steps, epochs=1, verbose=0)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Passes on the number of the batch."""
+        """Passes on the index of the batch."""
         for callback in self.callbacks:
             callback.on_train_batch_end(batch)
 
 
 class Interrupts(keras.callbacks.Callback):
-    """Raises KeyboardInterrupt between steps where Ctrl-C was lost on its way."""
+    """Raises KeyboardInterrupt between steps if Ctrl-C was lost, see `stylegen.utils.interrupts`."""
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Looks."""
+        """Raises a pending KeyboardInterrupt."""
         interrupts.check()
 
 
 class Log:
-    """A table of metrics, a row for each report; of a resumed run no row comes twice.
+    """A table of metrics with a row for each report. A resumed run repeats no row.
 
     Args:
         workdir: Folder of the run.
         columns: Names of the metrics.
-        step: Where the run goes on: later rows are removed.
-        tensorboard: Whether to write the same for TensorBoard, into `tensorboard`.
+        step: The step from which the run continues; later rows are removed.
+        tensorboard: Also writes the metrics for TensorBoard, to `tensorboard`.
         name: Of the file.
     """
 
@@ -139,7 +146,7 @@ class Log:
         self.back_to(step)
 
     def rows(self) -> list[dict[str, str]]:
-        """The rows so far."""
+        """Returns the rows so far."""
         return read_log(self.path)
 
     def back_to(self, step: int) -> None:
@@ -164,13 +171,13 @@ class Log:
 
 
 class Events:
-    """What happened, in `events.jsonl`: one JSON object in a line, with the step, the kind and the time."""
+    """Events of a run in `events.jsonl`: a JSON object a line, with the step, the kind and the time."""
 
     def __init__(self, workdir: str | os.PathLike):
         self.path = Path(workdir) / EVENTS
 
     def add(self, kind: str, step: int, **details: Any) -> None:
-        """Adds a line, and sees it onto the disk; half a line that a killed process left stays a line of its own."""
+        """Adds a line and syncs it to the disk. Half a line that a killed process left stays on its own line."""
         line = {'step': step, 'event': kind, 'time': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()), **details}
         with open(self.path, 'ab+') as file:
             end = file.seek(0, os.SEEK_END)
@@ -182,21 +189,21 @@ class Events:
 
 
 class Unwritten:
-    """Stands in for a `Log` or `Events` that another process writes."""
+    """Replaces a `Log` or `Events` in a process that does not write."""
 
     def add(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def back_to(self, step: int) -> None:
-        """Nothing."""
+        """Does nothing."""
 
 
 class Speed:
-    """Images a second since the last look.
+    """Measures images per second since the last call.
 
     Args:
         batch_size: Images of a step.
-        clock: Seconds.
+        clock: Returns the time in seconds.
     """
 
     def __init__(self, batch_size: int, clock: Callable[[], float] = time.monotonic):
@@ -204,11 +211,11 @@ class Speed:
         self.step, self.time = 0, clock()
 
     def start(self, step: int) -> None:
-        """Measures from here."""
+        """Starts to measure at this step."""
         self.step, self.time = step, self.clock()
 
     def __call__(self, step: int) -> float:
-        """Images a second since `start` or the last call."""
+        """Returns images per second since `start` or the last call."""
         now = self.clock()
         rate = (step - self.step) * self.batch_size / max(now - self.time, 1e-9)
         self.step, self.time = step, now

@@ -1,4 +1,4 @@
-"""States of a training run in a folder: the last few and the best, each written whole or not at all."""
+"""Checkpoints of a training run in a folder: the last few and the best, each written completely or not at all."""
 
 import contextlib
 import os
@@ -21,11 +21,15 @@ FOLDER, SCORE = 'checkpoints', 'score'
 
 
 class Checkpoints:
-    """The checkpoints of one run, `checkpoints/step-00001000.npz` and `checkpoints/best.npz` in its workdir.
+    """The checkpoints of a run: `checkpoints/step-00001000.npz` and `checkpoints/best.npz` in its workdir.
 
     Args:
-        workdir: Folder of the run; made if missing.
+        workdir: Folder of the run; it is created if missing.
         keep: How many of the last to keep, at least 1; None: all.
+
+    Example:
+        checkpoints = Checkpoints('run', keep=3)
+        checkpoints.save(1000, settings, arrays_of({'generator': model.variables}))
     """
 
     def __init__(self, workdir: str | os.PathLike, keep: int | None = None):
@@ -33,19 +37,19 @@ class Checkpoints:
         self.folder = self.workdir / FOLDER
 
     def steps(self) -> list[int]:
-        """The steps that there are checkpoints of, the last at the end; files of other names are passed over."""
+        """Returns the steps of the checkpoints, in order. Files of other names are ignored."""
         names = (re.fullmatch(r'step-([0-9]{8,})', path.stem) for path in self.folder.glob('step-*.npz'))
         return sorted(int(name[1]) for name in names if name)
 
     def place(self, which: str | int) -> Path:
-        """Where the best, or that of a step, is or would be."""
+        """Returns the path of the best checkpoint or of a step's, whether it exists or not."""
         return self.folder / (f'{BEST}.npz' if which == BEST else f'step-{int(which):08d}.npz')
 
     def path(self, which: str | int = LAST) -> Path:
-        """The file of the last, of the best, or of a step.
+        """Returns the file of the last checkpoint, of the best, or of a step.
 
         Raises:
-            UserError: There is none, or this is no name of one.
+            UserError: The file does not exist, or `which` is not valid.
         """
         if which not in (LAST, BEST) and not re.fullmatch('[0-9]{1,15}', str(which)):
             raise UserError(f'--checkpoint takes {LAST}, {BEST} or a step, not {which!r}')
@@ -59,10 +63,10 @@ class Checkpoints:
         return path
 
     def save(self, step: int, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Path:
-        """Keeps a state, and of the earlier ones the last few; Ctrl-C waits until it is safe.
+        """Saves a checkpoint and removes old ones beyond `keep`. Ctrl-C waits until it is saved.
 
         Raises:
-            DiskFull: The earlier checkpoints are whole still.
+            DiskFull: The disk is full. The earlier checkpoints are intact.
         """
         make_folder(self.folder)
         path = self.place(step)
@@ -73,7 +77,7 @@ class Checkpoints:
         return path
 
     def save_best(self, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray], score: float) -> bool:
-        """Keeps a state as the best, if its score is lower than that of the best so far; answers whether it is."""
+        """Saves a checkpoint as the best if its score is lower than the best score so far. Returns whether it is."""
         if not score < self.best_score():
             return False
         make_folder(self.folder)
@@ -82,40 +86,40 @@ class Checkpoints:
         return True
 
     def best_score(self) -> float:
-        """The score of the best; infinite where there is none."""
+        """Returns the score of the best checkpoint; infinite if there is none."""
         try:
             with open_arrays(self.place(BEST)) as stored:
                 return float(stored[SCORE])
-        except Exception:  # there is none, or it is damaged: any is better
+        except Exception:  # missing or damaged: any score is better
             return float('inf')
 
     def load(self, which: str | int = LAST) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """Settings and arrays of a checkpoint.
+        """Returns settings and arrays of a checkpoint.
 
         Raises:
-            UserError: There is none, or it cannot be read.
+            UserError: It does not exist, or cannot be read.
         """
         path = self.path(which)
         try:
             return read_state(path)
         except TooLarge:
             raise
-        except Exception:  # whatever zipfile, NumPy or json meet in a damaged file
+        except Exception:  # errors of zipfile, NumPy or json
             raise UserError(
-                f'{path} is no checkpoint of ours, or damaged; remove it to go on from the one before'
+                f'{path} is no checkpoint of stylegen, or damaged; remove it to go on from the one before'
             ) from None
 
     def resume(
         self, settings: Mapping[str, Any], compared: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
     ) -> dict[str, np.ndarray] | None:
-        """The arrays of the last checkpoint, or None where there is none; what a killed save left is removed.
+        """Returns the arrays of the last checkpoint, or None if there is none. Removes what a killed process left.
 
         Args:
-            settings: Of the run that is to go on.
-            compared: Makes what is compared of the settings, those that were kept and these.
+            settings: Of the run that continues.
+            compared: Returns the part of settings to compare, for the stored settings and for these.
 
         Raises:
-            UserError: It is of other settings, which are named.
+            UserError: The stored settings differ. The error names the differences.
         """
         for rest in self.folder.glob('.*.npz.*.tmp'):
             with contextlib.suppress(OSError):
@@ -133,15 +137,15 @@ class Checkpoints:
 
 
 def arrays_of(parts: Mapping[str, Iterable]) -> dict[str, np.ndarray]:
-    """The values of Keras variables, by part, place and path."""
+    """Returns the values of Keras variables, by part, index and path."""
     return {name: variable.value.numpy() for name, variable in _named(parts)}
 
 
 def assign(parts: Mapping[str, Iterable], arrays: Mapping[str, np.ndarray]) -> None:
-    """Gives Keras variables the values that `arrays_of` took.
+    """Assigns to Keras variables the values that `arrays_of` returned.
 
     Raises:
-        UserError: A value is missing, or of another shape.
+        UserError: A value is missing or of another shape.
     """
     for name, variable in _named(parts):
         if name not in arrays or arrays[name].shape != tuple(variable.shape):

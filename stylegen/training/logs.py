@@ -1,4 +1,4 @@
-"""Logs and events of a run, read while it may still be written: what was cut off, or is no row, is left out."""
+"""Reads the log and events of a run, also while it writes them. Incomplete lines are left out."""
 
 import csv
 import json
@@ -9,9 +9,10 @@ LOG, EVENTS = 'log.csv', 'events.jsonl'
 
 
 def read_log(path: str | os.PathLike) -> list[dict[str, str]]:
-    """The rows of a log, as text by column; none where there is no log. A row that was cut off is left out.
+    """Returns the rows of a log, as text by column; empty if there is no log. Incomplete rows are left out.
 
-    Even within its last number: a line counts when its end is there, and no NUL, which a lost write may leave.
+    A line counts only if its line end is there, since its last number may be incomplete, and if it has no NUL, which a
+    lost write may leave.
     """
     try:
         with open(path, newline='', encoding='utf-8', errors='replace') as file:
@@ -22,7 +23,7 @@ def read_log(path: str | os.PathLike) -> list[dict[str, str]]:
 
 
 def read_events(path: str | os.PathLike) -> list[dict[str, Any]]:
-    """The events of a run, in their order; none where there is no file."""
+    """Returns the events of a run in order; empty if there is no file."""
     try:
         with open(path, encoding='utf-8', errors='replace') as file:
             lines = file.read().splitlines()

@@ -1,4 +1,4 @@
-"""Batch normalisation for adversarial training: fused, with statistics that a pass may use and yet leave alone."""
+"""Batch normalisation for adversarial training: with a fused kernel, and passes that do not update the statistics."""
 
 import contextlib
 import threading
@@ -8,8 +8,8 @@ from typing import Any
 from stylegen.utils.backend import keras, tf
 
 
-class _Tracing(threading.local):  # tf.distribute traces replicas in threads that take turns in the midst of a pass
-    frozen = 0  # blocks of `frozen_statistics` that this thread is in
+class _Tracing(threading.local):  # tf.distribute traces replicas in threads that alternate within a pass
+    frozen = 0  # the number of `frozen_statistics` blocks around this thread
 
 
 _tracing = _Tracing()
@@ -17,10 +17,9 @@ _tracing = _Tracing()
 
 @contextlib.contextmanager
 def frozen_statistics() -> Iterator[None]:
-    """Within the block a training pass normalises by the statistics of its batch and keeps none of them.
+    """Within the block a training pass normalises with its batch statistics but does not update the moving ones.
 
-    A pass through one network for the sake of the other's gradient must leave no trace. Decided while a function is
-    traced.
+    A pass through one network for the other's gradient must not change it. The state counts when a function is traced.
     """
     _tracing.frozen += 1
     try:
@@ -33,14 +32,14 @@ def frozen_statistics() -> Iterator[None]:
 class BatchNorm(keras.layers.Layer):
     """Batch normalisation of the last axis (Ioffe and Szegedy 2015), of (N, H, W, C) or (N, C).
 
-    In training it is TensorFlow's fused kernel, which Keras's layer is not; as in PyTorch the moving variance is the
-    unbiased one. The statistics are float32 in every precision.
+    In training it uses TensorFlow's fused kernel, which Keras's layer does not. The moving variance is unbiased, as in
+    PyTorch. The statistics are float32 in every precision.
 
     Args:
-        momentum: Share of the moving statistics that stays at each step; PyTorch's momentum is 1 minus this.
+        momentum: The share of the moving statistics that each step keeps; PyTorch's momentum is 1 minus this.
         epsilon: Added to the variance.
         gamma_initializer: Of the gains; the shifts begin at 0.
-        synchronized: Statistics are those of the batches of all replicas together, under `tf.distribute`.
+        synchronized: Uses the statistics of all replicas' batches together, under `tf.distribute`.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class BatchNorm(keras.layers.Layer):
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes the variables."""
+        """Creates the variables."""
 
         def weight(name, initializer, **kwargs):
             options = {'dtype': 'float32', 'autocast': False} | kwargs
@@ -69,7 +68,7 @@ class BatchNorm(keras.layers.Layer):
         self.moving_variance = weight('moving_variance', 'ones', **moving)
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The normalised batch; by its own statistics in training, which move the layer's unless they are frozen."""
+        """Returns the normalised batch. In training it uses the batch's statistics, and updates the moving ones."""
         maps = x if len(x.shape) == 4 else x[:, None, None, :]
         if not training:
             moving = (tf.convert_to_tensor(v) for v in (self.moving_mean, self.moving_variance))
@@ -83,11 +82,11 @@ class BatchNorm(keras.layers.Layer):
         return tf.reshape(tf.cast(result, x.dtype), tf.shape(x))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """That of the input."""
+        """Returns the shape of the input."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made again from."""
+        """Returns the arguments of the layer."""
         own = {name: getattr(self, name) for name in ('momentum', 'epsilon', 'synchronized')}
         return super().get_config() | own | {'gamma_initializer': keras.initializers.serialize(self.gamma_initializer)}
 
@@ -97,7 +96,7 @@ class BatchNorm(keras.layers.Layer):
 
     def _over_replicas(self, maps):
         replicas = tf.distribute.get_replica_context()
-        centre = tf.stop_gradient(tf.convert_to_tensor(self.moving_mean))  # the same everywhere, and near the mean
+        centre = tf.stop_gradient(tf.convert_to_tensor(self.moving_mean))  # equal on all replicas, and near the mean
         apart = maps - centre
         means = tf.stack([tf.reduce_mean(tf.reduce_mean(x, [1, 2]), 0) for x in (apart, tf.square(apart))])
         mean, square = tf.unstack(replicas.all_reduce(tf.distribute.ReduceOp.MEAN, means))
@@ -115,14 +114,14 @@ class BatchNorm(keras.layers.Layer):
 
 
 def settle_statistics(model: keras.Model, batches: Iterable[Any]) -> None:
-    """Sets the moving statistics of all `BatchNorm` layers to the means of those of the batches.
+    """Sets the moving statistics of all `BatchNorm` layers to the mean statistics of some batches.
 
-    A network whose weights are an average over steps needs it: its maps vary less than those that the moving
-    statistics were averaged over, and would come out dull (Izmailov et al. 2018, section 3.2).
+    A network whose weights are averaged over steps needs it. Its maps vary less than those behind the moving
+    statistics, and its output would look dull (Izmailov et al. 2018, section 3.2).
 
     Args:
-        model: Moves nothing but its statistics.
-        batches: What the model takes.
+        model: The model. Only its statistics change.
+        batches: Inputs of the model.
     """
     layers = [layer for layer in model.layers if isinstance(layer, BatchNorm)]
     momenta = [layer.momentum for layer in layers]

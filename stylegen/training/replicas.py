@@ -1,4 +1,4 @@
-"""Within a step that several replicas take together, under `tf.distribute`: what they have to agree on."""
+"""What several replicas share within a step, under `tf.distribute`."""
 
 from typing import Any
 
@@ -7,7 +7,10 @@ from stylegen.utils.keras_defaults import keras_defaults
 
 
 def mean_over_replicas(values: Any) -> Any:
-    """The mean of a tensor, or of each of a list, over all replicas: the same bits on each. To be called by all."""
+    """Returns the mean of a tensor, or of each of a list, over all replicas: the same bits on each.
+
+    All replicas must call it.
+    """
     replicas = tf.distribute.get_replica_context()
     if replicas.num_replicas_in_sync == 1:
         return values
@@ -15,10 +18,10 @@ def mean_over_replicas(values: Any) -> Any:
 
 
 class UnreducedAdam(keras.optimizers.Adam):
-    """Adam for gradients that are those of the whole batch already: Keras's own adds them up over the replicas."""
+    """Adam for gradients of the whole batch. Keras's own would add them over the replicas."""
 
     def __init__(self, *args: Any, **kwargs: Any):
-        with keras_defaults():  # the learning rate's dtype is no argument
+        with keras_defaults():  # the dtype of the learning rate cannot be passed
             super().__init__(*args, **kwargs)
 
     def _all_reduce_sum_gradients(self, grads_and_vars):

@@ -1,6 +1,6 @@
-"""What every other room needs and what knows nothing of pictures.
+"""General helpers that every other room uses. They know nothing about pictures.
 
-Errors, messages, files, locks, memory, settings of the process, and the way to TensorFlow.
+Errors, messages, files, locks, memory, settings of the process, and the import of TensorFlow.
 """
 
 from typing import TYPE_CHECKING

@@ -1,8 +1,9 @@
-"""TensorFlow and Keras, brought in at one place: with fast convolutions on, and without the start-up chatter.
+"""Imports TensorFlow and Keras in one place, with fast convolutions and without start-up messages.
 
-Importing this computes nothing and leaves the devices alone; `prepare_devices` comes before the first operation.
+Importing this module computes nothing and does not touch the devices. Call `prepare_devices` before the first
+operation.
 
-Modules that compute say `from stylegen.utils.backend import keras, tf`; modules that only describe never import it.
+Modules that compute import `keras` and `tf` from here. Modules that only describe settings never import this module.
 """
 
 import contextlib
@@ -17,27 +18,30 @@ from collections.abc import Iterator
 from stylegen.utils import streams
 from stylegen.utils.errors import UserError, unknown
 
-# TensorFlow turns oneDNN on by itself only for processors with AVX-512 VNNI. On AVX2 its convolutions are faster too:
+# By default TensorFlow uses oneDNN only on processors with AVX-512 VNNI. Its convolutions are faster on AVX2 too:
 # 1.26x for a dream step (experiments/benchmarks/backend.py).
 os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
 
 
-_silencing = threading.RLock()  # file 2 is the whole process's: a thread must not put back what another one put there
+_stderr_lock = threading.RLock()  # all threads share file descriptor 2
 
 
 @contextlib.contextmanager
 def silent_stderr() -> Iterator[None]:
-    """Holds back what C++ writes to file descriptor 2; shows it after all if the body fails. One thread at a time."""
-    streams.reserve()
+    """Holds back what C++ code writes to file descriptor 2. One thread at a time may use it.
+
+    If the body fails, the text is written after all.
+    """
+    streams.open_standard_files()
     streams.flush()
-    with _silencing, tempfile.TemporaryFile() as held:
+    with _stderr_lock, tempfile.TemporaryFile() as held:
         kept = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:
             yield
         except Exception:
             held.seek(0)
-            with contextlib.suppress(OSError):  # nobody reads it
+            with contextlib.suppress(OSError):  # stderr has no reader
                 os.write(kept, held.read())
             raise
         finally:
@@ -46,10 +50,10 @@ def silent_stderr() -> Iterator[None]:
 
 
 @functools.cache
-def _free_on_card() -> int | None:
-    """Bytes that are free on the first GPU that may be used, as the driver says; None where it says nothing.
+def _free_gpu_memory() -> int | None:
+    """Returns the free bytes of the first usable GPU as its driver reports them; None if it reports nothing.
 
-    Asked once, before TensorFlow's first operation takes its part.
+    The value is read once, before TensorFlow's first operation allocates memory.
     """
     program = shutil.which('nvidia-smi')
     if not program:
@@ -64,7 +68,7 @@ def _free_on_card() -> int | None:
 
 def _import():
     chosen = os.environ.get('KERAS_BACKEND')
-    os.environ['KERAS_BACKEND'] = 'tensorflow'  # read while Keras is imported: before a user's choice and a keras.json
+    os.environ['KERAS_BACKEND'] = 'tensorflow'  # Keras reads it at import, before keras.json
     try:
         import keras
     finally:
@@ -84,55 +88,59 @@ def _import():
 if os.environ.get('STYLEGEN_DEBUG'):
     keras, tf = _import()
 else:
-    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')  # stays: TensorFlow's libraries read it when they first speak
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')  # keep it: TensorFlow's libraries read it at their first message
     with silent_stderr():
         keras, tf = _import()
 
 
-_preparing = threading.Lock()
+_prepare_lock = threading.Lock()
 
 
 def prepare_devices() -> None:
-    """Lets the memory that TensorFlow takes of a GPU grow as it is needed; by default it takes nearly all at once.
+    """Lets TensorFlow's GPU memory grow as needed. By default TensorFlow reserves nearly all of it at once.
 
-    To be called before the first operation, by whatever computes or makes a network; importing does none of it, so that
-    `tf.config` is still free. What the user has settled stays: TF_FORCE_GPU_ALLOW_GROWTH, logical devices, growth.
+    Call it before the first operation, in every function that computes or builds a network. Importing this module does
+    not call it, so a user can still configure `tf.config`. It keeps the user's own settings: TF_FORCE_GPU_ALLOW_GROWTH,
+    logical devices and memory growth.
     """
-    with _preparing:
+    with _prepare_lock:
         _prepare_once()
 
 
 @functools.cache
 def _prepare_once() -> None:
-    _free_on_card()
-    with silent_stderr():  # it says what it has to say about CUDA
+    _free_gpu_memory()
+    with silent_stderr():  # TensorFlow prints messages about CUDA here
         gpus = tf.config.list_physical_devices('GPU')
     if 'TF_FORCE_GPU_ALLOW_GROWTH' in os.environ:
         return
-    with contextlib.suppress(ValueError, RuntimeError):  # the user's own operations came first: it is too late
+    with contextlib.suppress(ValueError, RuntimeError):  # too late: an operation has run already
         logical, growing = tf.config.get_logical_device_configuration, tf.config.experimental.get_memory_growth
         if any(logical(gpu) is not None or growing(gpu) is not None for gpu in gpus):
-            return  # for all: TensorFlow wants it the same on every GPU
+            return  # TensorFlow needs the same setting on every GPU
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def has_gpu() -> bool:
-    """Whether TensorFlow sees a GPU."""
+    """Returns whether TensorFlow sees a GPU."""
     prepare_devices()
     return bool(tf.config.list_physical_devices('GPU'))
 
 
 def gpu_memory() -> int | None:
-    """Bytes free on the first GPU before the first operation; None where there is none, or the driver is silent."""
-    return _free_on_card() if has_gpu() else None
+    """Returns the bytes that were free on the first GPU before the first operation, or None if they are unknown."""
+    return _free_gpu_memory() if has_gpu() else None
 
 
 def use_xla(jit: str) -> bool:
-    """Whether to compile with XLA, for `jit` in auto, on, off.
+    """Returns whether to compile with XLA, for `jit` in 'auto', 'on' or 'off'.
 
-    auto is on for a GPU and off for a CPU, where TensorFlow's oneDNN convolutions beat XLA's: a dream is 4 x as fast by
-    them with AVX2, a step of a DCGAN 1.2 x with AVX-512 (experiments/benchmarks/backend.py, dcgan.py).
+    'auto' is on for a GPU and off for a CPU. On a CPU TensorFlow's oneDNN convolutions are faster than XLA's: 4 times
+    for a dream with AVX2, 1.2 times for a step of a DCGAN with AVX-512 (experiments/benchmarks/backend.py, dcgan.py).
+
+    Raises:
+        UserError: `jit` has another value.
     """
     prepare_devices()
     choices = {'auto': has_gpu, 'on': lambda: True, 'off': lambda: False}
@@ -142,10 +150,11 @@ def use_xla(jit: str) -> bool:
 
 
 def fast_precision() -> str:
-    """'mixed_bfloat16' where its convolutions are about twice as fast as those of float32, and 'float32' elsewhere.
+    """Returns 'mixed_bfloat16' where its convolutions take about half the time of float32, and 'float32' elsewhere.
 
-    That is on a GPU of compute capability 8 or more, and without a GPU on a processor with AVX512_BF16 (measured: a
-    gradient through mini 2.0 times, through inception_v3 1.9 times as fast) or AMX. Known on Linux only.
+    They do on a GPU of compute capability 8 or more, and without a GPU on a processor with AMX or AVX512_BF16
+    (measured: a gradient through mini is 2.0 times, through inception_v3 1.9 times as fast). The processor is known on
+    Linux only.
     """
     prepare_devices()
     if gpus := tf.config.list_physical_devices('GPU'):

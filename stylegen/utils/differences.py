@@ -1,4 +1,4 @@
-"""What two settings differ in, in words."""
+"""Describes in words how two sets of settings differ."""
 
 import re
 from collections.abc import Mapping
@@ -13,30 +13,40 @@ _MISSING = object()
 
 
 class OtherState(UserError):
-    """A folder keeps a state that is none of this run's."""
+    """The folder holds the state of a run with other settings."""
 
 
 def refuse_other(folder: Path, kept: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Refuses to go on with a run of other settings.
+    """Refuses to continue a run with other settings.
 
     Raises:
-        OtherState: The settings differ; those that do are named.
+        OtherState: The settings differ. The error names those that do.
     """
-    if told := differing(kept, given, 'then', 'now'):
-        raise OtherState(f'{folder} keeps a run with another {told}; give the same, or another --workdir')
+    if differences := differing(kept, given, 'then', 'now'):
+        raise OtherState(f'{folder} keeps a run with another {differences}; give the same, or another --workdir')
 
 
 def differing(first: Mapping[str, Any], second: Mapping[str, Any], one: str, other: str) -> str:
-    """What two settings differ in, in words; '' for nothing. `one` and `other` say whose the values are."""
+    """Returns the differences of two sets of settings in words; '' if there are none.
+
+    Args:
+        first: Settings by name; values may be mappings again.
+        second: The settings to compare with.
+        one: Whose values the first are, such as 'then'.
+        other: Whose values the second are, such as 'now'.
+
+    Example:
+        differing({'steps': 10}, {'steps': 20}, 'then', 'now')  # 'steps (10 then, 20 now)'
+    """
     old, new = _flat(first), _flat(second)
     names = sorted(name for name in {*old, *new} if old.get(name, _MISSING) != new.get(name, _MISSING))
-    told = lambda name: _told(old.get(name, 'nothing'), new.get(name, 'nothing'), one, other)
-    return ', '.join(f'{name[-1]} ({told(name)})' for name in names)
+    described = lambda name: _pair_in_words(old.get(name, 'nothing'), new.get(name, 'nothing'), one, other)
+    return ', '.join(f'{name[-1]} ({described(name)})' for name in names)
 
 
 @dataclass(frozen=True)
 class InWords:
-    """A setting that is compared by its value and told in words."""
+    """A setting that is compared by its value and shown in words."""
 
     value: Any
     words: str = field(compare=False)
@@ -45,8 +55,8 @@ class InWords:
         return self.words
 
 
-def _told(first: Any, second: Any, one: str, other: str) -> str:
-    """Two values that differ; of two digests that they do, for nobody can read more out of them."""
+def _pair_in_words(first: Any, second: Any, one: str, other: str) -> str:
+    """Returns two different values in words. Two digests are not shown, because nobody can read them."""
     texts = [str(value) for value in (first, second)]
     if all(_DIGEST.fullmatch(text) for text in texts):
         return 'other content'
@@ -56,7 +66,7 @@ def _told(first: Any, second: Any, one: str, other: str) -> str:
 
 
 def _flat(settings: Mapping[str, Any], *outer: str) -> dict[tuple[str, ...], Any]:
-    """Settings within settings, brought to one level: by their names from the outermost to the one a user typed."""
+    """Flattens nested settings. A key is the path of names from the outermost to the innermost."""
     flat: dict[tuple[str, ...], Any] = {}
     for name, value in settings.items():
         flat |= _flat(value, *outer, name) if isinstance(value, dict) else {(*outer, name): value}

@@ -1,4 +1,4 @@
-"""One file from the network: whole and verified, or not there at all."""
+"""Downloads a file completely and verifies it, or leaves nothing behind."""
 
 import contextlib
 import hashlib
@@ -13,41 +13,45 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from stylegen.utils.streams import Lasting
+from stylegen.utils.streams import SafeStream
 
-TIMEOUT = 10.0  # seconds without a single byte (name look-up and connection included) after which it gives up
+TIMEOUT = 10.0  # seconds without a byte after which a download fails; name look-up and connection count
 _CHUNK = 1 << 18
 
 
 class DownloadError(Exception):
-    """Why nothing was fetched, in a few words."""
+    """A download failed; the text gives the reason in a few words."""
 
 
 def download(url: str, path: Path, digest: str | None = None) -> None:
-    """Fetch `url` to `path`, with a progress bar on stderr where that is a terminal.
+    """Downloads `url` to `path`, with a progress bar if stderr is a terminal.
 
-    The bytes go to a temporary file beside `path`, which takes its place only when they are all there and their
-    digest is right. Nothing is waited for longer than `TIMEOUT` seconds: the work is done by a thread that is left
-    behind, since a name look-up cannot be interrupted.
+    The bytes go to a temporary file beside `path`. It replaces `path` only when it is complete and its digest is right.
+    A thread reads the bytes, because a name look-up cannot be interrupted. After `TIMEOUT` seconds without a byte the
+    thread is abandoned.
 
     Args:
-        url: http or https.
-        path: where to; its folder is made.
-        digest: MD5 (32 digits), SHA-1 (40) or SHA-256 (64) of the content; None takes what comes in the right length.
+        url: An http or https address.
+        path: The target; its folder is created.
+        digest: MD5 (32 digits), SHA-1 (40) or SHA-256 (64) of the content. None checks only the length.
 
     Raises:
-        DownloadError: no connection, no answer, an HTTP error, too few bytes, the wrong file, a folder not writable.
+        DownloadError: No connection, no answer, an HTTP error, too few bytes, the wrong content, or a folder that
+            cannot be written to.
+
+    Example:
+        download('https://example.org/photo.png', Path('photo.png'))
     """
     from tqdm import tqdm
 
-    hasher = hashlib.new(algorithm(digest or ''), usedforsecurity=False)
+    hasher = hashlib.new(hash_name(digest or ''), usedforsecurity=False)
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)
         with os.fdopen(handle, 'wb') as file, contextlib.closing(_chunks(url)) as chunks:
             expected = next(chunks)
-            screen = Lasting(sys.stderr)
+            screen = SafeStream(sys.stderr)
             with tqdm(total=expected, unit='B', unit_scale=True, desc=path.name, file=screen, disable=None) as bar:
                 for chunk in chunks:
                     file.write(chunk)
@@ -57,7 +61,7 @@ def download(url: str, path: Path, digest: str | None = None) -> None:
         if expected is not None and received != expected:
             raise DownloadError(f'the connection broke after {received} of {expected} bytes')
         if digest and hasher.hexdigest() != digest:
-            raise DownloadError(f'the file that came is another one: {hasher.name} {hasher.hexdigest()}, not {digest}')
+            raise DownloadError(f'the downloaded file has {hasher.name} {hasher.hexdigest()}, expected {digest}')
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except OSError as error:
@@ -67,13 +71,13 @@ def download(url: str, path: Path, digest: str | None = None) -> None:
             Path(temporary).unlink(missing_ok=True)
 
 
-def algorithm(digest: str) -> str:
-    """The hash that a hexadecimal digest is of, by its length."""
+def hash_name(digest: str) -> str:
+    """Returns the name of the hash of a hexadecimal digest, by the digest's length."""
     return {32: 'md5', 40: 'sha1'}.get(len(digest), 'sha256')
 
 
 def _chunks(url: str) -> Generator[Any, None, None]:
-    """First the length that was announced (or None), then the bytes."""
+    """Yields the announced length (or None), then the bytes."""
     arrived: queue.Queue = queue.Queue()
     stop = threading.Event()
 
@@ -86,7 +90,7 @@ def _chunks(url: str) -> Generator[Any, None, None]:
                     arrived.put(chunk)
                     if not chunk:
                         return
-        except Exception as error:  # whatever it is, it is raised where it is waited for
+        except Exception as error:  # raised again in the thread that waits
             arrived.put(error)
 
     threading.Thread(target=read, daemon=True, name='stylegen-download').start()

@@ -1,30 +1,41 @@
-"""What a user's mistake looks like, and how a wrong name is answered."""
+"""Error classes for mistakes of the user, and the error for an unknown name."""
 
 import difflib
 from collections.abc import Iterable
 
-_MANY = 40  # names that a line takes
+_MANY = 40  # names in one line
 
 
 class UserError(ValueError):
-    """A mistake that the user can mend; its text says what was expected, what came and what to do.
+    """A mistake that the user can correct. The text says what was expected, what was found and what to do.
 
-    The command line prints it as one line and exits with 2; anything else that is raised is ours, and exits with 1.
+    The command line prints it as one line and exits with code 2. Any other exception is a fault of this program, with
+    exit code 1.
     """
 
 
 class Missing(UserError):
-    """Something that this network does not have; another may have it."""
+    """The network lacks something that another network may have."""
 
 
 class NoWeights(Missing):
-    """The weights of a network, or the names of its classes, are not on the machine and cannot be fetched."""
+    """The weights or class names of a network are not on this machine and cannot be downloaded."""
 
 
 def unknown(what: str, name: str, choices: Iterable[str], kind: type[UserError] = UserError) -> UserError:
-    """The error for a name that is not among `choices`: the nearest ones, or all of them where none is near.
+    """Returns the error for a name that is not among `choices`. It suggests similar names, or else lists the choices.
 
-    Near is what is spelled alike, case aside, or has the name as a part. Of many choices only the first are named.
+    A choice is similar if it is spelled alike or contains the name; case is ignored. Of many choices only the first are
+    listed.
+
+    Args:
+        what: What the name stands for, such as 'network'.
+        name: The name that was given.
+        choices: The valid names.
+        kind: The class of the error.
+
+    Example:
+        raise unknown('layer', 'blok1', ['block1', 'block2'])
     """
     choices = list(choices)
     folded = {choice.casefold(): choice for choice in choices}
@@ -39,7 +50,7 @@ def unknown(what: str, name: str, choices: Iterable[str], kind: type[UserError] 
 
 
 def one_line(error: Exception) -> str:
-    """What a person is told of an error, in one line; of one that is ours, with its kind."""
+    """Returns an error as one line for the user. A fault of this program is marked as such."""
     text = ' '.join(str(error).split()) or type(error).__name__
     if isinstance(error, MemoryError) or type(error).__name__ == 'ResourceExhaustedError':
         return 'out of memory; make the pictures, their number or the batch smaller, or --max_memory where there is one'

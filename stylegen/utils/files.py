@@ -1,4 +1,4 @@
-"""Whole files or none: written beside the target, made safe on the disk, then moved over it in one step."""
+"""Writes files completely or not at all: to a temporary file first, which then replaces the target in one step."""
 
 import contextlib
 import errno
@@ -15,26 +15,26 @@ from typing import Any, BinaryIO
 from stylegen.utils.errors import UserError
 
 MAX_BYTES = 4 << 30
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _count = itertools.count()
 
 
 class DiskFull(OSError):
-    """ENOSPC or EDQUOT, once it is certain that nothing was lost."""
+    """The disk is full (ENOSPC or EDQUOT), and no file was damaged."""
 
 
 def shown(path: str | os.PathLike[str]) -> str:
-    """A path for a message: quoted, on one line, and not endless."""
+    """Returns a path for a message: quoted, on one line, shortened if it is long."""
     text = os.fspath(path)
     return repr(text if len(text) <= 300 else f'{text[:150]}...{text[-50:]}')
 
 
 @contextlib.contextmanager
 def reading(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Gives a file, open at its first byte; `~` is expanded.
+    """Opens a file for reading; `~` is expanded.
 
     Raises:
-        UserError: where it is missing, a folder, a web address, a device, unreadable or empty.
+        UserError: The file is missing, a folder, a web address, a device, unreadable or empty.
     """
     name = os.path.expanduser(os.fspath(path))
     if re.match(r'data:|[A-Za-z][A-Za-z0-9+.-]+:/', name):
@@ -60,7 +60,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def digest_of(path: Path, algorithm: str = 'sha256') -> str:
-    """The digest of a file's bytes, in hexadecimal."""
+    """Returns the digest of a file's bytes, in hexadecimal."""
     hasher = hashlib.new(algorithm, usedforsecurity=False)
     with path.open('rb') as file:  # hashlib.file_digest needs Python 3.11
         while chunk := file.read(1 << 20):
@@ -69,10 +69,10 @@ def digest_of(path: Path, algorithm: str = 'sha256') -> str:
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a file.
+    """Returns the bytes of a file.
 
     Raises:
-        UserError: what `reading` refuses, and a file larger than MAX_BYTES.
+        UserError: `reading` refuses the file, or it is larger than MAX_BYTES.
     """
     with reading(path) as file:
         if os.fstat(file.fileno()).st_size > MAX_BYTES:
@@ -81,14 +81,14 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def make_folder(path: str | os.PathLike[str], flag: str = 'workdir') -> Path:
-    """The folder, made if missing.
+    """Creates a folder if it is missing, and returns its path.
 
     Args:
-        path: of the folder.
-        flag: that another one can be given by, for the message.
+        path: The folder.
+        flag: The flag that sets another folder, for the error.
 
     Raises:
-        UserError: it cannot be made.
+        UserError: The folder cannot be created.
     """
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
@@ -98,50 +98,55 @@ def make_folder(path: str | os.PathLike[str], flag: str = 'workdir') -> Path:
 
 
 def check_target(path: str | os.PathLike[str], suffixes: Iterable[str]) -> None:
-    """Refuse, before any work is done, a path that could not be written; the target itself is left alone.
+    """Checks, before any work is done, that a file can be written. It does not change the file.
 
     Args:
-        path: the file to be written.
-        suffixes: those that are allowed, lower case with their dot.
+        path: The file to write.
+        suffixes: The allowed suffixes, in lower case with their dot.
 
     Raises:
-        UserError: another suffix; a folder that cannot be made or written into; a path that is no ordinary file.
+        UserError: The suffix is not allowed, the folder cannot be created or written to, or the path is no ordinary
+            file.
     """
     suffix = Path(path).suffix
     if suffix.lower() not in (suffixes := list(suffixes)):
         what = f'the suffix {suffix!r} is not one that can be written' if suffix else 'there is no suffix'
         raise UserError(f'{shown(path)}: {what}; use one of {", ".join(suffixes)}')
-    _check_place(path)
+    _check_is_file(path)
     temp = _temporary(path)
-    folder = next(folder for folder in temp.parents if folder.exists())  # in which the missing ones would be made
-    _open(folder / temp.name, path)
+    folder = next(folder for folder in temp.parents if folder.exists())  # the innermost one that exists
+    _create_empty(folder / temp.name, path)
     (folder / temp.name).unlink()
 
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[Path]:
-    """Gives the path of a new empty file that takes the place of `path` when the block ends, in one step.
+    """Yields the path of a new empty file. When the block ends, this file replaces `path` in one step.
 
-    The new file is hidden, in the same folder, named `.NAME.PID-N.tmp`; only a killed process leaves it behind. Where
-    the block or the disk fails it is removed, and what stood at `path` stays as it was. Symbolic links are followed.
-    Missing folders are made, and removed again where nothing comes into them.
+    The new file is hidden, in the same folder, and named `.NAME.PID-N.tmp`. It is removed if the block or the disk
+    fails; then `path` keeps its old content. Only a killed process leaves the new file behind. Symbolic links are
+    followed. Missing folders are created, and removed again if they stay empty.
 
     Args:
-        path: of the file.
-        overwrite: False leaves a file that is there, also one that another process makes meanwhile.
+        path: The file to replace.
+        overwrite: False never replaces a file, not even one that another process writes meanwhile.
 
     Raises:
-        FileExistsError: where `path` is there and is not to be overwritten.
-        UserError: where the folder cannot be made or written into, or `path` is no ordinary file.
-        DiskFull: where the disk is full.
+        FileExistsError: The file exists and `overwrite` is False.
+        UserError: The folder cannot be created or written to, or `path` is no ordinary file.
+        DiskFull: The disk is full.
+
+    Example:
+        with replacing('results.json') as temporary:
+            temporary.write_text('{}')
     """
     if not overwrite and os.path.lexists(path):
-        raise _taken(path)
-    _check_place(path)
+        raise _exists_error(path)
+    _check_is_file(path)
     temp = _temporary(path)
     made = _make_parents(temp.parent, path)
     try:
-        _open(temp, path)
+        _create_empty(temp, path)
         yield temp
         descriptor = os.open(temp, os.O_RDWR)
         try:
@@ -154,33 +159,33 @@ def replacing(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[
             else:
                 place_new(temp, os.path.realpath(path))
         except FileExistsError:
-            raise _taken(path) from None
+            raise _exists_error(path) from None
         except OSError as error:
-            raise _refused(path, error) from error
+            raise _write_error(path, error) from error
     except BaseException as error:
         with contextlib.suppress(OSError):
             temp.unlink()
         remove_empty(made)
-        if isinstance(error, OSError) and error.errno in _FULL and not isinstance(error, DiskFull):
-            raise _full(path) from error
+        if isinstance(error, OSError) and error.errno in _NO_SPACE and not isinstance(error, DiskFull):
+            raise _disk_full(path) from error
         raise
 
 
 def place_new(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
-    """Moves a file or folder to a name that is free: what another process puts there meanwhile is never replaced.
+    """Moves a file or folder to a new name. It never replaces what another process puts there meanwhile.
 
-    A hard link does that in one step. File systems without them (FAT, some of networks) get an empty file first, which
-    the name is claimed by. A folder is never moved over one that has something in it.
+    A hard link does so in one step. File systems without hard links (FAT, some network drives) first get an empty file
+    that reserves the name. A folder never replaces a folder that is not empty.
 
     Raises:
-        FileExistsError: the name is taken.
+        FileExistsError: The name exists.
     """
     if os.path.isdir(source):
         try:
             os.rename(source, target)
         except OSError as error:
             if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
-                raise _taken(target) from None
+                raise _exists_error(target) from None
             raise
         return
     try:
@@ -199,25 +204,25 @@ def place_new(source: str | os.PathLike[str], target: str | os.PathLike[str]) ->
 
 
 def remove_empty(folders: Iterable[Path]) -> None:
-    """Removes folders, in this order, as far as nothing is in them."""
+    """Removes the folders that are empty, in the given order."""
     for folder in folders:
         with contextlib.suppress(OSError):
             folder.rmdir()
 
 
 def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as JSON has them: arrays become lists, and what JSON lacks (a path, say) its text."""
+    """Returns settings as JSON can store them: arrays become lists, and other values that JSON lacks become text."""
     return json.loads(json.dumps(dict(settings), default=lambda v: v.tolist() if hasattr(v, 'tolist') else str(v)))
 
 
 def sidecar(path: str | os.PathLike[str]) -> Path:
-    """Where the settings of a file are kept: `out.png.json` beside `out.png`."""
+    """Returns the path of the file that holds the settings of another: `out.png.json` for `out.png`."""
     return Path(f'{os.fspath(path)}.json')
 
 
 @contextlib.contextmanager
 def settings_beside(path: str | os.PathLike[str], settings: Mapping[str, Any] | None) -> Iterator[None]:
-    """Writes the sidecar of `path`, which takes its place when the block ends well; without settings, nothing."""
+    """Writes the sidecar file of `path` when the block succeeds. Does nothing if `settings` is None."""
     if settings is None:
         yield
         return
@@ -226,24 +231,24 @@ def settings_beside(path: str | os.PathLike[str], settings: Mapping[str, Any] | 
         yield
 
 
-def _taken(path: str | os.PathLike[str]) -> FileExistsError:
+def _exists_error(path: str | os.PathLike[str]) -> FileExistsError:
     return FileExistsError(errno.EEXIST, 'is there already and is not overwritten', str(path))
 
 
-def _full(path: str | os.PathLike[str]) -> DiskFull:
+def _disk_full(path: str | os.PathLike[str]) -> DiskFull:
     kept = 'the earlier file is untouched' if os.path.exists(path) else 'no half file is left'
     return DiskFull(
         errno.ENOSPC, f'the disk is full: not written, nothing was lost ({kept}); free some space', str(path)
     )
 
 
-def _refused(path: str | os.PathLike[str], error: OSError) -> Exception:
-    if error.errno in _FULL:
-        return _full(path)
+def _write_error(path: str | os.PathLike[str], error: OSError) -> Exception:
+    if error.errno in _NO_SPACE:
+        return _disk_full(path)
     return UserError(f'{shown(path)} cannot be written ({error.strerror}); choose another name or folder')
 
 
-def _check_place(path: str | os.PathLike[str]) -> None:
+def _check_is_file(path: str | os.PathLike[str]) -> None:
     real = os.path.realpath(path)
     if os.path.isdir(real):
         raise UserError(f'{shown(path)} is a folder; give the name of a file in it')
@@ -255,13 +260,13 @@ def _check_place(path: str | os.PathLike[str]) -> None:
 
 
 def _make_parents(folder: Path, path: str | os.PathLike[str]) -> list[Path]:
-    """Makes a folder and those above it; those that were missing, the innermost first. Names `path` in its errors."""
+    """Creates a folder and its parents. Returns the folders that were missing, innermost first. Errors name `path`."""
     missing = list(itertools.takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         remove_empty(missing)
-        raise _refused(path, error) from error
+        raise _write_error(path, error) from error
     return missing
 
 
@@ -270,9 +275,9 @@ def _temporary(path: str | os.PathLike[str]) -> Path:
     return real.with_name(f'.{real.name[:50]}.{os.getpid()}-{next(_count)}.tmp')
 
 
-def _open(temp: Path, path: str | os.PathLike[str]) -> None:
-    """Make the empty file, with the permissions that the umask gives; names `path` in its errors."""
+def _create_empty(temp: Path, path: str | os.PathLike[str]) -> None:
+    """Creates the empty file with the permissions of the umask. Errors name `path`."""
     try:
         temp.open('wb').close()
     except OSError as error:
-        raise _refused(path, error) from error
+        raise _write_error(path, error) from error

@@ -1,4 +1,4 @@
-"""What a function would read if it were traced now. A compiled function is out of date once that has changed."""
+"""Fingerprints of what a function reads while TensorFlow traces it. A compiled function is outdated if they change."""
 
 import dataclasses
 import functools
@@ -9,61 +9,61 @@ from typing import Any
 
 import numpy as np
 
-LIBRARIES = ('tensorflow', 'keras', 'numpy', 'builtins')  # what they define does not change between two traces
+LIBRARIES = ('tensorflow', 'keras', 'numpy', 'builtins')  # what they define stays the same between two traces
 _PLAIN = (type(None), bool, int, str, bytes)
 
 
 def fingerprint(value: Any) -> Hashable:
-    """Something that is equal for two values if a trace would read the same from both.
+    """Returns a hashable value that is equal for two values if a trace would read the same from both.
 
-    Numbers, texts and arrays count by their contents, and so do containers, dataclasses and other objects of Python.
-    A function counts by its code and by what the code refers to: variables of the functions around it, defaults,
-    globals. So two calls of `adam(0.01)` give rules of one fingerprint, and a loss whose target was changed in place
-    has another one than before. Modules, classes, tensors, variables and networks count as themselves: a graph reads
-    a variable each time it runs.
+    Numbers, texts, arrays, containers, dataclasses and other Python objects are compared by their contents. A function
+    is compared by its code and by everything that the code refers to: variables of enclosing functions, defaults and
+    globals. So two calls of `adam(0.01)` give equal fingerprints, and a loss whose target was changed in place gives
+    another one. Modules, classes, tensors, variables and networks are compared by identity, because a graph reads a
+    variable each time it runs.
     """
-    return _Walk().of(value)
+    return _Fingerprinter().of(value)
 
 
-class _Same:
-    """Equal to itself alone; it keeps the value, so that no other gets its address."""
+class _ByIdentity:
+    """Equals only itself. It keeps a reference, so that no other object gets the same address."""
 
     def __init__(self, value: Any):
         self.value = value
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.value is other.value
+        return isinstance(other, _ByIdentity) and self.value is other.value
 
     def __hash__(self) -> int:
         return id(self.value)
 
 
-class _Walk:
-    """One way through a value and all that it refers to; what was met before is told by its number."""
+class _Fingerprinter:
+    """Visits a value and all that it refers to. An object that was visited before is represented by its number."""
 
     def __init__(self) -> None:
-        self.met: dict[int, tuple[int, Any]] = {}  # by address: its number, and the value, to keep the address taken
+        self.visited: dict[int, tuple[int, Any]] = {}  # address -> (number, value)
 
     def of(self, value: Any) -> Hashable:
-        if isinstance(value, _Same):
+        if isinstance(value, _ByIdentity):
             return value
         if isinstance(value, _PLAIN):
             return type(value), value
         if isinstance(value, float | complex):
-            return type(value), repr(value)  # NaN too is equal to itself
+            return type(value), repr(value)  # so that NaN equals NaN
         if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
             content = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
             return value.dtype.name, value.shape, hashlib.blake2b(content.data).digest()
-        if id(value) in self.met:
-            return self.met[id(value)][0]
-        self.met[id(value)] = len(self.met), value
+        if id(value) in self.visited:
+            return self.visited[id(value)][0]
+        self.visited[id(value)] = len(self.visited), value
         parts = list(self._parts(value))
         if not parts:
-            return _Same(value)
+            return _ByIdentity(value)
         return type(value), *(self.of(part) for part in parts)
 
     def _parts(self, value: Any) -> Iterator[Any]:
-        """What a value is made of; nothing for one that counts as itself."""
+        """Yields the parts of a value; nothing for a value that is compared by identity."""
         if isinstance(value, types.MethodType):
             yield from (value.__func__, value.__self__)
         elif isinstance(value, types.FunctionType):
@@ -77,7 +77,7 @@ class _Walk:
             yield from (len(value), *(sorted(value, key=repr) if isinstance(value, set | frozenset) else value))
         elif isinstance(value, type | types.ModuleType | types.CodeType) or _is_of_library(value):
             return
-        elif dataclasses.is_dataclass(value):  # what it was made of, and not what it has worked out meanwhile
+        elif dataclasses.is_dataclass(value):  # its arguments, not its cached results
             yield from (getattr(value, field.name) for field in dataclasses.fields(value) if field.init)
         elif hasattr(value, '__dict__'):
             yield from (type(value), *vars(value), *vars(value).values())
@@ -92,8 +92,8 @@ def _is_of_library(value: Any) -> bool:
 
 
 def _of_function(function: types.FunctionType) -> Iterator[Any]:
-    """What the code of a function refers to."""
-    yield _Same(function.__globals__)
+    """Yields what the code of a function refers to."""
+    yield _ByIdentity(function.__globals__)
     yield from (function.__code__, function.__defaults__, function.__kwdefaults__)
     for cell in function.__closure__ or ():
         yield _content(cell)
@@ -106,10 +106,10 @@ def _of_function(function: types.FunctionType) -> Iterator[Any]:
 def _content(cell: types.CellType) -> Any:
     try:
         return cell.cell_contents
-    except ValueError:  # the function around it has not come to that line
+    except ValueError:  # the enclosing function has not assigned it yet
         return None
 
 
 def _names(code: types.CodeType) -> set[str]:
-    """The names that a function and those within it look up outside of themselves."""
+    """Returns the global names that a function and its inner functions use."""
     return set(code.co_names).union(*(_names(part) for part in code.co_consts if isinstance(part, types.CodeType)))

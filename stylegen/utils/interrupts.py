@@ -1,7 +1,8 @@
-"""Ctrl-C that is not lost, and the end that a system asks for (SIGTERM), which is taken for one.
+"""Keeps Ctrl-C and SIGTERM from being lost.
 
 Python drops a KeyboardInterrupt that is raised while a destructor runs, and TensorFlow's functions have destructors:
-one of about a hundred dreams that were stopped went on. Here it is remembered, and raised again at the next step.
+about one of a hundred dreams went on after Ctrl-C. This module remembers the signal and raises it again at the next
+step.
 """
 
 import contextlib
@@ -11,39 +12,42 @@ from types import FrameType
 from typing import Any
 
 Handler = Callable[[int, FrameType | None], Any] | int | None
-# what Python does with them
-USUAL: dict[signal.Signals, Handler] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-_asked = 0  # the signal that came
+# Python's own handlers
+DEFAULT_HANDLERS: dict[signal.Signals, Handler] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
+_pending = 0  # the number of the signal that arrived; 0 for none
 
 
-def _remember(number: int, frame: FrameType | None) -> None:
-    global _asked
-    _asked = number
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    global _pending
+    _pending = number
     raise KeyboardInterrupt(number)
 
 
 @contextlib.contextmanager
 def remembered() -> Iterator[None]:
-    """While the block runs the signals raise KeyboardInterrupt with their number, and `check` raises it again."""
-    global _asked
-    with contextlib.suppress(ValueError):  # not the main thread, where no signal arrives
-        for number, usual in USUAL.items():
-            if signal.getsignal(number) is usual:  # others, such as SIG_IGN of a job in the background, stay
-                signal.signal(number, _remember)
+    """Within the block the signals raise KeyboardInterrupt with their number, and `check` raises it again."""
+    global _pending
+    with contextlib.suppress(ValueError):  # only the main thread receives signals
+        for number, default in DEFAULT_HANDLERS.items():
+            if signal.getsignal(number) is default:  # keep others, such as SIG_IGN of a background job
+                signal.signal(number, _on_signal)
     try:
         yield
     finally:
-        _asked = 0
-        for number, usual in USUAL.items():
-            if signal.getsignal(number) is _remember:
-                signal.signal(number, usual)
+        _pending = 0
+        for number, default in DEFAULT_HANDLERS.items():
+            if signal.getsignal(number) is _on_signal:
+                signal.signal(number, default)
 
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Holds the signals back until the block has ended: what is being saved is saved.
+    """Delays the signals until the block ends, so that a file is saved completely.
 
-    Where the block fails the signal counts, and what failed is its cause.
+    If the block fails, the signal is raised with that failure as its cause.
     """
     held: list[int] = []
     try:
@@ -51,30 +55,30 @@ def uninterrupted() -> Iterator[None]:
             yield
     except Exception as error:
         try:
-            _let_go(held)
+            _raise_first(held)
         except KeyboardInterrupt as stop:
             raise stop from error
         raise
-    _let_go(held)
+    _raise_first(held)
 
 
-def _let_go(held: list[int]) -> None:
-    """Sends the first of the signals that were held back on its way."""
+def _raise_first(held: list[int]) -> None:
+    """Sends the first delayed signal again."""
     if held:
         signal.raise_signal(held[0])
 
 
-def deadly() -> contextlib.AbstractContextManager[None]:
-    """Within the block the signals end the process at once: Python would not hear of them while TensorFlow waits."""
+def ending_the_process() -> contextlib.AbstractContextManager[None]:
+    """Within the block the signals end the process at once. Python cannot handle them while TensorFlow waits."""
     return _handled(signal.SIG_DFL)
 
 
 @contextlib.contextmanager
 def _handled(handler: Handler) -> Iterator[None]:
-    """Within the block the signals come to another handler; those that are ignored stay so."""
+    """Within the block another handler receives the signals. Ignored signals stay ignored."""
     previous = {}
     with contextlib.suppress(ValueError):  # not the main thread
-        for number in USUAL:
+        for number in DEFAULT_HANDLERS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 previous[number] = signal.signal(number, handler)
     try:
@@ -85,11 +89,11 @@ def _handled(handler: Handler) -> Iterator[None]:
 
 
 def exit_code(interrupt: KeyboardInterrupt) -> int:
-    """What a shell calls a process that ended so: 130 after Ctrl-C, 143 after SIGTERM."""
+    """Returns the exit code of a shell for a process that a signal ended: 130 after Ctrl-C, 143 after SIGTERM."""
     return 128 + (interrupt.args[0] if interrupt.args else signal.SIGINT)
 
 
 def check() -> None:
-    """To be called at every step: raises KeyboardInterrupt where a signal came within a `remembered` block."""
-    if _asked:
-        raise KeyboardInterrupt(_asked)
+    """Raises KeyboardInterrupt if a signal arrived within a `remembered` block. Call it at every step."""
+    if _pending:
+        raise KeyboardInterrupt(_pending)

@@ -1,6 +1,6 @@
-"""Keras's own defaults, for what takes no layout and no dtype as an argument. Importing this imports Keras.
+"""Sets Keras's own defaults for calls that take neither data format nor dtype. Importing this imports Keras.
 
-A `keras.json`, or the program that uses us, may have set others. What is ours says its layout and dtype itself.
+A `keras.json` or the calling program may have set other defaults. Our own layers state their data format and dtype.
 """
 
 import contextlib
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from stylegen.utils.backend import keras
 from stylegen.utils.process_settings import ProcessSetting
 
-LAYOUT = 'channels_last'  # of all maps: TensorFlow's convolutions on a CPU know no other
+LAYOUT = 'channels_last'  # TensorFlow's CPU convolutions support no other
 DTYPE = 'float32'
 EPSILON = 1e-7
 
@@ -22,10 +22,10 @@ _SETTINGS = (
 
 @contextlib.contextmanager
 def keras_defaults() -> Iterator[None]:
-    """Within the block Keras makes layers and variables as it does where nobody has set anything.
+    """Within the block Keras creates layers and variables with its original defaults.
 
-    Layout, dtype and epsilon belong to the whole process: models that another thread makes meanwhile get them too. The
-    policy belongs to this thread.
+    Data format, dtype and epsilon belong to the whole process, so models that another thread builds meanwhile get them
+    too. The dtype policy belongs to the current thread.
     """
     policy = keras.config.dtype_policy()
     with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Public names of a package that are imported when they are asked for."""
+"""Public names of a package, imported at first use."""
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
@@ -8,11 +8,14 @@ from typing import Any
 def lazy_names(
     package: str, names: Mapping[str, Sequence[str]]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """`__getattr__`, `__dir__` and `__all__` of a package that imports none of its modules at once.
+    """Returns `__getattr__`, `__dir__` and `__all__` for a package that imports its modules at first use.
 
     Args:
         package: Its `__name__`.
-        names: The public names, by the module of the package that defines them.
+        names: The public names, by the module that defines them.
+
+    Returns:
+        The two functions and the list.
 
     Example:
         __getattr__, __dir__, __all__ = lazy_names(__name__, {'io': ['load_image', 'save_image']})

@@ -1,4 +1,4 @@
-"""One process at a time in a folder, and one thread at a time at what keeps its picture in itself."""
+"""Locks: one process at a time in a folder, and one thread at a time at an object that holds one picture."""
 
 import contextlib
 import os
@@ -10,24 +10,24 @@ from stylegen.utils.errors import UserError
 
 try:
     import fcntl
-except ImportError:  # Windows, where two processes are not kept apart
+except ImportError:  # Windows: the folder is not locked
     fcntl = None  # type: ignore[assignment]
 
 LOCK = '.lock'
 
 
 class Busy(UserError):
-    """Another process is at work in the folder."""
+    """Another process works in the folder."""
 
 
 class Turn:
-    """A lock for what works at one picture at a time: while the block runs, other threads wait.
+    """A lock for an object that works at one picture at a time. Other threads wait while the block runs.
 
     Args:
-        what: Its name, for the error.
+        what: The name of the object, for the error.
 
     Raises:
-        UserError: The thread has the lock already: it would wait for itself.
+        UserError: This thread holds the lock already and would wait for itself.
     """
 
     def __init__(self, what: str):
@@ -47,21 +47,21 @@ class Turn:
 
 @contextlib.contextmanager
 def alone_in(folder: str | os.PathLike) -> Iterator[None]:
-    """While the block runs no other process gets into such a block of the same folder.
+    """Locks a folder: while the block runs, no other process can lock it.
 
-    However a process ends, the system takes its lock away. File systems without locks keep nobody out.
+    The system releases the lock however the process ends. On a file system without locks nothing is locked.
 
     Args:
-        folder: Made if missing.
+        folder: It is created if missing.
 
     Raises:
-        Busy: Another process is at work there.
-        UserError: The folder cannot be written into.
+        Busy: Another process holds the lock.
+        UserError: The folder cannot be written to.
     """
     path = Path(folder) / LOCK
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, 'a+')  # noqa: SIM115, it is the lock
+        file = open(path, 'a+')  # noqa: SIM115, open files hold the lock
     except OSError as error:
         raise UserError(f'cannot write into {folder} ({error.strerror}); give another --workdir') from None
     with file:
@@ -74,9 +74,9 @@ def alone_in(folder: str | os.PathLike) -> Iterator[None]:
             raise Busy(
                 f'another process ({other}) is at work in {folder}; wait for its end, or give another --workdir'
             ) from None
-        except OSError:  # no locks here
+        except OSError:  # the file system has no locks
             pass
-        with contextlib.suppress(OSError):  # a full disk: whoever is kept out is not told by whom
+        with contextlib.suppress(OSError):  # the disk is full: others do not learn the process number
             os.truncate(file.fileno(), 0)
             os.write(file.fileno(), f'{os.getpid()}\n'.encode())
         yield

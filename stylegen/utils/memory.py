@@ -1,4 +1,4 @@
-"""How much memory there is, how much may be taken, and how people write that."""
+"""How much memory is free, how much a command may take, and how people write sizes."""
 
 import math
 import os
@@ -9,9 +9,9 @@ from pathlib import Path
 from stylegen.utils.errors import UserError
 
 AUTO = 'auto'
-FREE_SHARE = 0.6  # of the free memory, that 'auto' takes at most
-LEAST_MEMORY = 2**28  # that 'auto' gives, even where less is free
-GROUPS = (  # folder, files with its limit, its use, and what of that is only kept to be read again: version 2, and 1
+FREE_SHARE = 0.6  # the part of the free memory that 'auto' takes at most
+LEAST_MEMORY = 2**28  # bytes that 'auto' gives at least
+GROUPS = (  # folder; files with limit and use; the field of reclaimable cache. Versions 2 and 1
     (Path('/sys/fs/cgroup'), 'memory.max', 'memory.current', 'inactive_file'),
     (Path('/sys/fs/cgroup/memory'), 'memory.limit_in_bytes', 'memory.usage_in_bytes', 'total_inactive_file'),
 )
@@ -19,10 +19,16 @@ MEMORY_UNITS = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30, 'T': 2**40}
 
 
 def parse_memory(text: str | float) -> int:
-    """Bytes in a text such as 4GB, 500M or 1.5 GiB; units are powers of 1024. A number is bytes already.
+    """Returns the bytes of a text such as 4GB, 500M or 1.5 GiB; units are powers of 1024. A number is bytes already.
 
-    'auto' is up to `FREE_SHARE` of what is free now: a power of two, so that the same command, given again, takes the
-    same although somewhat more or less is free. See `settled_memory` for a run that can be made again.
+    'auto' takes at most `FREE_SHARE` of the free memory, rounded down to a power of two, so that a repeated command
+    usually gets the same size. `settled_memory` gives a text to record.
+
+    Raises:
+        UserError: The text is no size.
+
+    Example:
+        parse_memory('500MB')  # 524288000
     """
     if not isinstance(text, str):
         return int(text)
@@ -35,12 +41,12 @@ def parse_memory(text: str | float) -> int:
 
 
 def settled_memory(text: str) -> str:
-    """The text itself, or for 'auto' the number that it stands for now, to be recorded: 8192MB."""
+    """Returns the text itself, or for 'auto' the size that it means now, such as 8192MB, to record it."""
     return f'{parse_memory(text) >> 20}MB' if text == AUTO else text
 
 
 def format_memory(size: float) -> str:
-    """A size in bytes as people say it: 1.5 GB."""
+    """Returns a size in bytes as people write it: 1.5 GB."""
     for unit in ('B', 'KB', 'MB', 'GB'):
         if size < 999.5:
             return f'{size:.3g} {unit}'
@@ -49,15 +55,15 @@ def format_memory(size: float) -> str:
 
 
 def shortage(needed: float) -> list[str]:
-    """A line for whoever needs more memory than is free; none for others."""
+    """Returns a line of advice if more memory is needed than free; else an empty list."""
     free = free_memory()
     return [f'         only {format_memory(free)} is free: give less in --max_memory'] if needed > free else []
 
 
 def free_memory() -> int:
-    """Bytes that a network may take: of main memory, and where TensorFlow sees a GPU, of the GPU's if that is less."""
+    """Returns the bytes that a network may take: free main memory, or free GPU memory if that is less."""
     free = available_memory()
-    if shutil.which('nvidia-smi'):  # so that nobody else waits for TensorFlow
+    if shutil.which('nvidia-smi'):  # without it TensorFlow is not imported
         from stylegen.utils.backend import gpu_memory
 
         free = min(free, gpu_memory() or free)
@@ -65,22 +71,22 @@ def free_memory() -> int:
 
 
 def available_memory() -> int:
-    """Bytes of main memory that are free or can be freed, within the limit of the container."""
-    return min([_main_memory(), *(left for group in GROUPS if (left := _left_to(*group)) is not None)])
+    """Returns the bytes of main memory that are free or can be freed, within the limit of the container."""
+    return min([_main_memory(), *(left for group in GROUPS if (left := _cgroup_memory(*group)) is not None)])
 
 
-def _left_to(folder: Path, limit: str, use: str, spare: str) -> int | None:
-    """Bytes that are left to a control group; None where it has no limit, or there are no such groups."""
+def _cgroup_memory(folder: Path, limit: str, use: str, spare: str) -> int | None:
+    """Returns the bytes that a control group may still take; None if there is no group or no limit."""
     try:
         allowed, used = (int((folder / name).read_text()) for name in (limit, use))
         fields = dict(line.split() for line in (folder / 'memory.stat').read_text().splitlines())
         return max(0, allowed - used + int(fields.get(spare, 0)))
-    except (OSError, ValueError):  # no file, or 'max'
+    except (OSError, ValueError):  # there is no such file, or the limit is 'max'
         return None
 
 
 def _main_memory() -> int:
-    """Bytes that are free or can be freed; where the system does not tell, 4 GB."""
+    """Returns the bytes that are free or can be freed; 4 GB if the system does not tell."""
     try:
         with open('/proc/meminfo') as lines:
             fields = dict(line.split(':') for line in lines)

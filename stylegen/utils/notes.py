@@ -1,8 +1,9 @@
-"""How a function says a line: as a Python warning of a class of ours, which a command prints as a plain line.
+"""Notes to the user: Python warnings of a class of ours, which a command prints as plain lines.
 
     note('photo.png: its colour profile is not applied')
 
-In Python `warnings` decides what becomes of it; `warnings.simplefilter('ignore', stylegen.utils.Note)` silences all.
+In Python the module `warnings` decides what happens to them. `warnings.simplefilter('ignore', stylegen.utils.Note)`
+silences all.
 """
 
 import sys
@@ -11,11 +12,11 @@ from collections.abc import Callable
 
 
 class Note(UserWarning):
-    """A line about an input that was taken, but not quite as it stood."""
+    """A note about an input that was read, but not exactly as it is stored."""
 
 
 def note(line: str) -> None:
-    """Says a line; the warning points to the first caller outside of this package."""
+    """Emits a note. The warning points to the first caller outside of this package."""
     level, frame = 1, sys._getframe()
     while frame.f_back and frame.f_globals.get('__name__', '').partition('.')[0] == __name__.partition('.')[0]:
         level, frame = level + 1, frame.f_back
@@ -23,7 +24,7 @@ def note(line: str) -> None:
 
 
 def notes_to(say: Callable[[str], None]) -> None:
-    """Gives each note to `say` once, as a plain line, until the `warnings.catch_warnings` around this ends."""
+    """Passes each note once to `say`, until the surrounding `warnings.catch_warnings` ends."""
     said: set[str] = set()
     usual = warnings.showwarning
 

@@ -1,4 +1,4 @@
-"""Arrays in an `.npz`: with settings, as the states of runs are kept; or with a SHA-256 beside it, as what ships is."""
+"""Arrays in an `.npz` file: with settings for the state of a run, or with a SHA-256 file for shipped weights."""
 
 import contextlib
 import io
@@ -16,19 +16,19 @@ from stylegen.utils.errors import UserError
 from stylegen.utils.files import digest_of, plain, replacing, shown
 from stylegen.utils.zips import refuse_larger
 
-SETTINGS = 'settings'  # the JSON text among the arrays of a state
+SETTINGS = 'settings'  # the array that holds the JSON text
 _SUFFIX = '.npy'
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the ways that NumPy writes; zipfile bounds what these unpack to
-_WHEN = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # NumPy writes these; zipfile bounds their unpacked size
+_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # the earliest time of a zip; equal content gives equal bytes
 
 
 class Arrays(Mapping[str, np.ndarray]):
-    """The arrays of an `.npz`, as of `np.load`: each is read when it is asked for, where it fits into the memory.
+    """The arrays of an `.npz`, like those of `np.load`. Each is read at access, if it fits into memory.
 
     Args:
         archive: Open for reading.
-        name: Of the file, for errors.
+        name: The name of the file, for errors.
     """
 
     def __init__(self, archive: zipfile.ZipFile, name: str):
@@ -36,14 +36,16 @@ class Arrays(Mapping[str, np.ndarray]):
         self.members = {info.filename.removesuffix(_SUFFIX): info for info in archive.infolist()}
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """An array; ValueError where it is none, is damaged or holds Python objects.
+        """Reads an array.
 
         Raises:
-            stylegen.utils.zips.TooLarge: It takes more memory than there is.
+            KeyError: There is no array of this name.
+            ValueError: It is no array, is damaged or holds Python objects.
+            stylegen.utils.zips.TooLarge: It does not fit into memory.
         """
         info = self.members[name]
-        if info.compress_type not in _PACKED:
-            raise ValueError(f'{name} is packed as NumPy never packs')
+        if info.compress_type not in _METHODS:
+            raise ValueError(f'{name} is compressed by a method that NumPy never uses')
         with self.archive.open(info) as stream:
             version = np.lib.format.read_magic(stream)
             if version not in _HEADERS:
@@ -51,13 +53,13 @@ class Arrays(Mapping[str, np.ndarray]):
             shape, _, dtype = _HEADERS[version](stream)
         needed = math.prod(shape) * dtype.itemsize
         if needed > info.file_size:
-            raise ValueError(f'{name} says that it has {needed} bytes, of {info.file_size}')
+            raise ValueError(f'{name} declares {needed} bytes, but has {info.file_size}')
         refuse_larger(needed, f'{name} {"x".join(map(str, shape))} in {self.name}')
         with self.archive.open(info) as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.members  # without reading it
+        return name in self.members  # Mapping's own would read the array
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.members)
@@ -68,7 +70,7 @@ class Arrays(Mapping[str, np.ndarray]):
 
 @contextlib.contextmanager
 def open_arrays(file: str | os.PathLike | BinaryIO) -> Iterator[Arrays]:
-    """The arrays of an `.npz`, a path or an open file; of another file it raises whatever zipfile and NumPy meet."""
+    """Opens an `.npz`, given by its path or as an open file. Errors of zipfile and NumPy are passed on."""
     with zipfile.ZipFile(file) as archive:
         yield Arrays(archive, shown(file if isinstance(file, (str, os.PathLike)) else getattr(file, 'name', '.npz')))
 
@@ -80,7 +82,7 @@ def write_state(
     compressed: bool = False,
     overwrite: bool = True,
 ) -> None:
-    """Writes arrays, and settings as a text among them, in one step; see `files.replacing` for `overwrite`."""
+    """Writes arrays, with settings as JSON among them, in one step. For `overwrite` see `files.replacing`."""
     write = np.savez_compressed if compressed else np.savez
     named: dict[str, Any] = {SETTINGS: np.array(json.dumps(plain(settings))), **arrays}
     with replacing(path, overwrite) as beside, open(beside, 'wb') as file:
@@ -88,42 +90,51 @@ def write_state(
 
 
 def read_state(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Settings and arrays that `write_state` wrote; of another file it raises whatever zipfile, NumPy or json meet."""
+    """Reads what `write_state` wrote. Errors of zipfile, NumPy and json are passed on.
+
+    Returns:
+        The settings, and the arrays by name.
+    """
     with open_arrays(path) as stored:
         settings = json.loads(str(stored[SETTINGS]))
         return settings, {name: stored[name] for name in stored if name != SETTINGS}
 
 
 def read_settings(path: str | os.PathLike) -> dict[str, Any]:
-    """The settings alone, see `read_state`."""
+    """Reads only the settings, see `read_state`."""
     with open_arrays(path) as stored:
         return json.loads(str(stored[SETTINGS]))
 
 
 def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], compressed: bool = False) -> str:
-    """Writes arrays in their order, and the digest to the same name with `.sha256`; the same arrays, the same bytes.
+    """Writes arrays in their order, and the SHA-256 to a file of the same name with `.sha256`.
+
+    The same arrays give the same bytes.
 
     Returns:
         The SHA-256 of the file, 64 hexadecimal digits.
     """
     path = Path(path)
-    with replacing(path) as beside, replacing(path.with_suffix('.sha256')) as told:
+    with replacing(path) as beside, replacing(path.with_suffix('.sha256')) as digest_file:
         with zipfile.ZipFile(beside, 'w', zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED) as archive:
             for name, array in arrays.items():
                 buffer = io.BytesIO()
                 np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
-                entry = zipfile.ZipInfo(f'{name}.npy', _WHEN)
+                entry = zipfile.ZipInfo(f'{name}.npy', _TIMESTAMP)
                 archive.writestr(entry, buffer.getvalue(), archive.compression)
         digest = digest_of(beside)
-        told.write_text(digest + '\n')
+        digest_file.write_text(digest + '\n')
     return digest
 
 
 def verify(path: Path) -> str:
-    """The SHA-256 of a file that ships, compared with the digest that ships beside it.
+    """Compares a shipped file with the SHA-256 that ships beside it.
+
+    Returns:
+        The SHA-256, 64 hexadecimal digits.
 
     Raises:
-        UserError: one of the two files is missing, or they disagree.
+        UserError: One of the two files is missing, or they disagree.
     """
     try:
         digest = digest_of(path)

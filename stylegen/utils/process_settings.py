@@ -1,4 +1,4 @@
-"""Settings of the whole process that are changed for a while, by any number of threads, and put back."""
+"""Changes a setting of the whole process for a while, also from several threads."""
 
 import contextlib
 import threading
@@ -9,11 +9,12 @@ from typing import Any
 class ProcessSetting:
     """A setting of the whole process that has another value while blocks run.
 
-    Threads may run blocks at the same time. The first to begin changes the setting, and the last to end puts it back,
-    also where a block fails. A thread that saved and restored it by itself might put back what another one had set.
+    Several threads may run blocks at the same time. The first block to begin changes the setting, and the last one to
+    end restores it, also if a block fails. A thread that saved and restored the setting alone could restore the value
+    of another thread.
 
     Args:
-        read: Gives the value.
+        read: Returns the value.
         write: Sets it.
     """
 
@@ -25,7 +26,7 @@ class ProcessSetting:
 
     @contextlib.contextmanager
     def at(self, value: Any) -> Iterator[None]:
-        """Within the block the setting has this value, or that of a block which began earlier and still runs."""
+        """Within the block the setting has this value, or the value of an earlier block that still runs."""
         with self._changing:
             if not self._blocks:
                 self._before = self._read()

@@ -1,7 +1,7 @@
-"""Settings records: what a setting is, which values it may have and what it does, said once, in a field of a dataclass.
+"""Settings records: a field of a dataclass states a setting's default, allowed values, unit and effect once.
 
-Flags, their help, the checks with their errors, the keyword arguments of functions and what is written into results all
-come from the fields:
+Flags, their help, the checks with their errors, the keyword arguments of functions and the settings in results all come
+from the fields:
 
     @dataclass(frozen=True, kw_only=True)
     class BlurSettings(Settings):
@@ -36,7 +36,7 @@ SettingsRecord = TypeVar('SettingsRecord', bound='Settings')
 
 @dataclass(frozen=True)
 class About:
-    """What a field says of its setting, see `setting`."""
+    """What a field declares about its setting, see `setting`."""
 
     help: str
     group: str
@@ -54,7 +54,7 @@ class About:
 
     @property
     def bounds(self) -> str:
-        """The bounds in words; empty where there are none."""
+        """The bounds in words; empty if there are none."""
         low = '' if self.at_least is None else f'from {self.at_least:g}'
         low = low if self.above is None else f'above {self.above:g}'
         high = '' if self.at_most is None else f'up to {self.at_most:g}'
@@ -64,7 +64,7 @@ class About:
         )
 
     def within(self, value: float) -> bool:
-        """Whether a number is within the bounds."""
+        """Returns whether a number is within the bounds."""
         return (
             (self.at_least is None or value >= self.at_least)
             and (self.above is None or value > self.above)
@@ -90,21 +90,21 @@ def setting(
     flag: bool = True,
     formerly: str | None = None,
 ) -> Any:
-    """A field of a settings record.
+    """Declares a field of a settings record.
 
     Args:
-        default: The value where none is given. None is allowed only where the annotation has it.
-        help: What it does, in one line, for `--help` and docstrings.
-        group: The heading that its flag stands under.
-        unit: Of the value.
+        default: The value if none is given. None is allowed only if the annotation includes it.
+        help: What the setting does, in one line, for `--help` and docstrings.
+        group: The heading of its flag.
+        unit: The unit of the value.
         at_least, above, at_most, below: Bounds of a number, which must be finite.
-        choices: The names that it may be.
-        kind: Of its flag: 'path' or 'paths' for what would be a text; by default by the annotation.
-        read: Takes what people write and the setting's name, and gives the value; for values that are more than a
-            number, a text or a choice.
-        write: Gives of a value what JSON and `read` take; the text that a person would type.
-        flag: Whether there is a flag for it.
-        formerly: A name that it had before, which flags, keyword arguments and recorded results may still use.
+        choices: The allowed names.
+        kind: The kind of its flag, 'path' or 'paths' for a text. By default the annotation decides.
+        read: Called with what people write and the setting's name; returns the value. For values that are no number,
+            text or choice.
+        write: Returns a value as JSON and `read` take it, as a person would type it.
+        flag: Whether the setting has a flag.
+        formerly: An earlier name, which flags, keyword arguments and recorded results may still use.
     """
     about = About(
         help, group, unit, at_least, above, at_most, below, None if choices is None else tuple(choices), kind, read,
@@ -115,10 +115,10 @@ def setting(
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The base of the records. Every value is checked when a record is made.
+    """The base class of settings records. It checks every value when a record is created.
 
     Raises:
-        UserError: A value that cannot be, with what can.
+        UserError: A value is not allowed. The error says which values are.
     """
 
     def __post_init__(self) -> None:
@@ -128,17 +128,17 @@ class Settings:
 
     @classmethod
     def abouts(cls) -> dict[str, About]:
-        """What each field says, by name."""
+        """Returns what each field declares, by name."""
         return {field.name: field.metadata['about'] for field in dataclasses.fields(cls)}
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
-        """The default of each field, by name."""
+        """Returns the default of each field, by name."""
         return {field.name: field.default for field in dataclasses.fields(cls)}
 
     @classmethod
     def kind_of(cls, name: str) -> str:
-        """What the flag of a field takes: 'integer', 'number', 'switch', 'choice', 'text', 'path' or 'paths'."""
+        """Returns what a field's flag takes: 'integer', 'number', 'switch', 'choice', 'text', 'path' or 'paths'."""
         about, allowed = cls.abouts()[name], _types(cls)[name]
         if about.kind or about.choices:
             return about.kind or 'choice'
@@ -146,29 +146,35 @@ class Settings:
         return 'text' if about.read else names.get(allowed[0], 'text')
 
     def replace(self: SettingsRecord, **changes: Any) -> SettingsRecord:
-        """The same with other values."""
+        """Returns a copy with other values."""
         return dataclasses.replace(self, **changes)
 
     def recorded(self) -> dict[str, Any]:
-        """The values as JSON has them, and as people would type them; `of_record` reads them."""
+        """Returns the values as JSON stores them and as people type them; `of_record` reads them."""
         values = {name: (getattr(self, name), about.write) for name, about in self.abouts().items()}
         return {name: write(value) if write and value is not None else value for name, (value, write) in values.items()}
 
     @classmethod
     def of_record(cls: type[SettingsRecord], recorded: Mapping[str, Any]) -> SettingsRecord:
-        """The record of values by name, among which there may be others; what is missing has its default."""
+        """Creates a record from recorded values. Other names are ignored, and missing ones get their default."""
         values = cls.renamed(recorded)
+        values = {**cls.preset(values), **values}
         return cls(**{name: values[name] for name in cls.defaults() if name in values})
 
     @classmethod
+    def preset(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The values of a preset that one of `values` names; each of `values` wins over them. By default none."""
+        return {}
+
+    @classmethod
     def renamed(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values by name, where some may have a field's former name."""
+        """Returns the values with former names replaced by the current ones."""
         former = {about.formerly: name for name, about in cls.abouts().items() if about.formerly}
         return {former.get(name, name): value for name, value in values.items()}
 
 
 def _types(record: type[Settings]) -> dict[str, tuple[Any, ...]]:
-    """The types that each field may have, by name; of a union all its members, of which the first says its kind."""
+    """Returns the types that each field may have, by name. The first member of a union decides its kind."""
     hints = typing.get_type_hints(record)
     unions = (typing.Union, types.UnionType)
     return {
@@ -179,10 +185,10 @@ def _types(record: type[Settings]) -> dict[str, tuple[Any, ...]]:
 
 
 def _checked(name: str, value: Any, about: About, allowed: tuple[Any, ...]) -> Any:
-    """The value as the field has it.
+    """Returns the value in the field's type.
 
     Raises:
-        UserError: It cannot be.
+        UserError: The value is not allowed.
     """
     if value is None and type(None) in allowed:
         return None
@@ -212,11 +218,11 @@ def _number(name: str, value: Any, about: About, allowed: tuple[Any, ...]) -> An
 
 
 def takes(record: type[Settings], *without: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Gives a function the fields of a record as keyword arguments; it gets them as one, its keyword `settings`.
+    """Gives a function the fields of a record as keyword arguments. The function receives the record as `settings`.
 
-    The signature and, where the docstring has a line `{settings}`, the docstring name each field, so that `help()`, a
-    notebook's completion and `inspect.signature` show them. A record that is passed as `settings` is taken as it is,
-    with the keyword arguments beside it in place of its own values.
+    The signature and the docstring name each field, so that `help()`, the completion of a notebook and
+    `inspect.signature` show them; the docstring does so in place of a line `{settings}`. A record that is passed as
+    `settings` is used as it is; keyword arguments beside it replace its values.
 
     Args:
         record: The dataclass.
@@ -229,6 +235,7 @@ def takes(record: type[Settings], *without: str) -> Callable[[Callable[..., Any]
         def wrapper(*args: Any, settings: Any = None, **keywords: Any) -> Any:
             keywords = record.renamed(keywords)
             given = {name: keywords.pop(name) for name in names if name in keywords}
+            given = {**record.preset(given), **given}
             if settings is None:
                 settings = record(**given)
             elif given:
@@ -259,7 +266,7 @@ def _signature(function: Callable[..., Any], record: type[Settings], names: list
 
 
 def _documented(doc: str, record: type[Settings], names: list[str]) -> str:
-    """The docstring with a line for each field in place of the line `{settings}`."""
+    """Returns the docstring with a line for each field in place of the line `{settings}`."""
     lines: list[str] = []
     for line in doc.splitlines():
         if line.strip() != '{settings}':
@@ -280,7 +287,7 @@ def _documented(doc: str, record: type[Settings], names: list[str]) -> str:
 
 
 def _described(about: About, default: Any) -> str:
-    """A field in a sentence: what it does, its choices or bounds, its unit and its default."""
+    """Returns a sentence about a field: what it does, its choices or bounds, its unit and its default."""
     choices = ', '.join(repr(name) for name in about.choices or ())
     limits = ', '.join(filter(None, (choices, about.bounds, about.unit)))
     text = about.help[:1].upper() + about.help[1:]

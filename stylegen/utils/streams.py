@@ -1,6 +1,6 @@
-"""stdout and stderr where there are none: of a windowed program, of a service, closed, or a pipe that nobody reads.
+"""Keeps a command running if stdout or stderr has no reader: in a service, a windowed program or a closed pipe.
 
-A line that nobody can read is dropped: it is no reason to lose a picture.
+Such a line is dropped; a result is not lost for it.
 """
 
 import contextlib
@@ -11,34 +11,34 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-_GONE = {errno.EPIPE, errno.EBADF, errno.EIO}  # nobody reads any more; a full disk is another thing, and is told
+_NO_READER = {errno.EPIPE, errno.EBADF, errno.EIO}  # a full disk is not among them and raises
 
 
-class Lasting(io.TextIOBase):
-    """A text stream that can be written to whatever becomes of the one behind it.
+class SafeStream(io.TextIOBase):
+    """A text stream that drops its text once the underlying stream has no reader.
 
     Args:
-        stream: The one behind it; None: there is none, as in a program without a console.
+        stream: The underlying stream, or None in a program without a console.
     """
 
     def __init__(self, stream: Any):
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Writes the text, or drops it where nobody can read it."""
-        self._tried(lambda stream: stream.write(text))
+        """Writes the text, or drops it if there is no reader."""
+        self._attempt(lambda stream: stream.write(text))
         return len(text)
 
     def flush(self) -> None:
-        """Sends on what is held back."""
-        self._tried(lambda stream: stream.flush())
+        """Writes the buffered text."""
+        self._attempt(lambda stream: stream.flush())
 
     def isatty(self) -> bool:
-        """Whether it is a terminal."""
-        return bool(self._tried(lambda stream: stream.isatty()))
+        """Returns whether the stream is a terminal."""
+        return bool(self._attempt(lambda stream: stream.isatty()))
 
     def fileno(self) -> int:
-        """The number of the file.
+        """Returns the file descriptor.
 
         Raises:
             OSError: There is none.
@@ -49,19 +49,19 @@ class Lasting(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """Of what is written."""
+        """The encoding of the text."""
         return getattr(self._stream, 'encoding', None) or 'utf-8'
 
-    def _tried(self, work: Callable[[Any], Any]) -> Any:
-        """What `work` makes of the stream; None from the moment on that nobody reads it."""
+    def _attempt(self, work: Callable[[Any], Any]) -> Any:
+        """Calls `work` on the stream. Returns None from the first failure on, when the stream has lost its reader."""
         if self._stream is None:
             return None
         try:
             return work(self._stream)
         except UnicodeError:
             raise
-        except (OSError, ValueError) as error:  # ValueError: the stream is closed
-            if isinstance(error, OSError) and error.errno not in _GONE:
+        except (OSError, ValueError) as error:  # ValueError if the stream is closed
+            if isinstance(error, OSError) and error.errno not in _NO_READER:
                 raise
             _discard(self._stream)
             self._stream = None
@@ -70,40 +70,40 @@ class Lasting(io.TextIOBase):
 
 @contextlib.contextmanager
 def lasting() -> Iterator[None]:
-    """Within the block stdout and stderr are `Lasting`."""
-    reserve()
+    """Within the block stdout and stderr are `SafeStream`s."""
+    open_standard_files()
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = Lasting(before[0]), Lasting(before[1])
+    sys.stdout, sys.stderr = SafeStream(before[0]), SafeStream(before[1])
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):  # a full disk, which has been told
+        with contextlib.suppress(OSError):  # a full disk; the error was reported already
             flush()
         sys.stdout, sys.stderr = before
 
 
 def flush() -> None:
-    """Sends on what stdout and stderr hold back, where they are there."""
+    """Writes the buffered text of stdout and stderr, if they exist."""
     for stream in (sys.stdout, sys.stderr):
-        Lasting(stream).flush()
+        SafeStream(stream).flush()
 
 
-def reserve() -> None:
-    """Opens /dev/null as each of the files 0, 1 and 2 that is closed.
+def open_standard_files() -> None:
+    """Opens /dev/null as each of the file descriptors 0, 1 and 2 that is closed.
 
-    Else the next file that is opened, such as a picture, would have that number, and TensorFlow's messages, which go to
-    file 2, would be written into it.
+    Otherwise the next file to be opened, such as a picture, would get that number, and TensorFlow would write its
+    messages into it.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
             os.set_inheritable(opened, True)
 
 
 def _discard(stream: Any) -> None:
-    """Lets what a broken stream still holds back go nowhere; Python would complain of it at the end of the process."""
+    """Redirects a broken stream to /dev/null, so that Python does not report its buffered text at exit."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         number = stream.fileno()
         nowhere = os.open(os.devnull, os.O_WRONLY)

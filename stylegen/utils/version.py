@@ -1,3 +1,3 @@
-"""The version of the package, for what is written into results."""
+"""The version of the package, which is recorded in results."""
 
 __version__ = '0.1.0'

@@ -18,7 +18,7 @@ from stylegen.datasets.framing import Decoded, Framing
 from stylegen.datasets.imageset import ImageSet
 from stylegen.datasets.inspection import inspect_images
 from stylegen.datasets.opening import open_images
-from stylegen.datasets.order import Order, aside
+from stylegen.datasets.order import Order, sampling_order
 from stylegen.datasets.synthetic import draw_shapes
 from stylegen.datasets.tables import Unfetched
 from stylegen.utils.errors import UserError
@@ -153,7 +153,7 @@ def test_linked_folders_are_followed_once(tmp_path):
     assert open_images(path, 8).count == 5
 
 
-def test_arrays_in_an_npz(tmp_path):
+def test_arrays_in_an_npz_become_pictures_and_labels(tmp_path):
     path = tmp_path / 'set.npz'
     np.savez(path, labels=np.arange(12) % 3, classes=['a', 'b', 'c'], other=np.zeros(3), images=PIXELS)
     images = open_images(path, 8)
@@ -208,7 +208,7 @@ def test_a_picture_that_unpacks_to_too_much_is_left_out(tmp_path, monkeypatch):
     path = zipped(tmp_path / 'set.zip', pngs(2) | {'bomb.png': bytes(2 << 20)})
     images = open_images(path, 8)
     assert images.count == 2 and [name for name, _ in images.skipped] == ['bomb.png']
-    assert images.skipped[0][1].startswith('unpacks to 2 MB, and may to 1 MB')
+    assert images.skipped[0][1].startswith('unpacks to 2 MB; the limit is 1 MB')
 
 
 def test_what_is_noted_of_many_pictures_is_one_line(tmp_path):
@@ -421,7 +421,7 @@ def test_a_photograph_held_sideways_stands_upright(tmp_path):
     assert np.array_equal(seen, tall)
 
 
-def test_cmyk_and_animations(tmp_path):
+def test_cmyk_becomes_rgb_and_of_an_animation_the_first_frame_counts(tmp_path):
     paint = Image.new('CMYK', (8, 8), (0, 255, 255, 0))
     red = one(tmp_path, encoded(paint, 'JPEG', quality=100), 'a.jpg')
     assert red[..., 0].min() > 200 and red[..., 1:].max() < 60
@@ -436,7 +436,7 @@ def test_one_pixel_fills_the_picture(tmp_path):
     assert (one(tmp_path, encoded(np.uint8([[[7, 8, 9]]])), size=(3, 5)) == [7, 8, 9]).all()
 
 
-def test_fits(tmp_path):
+def test_each_fit_crops_stretches_or_pads(tmp_path):
     wide = np.zeros((8, 16, 3), np.uint8)
     wide[:, 4:12] = 100
     data = encoded(wide)
@@ -480,7 +480,7 @@ def test_every_epoch_is_a_permutation_of_its_own():
     epochs = Order(50, seed=1).at(np.arange(200)).reshape(4, 50)
     assert (np.sort(epochs) == np.arange(50)).all() and len(np.unique(epochs, axis=0)) == 4
     assert not np.array_equal(epochs[0], Order(50, seed=2).at(np.arange(50)))
-    assert not any(np.array_equal(epoch, aside(50, 1)) for epoch in epochs)
+    assert not any(np.array_equal(epoch, sampling_order(50, 1)) for epoch in epochs)
 
 
 def test_the_order_is_the_same_on_every_machine():

@@ -98,7 +98,7 @@ def test_the_command_takes_lists_or_an_expression(workdir, tmp_path, capsys):
         (['--expression=mean(1) plus mean(2)'], 'goes wrong at'),
         (['--a=1', '--labels=cat'], 'without classes'),
         (['--a=1', '--output=a.npz'], '.npz'),
-        (['--a=1', '--noise=-1'], '--noise'),
+        (['--a=1', '--noise=-1'], 'expected noise to be a number from 0, got -1'),
     ],
 )
 def test_mistakes_are_told_in_a_line(workdir, tmp_path, monkeypatch, args, said, capsys):

@@ -70,7 +70,7 @@ def test_several_sets_have_seeds_of_their_own_and_give_an_error(folder):
             'checkpoint': 'step-00000040.npz', 'step': 40, 'weights': 'ema', 'batch_norm': 'moving', 'first_seed': 5
         }  # fmt: skip
     assert 'ema generator of step 40, means of 3 sets of pictures' in table(records)
-    with pytest.raises(UserError, match='--repeats'):
+    with pytest.raises(UserError, match='expected repeats to be a whole number from 1, got 0'):
         evaluate(generator, evaluator, count=8, repeats=0)
 
 
@@ -176,7 +176,7 @@ def test_the_command_measures_the_checkpoints_of_a_run(trained, monkeypatch, cap
         (['--checkpoint=7'], 'no checkpoint 7'),
         (['--features=mini,inception'], "unknown features 'inception'"),
         (['--data=nowhere'], 'nowhere'),
-        (['--count=3'], '--count'),
+        (['--count=3'], 'expected count to be a whole number from 4, got 3'),
         (['--output=x.txt'], 'use one of .json'),
     ],
 )

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from stylegen.dcgan import card, export, formats
-from stylegen.dcgan.exporting import SUFFIXES, check_output, format_of, greatest_difference
+from stylegen.dcgan.card import SUFFIXES, ExportSettings
+from stylegen.dcgan.exporting import check_output, format_of, greatest_difference
 from stylegen.dcgan.history import data_of, figures_of
 from stylegen.dcgan.latent_vectors import latents
-from stylegen.dcgan.load import Generator
+from stylegen.dcgan.load import Generator, GeneratorSettings
 from stylegen.dcgan.plan import make_plan
 from stylegen.dcgan.shipped import SHIPPED, load_packed, pack_generator
 from stylegen.utils.errors import UserError
@@ -25,14 +26,13 @@ KINDS = {  # what is special about a generator -> options of `make_plan`
     'plain': {},
     'classes': {'classes': ('cat', 'dog|`x`', 'hat'), 'precision': 'mixed_bfloat16'},
     'resize': {'upsampling': 'resize'},
-    'tutorial': {'name': 'mnist28', 'size': (16, 20), 'channels': 1},
+    'tutorial': {'preset': 'mnist28', 'size': (16, 20), 'channels': 1},
 }
 
 
 def untrained(folder, kind='plain', width=4):
     """A tiny generator with weights of no meaning, and a file that stands for its checkpoint."""
-    options = {'name': 'cifar32', 'size': (16, 16), **KINDS[kind]}
-    plan = make_plan(options.pop('name'), g_width=width, d_width=4, latent_dim=5, **options)
+    plan = make_plan(**{'size': (16, 16), **KINDS[kind]}, g_width=width, d_width=4, latent_dim=5)
     model = shaken(plan.networks()[0])
     rng = np.random.default_rng(1)
     for variable in model.variables:
@@ -196,7 +196,7 @@ def test_the_card_of_a_packed_generator_says_what_the_run_did(tmp_path, monkeypa
     pack_generator(replace(untrained(tmp_path), data=data, figures={'fid_mini': figure}), 'packed.npz')
     generator = load_packed('packed.npz')
     facts = card.card(
-        generator, Path('packed.npz'), format='keras', pixels='unit', quantize='none', seeds=1, difference=0.0,
+        generator, Path('packed.npz'), ExportSettings(format='keras'), seeds=1, difference=0.0,
         tolerance=0.0, parameters=1,
     )  # fmt: skip
     text = card.markdown(facts)
@@ -223,7 +223,7 @@ def test_the_tables_have_the_same_names():
         ('a.keras', {'format': 'onnx'}, 'unknown format'),
         ('a.keras', {'format': 'keras', 'pixels': 'rgb'}, 'unknown pixels'),
         ('a.keras', {'format': 'keras', 'quantize': 'float16'}, 'is for --format=tflite'),
-        ('a.tflite', {'format': 'tflite', 'quantize': 'int8'}, 'unknown quantisation'),
+        ('a.tflite', {'format': 'tflite', 'quantize': 'int8'}, "unknown quantize 'int8'"),
         ('full/file/a.keras', {'format': 'keras'}, 'is not a folder'),
         ('full/file/a', {'format': 'saved_model'}, 'is not a folder'),
         ('full', {'format': 'saved_model'}, 'is there already'),
@@ -240,7 +240,7 @@ def test_a_name_of_another_format_is_no_folder(tmp_path):
     for name in ('gen.h5', 'gen.ONNX'):
         with pytest.raises(UserError, match='is of no format'):
             format_of(tmp_path / name)
-        check_output(tmp_path / name, 'saved_model')  # where that was asked for it is
+        check_output(tmp_path / name, format='saved_model')  # where that was asked for it is
     assert (format_of('a'), format_of('a.Keras'), format_of('a.tflite')) == ('saved_model', 'keras', 'tflite')
 
 
@@ -255,7 +255,7 @@ def test_the_command_exports_what_it_opens(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(export_command, 'open_generator', lambda *args, **told: asked.append((args, told)) or generator)
     monkeypatch.chdir(tmp_path)
     assert command('--workdir=run', '--checkpoint=7', '--which=ema') == 0
-    assert asked == [(('run',), {'checkpoint': '7', 'which': 'ema'})]
+    assert asked == [(('run',), {'settings': GeneratorSettings(workdir='run', checkpoint='7', which='ema')})]
     said = capsys.readouterr().out
     assert 'latents float32 (N, 5) to images float32 (N, 16, 16, 3), from 0 to 1' in said
     assert 'differs from the checkpoint by' in said and 'generator.keras' in said

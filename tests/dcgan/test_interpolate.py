@@ -36,9 +36,9 @@ def test_vectors_of_other_lengths_turn_evenly_and_grow_evenly():
 def test_its_lengths_stay_between_those_of_the_ends_but_a_straight_path_is_shorter_inside():
     a, b = latents([3, 17], 100).astype(np.float64)
     low, high = sorted([np.linalg.norm(a), np.linalg.norm(b)])
-    lengths = np.linalg.norm(walk(np.float32([a, b]), 8), axis=1)
+    lengths = np.linalg.norm(walk(np.float32([a, b])), axis=1)
     assert np.all(lengths > low - 1e-4) and np.all(lengths < high + 1e-4)
-    assert np.linalg.norm(walk(np.float32([a, b]), 8, 'linear'), axis=1).min() < 0.85 * low
+    assert np.linalg.norm(walk(np.float32([a, b]), path='linear'), axis=1).min() < 0.85 * low
 
 
 @pytest.mark.parametrize(('a', 'b'), [([1, 2], [1, 2]), ([1, 2], [2, 4]), ([1, 2], [-1, -2]), ([0, 0], [1, 2])])
@@ -51,11 +51,11 @@ def test_where_there_is_no_great_circle_the_path_is_straight(a, b):
 @pytest.mark.parametrize('loop', [False, True])
 def test_a_walk_is_at_its_points_to_the_last_bit(path, loop):
     points = latents([1, 2, 3], 8)
-    found = walk(points, 4, path, loop)
+    found = walk(points, steps=4, path=path, loop=loop)
     assert found.dtype == np.float32 and len(found) == (12 if loop else 9)
     assert np.array_equal(found[:9:4], points)
     if loop:
-        assert np.allclose(found[8:], walk(points[[2, 0]], 4, path)[:4])
+        assert np.allclose(found[8:], walk(points[[2, 0]], steps=4, path=path)[:4])
     steps = np.linalg.norm(np.diff(found, axis=0), axis=1)
     assert steps.min() > 0 and steps.max() < 3 * steps.min()
 
@@ -102,7 +102,7 @@ def test_what_changes_nothing_is_told_in_a_line(workdir, tmp_path, capsys):
     [
         (['--seeds=3'], 'two seeds or more'),
         (['--seeds=3-'], '--seeds='),
-        (['--steps=0'], '--steps'),
+        (['--steps=0'], 'expected steps to be a whole number from 1, got 0'),
         (['--path=curved'], '--path'),
         (['--output=a.txt'], 'a.txt'),
         (['--output=nowhere/a.gifs'], 'a.gifs'),
@@ -117,7 +117,7 @@ def test_mistakes_are_told_in_a_line(workdir, tmp_path, monkeypatch, args, said,
 
 
 def test_mistakes_of_a_notebook_are_told_too():
-    for arguments, said in (([latents([1], 8)], 'two'), ([latents([1, 2], 8), 0], 'steps'),
-                            ([latents([1, 2], 8), 2, 'curved'], 'unknown path')):  # fmt: skip
+    for seeds, options, said in (([1], {}, 'two'), ([1, 2], {'steps': 0}, 'steps'),
+                                 ([1, 2], {'path': 'curved'}, 'unknown path')):  # fmt: skip
         with pytest.raises(UserError, match=said):
-            walk(*arguments)
+            walk(latents(seeds, 8), **options)

@@ -5,12 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
-from stylegen.dcgan import choices
 from stylegen.dcgan.augment import OPERATIONS
 from stylegen.dcgan.gan import DECAYS
 from stylegen.dcgan.losses import ADVERSARIAL
 from stylegen.dcgan.models import UPSAMPLINGS, Double, discriminator, generator
 from stylegen.dcgan.plan import make_plan
+from stylegen.dcgan.settings import AUGMENTATIONS, choices_of
 from stylegen.dcgan.sizes import levels, parse_size, show_size
 from stylegen.training.normalization import BatchNorm, frozen_statistics
 from stylegen.training.spectral import SpectralConv2D, SpectralDense, power_iteration
@@ -33,7 +33,7 @@ def parameters(model):
     ],
 )
 def test_parameters_are_those_of_the_source(preset, expected):
-    assert tuple(parameters(model) for model in make_plan(preset).networks()) == expected
+    assert tuple(parameters(model) for model in make_plan(preset=preset).networks()) == expected
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_a_discriminator_without_batch_norm_has_shifts(norm, shifts):
 
 
 def test_the_names_to_choose_from_are_those_of_the_tables():
-    assert tuple(ADVERSARIAL) == choices.LOSSES and tuple(OPERATIONS) == choices.AUGMENTATIONS
-    assert tuple(UPSAMPLINGS) == choices.UPSAMPLINGS and tuple(DECAYS) == choices.DECAYS
+    assert tuple(ADVERSARIAL) == choices_of('loss') and tuple(OPERATIONS) == AUGMENTATIONS
+    assert tuple(UPSAMPLINGS) == choices_of('upsampling') and tuple(DECAYS) == choices_of('decay')
 
 
 @pytest.mark.parametrize(('size', 'expected'), [((16, 16), 2), ((28, 28), 2), ((48, 32), 3), ((63, 64), None)])

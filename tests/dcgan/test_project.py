@@ -168,7 +168,7 @@ def test_without_a_name_neither_the_sheet_nor_the_vector_is_written_over(workdir
         ([], '--image=photo.png'),
         (['--image=none.png'], 'does not exist'),
         (['--image=none.png', '--output=a.gifs'], 'a.gifs'),
-        (['--image=none.png', '--steps=0'], '--steps'),
+        (['--image=none.png', '--steps=0'], 'expected steps to be a whole number from 1, got 0'),
     ],
 )
 def test_mistakes_are_told_in_a_line(workdir, tmp_path, monkeypatch, args, said, capsys):

@@ -179,7 +179,7 @@ def test_without_a_name_nothing_is_written_over(workdir, tmp_path, monkeypatch):
         (['--output=a.txt'], 'neither a folder'),
         (['--output=/proc/a'], '/proc/a'),
         (['--format=files', '--output=a.png'], '--format=grid'),
-        (['--batch_size=0'], '--batch_size'),
+        (['--batch_size=0'], 'expected batch_size to be a whole number from 1, got 0'),
         (['--neighbours=x', '--output=a.npz', '--batch_size=8'], '--neighbours makes a sheet'),
         (['--seeds=0-9999', '--scale=64'], '10,000 pictures of 1024 x 1024 are too many'),
         (['--seed=3'], 'did you mean seeds'),

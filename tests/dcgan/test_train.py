@@ -243,7 +243,7 @@ def fetches(monkeypatch):
 
 def test_a_training_asks_the_device_for_numbers_only_where_work_is_due(tmp_path, fetches):
     counts = []
-    options = {'log_every': 30, 'sample_every': 0, 'checkpoint_every': 0, 'collapse_every': 0, 'steps': 60}
+    options = {'log_every': 30, 'sample_every': 0, 'checkpoint_every': 60, 'collapse_every': 0, 'steps': 60}
     train(small_set(tmp_path / 'data'), **small(tmp_path, **options), callback=lambda _: counts.append(len(fetches)))
     first, second = counts
     assert second - first <= 6  # looks at 50 and 60, and what a report asks for: 0.2 a step

@@ -12,8 +12,9 @@ from PIL import Image
 
 from stylegen import images
 from stylegen.deepdream import __main__ as command
-from stylegen.deepdream import options
+from stylegen.deepdream.command_line import CommandLine
 from stylegen.deepdream.dreaming import dream
+from stylegen.runs.inputs import DEFAULT_PICTURE
 from tests.conftest import ROOT, photo, process, run, wait_for
 
 QUICK = ['--steps=2', '--octaves=2', '--network=mini']
@@ -31,7 +32,7 @@ def test_without_arguments_it_dreams_on_the_picture_that_comes_along(folder):
     out, err = ended.communicate(timeout=120)
     assert ended.returncode == 0, err
     picture = np.asarray(Image.open('deepdream.png'))
-    original = images.load_image(options.DEFAULT_PICTURE, 96)
+    original = images.load_image(DEFAULT_PICTURE, 96)
     assert picture.shape == original.shape and np.abs(picture / 255 - original).mean() > 0.02
     for word in ('picture ', 'network  ', 'layers ', 'sizes ', 'memory ', 'result   deepdream.png'):
         assert word in out
@@ -87,14 +88,13 @@ def test_size_alpha_mask_and_colour(folder):
 
 
 def test_presets_set_what_is_not_typed():
-    flags = command.define_flags().parse(['x', '--preset=gordic', '--steps=3'])
-    settings = options.settings_of(flags)
-    assert (settings['network'], settings['steps'], settings['octave_scale']) == ('vgg16', 3, 1.8)
-    assert settings['layers'] == 'block4_conv3:1'
-    flags = command.define_flags().parse(['x', '--preset=gordic', '--network=mini', '--max_memory=2GB'])
-    assert options.settings_of(flags)['layers'] is None and options.settings_of(flags)['max_memory'] == '2GB'
-    flags = command.define_flags().parse(['x', '--preset=gordic', '--network=vgg16'])
-    assert options.settings_of(flags)['layers'] == 'block4_conv3:1'
+    dream_of = lambda *args: CommandLine.of(command.define_flags().parse(['x', '--preset=gordic', *args])).dream
+    settings = dream_of('--steps=3')
+    assert (settings.network, settings.steps, settings.octave_scale) == ('vgg16', 3, 1.8)
+    assert settings.layers == {'block4_conv3': 1.0}
+    other = dream_of('--network=mini', '--max_memory=2GB')
+    assert other.layers is None and other.max_memory == '2GB'
+    assert dream_of('--network=vgg16').layers == {'block4_conv3': 1.0}
 
 
 def test_lists(capsys):
@@ -133,7 +133,7 @@ def test_lists(capsys):
         (['--layers=block4_conv2[1@2,0]'], 'names no neuron'),
         (['--layers=block4_conv2[x]'], 'names nothing to dream of'),
         (['--strength=0.1', '--step_size=0.1'], 'give one of the two'),
-        (['--strength=0'], 'a strength above 0'),
+        (['--strength=0'], 'expected strength to be a number above 0 up to 1, got 0.0'),
         (['--region=photo.png'], '--region=MASK=LAYER:WEIGHT'),
         (['--classes=shipp'], 'did you mean ship'),
         (['--replay=photo.png'], 'has no settings in it'),

@@ -4,17 +4,21 @@ import numpy as np
 import pytest
 
 from stylegen import images, losses, networks, optimize
-from stylegen.deepdream import DreamStep, Start, dream, dreamer, open_dreamer
+from stylegen.deepdream import Dreamer, DreamSettings, DreamStep, Start, dream, dreamer, open_dreamer
 from stylegen.deepdream.plan import plan
 from stylegen.images import color
 from stylegen.networks import rebuild
 from stylegen.optimize import NonFiniteLoss, loop, updates
 from stylegen.utils.backend import tf, use_xla
-from stylegen.utils.choices import JIT, MEASURES, NORMS, POOLINGS, SMOOTHINGS
+from stylegen.utils.choices import JIT, POOLINGS, SMOOTHINGS
 from stylegen.utils.errors import UserError
 from tests.conftest import photo
 
 FAST = {'layers': {'b': 1.0}, 'octaves': 3, 'steps': 4, 'octave_scale': 1.3, 'step_size': 0.005}
+
+
+def planned(tiny, shape, octaves=3, octave_scale=1.4, max_memory='4GB'):
+    return plan(tiny, shape, DreamSettings(octaves=octaves, octave_scale=octave_scale, max_memory=max_memory))
 
 
 def dreamt(tiny, image, **options):
@@ -31,7 +35,7 @@ def test_0_steps_give_the_picture_back(shape, octaves, tiny):
 def test_detail_carried_as_google_does_equals_the_residual_form(tiny, monkeypatch):
     """x_k = up(x_{k+1}) + (b_k - up(b_{k+1})) + change, TensorFlow's tutorial of 2016, with the same changes."""
     image = photo(61, 90) * 0.8 + 0.1
-    sizes = plan(tiny, (61, 90), 3, 1.4, '4GB').sizes
+    sizes = planned(tiny, (61, 90)).sizes
     assert len(sizes) == 2
     rng = np.random.default_rng(0)
     changes = {size: rng.normal(0, 0.02, (*size, 3)).astype(np.float32) for size in sizes}
@@ -136,26 +140,26 @@ def test_negative_weights_calm_a_layer(tiny):
 
 def test_tiles_are_planned_from_the_memory_allowed(tiny):
     shape = (600, 800)
-    roomy = plan(tiny, shape, 3, 1.4, 4e9)
+    roomy = planned(tiny, shape, max_memory=4e9)
     assert roomy.tile == 0 and roomy.sizes[-1] == shape and roomy.memory < 4e9
-    tight = plan(tiny, shape, 3, 1.4, 1e8)
+    tight = planned(tiny, shape, max_memory=1e8)
     assert 0 < tight.tile < 600 and tight.tile % 2 == 0 and tight.memory <= 1e8
     with pytest.raises(UserError, match='raise --max_memory or give a smaller --size'):
-        plan(tiny, shape, 3, 1.4, 1e6)
+        planned(tiny, shape, max_memory=1e6)
     with pytest.raises(UserError, match='smallest tile'):
-        plan(tiny, (100, 100), 1, 1.4, 100 * 100 * 144 + 1000)
+        planned(tiny, (100, 100), 1, max_memory=100 * 100 * 144 + 1000)
 
 
 def test_a_tiled_dream_is_a_dream(tiny):
     image = photo(90, 120)
     memory = 90 * 120 * 144 + 48 * 48 * tiny.bytes_per_pixel
-    assert plan(tiny, (90, 120), 3, 1.3, memory).tile == 48
+    assert planned(tiny, (90, 120), octave_scale=1.3, max_memory=memory).tile == 48
     tiled, whole = dreamt(tiny, image, max_memory=memory, steps=10), dreamt(tiny, image, steps=10)
     assert 0.8 < np.abs(tiled - image).mean() / np.abs(whole - image).mean() < 1.25
 
 
 def test_the_plan_of_xla_is_of_the_tiles_that_it_compiles_for(tiny):
-    xla, plain = (open_dreamer(network=tiny, jit=jit)[0].plan for jit in ('on', 'off'))
+    xla, plain = (Dreamer(network=tiny, jit=jit).plan for jit in ('on', 'off'))
     large, small = xla((600, 700)), xla((60, 70))
     assert large.tile == max(large.longest(-1)) > 0 and plain((600, 700)).longest(-1) == (0, 0)
     assert small.tile == 0 and len(small.shapes) == len(small.sizes)
@@ -164,7 +168,7 @@ def test_the_plan_of_xla_is_of_the_tiles_that_it_compiles_for(tiny):
 
 
 def test_octaves_never_fall_under_what_the_network_takes(tiny):
-    sizes = plan(tiny, (70, 100), 10, 1.4, '4GB').sizes
+    sizes = planned(tiny, (70, 100), 10).sizes
     assert len(sizes) == 3 and min(sizes[0]) >= 32  # 36, 50 and 70 high
     with pytest.raises(UserError, match='at least 4 pixels a side'):
         dreamt(tiny, photo(3, 40))
@@ -174,14 +178,14 @@ def test_octaves_never_fall_under_what_the_network_takes(tiny):
     'options, message',
     [
         ({'color': 'lumiance'}, "unknown color 'lumiance'; did you mean luminance"),
-        ({'octaves': 0}, 'at least one octave'),
-        ({'octave_scale': 1.0}, 'octave scale above 1'),
-        ({'steps': -1}, 'a number of 0 or more as steps, got -1'),
-        ({'jitter': -3}, 'a number of 0 or more as jitter, got -3'),
-        ({'variation': -0.1}, 'a number of 0 or more as variation, got -0.1'),
-        ({'step_size': -0.01}, 'a number of 0 or more as step_size, got -0.01'),
-        ({'step_size': float('nan')}, 'as step_size, got nan'),
-        ({'step_size': None, 'strength': float('nan')}, 'a strength above 0 and up to 1, got nan'),
+        ({'octaves': 0}, 'expected octaves to be a whole number from 1, got 0'),
+        ({'octave_scale': 1.0}, 'expected octave_scale to be a number above 1 up to 100, got 1.0'),
+        ({'steps': -1}, 'expected steps to be a whole number from 0, got -1'),
+        ({'jitter': -3}, 'expected jitter to be a whole number from 0 up to 10000, got -3'),
+        ({'variation': -0.1}, 'expected variation to be a number from 0, got -0.1'),
+        ({'step_size': -0.01}, 'expected step_size to be a number from 0 up to 1, got -0.01'),
+        ({'step_size': float('nan')}, 'expected step_size to be a number from 0 up to 1, got nan'),
+        ({'step_size': None, 'strength': float('nan')}, 'expected strength to be a number above 0 up to 1, got nan'),
         ({'mask': np.ones((5, 6), np.float32)}, 'the mask is 6 x 5, the picture 40 x 40'),
         ({'norm': 'l2'}, "unknown norm 'l2'"),
         ({'jit': 'onn'}, "unknown jit 'onn'; did you mean on"),
@@ -315,15 +319,16 @@ def test_gradients_survive_lower_precision_at_any_size(monkeypatch, precision):
 def test_an_extractor_dreams_of_its_own_layers():
     extractor = networks.feature_extractor('mini', ('block2_conv1',))
     image = photo(40, 40)
-    named = dream(image, network='mini', layers={'block2_conv1': 1.0}, steps=2)
+    named = dream(image, network='mini', layers={'block2_conv1': 1.0}, steps=2, precision='float32')
     assert np.array_equal(dream(image, network=extractor, steps=2), named)
 
 
 def test_choices_are_those_of_the_modules_that_compute():
-    assert set(NORMS) == set(updates.NORMS)
+    choices = {name: about.choices for name, about in DreamSettings.abouts().items()}
+    assert set(choices['norm']) == set(updates.NORMS) and choices['smoothing'] == SMOOTHINGS
     assert set(POOLINGS) == set(rebuild.POOLINGS)
     assert all(isinstance(use_xla(jit), bool) for jit in JIT)
-    assert ('auto', *losses.DREAM_MEASURES) == MEASURES
+    assert ('auto', *losses.DREAM_MEASURES) == choices['measure']
 
 
 def rms(change):
@@ -429,11 +434,17 @@ def test_a_seamless_picture_repeats_and_keeps_its_contrast():
 
 
 def test_a_dreamer_is_compiled_once_for_all_its_pictures(tiny):
-    dreamer_, note = open_dreamer(network=tiny, **FAST)
+    dreamer_ = Dreamer(network=tiny, **FAST)
     pictures = [photo(40, 40, 1), photo(52, 37, 2), photo(40, 40, 1)]
     results = [dreamer_(picture, seed=3) for picture in pictures]
-    assert note == 'tiny' and tiny.traces == 1
+    assert dreamer_.network_note == 'tiny' and tiny.traces == 1
     assert np.array_equal(results[0], results[2])
     assert np.array_equal(results[1], dreamt(type(tiny)(), pictures[1], seed=3))
     with pytest.raises(TypeError, match='mask'):
-        open_dreamer(network=tiny, mask=None)
+        Dreamer(network=tiny, mask=None)
+
+
+def test_a_dreamer_by_its_former_name_comes_with_its_note(tiny):
+    former, note = open_dreamer(network=tiny, **FAST)
+    image = photo(40, 40)
+    assert note == 'tiny' and np.array_equal(former(image), dreamt(tiny, image))

@@ -7,10 +7,14 @@ import pytest
 from PIL import Image
 
 from stylegen import images
-from stylegen.deepdream import frames, open_dreamer, options
+from stylegen.deepdream import Dreamer, frames
 from stylegen.deepdream.__main__ import define_flags
-from stylegen.deepdream.film import MANNER, at_rate, parse_shift
-from stylegen.deepdream.zoom import RATE, zoom_frames
+from stylegen.deepdream.command_line import CommandLine
+from stylegen.deepdream.film import at_rate
+from stylegen.deepdream.presets import FRAME_DEFAULTS
+from stylegen.deepdream.settings import RATE, ZoomSettings
+from stylegen.deepdream.zoom import zoom_frames
+from stylegen.runs.inputs import DEFAULT_PICTURE
 from stylegen.utils.errors import UserError
 from tests.conftest import photo, run
 
@@ -65,8 +69,8 @@ def test_a_film_that_is_stopped_goes_on_and_ends_the_same(folder, monkeypatch):
 
 def test_a_zoom_dreams_as_much_a_second_at_any_rate():
     layer = 'block3_conv1'
-    dreamer, _ = open_dreamer(network='mini', layers={layer: 1.0}, **MANNER)
-    image = images.load_image(options.DEFAULT_PICTURE, 80)
+    dreamer = Dreamer(network='mini', layers={layer: 1.0}, **FRAME_DEFAULTS)
+    image = images.load_image(DEFAULT_PICTURE, 80)
 
     def activity(fps, rated):
         one = at_rate(dreamer, fps) if rated else dreamer
@@ -78,10 +82,11 @@ def test_a_zoom_dreams_as_much_a_second_at_any_rate():
 
 
 def test_fixed_steps_follow_the_rate_too_and_a_strength_is_at_most_1(tiny):
-    fixed, _ = open_dreamer(network=tiny, layers={'a': 1.0}, step_size=0.01)
-    assert at_rate(fixed, 6).step_size == pytest.approx(0.02) and at_rate(fixed, RATE).step_size == 0.01
-    steered, _ = open_dreamer(network=tiny, layers={'a': 1.0}, strength=0.5)
-    assert at_rate(steered, 96).strength == 0.25 and at_rate(steered, 1).strength == 1
+    fixed = Dreamer(network=tiny, layers={'a': 1.0}, step_size=0.01)
+    assert at_rate(fixed, 6).settings.step_size == pytest.approx(0.02)
+    assert at_rate(fixed, RATE).settings.step_size == fixed.settings.step_size == 0.01
+    steered = Dreamer(network=tiny, layers={'a': 1.0}, strength=0.5)
+    assert at_rate(steered, 96).settings.strength == 0.25 and at_rate(steered, 1).settings.strength == 1
 
 
 def test_a_clip_dreams_and_holds_still(folder):
@@ -130,10 +135,10 @@ def test_a_still_gif_is_a_picture(capsys):
 @pytest.mark.parametrize(
     'args, message',
     [
-        (['--zoom=0.5'], 'at least 1'),
-        (['--zoom=2', '--shift=a'], '--shift=X,Y'),
+        (['--zoom=0.5'], 'expected zoom to be a number from 1, got 0.5'),
+        (['--zoom=2', '--shift=a'], "expected shift as X,Y in widths and heights per second, got 'a'"),
         (['--zoom=2', '--output=film.png'], '.mp4'),
-        (['--zoom=2', '--fps=0'], 'frame'),
+        (['--zoom=2', '--fps=0'], 'expected fps to be a number above 0, got 0'),
         (['--input=missing.mp4'], 'missing.mp4'),
     ],
 )
@@ -146,15 +151,17 @@ def test_mistakes_are_told_and_leave_nothing(args, message, capsys):
 
 
 def test_a_shift_is_read():
-    assert parse_shift('0.1,-0.2') == (0.1, -0.2)
-    with pytest.raises(UserError):
-        parse_shift('1')
+    assert ZoomSettings(shift='0.1,-0.2').shift == ZoomSettings(shift=[0.1, -0.2]).shift == (0.1, -0.2)
+    for wrong in ('1', '1,2,3', '0,nan', (1.0,), 3):
+        with pytest.raises(UserError, match='expected shift as X,Y'):
+            ZoomSettings(shift=wrong)
 
 
 def test_films_dream_less_a_frame_unless_told():
-    values = lambda *args: options.settings_of(define_flags().parse(['x', *args]), None, MANNER)
-    assert values()['strength'] == MANNER['strength'] and values('--strength=0.3')['strength'] == 0.3
-    assert values('--preset=google')['step_size'] == 1.5 / 255
+    settings = lambda *args: CommandLine.of(define_flags().parse(['x', *args])).dream
+    assert settings('--zoom=2').strength == FRAME_DEFAULTS['strength'] and settings().strength is None
+    assert settings('--zoom=2', '--strength=0.3').strength == 0.3
+    assert settings('--zoom=2', '--preset=google').step_size == 1.5 / 255
 
 
 def test_the_input_is_not_written_over(capsys):

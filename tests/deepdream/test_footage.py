@@ -127,7 +127,7 @@ def test_frames_are_taken_one_by_one():
 
 def test_mistakes_are_told():
     for blend in (-0.1, 1.0, float('nan')):
-        with pytest.raises(UserError, match='at least 0 and below 1'):
+        with pytest.raises(UserError, match='expected blend to be a number from 0 to below 1'):
             next(dream_footage(still(1), brighten, blend=blend))
     with pytest.raises(ValueError, match=r'frame 1 is \(50, 60, 3\)'):
         list(dream_footage([*still(1), np.zeros((50, 60, 3), np.float32)], brighten))

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from stylegen import images
-from stylegen.deepdream import __main__ as command
-from stylegen.deepdream import explore, noise, options, presets
+from stylegen.deepdream import explore, noise, presets
 from stylegen.deepdream.__main__ import define_flags
+from stylegen.deepdream.command_line import CommandLine, check_flags
 from stylegen.deepdream.visualizing import NothingActive
 from stylegen.images import sheets
 from stylegen.networks import mini
@@ -35,7 +35,7 @@ def pixels(path):
 
 
 def settings(*args, recorded=None):
-    return options.settings_of(define_flags().parse(['x', *args]), recorded)
+    return CommandLine.of(define_flags().parse(['x', *args]), recorded).recorded()
 
 
 def test_typed_wins_over_recorded_over_preset_over_default():
@@ -49,7 +49,7 @@ def test_another_subject_takes_the_place_of_a_preset_s_layers():
     assert settings('--preset=google')['layers'] == 'inception_4c_output:1'
     assert settings('--preset=google', '--classes=3')['layers'] is None
     assert settings('--preset=google', '--guide=a.jpg')['layers'] is None
-    assert settings('--preset=google', '--layers=mixed3', '--classes=3')['layers'] == 'mixed3'
+    assert settings('--preset=google', '--layers=mixed3', '--classes=3')['layers'] == 'mixed3:1'
 
 
 def test_a_typed_strength_takes_the_place_of_a_preset_s_step_size():
@@ -245,9 +245,8 @@ def test_flags_that_ask_for_something_else_are_refused(args, capsys):
     ],
 )
 def test_flags_that_change_nothing_are_told_in_a_line(args, idle):
-    flags = define_flags().parse(['x', *args])
-    chosen, said = options.settings_of(flags), []
-    options.check_flags(flags, command.mode_of(chosen, flags.output), chosen, said.append)
+    said = []
+    check_flags(CommandLine.of(define_flags().parse(['x', *args])), said.append)
     assert len(said) == (idle is not None) and (idle is None or said[0].startswith(idle))
 
 
@@ -352,7 +351,9 @@ def test_exploring_refuses_mistakes(args, message, capsys):
 def test_a_preset_beside_a_replay_is_refused():
     with pytest.raises(UserError, match='leave out --preset'):
         settings('--preset=eyes', recorded={'octaves': 5})
-    assert settings('--network=vgg16', recorded={'network': 'mini', 'guide_layers': 'x'})['guide_layers'] is None
+    guided = {'network': 'mini', 'guide': ['a.jpg'], 'guide_layers': 'x:1'}
+    assert settings(recorded=guided)['guide_layers'] == 'x:1'
+    assert settings('--network=vgg16', recorded=guided)['guide_layers'] is None
 
 
 def test_a_class_named_as_a_channel_comes_from_noise_and_replays():
@@ -374,9 +375,10 @@ def test_auto_dreams_by_small_vgg_where_it_has_the_layers_and_by_mini_where_it_h
     for layers, network in {'block3_conv1': 'small_vgg', 'block3_conv2': 'mini'}.items():
         assert run('--input=photo.png', f'--layers={layers}', f'--output={network}.png', '--steps=1', '--quiet') == 0
         settings = images.read_settings(f'{network}.png')['settings']
-        manner = {name: settings[name] for name in presets.MANNER}
-        assert settings['network'] == network and manner == presets.manner_of(network)
-    assert presets.manner_of('mini') != presets.manner_of('small_vgg') == presets.manner_of('vgg16')
+        defaults = presets.defaults_of_network(network)
+        assert settings['network'] == network and defaults == {name: settings[name] for name in defaults}
+    mini, others = (presets.defaults_of_network(name) for name in ('mini', 'small_vgg'))
+    assert mini != others == presets.defaults_of_network('vgg16')
 
 
 def test_what_is_saved_on_the_way_does_not_go_over_an_input(capsys):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from stylegen import losses, networks
-from stylegen.deepdream import dream, dreamer
-from stylegen.deepdream.subject import Subject, settle
+from stylegen.deepdream import DreamSettings, dream, dreamer
+from stylegen.deepdream.subject import Subject, choose_subject
 from stylegen.deepdream.targets import Target, parse_target
-from stylegen.deepdream.terms import Places, build_terms, guide_vectors
+from stylegen.deepdream.terms import TermMasks, build_terms, guide_vectors
 from stylegen.losses.features import best_matches
 from stylegen.networks.classes import find_class
 from stylegen.optimize import Term
@@ -42,12 +42,16 @@ def test_other_texts_are_refused(text):
         parse_target(text)
 
 
+def subject_of(network, guides=0, regions=(), **settings):
+    return choose_subject(network, DreamSettings(**settings), guides=guides, regions=regions)
+
+
 def test_layers_of_the_network_s_own_choice_give_way_to_what_is_named():
-    assert settle('mini').layers == ('block5_conv1',)
-    assert settle('mini', classes={'ship': 1.0}).layers == ('classes',)
-    assert settle('mini', guides=1).layers == ('block3_conv3',)
-    assert settle('mini', regions=[{'block2_conv1': 1.0}]).layers == ('block2_conv1',)
-    both = settle('mini', layers={'block1_conv1': 1.0}, classes={'ship': 0.5})
+    assert subject_of('mini').layers == ('block5_conv1',)
+    assert subject_of('mini', classes={'ship': 1.0}).layers == ('classes',)
+    assert subject_of('mini', guides=1).layers == ('block3_conv3',)
+    assert subject_of('mini', regions=[{'block2_conv1': 1.0}]).layers == ('block2_conv1',)
+    both = subject_of('mini', layers={'block1_conv1': 1.0}, classes={'ship': 0.5})
     assert both.layers == ('block1_conv1', 'classes') and list(both.targets.values()) == [1.0, 0.5]
 
 
@@ -64,11 +68,11 @@ def test_layers_of_the_network_s_own_choice_give_way_to_what_is_named():
 def test_what_is_named_twice_is_refused(subject, message):
     assert find_class('mini', 'ship') == 8
     with pytest.raises(UserError, match=message):
-        settle('mini', **subject)
+        subject_of('mini', **subject)
 
 
 def test_one_layer_may_act_in_two_regions():
-    assert settle('mini', regions=[{'a': 1.0}, {'a': 0.5}]).layers == ('a',)
+    assert subject_of('mini', regions=[{'a': 1.0}, {'a': 0.5}]).layers == ('a',)
 
 
 def activity(tiny, image, layer='b'):
@@ -224,15 +228,15 @@ def test_sum_square_mean_square_and_norm_point_the_same_way(tiny):
         assert mean_square @ other / np.linalg.norm(mean_square) / np.linalg.norm(other) > 1 - 1e-6
 
 
-def test_places_are_drawn_for_every_size():
+def test_masks_of_terms_are_drawn_for_every_size():
     half = np.zeros((40, 40), np.float32)
     half[:20] = 1
-    places = Places([half], [(1.0, 0.0)], rest=True)
-    masks = places.at((20, 30))
-    assert masks.shape == (1, 20, 30, 3) and len(places) == 3
+    term_masks = TermMasks([half], [(1.0, 0.0)], rest=True)
+    masks = term_masks.resized((20, 30))
+    assert masks.shape == (1, 20, 30, 3) and len(term_masks) == 3
     assert np.allclose(masks[..., 0] + masks[..., 1], 1, atol=1e-5)
     assert masks[0, 0, 29, 2] == 1 and masks[..., 2].sum() == 1
-    assert np.allclose(places.shares(), [0.5**0.5, 0.5**0.5, 1])
+    assert np.allclose(term_masks.shares(), [0.5**0.5, 0.5**0.5, 1])
 
 
 def test_the_strength_of_regions_is_felt_within_them(tiny):

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from stylegen.deepdream import open_dreamer
+from stylegen.deepdream import Dreamer
 from stylegen.deepdream.tile_shapes import LEAST, SIDES, SPARE, tile_shapes
 from stylegen.optimize import pyramid
 from tests.conftest import TinyNetwork, photo
@@ -78,7 +78,7 @@ def test_a_dreamer_shows_its_network_no_other_shapes(monkeypatch):
                 return super().__call__(tf.identity(image))
 
     seen = set()
-    dreamer, _ = open_dreamer(network=Noting(), layers={'a': 1.0}, octaves=3, steps=2, jit='on')
+    dreamer = Dreamer(network=Noting(), layers={'a': 1.0}, octaves=3, steps=2, jit='on')
     object.__setattr__(dreamer._objective, 'xla', False)  # NumPy cannot be compiled
     picture = photo(90, 300)
     made = dreamer.plan(picture.shape[:2])

@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from stylegen.deepdream.visualizing import PARAMETERIZATIONS, VisualizeStep, visualize
+from stylegen.deepdream.settings import VisualizeSettings
+from stylegen.deepdream.visualizing import VisualizeStep, visualize
 from stylegen.losses import dream_loss
 from stylegen.losses.statistics import diversity_loss
 from stylegen.networks import feature_extractor
@@ -14,6 +15,8 @@ from stylegen.optimize import NonFiniteLoss, Term
 from stylegen.utils.backend import tf
 from stylegen.utils.errors import UserError
 from tests.conftest import photo
+
+PARAMETERIZATIONS = VisualizeSettings.abouts()['parameterization'].choices
 
 
 @pytest.fixture(scope='module')
@@ -154,12 +157,13 @@ def test_neurons_of_mini_that_noise_leaves_silent_rise_before_their_relu(mini):
 @pytest.mark.parametrize(
     'options, message',
     [
-        ({'count': 0}, 'count is 1 or more, not 0'),
-        ({'steps': -1}, 'steps is 0 or more'),
-        ({'learning_rate': 0}, 'learning_rate is more than 0'),
-        ({'scale': 1.0}, 'scale is from 0 to below 1'),
-        ({'jitter': -1}, 'jitter is 0 or more'),
-        ({'rotation': -5}, 'rotation is 0 or more'),
+        ({'count': 0}, 'expected count to be a whole number from 1 up to 1000, got 0'),
+        ({'steps': -1}, 'expected steps to be a whole number from 0, got -1'),
+        ({'learning_rate': 0}, 'expected learning_rate to be a number above 0, got 0'),
+        ({'scale': 1.0}, 'expected scale to be a number from 0 to below 1, got 1.0'),
+        ({'jitter': -1}, 'expected jitter to be a whole number from 0, got -1'),
+        ({'rotation': -5}, 'expected rotation to be a number from 0, got -5'),
+        ({'size': (24, 3, 3)}, r'expected size as whole pixels, or as \(height, width\), got \(24, 3, 3\)'),
         ({'size': (24, 3)}, 'pictures of 3 x 24 are too small: at least 4'),
         ({'diversity': 1.0}, 'ask for a count of 2'),
         ({'parameterization': 'furier'}, 'unknown parameterization .*fourier'),

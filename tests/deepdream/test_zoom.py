@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from stylegen.deepdream.zoom import count_frames, motion, move, zoom_frames
+from stylegen.deepdream.settings import ZoomSettings
+from stylegen.deepdream.zoom import motion, move, zoom_frames
 from stylegen.utils.errors import UserError
 from tests.conftest import photo
 
@@ -109,11 +110,12 @@ def test_frames_are_dreamed_on_in_turn_and_go_on_where_they_stopped():
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        ({'zoom': 0.9}, 'at least 1 .*got 0.9'),
-        ({'zoom': float('nan')}, 'finite numbers'),
-        ({'shift': (0.0, float('inf'))}, 'finite numbers'),
-        ({'seconds': 0}, 'length in seconds is a number above 0; got 0'),
-        ({'fps': -1}, 'frames per second is a number above 0; got -1'),
+        ({'zoom': 0.9}, 'expected zoom to be a number from 1, got 0.9'),
+        ({'zoom': float('nan')}, 'expected zoom to be a number from 1, got nan'),
+        ({'rotation': float('inf')}, 'expected rotation to be a number, got inf'),
+        ({'shift': (0.0, float('inf'))}, 'expected shift as X,Y'),
+        ({'seconds': 0}, 'expected seconds to be a number above 0, got 0'),
+        ({'fps': -1}, 'expected fps to be a number above 0, got -1'),
     ],
 )
 def test_mistakes_are_told(options, message):
@@ -125,4 +127,4 @@ def test_a_film_goes_on_only_from_its_last_frame():
     for wrong in ({'first': 3}, {'previous': photo(20, 20)}):
         with pytest.raises(ValueError, match='from the frame before it'):
             next(zoom_frames(photo(20, 20), grain, **wrong))
-    assert count_frames(2, 29.97) == 60 and count_frames(0.001, 10) == 1
+    assert ZoomSettings(seconds=2, fps=29.97).frames == 60 and ZoomSettings(seconds=0.001, fps=10).frames == 1

@@ -20,7 +20,7 @@ def frames(height=24, width=32):
     return (np.full((height, width, 3), grey, np.float32) for grey in GREYS)
 
 
-def test_gif_and_webp(tmp_path):
+def test_gif_and_webp_keep_frames_and_times(tmp_path):
     for suffix in ('.gif', '.webp'):
         path = save_animation(tmp_path / f'a{suffix}', frames(), fps=8, loop=3)
         with Image.open(path) as image:
@@ -48,7 +48,7 @@ def test_time_is_kept_where_frames_are_no_whole_units(tmp_path, suffix):
 
 
 @pytest.mark.parametrize(('height', 'width'), [(24, 32), (23, 31), (1, 1)])
-def test_mp4(tmp_path, height, width):
+def test_an_mp4_has_all_frames_and_even_sides(tmp_path, height, width):
     path = save_animation(tmp_path / 'a.mp4', frames(height, width), fps=5)
     assert imageio_ffmpeg.count_frames_and_secs(str(path))[0] == 5
     reader = imageio_ffmpeg.read_frames(str(path))
@@ -90,7 +90,7 @@ def test_mp4_takes_frames_one_by_one(tmp_path):
     assert 0 < most <= 4
 
 
-def test_refusals(tmp_path):
+def test_what_cannot_be_written_is_refused(tmp_path):
     path = tmp_path / 'a.gif'
     with pytest.raises(ValueError, match='got none'):
         save_animation(path, [])
@@ -124,7 +124,7 @@ def test_failure_in_the_middle_keeps_the_earlier_file(tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_missing_imageio_ffmpeg(tmp_path, monkeypatch):
+def test_without_imageio_ffmpeg_only_mp4_is_refused(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'imageio_ffmpeg', None)
     for call in (lambda: check_animation(tmp_path / 'a.mp4'), lambda: save_animation(tmp_path / 'a.mp4', frames())):
         with pytest.raises(UserError, match=r'pip install "stylegen\[video\]"'):
@@ -142,7 +142,7 @@ def program(tmp_path, body):
 @pytest.mark.parametrize(
     ('says', 'error'), [('No space left on device', 'disk is full'), ('Unknown encoder', 'Unknown encoder')]
 )
-def test_ffmpeg_failing(tmp_path, monkeypatch, says, error):
+def test_a_failure_of_ffmpeg_leaves_no_file(tmp_path, monkeypatch, says, error):
     path = tmp_path / 'a.mp4'
     path.write_bytes(b'earlier')
     monkeypatch.setattr(video, 'ffmpeg_program', lambda: program(tmp_path, f'echo "{says}" >&2; exit 1'))
@@ -152,6 +152,6 @@ def test_ffmpeg_failing(tmp_path, monkeypatch, says, error):
     assert sorted(path.name for path in tmp_path.iterdir()) == ['a.mp4', 'ffmpeg']
 
 
-def test_settings_beside(tmp_path):
+def test_the_settings_go_beside_the_animation(tmp_path):
     save_animation(tmp_path / 'a.mp4', frames(), settings={'steps': 5})
     assert read_settings(tmp_path / 'a.mp4') == {'steps': 5}

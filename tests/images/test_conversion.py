@@ -136,7 +136,7 @@ def test_a_pil_picture_whose_pixels_are_missing_is_told(tmp_path):
         as_picture(opened)
 
 
-def test_batches():
+def test_batches_and_single_pictures_become_batches():
     two = np.stack([RGB, RGB[::-1]])
     same(as_batch(two), images.from_uint8(two))
     same(as_batch([FLOATS, FLOATS[::-1]]), images.from_uint8(two))
@@ -174,7 +174,7 @@ def test_a_mask_of_the_same_aspect_is_resized_and_another_refused(tmp_path):
         as_mask(ON, 'mask', (8, 7))
 
 
-def test_several_pictures_and_shares():
+def test_pictures_with_and_without_shares_become_pairs():
     paths = [FLOATS, RGB]
     for form in (FLOATS, RGB.tolist(), [FLOATS], np.stack([RGB]), (FLOATS,)):
         found = as_pictures(form, 'guide')
@@ -190,7 +190,7 @@ def test_several_pictures_and_shares():
         as_shares([('a.png', 'b.png', 'c.png')])
 
 
-def test_weights_in_all_forms():
+def test_layers_and_weights_are_taken_in_all_forms():
     for form in ({'a': 1, 'b': 0.5}, [('a', 1), ('b', 0.5)], 'a,b:0.5'):
         assert as_weights(form, 'layers') == {'a': 1.0, 'b': 0.5}
     assert as_weights(['a', 'c[3,4]'], 'layers') == {'a': 1.0, 'c[3,4]': 1.0} and as_weights(None, 'layers') is None

@@ -63,7 +63,7 @@ def test_what_a_moving_square_uncovers_is_not_trusted():
     assert np.array_equal(np.unique(trust(np.zeros((20, 20, 2), np.float32), np.zeros((20, 20, 2), np.float32))), [1])
 
 
-def test_trust_fades():
+def test_trust_fades_as_the_flows_disagree():
     flow = np.zeros((20, 20, 2), np.float32)
     levels = [trust(flow, np.full_like(flow, error))[10, 10] for error in (0.4, 0.6, 0.8)]
     assert levels[0] == 1 and 0 < levels[1] < 1 and levels[2] == 0

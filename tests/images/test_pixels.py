@@ -54,11 +54,11 @@ def test_grey_becomes_rgb():
         ((667, 1000), 100, (67, 100)),
     ],
 )
-def test_fit(shape, size, expected):
+def test_fit_keeps_the_aspect(shape, size, expected):
     assert fit(shape, size) == expected
 
 
-def test_fit_refuses():
+def test_fit_refuses_sizes_below_one():
     for shape, size in [((10, 10), 0), ((0, 10), 5)]:
         with pytest.raises(ValueError, match='at least 1'):
             fit(shape, size)

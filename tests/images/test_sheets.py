@@ -23,14 +23,14 @@ def test_grid_places_images_row_by_row():
     assert (sheet[5:7] == 1).all()
 
 
-def test_grid_sizes():
+def test_a_grid_has_the_size_of_its_cells_and_gaps():
     assert grid([plain(4, 4, 0)]).shape == (4, 4, 3)
     assert grid([plain(4, 4, 0)] * 9, gap=0).shape == (12, 12, 3)
     assert grid([np.zeros((4, 4))] * 2, columns=8, gap=1).shape == (4, 9, 3)
     assert grid([plain(4, 4, 0)] * 3, background=0.25)[-1, -1, 0] == 0.25
 
 
-def test_grid_refuses():
+def test_a_grid_refuses_what_it_cannot_place():
     with pytest.raises(ValueError, match='got none'):
         grid([])
     with pytest.raises(ValueError, match='one size'):

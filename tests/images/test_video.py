@@ -141,7 +141,7 @@ def test_sound_that_cannot_be_added_leaves_the_earlier_file(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ['b.mp4', 'gone.mp4']
 
 
-def test_quality(tmp_path):
+def test_a_lower_crf_makes_a_larger_file(tmp_path):
     noise = [np.random.default_rng(seed).random((64, 64, 3), np.float32) for seed in range(3)]
     sizes = [save_animation(tmp_path / f'{crf}.mp4', noise, crf=crf).stat().st_size for crf in (10, 18, 40)]
     assert sizes[0] > sizes[1] > 2 * sizes[2]
@@ -184,7 +184,7 @@ def test_a_clip_that_breaks_while_it_is_read_is_told(tmp_path):
         list(clip.read())
 
 
-def test_missing_imageio_ffmpeg(tmp_path, monkeypatch):
+def test_without_imageio_ffmpeg_a_clip_is_refused(tmp_path, monkeypatch):
     path = clip_with_sound(tmp_path / 'a.mp4')
     monkeypatch.setitem(sys.modules, 'imageio_ffmpeg', None)
     with pytest.raises(UserError, match=r'pip install "stylegen\[video\]"'):

@@ -5,14 +5,14 @@ import pytest
 import scipy.linalg
 
 from stylegen.losses import matrix_roots
-from stylegen.losses.matrix_roots import between, matrix_factor, trace_and_inverse
+from stylegen.losses.matrix_roots import low_rank_factor, project, root_trace_and_inverse
 from stylegen.utils.backend import tf
 
 
 @tf.custom_gradient
 def trace_of_root(matrix):
     """The trace with the gradient that follows from the inverse, as `wasserstein` uses the two."""
-    trace, inverse = trace_and_inverse(matrix)
+    trace, inverse = root_trace_and_inverse(matrix)
     return trace, lambda upstream: upstream[:, None, None] * 0.5 * inverse
 
 
@@ -57,19 +57,19 @@ def test_of_eigenvalues_the_trace_is_that_of_the_matrix_with_its_error():
     axes = np.linalg.qr(np.random.default_rng(0).normal(size=(50, 50)))[0]
     values = np.stack([np.logspace(0, -9, 50), np.logspace(2, -2, 50)])  # small roots come out too small
     matrices = axes * values[:, None] @ axes.T
-    ours = matrix_roots.trace_of_values(values)
+    ours = matrix_roots.root_trace_of_eigenvalues(values)
     assert np.allclose(ours, trace_of_root(tf.constant(matrices)), rtol=1e-9, atol=0)
     assert not np.allclose(ours, np.sqrt(values).sum(1), rtol=1e-6, atol=0)
-    assert matrix_roots.trace_of_values(np.zeros([1, 4])) == 0
+    assert matrix_roots.root_trace_of_eigenvalues(np.zeros([1, 4])) == 0
 
 
 def test_a_factor_has_as_many_columns_as_the_matrix_has_directions():
     matrix = random_covariance(40, 7)[None]
-    factor = matrix_factor(matrix, 1e-12)
+    factor = low_rank_factor(matrix, 1e-12)
     assert factor.shape == (1, 40, 7) and near(factor @ factor.transpose(0, 2, 1), matrix, 1e-11)
-    most = matrix_factor(matrix, 0.3)  # nor more than may be left out
+    most = low_rank_factor(matrix, 0.3)  # nor more than may be left out
     assert 0.7 <= np.sum(most**2) / np.trace(matrix[0]) < 1 and most.shape[2] < 7
-    assert np.array_equal(matrix_factor(np.zeros([1, 4, 4]), 1e-12), np.zeros([1, 4, 1]))
+    assert np.array_equal(low_rank_factor(np.zeros([1, 4, 4]), 1e-12), np.zeros([1, 4, 1]))
 
 
 def tf32(a, b, **transposed):
@@ -93,7 +93,7 @@ def test_on_a_gpu_three_products_of_few_bits_come_to_the_gradient_of_float64(mon
     def judged(dtype):
         with tf.GradientTape() as tape:
             tape.watch(covariance)
-            trace = trace_of_root(between(tf.cast(root, dtype), covariance))
+            trace = trace_of_root(project(tf.cast(root, dtype), covariance))
         return float(trace[0]), tape.gradient(trace, covariance).numpy()
 
     def cosine(a, b):

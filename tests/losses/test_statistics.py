@@ -259,7 +259,7 @@ def test_distances_that_are_taken_together_are_those_of_each_alone():
 
 
 def test_layers_go_together_where_they_are_nearly_as_deep():
-    groups = wasserstein.near([64, 512, 3, 128, 512, 100])
+    groups = wasserstein.group_by_width([64, 512, 3, 128, 512, 100])
     assert groups == [[1, 4], [3, 5], [0, 2]]
 
 

@@ -139,7 +139,7 @@ def test_the_figures_depend_on_nothing_but_pictures_and_seed():
 
 
 def test_large_sets_are_thinned_for_figures_of_pairs_and_the_record_says_so(monkeypatch):
-    monkeypatch.setattr(evaluation, 'MOST', 15)
+    monkeypatch.setattr(evaluation, 'MAX_PAIRED', 15)
     records = evaluated(pictures(20, 0), pictures(30, 1))
     counts = {name: (record['generated'], record['reference']) for name, record in records.items()}
     assert counts['fid_plain'] == counts['kid_plain'] == (20, 30)
@@ -152,7 +152,7 @@ def test_a_folder_of_five_pictures_can_be_measured_and_three_cannot():
     assert 'singular' in records['fid_plain']['note'] and records['recall_plain']['settings'] == {'neighbours': 4}
     grey = np.full((5, 32, 32, 3), 128, np.uint8)
     assert evaluated(grey, grey)['fid_plain']['value'] == 0
-    with pytest.raises(UserError, match='4 real pictures at least; there are 3'):
+    with pytest.raises(UserError, match='at least 4 real pictures; there are 3'):
         evaluated(pictures(6, 0), pictures(3, 1))
     with pytest.raises(UserError, match='2 pictures of each kind'):
         evaluated(pictures(1, 0), pictures(5, 1))

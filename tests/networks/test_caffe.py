@@ -173,7 +173,7 @@ def test_rows_of_the_table_are_true(name, googlenet, alexnet):
     assert LAYERS[name] and GUIDE_LAYERS[name]
 
 
-def test_layer_tables():
+def test_the_layer_tables_list_caffes_layers():
     googlenet = {info.name: info for info in networks.layer_table('googlenet')}
     depths = {'3a': 256, '3b': 480, '4a': 512, '4b': 512, '4c': 512, '4d': 528, '4e': 832, '5a': 832, '5b': 1024}
     assert {name: googlenet[f'inception_{name}_output'].channels for name in depths} == depths

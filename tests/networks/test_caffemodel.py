@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from stylegen import networks
-from stylegen.deepdream import __main__ as command
-from stylegen.deepdream import options
+from stylegen.deepdream import DreamSettings
+from stylegen.deepdream.presets import PRESETS
 from stylegen.networks import catalog, classes, pretrained
 from stylegen.networks.alexnet import SIDE, build_alexnet
 from stylegen.networks.caffe import GroupedConv2D
@@ -173,7 +173,7 @@ def test_a_file_without_the_classifier_will_do_where_no_classes_are_asked_for(go
     layers = {name.replace('_', '/', 1): pair for name, pair in of_model(googlenet[1], ('loss3_classifier',)).items()}
     path = write_caffemodel(tmp_path / 'body.caffemodel', layers)
     assert networks.feature_extractor('googlenet', 'conv2_3x3', weights=path).taps == ('conv2_3x3',)
-    with pytest.raises(UserError, match=r'body.caffemodel: there is no classifier in it \(layer loss3_classifier\)'):
+    with pytest.raises(UserError, match=r'body.caffemodel: it has no classifier \(layer loss3_classifier\)'):
         networks.feature_extractor('googlenet', 'classes', weights=path)
 
 
@@ -254,7 +254,7 @@ def test_caffenet_is_not_taken_for_alexnet(tmp_path):
     """Its layers have AlexNet's names and shapes, but it pools before it normalises."""
     layers = of_model(build_alexnet())
     for name, match in (
-        ('CaffeNet', 'the weights of CaffeNet, which has the layers of AlexNet in another order'),
+        ('CaffeNet', 'the weights of CaffeNet, whose layers have another order than those of AlexNet'),
         ('own', ''),
     ):
         path = write_caffemodel(tmp_path / f'{name}.caffemodel', layers, name=name)
@@ -267,7 +267,7 @@ def test_caffenet_is_not_taken_for_alexnet(tmp_path):
 def test_the_published_file_is_found_by_its_sha1_and_asked_for_where_it_lies(googlenet, monkeypatch, tmp_path):
     row = catalog.NETWORKS['googlenet']
     (file,) = row.files
-    assert len(file.digest) == 40 and download.algorithm(file.digest) == 'sha1'
+    assert len(file.digest) == 40 and download.hash_name(file.digest) == 'sha1'
     with pytest.raises(NoWeights, match=r'googlenet needs bvlc_googlenet.caffemodel \(54 MB\), .*--weights=PATH'):
         pretrained.find_weights('googlenet')
     digest = hashlib.sha1(googlenet[0].read_bytes()).hexdigest()
@@ -298,7 +298,7 @@ def test_classes_of_imagenet_by_name(monkeypatch):
 
 def test_the_preset_of_google_is_its_notebook():
     """Mordvintsev et al. 2015, dream.ipynb: the defaults of deepdream() and make_step()."""
-    settings = options.settings_of(command.define_flags().parse(['x', '--preset=google']))
+    settings = DreamSettings.of_record(PRESETS['google']).recorded()
     wanted = {'network': 'googlenet', 'layers': 'inception_4c_output:1', 'octaves': 4, 'octave_scale': 1.4, 'steps': 10}
     assert {name: settings[name] for name in wanted} == wanted
     assert (settings['step_size'] * 255, settings['norm'], settings['jitter']) == (1.5, 'mean_abs', 32)

@@ -20,6 +20,7 @@ from stylegen.networks.classes import find_class
 from stylegen.utils.download import DownloadError
 from stylegen.utils.errors import UserError
 from tests.conftest import shaken
+from tests.networks.classifiers import layer_info, mean, same, until
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.random((2, 47, 38, 3), np.float32)
@@ -37,31 +38,6 @@ def alone(monkeypatch, tmp_path):
     (tmp_path / 'keras' / 'models').mkdir(parents=True)
 
 
-def saved(folder, *stack, shape=(None, None, 3)):
-    """A `.keras` file of a stack of layers."""
-    inputs = x = keras.Input(shape)
-    for layer in stack:
-        x = layer(x)
-    model = shaken(keras.Model(inputs, x))
-    path = str(folder / 'model.keras')
-    model.save(path)
-    return path, model
-
-
-def until(model, layer):
-    return keras.Model(model.inputs[0], model.get_layer(layer).output)
-
-
-def same(values, expected, tolerance=1e-5):
-    expected = np.asarray(expected)
-    assert np.ptp(expected) > 1e-3
-    np.testing.assert_allclose(values, expected, rtol=0, atol=tolerance * np.abs(expected).max())
-
-
-def mean(features):
-    return np.mean(features['classes'], (1, 2))
-
-
 @pytest.mark.parametrize('size', [(47, 38), (16, 100)])
 def test_the_mean_of_minis_map_is_its_logits(size):
     image = RNG.random((2, *size, 3), np.float32)
@@ -74,7 +50,7 @@ def test_the_mean_of_minis_map_is_its_logits(size):
     assert np.ptp(features['classes'], axis=(1, 2)).max() > 0.1  # the control: no picture-wide answer, repeated
 
 
-def test_facts_of_an_extractor():
+def test_an_extractor_knows_the_facts_of_classes():
     extractor, other = (feature_extractor('mini', (layer,)) for layer in ('classes', 'block5_conv2'))
     assert (extractor.strides, extractor.min_size) == ({'classes': 16}, 16)
     assert extractor.channels == {'classes': len(mini.mini_classes())}
@@ -87,10 +63,6 @@ def test_layer_tables_end_with_classes():
     assert last['mini'] == layer_info(16, len(mini.mini_classes()))
     assert last['vgg16'] == last['mobilenet_v2'] == layer_info(32, 1000)
     assert [info.name for info in layer_table('mini')].count('classes') == 1
-
-
-def layer_info(stride, channels):
-    return networks.LayerInfo('classes', stride, channels)
 
 
 @pytest.fixture(scope='module')
@@ -122,19 +94,19 @@ def test_mobilenet_v2_of_keras_at_its_own_size(mobilenet, suffix):
 
 
 @pytest.mark.parametrize('suffix', ['.weights.h5', '.h5'])
-def test_a_file_without_the_classifier(mobilenet, suffix):
+def test_a_file_without_the_classifier_is_refused(mobilenet, suffix):
     path = mobilenet[0] / f'no_top{suffix}'
     assert feature_extractor('mobilenet_v2', ('Conv1',), weights=path).taps == ('Conv1',)
-    with pytest.raises(UserError, match=r'there is no classifier in it .* classes of mobilenet_v2 needs') as caught:
+    with pytest.raises(UserError, match=r'it has no classifier .* classes of mobilenet_v2 needs') as caught:
         feature_extractor('mobilenet_v2', ('Conv1', 'classes'), weights=path)
     assert '\n' not in str(caught.value) and str(path) in str(caught.value)
 
 
-def test_mini_without_its_classifier(random_mini, tmp_path):
+def test_mini_without_its_classifier_is_refused(random_mini, tmp_path):
     arrays = {name: array for name, array in random_mini.items() if not name.startswith('predictions')}
     mini.save_mini(tmp_path / 'body.npz', arrays, [])
     assert feature_extractor('mini', ('block5_conv2',), weights=tmp_path / 'body.npz')
-    with pytest.raises(UserError, match=r'body\.npz: there is no classifier in it'):
+    with pytest.raises(UserError, match=r'body\.npz: it has no classifier'):
         feature_extractor('mini', ('classes',), weights=tmp_path / 'body.npz')
 
 
@@ -150,139 +122,6 @@ def test_a_classifier_of_another_name_or_width_in_a_keras_2_file(random_mini, tm
             same(mean(features), model(IMAGE))
     with pytest.raises(UserError, match='predictions takes 192x3 and 3, the file has 192x4 and 4 in its probs'):
         feature_extractor('mini', ('classes',), weights=tmp_path / '4.h5')
-
-
-def test_a_head_like_vggs_is_the_network_in_a_sliding_window(tmp_path):
-    """Without zeros at borders each position must be what the network says of a crop; control: another crop."""
-    path, model = saved(
-        tmp_path,
-        layers.Conv2D(6, 2, strides=2, activation='relu', name='conv'),
-        layers.MaxPooling2D(name='pool'),
-        layers.Flatten(name='flatten'),
-        layers.Dense(20, activation='relu', name='fc1'),
-        layers.Dropout(0.5),
-        layers.Dense(20, activation='relu', name='fc2'),
-        layers.Dense(5, name='predictions'),
-        layers.Softmax(),
-        shape=(12, 20, 3),
-    )
-    logits = until(model, 'predictions')
-    extractor = feature_extractor(path, ('conv', 'classes'))
-    assert (extractor.strides['classes'], extractor.channels['classes'], extractor.min_size) == (4, 5, 4)
-    own = RNG.random((2, 12, 20, 3), np.float32)
-    values = extractor(own)['classes']
-    assert values.shape == (2, 1, 1, 5)
-    same(values[:, 0, 0], logits(own))
-
-    large = RNG.random((1, 24, 36, 3), np.float32)
-    values = extractor(large)['classes']
-    assert values.shape == (1, 4, 5, 5)
-    same(values[:, 3, 2], logits(large[:, 12:24, 8:28]))
-    assert np.abs(values[:, 3, 2] - logits(large[:, 8:20, 8:28])).max() > 1e-3
-
-    small = RNG.random((1, 4, 8, 3), np.float32)
-    values = extractor(small)['classes']
-    pooled = until(model, 'pool')(np.zeros((1, 12, 20, 3), np.float32)).numpy()
-    pooled[:] = 0
-    pooled[:, 1:2, 1:3] = model.get_layer('pool')(model.get_layer('conv')(small))
-    x = pooled.reshape(1, -1)
-    for name in ('fc1', 'fc2', 'predictions'):
-        x = model.get_layer(name)(x)
-    same(values[:, 0, 0], x)
-
-
-def test_gradients_reach_pictures_of_any_size(tmp_path):
-    path, _ = saved(tmp_path, layers.Conv2D(4, 3, padding='same'), layers.Flatten(), layers.Dense(3), shape=(6, 6, 3))
-    extractor = feature_extractor(path, ('classes',))
-
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3))])
-    def gradient(image):
-        with tf.GradientTape() as tape:
-            tape.watch(image)
-            value = tf.reduce_mean(extractor(image)['classes'][..., 1])
-        return tape.gradient(value, image)
-
-    for side in (1, 6, 9):
-        result = gradient(tf.constant(RNG.random((1, side, side, 3), np.float32)))
-        assert np.isfinite(result).all() and np.abs(result).max() > 0
-
-
-@pytest.mark.parametrize('keepdims', [False, True])
-def test_saved_models_that_end_in_pooling_and_dense(tmp_path, keepdims):
-    """With normalisation of both kinds in between, as in ConvNeXt, and with a softmax, the mean is the logits."""
-    path, model = saved(
-        tmp_path,
-        layers.Conv2D(8, 3, activation='relu', name='conv'),
-        layers.GlobalAveragePooling2D(keepdims=keepdims),
-        layers.LayerNormalization(),
-        layers.BatchNormalization(),
-        layers.Flatten() if keepdims else layers.Dropout(0.5),
-        layers.Dense(4, name='logits'),
-        layers.Activation('softmax', name='classes'),
-    )
-    assert layer_table(path) == [networks.LayerInfo('conv', 1, 8), layer_info(1, 4)]
-    same(mean(feature_extractor(path, ('classes',))(IMAGE)), until(model, 'logits')(IMAGE))
-    assert classes.class_names(path) == ('0', '1', '2', '3')
-    assert find_class(path, '3') == 3
-    with pytest.raises(UserError, match='has no class 4; there are 0 to 3'):
-        find_class(path, '4')
-    with pytest.raises(UserError, match='have no names; give a number from 0 to 3'):
-        find_class(path, 'dog')
-
-
-def test_a_softmax_fused_into_the_dense_is_left_out(tmp_path):
-    path, model = saved(
-        tmp_path, layers.Conv2D(8, 3), layers.GlobalAveragePooling2D(), layers.Dense(4, activation='softmax')
-    )
-    values = mean(feature_extractor(path, ('classes',))(IMAGE))
-    same(tf.nn.softmax(values), model(IMAGE))
-    assert np.abs(values.sum(-1) - 1).min() > 1e-3
-    with pytest.raises(UserError, match='none of classes ends in an activation'):
-        feature_extractor(path, ('classes',), tap='before')
-
-
-def test_a_nested_network_of_a_fixed_size_takes_any(tmp_path):
-    inside = keras.Sequential([keras.Input((16, 16, 3)), layers.Conv2D(8, 3, strides=2, name='inner')], name='body')
-    path, _ = saved(tmp_path, inside, layers.GlobalAveragePooling2D(), layers.Dense(4, name='fc'), shape=(16, 16, 3))
-    extractor = feature_extractor(path, ('classes',))
-    assert extractor.strides == {'classes': 2} and extractor(IMAGE)['classes'].shape == (2, 23, 18, 4)
-    image = IMAGE[:, :16, :16]
-    same(mean(extractor(image)), keras.models.load_model(path)(image))
-
-
-@pytest.mark.parametrize(
-    'stack',
-    [
-        (layers.Conv2D(4, 3, name='conv'),),
-        (layers.Conv2D(4, 3, name='conv'), layers.GlobalAveragePooling2D()),
-        (layers.Conv2D(4, 3, name='conv'), layers.GlobalMaxPooling2D(), layers.Dense(3)),
-        (layers.Conv2D(4, 3, name='conv'), layers.Flatten(), layers.BatchNormalization(), layers.Dense(3)),
-    ],
-)
-def test_saved_models_without_such_a_classifier(tmp_path, stack):
-    path, _ = saved(tmp_path, *stack, shape=(8, 8, 3))
-    assert [info.name for info in layer_table(path)] == ['conv']
-    for call in (lambda: feature_extractor(path, ('classes',)), lambda: find_class(path, '0')):
-        with pytest.raises(UserError, match=r'model\.keras has no layer classes: .*GlobalAveragePooling2D'):
-            call()
-
-
-def test_a_map_that_is_called_classes_stays_what_it_is(tmp_path):
-    path, model = saved(tmp_path, layers.Conv2D(4, 3, name='classes'), layers.GlobalAveragePooling2D(), layers.Dense(3))
-    same(feature_extractor(path, ('classes',))(IMAGE)['classes'], until(model, 'classes')(IMAGE))
-
-
-def test_options():
-    plain = feature_extractor('mini', ('block5_conv2', 'classes'))(IMAGE)
-    before = feature_extractor('mini', ('block5_conv2', 'classes'), tap='before')(IMAGE)
-    assert np.min(before['block5_conv2']) < 0
-    same(before['classes'], plain['classes'])
-    for options in ({'pooling': 'l2'}, {'pooling': 'average'}, {'padding': 'reflect'}):
-        changed = feature_extractor('mini', ('classes',), **options)(IMAGE)['classes']
-        assert np.isfinite(changed).all() and np.abs(changed - plain['classes']).max() > 0.01
-    rough = feature_extractor('mini', ('classes',), precision='mixed_bfloat16')(IMAGE)['classes']
-    assert rough.dtype == tf.float32
-    assert 0 < np.abs(rough - plain['classes']).max() / np.abs(plain['classes']).max() < 0.05
 
 
 @pytest.fixture
@@ -353,7 +192,7 @@ def test_classes_by_name_and_number(random_mini, text, number):
         ('-1', 'mini has no class -1; there are 0 to 2'),
     ],
 )
-def test_wrong_classes(random_mini, text, match):
+def test_unknown_classes_are_refused(random_mini, text, match):
     with pytest.raises(UserError, match=match):
         find_class('mini', text)
 
@@ -368,7 +207,7 @@ def imagenet(monkeypatch, tmp_path):
     return tmp_path / 'keras' / 'models' / 'imagenet_class_index.json', content
 
 
-def test_names_of_imagenet(imagenet):
+def test_imagenets_names_are_found_in_many_spellings(imagenet):
     path, content = imagenet
     path.write_text(content)
     assert len(classes.class_names('vgg16')) == 1000

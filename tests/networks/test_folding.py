@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from stylegen import networks
-from stylegen.networks import registry
+from stylegen.networks import models
 
 IMAGE = np.random.default_rng(4).random((1, 75, 90, 3), np.float32)
 APPLICATIONS = keras.applications
@@ -70,7 +70,7 @@ def test_networks_give_what_keras_gives(name, tmp_path):
     if pixels is None:
         from stylegen.networks import catalog
 
-        model, plain = registry._build(catalog.NETWORKS[name]), model
+        model, plain = models.build_model(catalog.NETWORKS[name]), model
         model.set_weights(plain.get_weights())
         pixels = 255 * IMAGE
     tapped = [model.get_layer(layer) for layer in layers]

@@ -2,9 +2,7 @@
 
 import hashlib
 import http.server
-import socket
 import threading
-import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -115,7 +113,7 @@ def test_a_quiet_command_does_not_tell_of_downloads(serve, capsys, quiet):
     ('content', 'length', 'status', 'match'),
     [
         (CONTENT[:50_000], len(CONTENT), 200, 'broke after 50000 of 102400 bytes'),
-        (CONTENT[:-1] + b'x', None, 200, 'the file that came is another one'),
+        (CONTENT[:-1] + b'x', None, 200, 'the downloaded file has'),
         (b'', None, 404, 'HTTP 404'),
     ],
 )
@@ -124,31 +122,6 @@ def test_what_is_not_the_file_is_thrown_away(serve, tmp_path, content, length, s
     message = refused(match)
     assert NAME in message and pretrained.URL_BASE in message and '--weights=PATH' in message
     assert list((tmp_path / 'keras').rglob('*.*')) == []
-
-
-@pytest.mark.parametrize('beginning', [b'', b'HTTP/1.1 200 OK\r\nContent-Length: 102400\r\n\r\n' + CONTENT[:9000]])
-def test_a_server_that_falls_silent_is_given_up(monkeypatch, tmp_path, beginning):
-    with socket.create_server(('127.0.0.1', 0)) as server:
-        monkeypatch.setattr(pretrained, 'URL_BASE', f'http://127.0.0.1:{server.getsockname()[1]}/')
-
-        def answer():
-            connection, _ = server.accept()
-            with connection:
-                connection.sendall(beginning)
-                time.sleep(4)
-
-        threading.Thread(target=answer, daemon=True).start()
-        start = time.monotonic()
-        refused('no answer within 1 s')
-        assert time.monotonic() - start < 2.5
-    assert list((tmp_path / 'keras').rglob('*.*')) == []
-
-
-def test_a_name_that_is_never_resolved_is_given_up(monkeypatch):
-    monkeypatch.setattr(socket, 'getaddrinfo', lambda *args, **kwargs: time.sleep(4))
-    start = time.monotonic()
-    refused('no answer within 1 s')
-    assert time.monotonic() - start < 2.5
 
 
 def test_a_refused_connection_and_a_folder_that_cannot_be_made(monkeypatch, tmp_path):
@@ -206,7 +179,7 @@ def test_the_digest_follows_the_file(tmp_path):
         assert pretrained.find_weights('vgg16', path).sha256 == hashlib.sha256(content).hexdigest()
 
 
-def test_unknown_network():
+def test_an_unknown_network_is_refused():
     with pytest.raises(UserError, match=r'did you mean .*vgg16'):
         pretrained.find_weights('vgg61')
 

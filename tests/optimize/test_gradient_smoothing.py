@@ -64,7 +64,7 @@ def test_every_band_comes_out_at_rms_1():
     coarse = np.sin(np.arange(128) / 15)[None, :, None, None] * np.ones((1, 128, 128, 3))
     gradient = tf.constant(noise(128, 128).numpy() * 1000 + coarse.astype(np.float32))
     parts = gradient_smoothing.laplacian_split(gradient)
-    merged = gradient_smoothing.equalized(gradient)
+    merged = gradient_smoothing.equalize_bands(gradient)
     units = [p / np.sqrt(np.mean(np.square(p))) for p in parts]
     assert np.allclose(merged, gradient_smoothing.laplacian_merge(units), atol=1e-4)
     assert all(np.isclose(np.sqrt(np.mean(np.square(u))), 1, atol=1e-5) for u in units)
@@ -118,7 +118,9 @@ def test_bands_are_free_of_what_is_constant_and_blur_by_the_binomial():
 
 def test_each_gradient_of_a_batch_is_equalized_by_itself():
     one, other = noise(40, 40), 1000 * noise(40, 40, seed=1)
-    both = gradient_smoothing.equalized(tf.concat([one, other], 0))
+    both = gradient_smoothing.equalize_bands(tf.concat([one, other], 0))
     assert np.allclose(
-        both, tf.concat([gradient_smoothing.equalized(one), gradient_smoothing.equalized(other)], 0), atol=1e-4
+        both,
+        tf.concat([gradient_smoothing.equalize_bands(one), gradient_smoothing.equalize_bands(other)], 0),
+        atol=1e-4,
     )

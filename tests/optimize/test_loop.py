@@ -220,7 +220,7 @@ def test_backtracking_walks_away_from_nan():
     assert np.isfinite(result).all() and result.mean() > 1.0
 
 
-def test_bounds_hold():
+def test_the_image_stays_within_its_bounds():
     image = optimize_image(np.full(SHAPE, 0.5, np.float32), bowl(), updates.adam(0.2), 30).numpy()
     assert image.min() >= 0 and image.max() <= 1 and (image == 0).any()
 

@@ -50,7 +50,7 @@ def test_zooming_a_ramp_by_two_halves_its_slope_around_the_centre():
 
 
 @pytest.mark.parametrize('zoom, degrees, shift', [(1.1, 10, (0, 0)), (0.7, -35, (3, -2)), (1.3, 200, (-2.5, 0.25))])
-def test_scipy_agrees(zoom, degrees, shift):
+def test_resampling_equals_scipys(zoom, degrees, shift):
     image = photo(20, 27)
     angle = np.radians(degrees)
     back = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) / zoom

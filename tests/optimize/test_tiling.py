@@ -228,7 +228,7 @@ def test_seeds_name_the_rolls(tiny):
 
 def moved_by(objective, size, count=200):
     """Where the first row and column of a picture lie among the tiles', for many keys."""
-    draws = (objective._layout(tf.constant(size), key(step)).found for step in range(count))
+    draws = (objective._layout(tf.constant(size), key(step)).tile_rows for step in range(count))
     return {(int(rows[0]), int(columns[0])) for rows, columns in draws}
 
 

@@ -8,6 +8,7 @@ from stylegen.networks import feature_extractor, receptive_field
 from stylegen.networks.extractor import FeatureExtractor
 from stylegen.networks.graph import LayerInfo
 from stylegen.optimize import Objective
+from stylegen.style.settings import StyleSettings
 from stylegen.style.targets import Targets
 from stylegen.utils.backend import keras, tf
 from tests.extractors import noise, small_vgg
@@ -15,10 +16,10 @@ from tests.extractors import noise, small_vgg
 SMALL = {'style_layers': {'input': 1.0, 'block3_conv1': 0.5}, 'content_layers': {'block2_conv2': 1.0}}
 
 
-def targets_for(extractor, style_layers, content_layers, loss='gram', regions=0, variation='square'):
-    """What a transfer aims at, without a content yet."""
-    settings = {'loss': loss, 'regions': regions, 'variation': variation}
-    return Targets(extractor, style_layers, content_layers, **settings)
+def targets_for(extractor, style_layers, content_layers, loss='gram', regions=0, tv_form='square'):
+    """The targets of a transfer, without a content yet."""
+    settings = StyleSettings(style_layers=style_layers, content_layers=content_layers, loss=loss, tv_form=tv_form)
+    return Targets(extractor, settings, regions)
 
 
 @pytest.fixture(scope='module')
@@ -33,7 +34,7 @@ def aim(targets, shape, core, regions=0):
     targets.set_content(noise(*shape, seed=1), [mask.astype(np.float32) for mask in masks], core)
     for region in range(max(1, regions)):
         targets.set_styles(region, [(noise(60, 75, seed=7 + region) ** (2 + region), 0, 1.0)])
-    targets.scene.factors.assign(np.linspace(0.5, 1.5, len(targets.of_term)))
+    targets.scene.factors.assign(np.linspace(0.5, 1.5, len(targets.keys)))
     return tf.constant(noise(*shape, seed=2)[None])
 
 
@@ -64,14 +65,14 @@ def test_windows_agree_with_the_whole_whatever_their_size(small, loss):
 
 
 def test_windows_agree_with_the_whole_where_edges_are_kept(small):
-    targets = targets_for(small, **SMALL, variation='absolute')
+    targets = targets_for(small, **SMALL, tv_form='absolute')
     picture = aim(targets, (61, 90), 28)
     assert agree(judged(targets, picture, 0), judged(targets, picture, 28))
 
 
 def test_windows_agree_with_the_whole_in_regions(small):
     """Soft masks give histograms sums of fractions, which move a little with their order."""
-    targets = targets_for(small, **SMALL, loss='gram+histogram', regions=2, variation='power')
+    targets = targets_for(small, **SMALL, loss='gram+histogram', regions=2, tv_form='power')
     picture = aim(targets, (77, 58), 24, regions=2)
     whole = judged(targets, picture, 0)
     assert sum('region 1' in name for name in whole[0]) == 4
@@ -82,7 +83,7 @@ def test_windows_agree_with_the_whole_in_regions(small):
 def test_link_by_link_the_gradient_is_that_of_one_tape(small, loss):
     targets = targets_for(small, **SMALL, loss=loss)
     picture = aim(targets, (70, 53), 0)
-    assert [tap for tap, _ in small.links] == ['block2_conv2', 'block3_conv1']
+    assert [tap for tap, _ in small.segments] == ['block2_conv2', 'block3_conv1']
     losses, gradient = Objective.value_and_gradient(targets.objective, picture)
     one_tape = {name: float(value) for name, value in losses.items()}, gradient.numpy()
     assert agree(one_tape, judged(targets, picture, 0))
@@ -91,7 +92,7 @@ def test_link_by_link_the_gradient_is_that_of_one_tape(small, loss):
 def test_a_first_tap_that_is_had_anew_gives_the_same_gradient():
     """Its own losses and those behind it, both."""
     shallow = small_vgg(('block2_conv1', 'block1_conv1'))
-    assert [tap for tap, _ in shallow.links] == ['block1_conv1', 'block2_conv1']
+    assert [tap for tap, _ in shallow.segments] == ['block1_conv1', 'block2_conv1']
     targets = targets_for(shallow, {'block1_conv1': 1.0, 'block2_conv1': 1.0}, {'block2_conv1': 1.0})
     picture = aim(targets, (40, 53), 0)
     losses, gradient = Objective.value_and_gradient(targets.objective, picture)
@@ -104,7 +105,7 @@ def test_a_first_tap_that_is_had_anew_gives_the_same_gradient():
 def test_a_network_in_bfloat16_is_a_chain_of_bfloat16(random_mini):
     layers = ('block1_conv1', 'block2_conv1', 'block3_conv3')
     mini = feature_extractor('mini', layers, precision='mixed_bfloat16')
-    assert [(tap, model.output.dtype) for tap, model in mini.links] == [(layer, 'bfloat16') for layer in layers]
+    assert [(tap, model.output.dtype) for tap, model in mini.segments] == [(layer, 'bfloat16') for layer in layers]
     targets = targets_for(mini, dict.fromkeys(layers, 1.0), {'block3_conv3': 1.0})
     picture = aim(targets, (70, 53), 0)
     losses, gradient = Objective.value_and_gradient(targets.objective, picture)
@@ -120,7 +121,7 @@ def test_a_network_that_passes_a_tap_by_is_no_chain():
     infos = [LayerInfo('tapped', 1, 4), LayerInfo('joined', 1, 7)]
     outputs = {'tapped': tapped, 'joined': joined, 'input': image}
     extractor = FeatureExtractor(image, outputs, network='x', infos=infos, source=None)
-    assert extractor.links is None
+    assert extractor.segments is None
     targets = targets_for(extractor, {'tapped': 1.0, 'joined': 1.0}, {})
     picture = aim(targets, (30, 25), 0)
     losses, gradient = Objective.value_and_gradient(targets.objective, picture)
@@ -145,7 +146,7 @@ def with_heads():
 @pytest.mark.parametrize('loss', ['covariance', 'gram+histogram', 'wasserstein'])
 def test_the_moments_of_a_mixture_of_channels_are_those_of_its_map(loss):
     extractor = with_heads()
-    assert set(extractor.heads) == {'early', 'late'} and extractor.links is None
+    assert set(extractor.heads) == {'early', 'late'} and extractor.segments is None
     targets = targets_for(extractor, dict.fromkeys(extractor.taps, 1.0), {'late': 1.0}, loss=loss)
     picture = aim(targets, (60, 53), 0)
     losses, gradient = Objective.value_and_gradient(targets.objective, picture)
@@ -179,7 +180,8 @@ def test_a_content_and_a_style_gathered_by_windows_are_those_of_the_whole(small)
     def gathered(core):
         targets.set_content(content, [], core)
         targets.set_styles(0, [(style, core, 1.0)])
-        wanted = {(*key, name): value.numpy() for key, of in targets.wanted.items() for name, value in of.items()}
+        styles = targets.style_targets.items()
+        wanted = {(*key, name): value.numpy() for key, of in styles for name, value in of.items()}
         return {'content': targets.scene.content['block2_conv2'].numpy()} | wanted
 
     whole, parts = gathered(0), gathered(24)

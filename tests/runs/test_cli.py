@@ -1,4 +1,4 @@
-"""Flags, names and exit codes that all programs share, tried on a program of no work."""
+"""Flags, saving and exit codes that all programs share, tested with a program that does nothing."""
 
 import importlib
 import re
@@ -12,13 +12,14 @@ from stylegen import images
 from stylegen.dcgan.__main__ import COMMANDS
 from stylegen.runs import cli, layer_weights, saving
 from stylegen.runs.names import Output
+from stylegen.runs.settings import ResultSettings
 from stylegen.utils import interrupts
 from stylegen.utils.errors import UserError
 from stylegen.utils.settings import Settings, setting
 
 
 def pretend(*, size: int = 7, color: str = 'free', ratio: float = 1.5, name: str | None = None):
-    """Stands for the function that does the work."""
+    """Stands in for the function that does the work."""
 
 
 def define():
@@ -37,7 +38,7 @@ def run(*args, work=lambda flags: None):
     return cli.run('pretend', define, work, ['pretend', *args])
 
 
-def test_flags_reach_the_work_with_the_defaults_of_its_signature():
+def test_flags_take_their_defaults_from_the_function_that_does_the_work():
     seen = []
     assert run('--color=luminance', '--ratio', '2', work=seen.append) == 0
     assert (seen[0].size, seen[0].color, seen[0].ratio, seen[0].name) == (7, 'luminance', 2.0, None)
@@ -60,13 +61,13 @@ def test_help_lists_groups_defaults_and_choices_and_nothing_of_absl(flag, capsys
         (['--size=big'], '--size'),
         (['--size=0'], '--size'),
         (['--color=green'], 'free|luminance'),
-        (['photo.jpg'], "unexpected argument 'photo.jpg': this command has no use for it; see --help"),
+        (['photo.jpg'], "unexpected argument 'photo.jpg': this command takes only flags; see --help"),
         (['size=3'], "unexpected argument 'size=3'; flags are typed --name=value: --size=3"),
         (['--name'], 'name'),
         (['--ratio=nan'], 'ratio'),
     ],
 )
-def test_a_wrong_flag_is_one_line_and_exit_code_2(args, message, capsys):
+def test_a_wrong_flag_gives_one_line_and_exit_code_2(args, message, capsys):
     assert run(*args) == 2
     out, err = capsys.readouterr()
     assert message in err and err.count('\n') == 1 and out == ''
@@ -117,7 +118,7 @@ def test_pictures_are_typed_without_flags(args, content, style):
     assert flags['content'].present == len(content) and flags['style'].present == len(style)
 
 
-def test_one_flag_takes_as_many_as_there_are():
+def test_the_last_flag_takes_all_words_that_are_left():
     assert parsed('a', 'b', 'c', words=('content',), many=True).content == ['a', 'b', 'c']
     assert parsed('--content=a', 'b', words=('content',), many=True).content == ['a', 'b']
     assert 'usage: pretend [CONTENT ...] [--flag' in define_paths('content', many=True).help('pretend')
@@ -135,7 +136,7 @@ def test_one_picture_too_many_gets_a_hint(tmp_path, monkeypatch):
         parsed('')
 
 
-def test_a_tilde_is_the_home_folder_in_every_path(monkeypatch):
+def test_a_tilde_becomes_the_home_folder_in_every_path(monkeypatch):
     monkeypatch.setenv('HOME', '/home/me')
     flags = parsed('--content=~/a.jpg', '--style=~/mask.png=~/c.jpg:0.5', '--output', '~/out/x.png')
     assert flags.content == ['/home/me/a.jpg'] and flags.output == '/home/me/out/x.png'
@@ -190,12 +191,12 @@ def test_numbers_are_read(arg, value):
         ('--size=0', '--size=0'),
     ],
 )
-def test_other_numbers_are_told_what_to_type(arg, message):
+def test_a_wrong_number_gets_an_error_that_says_what_to_type(arg, message):
     with pytest.raises(UserError, match=re.escape(message)):
         parsed(arg)
 
 
-def test_flags_that_change_nothing_are_one_line():
+def test_flags_that_change_nothing_are_listed_in_one_line():
     said = []
     cli.say_idle({}, said.append)
     cli.say_idle({'seed': 'nothing is random', 'a': 'it is so', 'b': 'it is so'}, said.append)
@@ -212,7 +213,7 @@ def test_flags_that_change_nothing_are_one_line():
         (OSError('the disk is full'), 1, 'pretend: the disk is full'),
     ],
 )
-def test_what_goes_wrong_is_one_line_and_an_exit_code(error, code, message, capsys):
+def test_an_error_gives_one_line_and_an_exit_code(error, code, message, capsys):
     def work(flags):
         raise error
 
@@ -232,7 +233,7 @@ def test_ctrl_c_during_a_save_waits_for_its_end():
 
 
 def test_debug_shows_the_traceback(capsys, monkeypatch):
-    monkeypatch.setenv('STYLEGEN_DEBUG', '')  # put back afterwards
+    monkeypatch.setenv('STYLEGEN_DEBUG', '')  # monkeypatch restores it
 
     def work(flags):
         raise ValueError('odd')
@@ -244,30 +245,30 @@ def test_debug_shows_the_traceback(capsys, monkeypatch):
 def test_a_result_that_cannot_be_saved_is_kept_elsewhere(tmp_path, monkeypatch):
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
 
-    def save(path, overwrite):
+    def save_image(path, pixels, *, overwrite, **options):
         if path.parent != tmp_path:
             raise OSError('the disk is full')
         assert not overwrite
         path.write_text('result')
         return path
 
+    monkeypatch.setattr(saving.images, 'save_image', save_image)
     for name in ('out.png', 'out-2.png'):
         with pytest.raises(OSError, match=f'the disk is full; the result is kept in .*{name}'):
-            saving.save_somewhere(save, Output(tmp_path / 'gone' / 'out.png'))
+            saving.save_result(Output(tmp_path / 'gone' / 'out.png'), None, {}, ResultSettings())
         assert (tmp_path / name).read_text() == 'result'
 
 
 def test_a_picture_that_its_format_cannot_hold_is_kept_as_png(tmp_path, monkeypatch):
     monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
     long = np.zeros((1, 16_384, 3), np.float32)
-    save = lambda path, overwrite: images.save_image(path, long, overwrite=overwrite)
     with pytest.raises(OSError, match=r'at most 16383 .*; the result is kept in .*out\.png'):
-        saving.save_somewhere(save, Output(tmp_path / 'out.webp'))
+        saving.save_result(Output(tmp_path / 'out.webp'), long, {}, ResultSettings())
     assert images.load_image(tmp_path / 'out.png').shape == (1, 16_384, 3)
 
 
 @pytest.mark.parametrize('fault', [KeyboardInterrupt(), MemoryError(), UserError('no')])
-def test_what_is_there_is_saved_whatever_happens_and_the_fault_goes_on(fault):
+def test_the_picture_so_far_is_saved_and_the_exception_is_raised_again(fault):
     saved, said = [], []
 
     def save(picture):
@@ -284,7 +285,7 @@ def test_what_is_there_is_saved_whatever_happens_and_the_fault_goes_on(fault):
 
 
 @pytest.mark.parametrize('fault', [KeyboardInterrupt, RuntimeError])
-def test_a_fault_goes_on_also_where_nothing_can_be_saved(fault, capsys):
+def test_the_exception_is_raised_again_also_if_the_picture_cannot_be_saved(fault, capsys):
     def full(picture):
         raise OSError('the disk is full; the result is kept in /tmp/out.png')
 
@@ -313,12 +314,12 @@ def test_layers_are_read_with_their_weights():
 
 
 @pytest.mark.parametrize('text', ['a:x', ':1', 'a:1,a:2', '', ' , ', 'a:nan', 'a:inf'])
-def test_other_layers_are_refused(text):
+def test_malformed_layer_weights_are_refused(text):
     with pytest.raises(UserError, match='--layers'):
         layer_weights.parse_weights(text)
 
 
-def test_weights_are_written_to_the_last_bit():
+def test_weights_that_are_written_and_read_again_are_the_same_to_the_last_bit():
     weights = {'a': 1.0, 'b[3,4]': -0.1, 'c': 1 / 3, 'd': 1e39, 'e': 100000.0}
     assert layer_weights.parse_weights(layer_weights.format_weights(weights)) == weights
     assert layer_weights.format_weights({'a': 1.0, 'b': 0.5}) == 'a:1,b:0.5'
@@ -350,7 +351,7 @@ def run_with_settings(*args, layers=()):
     return cli.run('pretend', define, work, ['pretend', *args]), seen
 
 
-def test_flags_of_a_record_are_in_its_groups_with_units_choices_and_defaults_and_none_without_a_flag(capsys):
+def test_help_shows_the_fields_of_a_record_in_groups_with_units_choices_and_defaults(capsys):
     assert run_with_settings('--help')[0] == 0
     text = capsys.readouterr().out
     assert text.index('Pictures:') < text.index('--guide=') < text.index('Other:') < text.index('--ratio=')
@@ -358,7 +359,7 @@ def test_flags_of_a_record_are_in_its_groups_with_units_choices_and_defaults_and
     assert re.search(r'--color= +which colours \(free\|luminance\) \[free\]', text)
 
 
-def test_what_was_typed_wins_over_the_last_layer_that_over_the_first_and_that_over_the_default():
+def test_typed_flags_win_over_sources_and_later_sources_over_earlier_ones():
     typed = ['--ratio=2', '--guide=a', '--guide=b', '--layers=x:1,y:2', '--nowrap']
     layers = {'ratio': 7, 'size': 5, 'wrap': True, 'input': 'other'}, {'size': 6, 'inner': 4}
     code, made = run_with_settings(*typed, layers=layers)
@@ -368,7 +369,7 @@ def test_what_was_typed_wins_over_the_last_layer_that_over_the_first_and_that_ov
 
 
 @pytest.mark.parametrize(('flag', 'told'), [('--ratio=0', 'above 0'), ('--size=0', 'from 1'), ('--ratio=nan', 'nan')])
-def test_a_value_out_of_bounds_is_the_users_mistake(flag, told, capsys):
+def test_a_value_out_of_bounds_gives_exit_code_2(flag, told, capsys):
     assert run_with_settings(flag)[0] == 2
     error = capsys.readouterr().err
     assert told in error and error.count('\n') == 1

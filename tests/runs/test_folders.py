@@ -1,4 +1,4 @@
-"""Folders of pictures: their order, the names of the results, and targets that cannot be."""
+"""Folders of pictures: the order of the inputs, the names of the results, and output folders that are refused."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 
 
-def test_pictures_are_in_the_order_that_people_count_and_results_bear_their_names(tmp_path):
+def test_pictures_are_in_natural_order_and_results_have_their_names(tmp_path):
     for name in ('b.png', 'a10.jpg', 'a2.jpg', 'a2.png', 'c.jp2', '.hidden.png', 'notes.txt', '1².png'):
         (tmp_path / name).write_bytes(b'')
     (tmp_path / 'folder.png').mkdir()
@@ -23,7 +23,7 @@ def test_pictures_are_in_the_order_that_people_count_and_results_bear_their_name
     assert names == ['a.png', 'b.TIF', 'c.png']
 
 
-def test_no_two_results_bear_one_name():
+def test_no_two_results_have_the_same_name():
     pictures = [Path(name) for name in ('a.jpg', 'a.png', 'a_png.png', 'a_png-2.png', 'b.pgm', 'b.pbm')]
     names = [path.name for path in result_names(pictures, Path('out'))]
     assert names == ['a_jpg.jpg', 'a_png.png', 'a_png-2.png', 'a_png-2-2.png', 'b_pgm.png', 'b_pbm.png']
@@ -36,7 +36,7 @@ def test_pictures_of_one_channel_are_found(tmp_path, suffix):
     assert load_image(found).shape == (4, 4, 3)
 
 
-def test_each_result_is_made_once_and_what_fails_is_told_at_the_end(tmp_path, capsys):
+def test_each_result_is_made_once_and_failures_are_listed_at_the_end(tmp_path, capsys):
     outputs, made, begun = [tmp_path / f'{name}.png' for name in 'abcd'], [], []
     outputs[0].touch()
 
@@ -60,7 +60,7 @@ def test_each_result_is_made_once_and_what_fails_is_told_at_the_end(tmp_path, ca
     assert made[-1] == ('open', 0)
 
 
-def test_what_cannot_be_opened_is_no_fault_of_a_picture(tmp_path):
+def test_a_session_that_cannot_be_opened_stops_the_folder(tmp_path):
     def begin():
         raise UserError('no network')
 
@@ -68,13 +68,13 @@ def test_what_cannot_be_opened_is_no_fault_of_a_picture(tmp_path):
         each([tmp_path / 'a.png', tmp_path / 'b.png'], ['a', 'b'], begin, None, overwrite=False, console=Console(True))
 
 
-def test_a_folder_without_pictures_is_told(tmp_path):
+def test_a_folder_without_pictures_is_refused(tmp_path):
     (tmp_path / 'notes.txt').write_text('no picture')
     with pytest.raises(UserError, match=r'no pictures in .*\.png'):
         pictures_in(tmp_path)
 
 
-def test_a_target_is_neither_a_file_nor_the_source_and_is_not_made_yet(tmp_path):
+def test_an_output_folder_is_neither_a_file_nor_the_input_folder_and_is_not_made_yet(tmp_path):
     source, target = tmp_path / 'in', tmp_path / 'new' / 'out'
     source.mkdir()
     check_folder(source, target)
@@ -91,14 +91,14 @@ def test_a_target_is_neither_a_file_nor_the_source_and_is_not_made_yet(tmp_path)
     assert not target.parent.exists()
 
 
-def test_three_results_of_one_name_have_three_names():
+def test_three_pictures_with_the_same_name_give_three_names():
     names = unique_names([[Path(folder) / 'a.jpg'] for folder in 'xyz'])
     assert names == ['a_jpg', 'a_jpg-2', 'a_jpg-3']
 
 
-def test_each_is_told_by_its_number_and_name(tmp_path, capsys):
+def test_each_result_is_announced_by_its_number_and_name(tmp_path, capsys):
     outputs = [tmp_path / 'a.png', tmp_path / 'a-unfinished.png']
     outputs[1].write_bytes(b'')
     each(outputs, ['one', 'two'], lambda: True, lambda *args: None, overwrite=False, console=Console())
     assert capsys.readouterr().out == f'1/2  one\n2/2  {outputs[1]} is there already; --overwrite makes it again\n'
-    assert outputs[1].exists()  # a result that bears such a name is no unfinished one
+    assert outputs[1].exists()  # it is a result, although its name ends in -unfinished

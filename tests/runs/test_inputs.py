@@ -1,4 +1,4 @@
-"""Pictures that a run reads: their size, their masks and their hashes; an output is never one of them."""
+"""Input pictures of a run: their sizes, masks and hashes; an output that is an input is refused."""
 
 import hashlib
 from pathlib import Path
@@ -19,14 +19,14 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_what_is_loaded_is_hashed():
+def test_a_picture_that_is_loaded_is_hashed():
     inputs = Inputs()
     assert inputs.load('photo.png').pixels.shape == (30, 40, 3)
     assert inputs.hashes == {'photo.png': hashlib.sha256(Path('photo.png').read_bytes()).hexdigest()}
 
 
 @pytest.mark.parametrize('size, shape, told', [(None, (18, 24), True), (40, (30, 40), False), (20, (15, 20), False)])
-def test_a_picture_is_made_smaller_only_with_a_word(size, shape, told):
+def test_a_picture_is_reduced_to_the_default_size_only_with_a_message(size, shape, told):
     said = []
     picture = read_picture(None, size, said.append, default=Path('photo.png'), default_size=24)
     assert picture.pixels.shape[:2] == shape and bool(said) == told
@@ -49,7 +49,7 @@ def test_a_mask_has_the_size_of_the_picture_and_black_is_0():
         read_mask(inputs, 'mask.png', (40, 30))
 
 
-def test_an_output_is_no_input(folder):
+def test_an_output_that_is_an_input_is_refused(folder):
     refuse_inputs(Path('other.png'), ['photo.png', 'gone.png'])
     (folder / 'link.png').symlink_to('photo.png')
     for name in ('photo.png', 'link.png', str(folder / 'photo.png')):
@@ -57,12 +57,12 @@ def test_an_output_is_no_input(folder):
             refuse_inputs(Path(name), ['photo.png'])
 
 
-def test_an_output_that_is_there_and_no_input_is_taken():
+def test_an_existing_output_that_is_no_input_is_accepted():
     Path('other.png').write_bytes(b'')
     refuse_inputs(Path('other.png'), ['photo.png', 'gone.png'])
 
 
-def test_a_mask_may_differ_in_shape_by_rounding_and_by_two_in_a_hundred():
+def test_the_aspect_ratio_of_a_mask_may_differ_by_rounding_and_by_two_percent():
     for height, taken in {293: False, 295: True, 305: True, 307: False}.items():
         images.save_image('mask.png', np.ones((height, 400, 3), np.float32))
         if taken:
@@ -74,7 +74,7 @@ def test_a_mask_may_differ_in_shape_by_rounding_and_by_two_in_a_hundred():
     assert read_mask(Inputs(), 'mask.png', (31, 50)).shape == (31, 50)
 
 
-def test_what_is_darker_than_the_darkest_grey_but_black_is_0():
+def test_a_mask_value_below_the_darkest_grey_becomes_0():
     greys = np.repeat(np.float32([0.9, 1.1, 100])[None, :, None] / 255, 3, -1)
     images.save_image('mask.png', greys, depth=16)
     assert np.allclose(read_mask(Inputs(), 'mask.png', (1, 3)), [[0, 1.1 / 255, 100 / 255]], atol=1e-5)

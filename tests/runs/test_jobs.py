@@ -1,4 +1,4 @@
-"""A job is refused before its work where it cannot end well, saves what is due, and goes on where it was."""
+"""A job refuses an impossible output before its work, saves pictures and the state on time, and continues a run."""
 
 import dataclasses
 from pathlib import Path
@@ -22,7 +22,7 @@ FLAGS = SimpleNamespace(save_every=None, sidecar=False, depth=8)
 
 
 class Counting(jobs.Job):
-    """Twelve steps, of which it is told `call` at a time."""
+    """A job of twelve steps, which calls `follow` after every `call` steps."""
 
     call, begun = 3, 0
 
@@ -56,7 +56,7 @@ def job(output, *, weights=WEIGHTS, flags=FLAGS, seed=1, **options):
 
 
 @pytest.mark.parametrize('call', [1, 3, 5])
-def test_every_so_many_steps_are_saved_also_where_calls_are_of_other_numbers(folder, call):
+def test_pictures_are_saved_every_n_steps_also_if_a_call_makes_another_number_of_steps(folder, call):
     made = job(folder / 'out.png', flags=SimpleNamespace(save_every=4, sidecar=False, depth=8))
     made.call = call
     made.run()
@@ -64,7 +64,7 @@ def test_every_so_many_steps_are_saved_also_where_calls_are_of_other_numbers(fol
     assert sorted(folder.glob('out-*')) == [folder / f'out-{number:04}.png' for number in numbers]
 
 
-def test_pictures_on_the_way_settle_a_default_name(folder):
+def test_an_intermediate_picture_fixes_a_default_name(folder):
     def begun(every=None):
         made = job(None, flags=SimpleNamespace(save_every=every, sidecar=False, depth=8))
         made.call = 6
@@ -78,7 +78,7 @@ def test_pictures_on_the_way_settle_a_default_name(folder):
     ways = ['out-0006.png', 'out-0012.png', 'out-2-0006.png', 'out-2-0012.png', 'out-2.png', 'out-3.png', 'out.png']
     assert sorted(path.name for path in folder.iterdir()) == ways
     fourth = begun(6)
-    (folder / 'out-4-0012.png').write_text('theirs')  # whatever is there
+    (folder / 'out-4-0012.png').write_text('theirs')  # a file of another run
     fourth.run()
     assert fourth.output.name == 'out-5.png' and (folder / 'out-4-0012.png').read_text() == 'theirs'
 
@@ -90,7 +90,7 @@ def test_a_picture_too_long_for_the_format_is_refused_before_the_work(folder):
 
 
 def stopped(monkeypatch, **options):
-    """A run that is stopped at step 6, its state kept."""
+    """Runs a job that is stopped at step 6 and saves its state."""
     monkeypatch.setattr(jobs, 'SAVE_SECONDS', 0)
     follow = jobs.Job.follow
 
@@ -104,7 +104,7 @@ def stopped(monkeypatch, **options):
         job('out.png', workdir='run', **options).run()
 
 
-def test_a_run_goes_on_with_the_same_weights_wherever_they_came_from(folder, monkeypatch):
+def test_a_run_continues_with_the_same_weights_also_from_another_path(folder, monkeypatch):
     monkeypatch.setattr(io, 'save_image', lambda path, *args, **kwargs: path)
     stopped(monkeypatch)
     monkeypatch.setattr(records, 'versions', lambda: {'numpy': '99.0'})
@@ -118,7 +118,7 @@ def test_a_run_goes_on_with_the_same_weights_wherever_they_came_from(folder, mon
     assert again.begun == 6 and not (folder / 'run').exists()
 
 
-def test_two_do_not_work_with_one_workdir(folder):
+def test_two_jobs_cannot_use_one_workdir_at_once(folder):
     late = job('out.png', workdir='run')
     with alone_in('run'), pytest.raises(UserError, match='is at work in run'):
         late.run()

@@ -1,4 +1,4 @@
-"""Names that nobody gave: two runs that begin together lose nothing, whatever they make and wherever."""
+"""Default names: two runs that begin together lose no result, whatever they make."""
 
 import errno
 import importlib
@@ -50,7 +50,7 @@ def test_a_free_name_overwrites_nothing():
         path.touch()
 
 
-def test_outputs_are_completed_and_the_line_says_so():
+def test_an_output_without_a_suffix_gets_one_and_a_message_says_so():
     said = []
     of = lambda given, default='dream.png': Output.of(given, default, say=said.append)
     assert (of('out.jpg').path, of('out.jpg').overwrite) == (Path('out.jpg'), True) and said == []
@@ -69,7 +69,7 @@ def test_outputs_are_completed_and_the_line_says_so():
 @pytest.mark.parametrize(
     'there', ['out.png', 'out.png.json', 'out.png.state', 'out-0040.png', 'out-preview.png', 'out-unfinished.png.json']
 )
-def test_a_name_is_taken_where_something_that_a_run_writes_is(there):
+def test_a_name_is_taken_if_any_file_of_a_run_exists(there):
     assert not is_taken(Path('out.png')) and not is_taken(Path('missing/out.png'))
     Path(there).touch()
     assert is_taken(Path('out.png')) and not is_taken(Path('other.png')) and not is_taken(Path('out.jpg'))
@@ -78,7 +78,7 @@ def test_a_name_is_taken_where_something_that_a_run_writes_is(there):
 
 
 def together(work, count=8):
-    """Calls a function in threads that begin at once, each with its number."""
+    """Calls a function in threads that begin together, each with its number."""
     gate = threading.Barrier(count)
 
     def begin(number):
@@ -93,7 +93,7 @@ def together(work, count=8):
 
 
 @pytest.mark.parametrize('links', [True, False])
-def test_results_that_are_saved_at_once_are_all_there(links, monkeypatch):
+def test_results_that_are_saved_at_the_same_time_all_exist(links, monkeypatch):
     def refuse(*args):
         raise PermissionError(errno.EPERM, 'this file system has no hard links')
 
@@ -102,7 +102,7 @@ def test_results_that_are_saved_at_once_are_all_there(links, monkeypatch):
 
     def work(number, gate):
         output = Output.of(None, 'out.png')
-        gate.wait()  # all have found the same name free
+        gate.wait()  # now all threads have found the same free name
         assert str(output.path) == 'out.png'
         output.save(save(number + 1))
 
@@ -111,7 +111,7 @@ def test_results_that_are_saved_at_once_are_all_there(links, monkeypatch):
     assert listed() == sorted(['out.png', *(f'out-{number}.png' for number in range(2, 9))])
 
 
-def test_processes_that_begin_together_lose_nothing():
+def test_processes_that_begin_together_lose_no_result():
     code = (
         'import sys, time, numpy as np\n'
         'from pathlib import Path\n'
@@ -162,7 +162,7 @@ def test_a_failure_leaves_no_file_and_the_name_free(links, monkeypatch, folder):
     assert listed() == []
 
 
-def test_what_is_there_is_not_overwritten_unless_that_is_said():
+def test_an_existing_file_is_overwritten_only_on_request():
     Path('a.txt').write_text('theirs')
     with pytest.raises(FileExistsError, match='is there already'), replacing('a.txt', overwrite=False):
         pytest.fail('it is known before the work')
@@ -177,12 +177,12 @@ def test_what_is_there_is_not_overwritten_unless_that_is_said():
     assert Path('a.txt').read_text() == 'ours' and listed() == ['a.txt', 'b.txt', 'c.txt']
 
 
-# ---- the commands: another run takes the name after it was found free
+# ---- the commands: another run takes the name after this run has found it free
 
 
 @pytest.fixture
 def another_run(monkeypatch):
-    """Something of another run is put under a name after it was found free for the second time: at the save."""
+    """Writes a file of another run just before this run saves: after the name was found free for the second time."""
     ask, free = names.is_taken, Counter()
 
     def late(path, *suffixes):
@@ -201,7 +201,7 @@ def another_run(monkeypatch):
 
 QUICK = ['--network=mini', '--quiet']
 DREAM = ['photo.png', '--octaves=1', '--steps=0', *QUICK]
-STYLE = ['photo.png', 'paint.png', '--iterations=0', '--coarsest=40', '--scale=2', *QUICK]
+STYLE = ['photo.png', 'paint.png', '--iterations=0', '--smallest_size=40', '--size_ratio=2', *QUICK]
 STYLE += ['--style_layers=block1_conv1', '--content_layers=block1_conv1']
 NOISE = ['--input=noise', '--size=48', '--steps=1', '--layers=block2_conv1', *QUICK]
 EXPLORE = ['photo.png', '--explore=block1_conv1', '--octaves=1', '--steps=0', *QUICK]
@@ -224,7 +224,7 @@ EXPLORE = ['photo.png', '--explore=block1_conv1', '--octaves=1', '--steps=0', *Q
         ('dcgan', ['export', '--workdir=run'], 'generator.keras'),
     ],
 )
-def test_what_another_run_puts_under_the_name_meanwhile_stays(program, args, default, another_run, monkeypatch, capfd):
+def test_a_file_that_another_run_writes_meanwhile_stays(program, args, default, another_run, monkeypatch, capfd):
     monkeypatch.setattr(explore, 'CHANNELS', 1)
     images.save_image('photo.png', photo(48, 48))
     images.save_image('paint.png', photo(48, 48, 1))
@@ -239,7 +239,7 @@ def test_what_another_run_puts_under_the_name_meanwhile_stays(program, args, def
     assert [name for name in listed() if Path(name).stem == theirs.stem] == [default]
 
 
-def test_a_folder_that_another_run_puts_there_meanwhile_stays(monkeypatch, capfd):
+def test_a_folder_that_another_run_makes_meanwhile_stays(monkeypatch, capfd):
     export = importlib.import_module('stylegen.dcgan.exporting')
     move = export.place_new
 
@@ -272,7 +272,7 @@ def test_a_vector_that_another_run_writes_meanwhile_stays(monkeypatch, capsys):
     assert Path('projection.npz').read_text() == 'theirs' and not Path('projection.png').exists()
 
 
-def test_runs_that_are_stopped_at_once_keep_a_picture_and_a_state_each(another_run, monkeypatch, capsys):
+def test_two_runs_that_are_stopped_each_keep_a_picture_and_a_state(another_run, monkeypatch, capsys):
     from stylegen.style.job import Job
 
     def stop(self, step):
@@ -289,13 +289,13 @@ def test_runs_that_are_stopped_at_once_keep_a_picture_and_a_state_each(another_r
     assert Path('style.png').read_text() == 'theirs' and Path('style-2.png.state/state.npz').exists()
 
 
-def test_the_frames_of_a_film_are_those_of_one_run(monkeypatch):
+def test_a_film_has_the_frames_of_one_run_only(monkeypatch):
     images.save_image('photo.png', photo(40, 48))
     from stylegen.deepdream import film
 
     monkeypatch.setattr(film, 'DEFAULT_FILM', 'deepdream.webp')
     zoom = ['photo.png', '--zoom=2', '--seconds=0.2', '--fps=10', '--size=48', '--steps=0', '--octaves=1', *QUICK]
-    with alone_in('deepdream.webp.frames'):  # another run is at it
+    with alone_in('deepdream.webp.frames'):  # another run uses it
         assert run(*zoom) == 0
     assert Path('deepdream-2.webp').exists() and not Path('deepdream.webp').exists()
     assert not Path('deepdream-2.webp.frames').exists()
@@ -312,7 +312,7 @@ def test_the_frames_of_a_film_are_those_of_one_run(monkeypatch):
     assert Path('deepdream.webp').read_text() == 'theirs' and Path('deepdream-3.webp').exists()
 
 
-def test_a_film_goes_on_with_its_own_frames_and_leaves_those_of_others(monkeypatch):
+def test_a_film_continues_with_its_own_frames_and_leaves_those_of_others(monkeypatch):
     from stylegen.deepdream import film, frames
 
     images.save_image('photo.png', photo(40, 48))
@@ -334,7 +334,7 @@ def test_a_film_goes_on_with_its_own_frames_and_leaves_those_of_others(monkeypat
 
 
 @pytest.mark.parametrize('program, args', [('deepdream', ['--octaves=1', '--steps=0']), ('style', STYLE[2:])])
-def test_of_a_folder_no_result_of_another_run_is_overwritten(program, args, monkeypatch, capsys):
+def test_a_folder_run_overwrites_no_result_of_another_run(program, args, monkeypatch, capsys):
     for seed, name in enumerate('ab'):
         images.save_image(f'in/{name}.png', photo(48, 48, seed))
     images.save_image('paint.png', photo(48, 48, 3))
@@ -356,7 +356,7 @@ def test_of_a_folder_no_result_of_another_run_is_overwritten(program, args, monk
     assert str(Path('out', first).with_stem(f'{Path(first).stem}-2')) in capsys.readouterr().out
 
 
-def test_a_folder_of_samples_is_not_written_over(capsys, monkeypatch):
+def test_a_folder_of_samples_is_not_overwritten(capsys, monkeypatch):
     kept(Path('run'))
     sample = ['sample', '--workdir=run', '--seeds=0-1', '--output=out', '--quiet']
     write = images.save_image

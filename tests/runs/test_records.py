@@ -1,4 +1,4 @@
-"""Records of results: read back with their paths found again, and checked against what is there now."""
+"""Records of results: they are read, their input files are found again, and changed files are refused."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ class Weights:
 
 @pytest.fixture(autouse=True)
 def made(tmp_path, monkeypatch):
-    """A result of two pictures, with its record in it."""
+    """A result that was made from two pictures and carries its record."""
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate(('photo.png', 'guide.png')):
         images.save_image(name, photo(20, 24, seed))
@@ -40,7 +40,7 @@ def read(path):
     return recorded_settings(path, 'stylegen.test', files=('input', 'mask', 'weights'), lists=('guide', 'region'))
 
 
-def test_what_is_in_place_is_read_as_it_was_written(made):
+def test_a_record_is_read_as_it_was_written_if_no_file_was_moved(made):
     settings, record, moved = read('result.png')
     assert settings == made['settings'] | {'region': []} and record == made
     assert moved == {'photo.png': 'photo.png', 'guide.png': 'guide.png'}
@@ -51,7 +51,7 @@ def test_moved_inputs_are_found_beside_the_result_by_their_content(tmp_path):
     folder.mkdir()
     for name in ('photo.png', 'guide.png', 'result.png'):
         shutil.move(name, folder / name)
-    images.save_image('photo.png', photo(20, 24, 7))  # another picture of the name
+    images.save_image('photo.png', photo(20, 24, 7))  # another picture with the same name
     settings, record, moved = read('moved/result.png')
     assert settings['input'] == 'moved/photo.png' and settings['guide'] == ['moved/guide.png']
     assert set(record['inputs']) == set(moved.values()) == {'moved/photo.png', 'moved/guide.png'}
@@ -75,7 +75,7 @@ def test_a_replay_refuses_other_inputs_and_warns_of_other_weights_and_packages(m
         check_replay(made, made['inputs'] | {'guide.png': 'other'}, Weights(), said.append)
 
 
-def test_the_machine_is_told_in_words_that_json_takes(monkeypatch):
+def test_the_description_of_the_machine_can_be_written_as_json(monkeypatch):
     told = records.machine()
     assert json.loads(json.dumps(told)) == told
     assert told['python'] == '.'.join(map(str, sys.version_info[:3])) and told['cores'] >= 1

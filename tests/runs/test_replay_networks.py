@@ -1,4 +1,4 @@
-"""A picture that somebody sent makes nobody open a saved model: neither by its name nor by what lies beside it."""
+"""A replayed picture from a stranger cannot make a user open a saved model."""
 
 import shutil
 from pathlib import Path
@@ -11,7 +11,7 @@ from stylegen.networks import mini, registry
 from stylegen.utils.backend import keras
 from tests.conftest import photo, run
 
-MADE = {  # program -> the flags of a result of a network from a file
+MADE = {  # program -> flags that make a result with a network from a file
     'deepdream': ['--input=photo.png', '--layers=conv', '--octaves=1', '--steps=1'],
     'style': ['--content=photo.png', '--style=paint.png', '--style_layers=conv', '--content_layers=conv',
               '--iterations=1'],
@@ -21,7 +21,7 @@ PROGRAMS = pytest.mark.parametrize('program', MADE)
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """A folder with two pictures, a network, and by each program a result of it."""
+    """A folder with two pictures, a network, and a result of each program."""
     folder = tmp_path_factory.mktemp('replay')
     pixels = keras.Input((None, None, 3))
     keras.Model(pixels, keras.layers.Conv2D(4, 3, padding='same', name='conv')(pixels)).save(folder / 'mine.keras')
@@ -36,11 +36,11 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def opened(folder, tmp_path, monkeypatch):
-    """The files of networks and weights that were opened; the test works in a copy of the folder."""
+    """The names of the network and weights files that were opened. The test works in a copy of the folder."""
     shutil.copytree(folder, tmp_path / 'copy')
     monkeypatch.chdir(tmp_path / 'copy')
     paths = []
-    for name, where in (('_saved_model', -1), ('load_network', 1)):  # of their arguments, the path
+    for name, where in (('_saved_model', -1), ('load_network', 1)):  # the index of the path among the arguments
         real = getattr(registry, name)
         spy = lambda *args, real=real, where=where: paths.append(Path(args[where]).name) or real(*args)
         monkeypatch.setattr(registry, name, spy)
@@ -52,12 +52,12 @@ def opened(folder, tmp_path, monkeypatch):
 def test_a_network_that_only_the_picture_names_is_not_opened(opened, capsys, program, more):
     assert run(f'--replay={program}.png', '--output=again.png', *more, program=program) == 2
     said = capsys.readouterr().err
-    assert 'where you trust that file, give --network=mine.keras too' in said and said.count('\n') == 1
+    assert 'if you trust that file, give --network=mine.keras too' in said and said.count('\n') == 1
     assert opened == [] and not Path('again.png').exists()
 
 
 @PROGRAMS
-def test_the_same_network_is_opened_where_the_user_says_that_it_is(opened, program):
+def test_the_same_network_is_opened_from_the_path_that_the_user_gives(opened, program):
     Path('elsewhere').mkdir()
     shutil.move('mine.keras', 'elsewhere/theirs.keras')
     flags = [f'--replay={program}.png', '--network=elsewhere/theirs.keras', '--output=again.png', '--quiet']
@@ -66,7 +66,7 @@ def test_the_same_network_is_opened_where_the_user_says_that_it_is(opened, progr
 
 
 @PROGRAMS
-def test_another_network_of_the_name_is_not_opened(opened, capsys, program):
+def test_a_network_with_the_same_name_and_other_content_is_not_opened(opened, capsys, program):
     with open('mine.keras', 'ab') as file:
         file.write(b'more')
     assert run(f'--replay={program}.png', '--network=mine.keras', '--output=again.png', program=program) == 2
@@ -74,21 +74,21 @@ def test_another_network_of_the_name_is_not_opened(opened, capsys, program):
 
 
 @PROGRAMS
-def test_pictures_are_looked_at_before_the_network_is_opened(opened, capsys, program):
+def test_pictures_are_checked_before_the_network_is_opened(opened, capsys, program):
     images.save_image('photo.png', photo(32, 32, 7))
     assert run(f'--replay={program}.png', '--network=mine.keras', '--output=again.png', program=program) == 2
     assert 'photo.png is not the file that the result was made from' in capsys.readouterr().err and opened == []
-    if program == 'deepdream':  # another picture may be asked for
+    if program == 'deepdream':  # the user may give another picture
         again = ['--input=paint.png', '--network=mine.keras', '--output=again.png', '--quiet']
         assert run(f'--replay={program}.png', *again, program=program) == 0
 
 
-def test_a_network_by_name_takes_the_place_of_a_file(opened):
+def test_a_network_that_is_given_by_name_replaces_the_file(opened):
     again = ['--network=mini', '--layers=block1_conv1', '--output=again.png', '--quiet']
     assert run('--replay=deepdream.png', *again) == 0 and set(opened) == {'mini.npz'}
 
 
-def test_other_weights_than_those_of_the_result_are_not_opened_unless_they_are_typed(opened, capsys):
+def test_changed_weights_are_opened_only_if_the_user_types_them(opened, capsys):
     shutil.copy(mini.MINI_WEIGHTS, 'own.npz')
     quick = ['--network=mini', '--layers=block1_conv1', '--octaves=1', '--steps=1', '--quiet']
     assert run('--input=photo.png', '--weights=own.npz', *quick, '--output=one.png') == 0

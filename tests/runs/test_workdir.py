@@ -1,9 +1,9 @@
-"""A workdir gives back what it was given, and only to a run of the same settings."""
+"""A workdir returns the saved arrays, and only to a run with the same settings."""
 
 import numpy as np
 import pytest
 
-from stylegen.runs.workdir import Workdir, forget_state, kept_settings
+from stylegen.runs.workdir import Workdir, forget_state, saved_settings
 from stylegen.utils.differences import InWords, differing
 from stylegen.utils.errors import UserError
 
@@ -15,7 +15,7 @@ def test_arrays_come_back_bit_for_bit(tmp_path):
     assert np.array_equal(stored['image'], image) and stored['image'].dtype == np.float32 and stored['step'] == 3
 
 
-def test_an_empty_workdir_has_no_state_and_a_cleared_one_neither(tmp_path):
+def test_an_empty_or_cleared_workdir_has_no_state(tmp_path):
     kept = Workdir(tmp_path, {})
     assert kept.load() is None
     kept.save(step=1)
@@ -29,7 +29,7 @@ def test_other_settings_are_refused_and_named(tmp_path):
         Workdir(tmp_path, {'program': 'p', 'settings': {'seed': 2, 'steps': 10}}).load()
 
 
-def test_what_is_missing_is_not_what_is_none_and_names_within_names_are_told_apart(tmp_path):
+def test_a_missing_setting_differs_from_none_and_nested_settings_are_told_apart(tmp_path):
     assert differing({'mask': None}, {}, 'then', 'now') == 'mask (None then, nothing now)'
     assert (
         differing({'a': {'x': 1}, 'b': {'x': 2}}, {'a': {'x': 3}, 'b': {'x': 2}}, 'then', 'now') == 'x (1 then, 3 now)'
@@ -50,7 +50,7 @@ def test_only_the_identity_of_a_run_must_be_the_same(tmp_path):
         Workdir(tmp_path, {'seed': 1}, identity).load()
 
 
-def test_half_files_of_a_killed_process_are_removed_and_others_left(tmp_path):
+def test_temporary_files_of_a_killed_process_are_removed_and_other_files_stay(tmp_path):
     ours, others = ('.state.npz.12-0.tmp', '.frame-000003.png.12-7.tmp'), ('.mine.tmp', 'state.npz.tmp')
     for name in (*ours, *others):
         (tmp_path / name).write_bytes(b'half')
@@ -58,7 +58,7 @@ def test_half_files_of_a_killed_process_are_removed_and_others_left(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == set(others)
 
 
-def test_a_folder_goes_with_its_state_and_lock_unless_something_else_is_in_it(tmp_path):
+def test_the_folder_is_removed_with_its_state_unless_it_holds_other_files(tmp_path):
     kept = Workdir(tmp_path / 'run', {})
     with kept.alone():
         kept.save(step=1)
@@ -74,27 +74,27 @@ def test_a_folder_goes_with_its_state_and_lock_unless_something_else_is_in_it(tm
     assert [path.name for path in (tmp_path / 'run').iterdir()] == ['mine.txt']
 
 
-def test_a_damaged_state_is_told_and_left(tmp_path):
+def test_a_damaged_state_is_refused_and_not_removed(tmp_path):
     (tmp_path / 'state.npz').write_bytes(b'PK half of a file')
     with pytest.raises(UserError, match='not a state of ours'):
         Workdir(tmp_path, {}).load()
     assert (tmp_path / 'state.npz').exists()
 
 
-def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path):
+def test_a_path_that_cannot_be_a_folder_is_refused(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(UserError, match='give another --workdir'):
         Workdir(tmp_path / 'file' / 'run', {})
 
 
-def test_the_settings_of_a_state_are_found_also_one_folder_down(tmp_path):
-    assert kept_settings(tmp_path) is None
+def test_the_settings_of_a_state_are_found_also_in_a_subfolder(tmp_path):
+    assert saved_settings(tmp_path) is None
     (tmp_path / 'state.npz').write_bytes(b'PK half of a file')
     Workdir(tmp_path / 'b.png', {'seed': 1}).save(step=1)
-    assert kept_settings(tmp_path) == {'seed': 1} == kept_settings(tmp_path / 'b.png')
+    assert saved_settings(tmp_path) == {'seed': 1} == saved_settings(tmp_path / 'b.png')
 
 
-def test_content_that_has_changed_is_told_in_words_and_not_by_digests(tmp_path):
+def test_changed_content_is_described_in_words_and_not_by_digests(tmp_path):
     digests = 'a' * 64, 'b' * 64
     Workdir(tmp_path, {'inputs': {'photo.jpg': digests[0]}}).save(step=1)
     with pytest.raises(UserError, match=r'keeps a run with another photo\.jpg \(other content\); give the same'):

@@ -12,19 +12,22 @@ import pytest
 from PIL import Image
 
 from stylegen import images
-from stylegen.style import film, options, transfer
+from stylegen.style import StyleSettings, film, options, transfer
 from stylegen.style.__main__ import define_flags
+from stylegen.style.command import Command
 from stylegen.style.folder import pairs_of
-from stylegen.style.job import Job, Session
+from stylegen.style.job import Job
+from stylegen.style.options import PictureSettings
+from stylegen.style.session import Session
+from stylegen.style.settings import format_steps
 from stylegen.utils import memory
-from stylegen.utils.signatures import defaults_of
 from tests.conftest import ROOT, photo, process, wait_for
 from tests.conftest import run as run_program
 
 LAYERS = {'style_layers': {'block1_conv1': 1.0}, 'content_layers': {'block2_conv1': 1.0}}  # which cost little
-FEW = ['--network=mini', '--style_layers=block1_conv1', '--content_layers=block2_conv1', '--coarsest=40', '--scale=2']
-FEW += ['--max_memory=1GB']  # auto may differ from one run to the next
-ITERATIONS = options.format_steps(defaults_of(transfer)['iterations'])
+FEW = ['--network=mini', '--style_layers=block1_conv1', '--content_layers=block2_conv1', '--smallest_size=40']
+FEW += ['--size_ratio=2', '--max_memory=1GB']  # auto may differ from one run to the next
+ITERATIONS = format_steps(StyleSettings().iterations)
 QUICK = ['--iterations=2', '--quiet', *FEW]
 PAIR = ['--content=photo.png', '--style=paint.png']
 
@@ -56,7 +59,7 @@ def names(folder='.'):
 
 
 def settings(*args, recorded=None):
-    return options.settings_of(define_flags().parse(['x', *args]), recorded)
+    return Command.of(define_flags().parse(['x', *args]), recorded or {}).recorded
 
 
 def test_without_arguments_it_paints_with_the_pictures_that_come_along(capsys):
@@ -107,7 +110,7 @@ def test_help_and_import_do_without_tensorflow():
 def test_the_library_gives_the_command_s_picture():
     assert run(*PAIR, '--output=out.png', *QUICK) == 0
     pictures = images.load_image('photo.png'), images.load_image('paint.png')
-    expected = transfer(*pictures, network='mini', iterations=2, coarsest=40, scale=2, **LAYERS)
+    expected = transfer(*pictures, network='mini', iterations=2, smallest_size=40, size_ratio=2, **LAYERS)
     assert np.array_equal(images.load_image('out.png'), images.from_uint8(images.to_uint8(expected)))
 
 
@@ -139,7 +142,7 @@ def test_a_result_and_its_preview_can_have_16_bits_a_channel(capsys):
     assert "'out.webp': 16 bits a channel; there are 8" in err and 'network' not in out
 
 
-def test_size_alpha_mask_and_colour():
+def test_alpha_and_what_the_mask_leaves_out_stay_and_size_is_the_longest_side():
     rgba = np.dstack([images.to_uint8(photo(60, 90)), np.tile(np.arange(90, dtype=np.uint8), (60, 1))])
     Image.fromarray(rgba, 'RGBA').save('alpha.png')
     Image.fromarray(np.repeat(np.uint8([[0, 255]]), 45, 1).repeat(60, 0)).save('mask.png')
@@ -177,7 +180,7 @@ def test_typed_wins_over_recorded_over_published_over_default():
     usual, gatys = settings(), settings('--like=gatys')
     assert usual['optimizer'] == 'adam' and usual['iterations'] == ITERATIONS and usual['network'] == 'auto'
     assert gatys['optimizer'] == 'lbfgs' and gatys['iterations'] == '500' and gatys['network'] == 'vgg19'
-    assert options.parse_steps(gatys['iterations']) == (500,) and gatys['content_layers'] == 'block4_conv2:1'
+    assert gatys['content_layers'] == 'block4_conv2:1' and gatys['backtracking'] == 0
     assert settings('--like=gatys', '--optimizer=adam')['optimizer'] == 'adam'  # the default, but typed
     assert settings('--like=neural-style')['init'] == 'mean'
     made = {**usual, 'strength': 0.2, 'network': 'vgg16', 'style_layers': 'block1_conv1:1'}
@@ -195,10 +198,10 @@ def test_shares_regions_and_steps_are_read():
     assert options.parse_styles(['none']) == []
     texts = ['m=a.jpg:2', 'n=none', 'm=b.jpg']
     assert options.parse_regions(texts) == {'m': ['a.jpg:2', 'b.jpg'], 'n': ['none']}
-    assert options.parse_steps('3,2') == (3, 2) and options.format_steps((3, 2)) == '3,2'
+    assert StyleSettings(iterations='3,2').iterations == (3, 2) and format_steps((3, 2)) == '3,2'
 
 
-def test_lists(capsys):
+def test_networks_programs_and_layers_are_listed(capsys):
     assert run('--network=list') == 0 and run('--like=list') == 0
     out = capsys.readouterr().out
     assert all(word in out for word in ('mini', 'vgg16', '--like=crowsonkb', '--optimizer=lbfgs', '--init=mean'))
@@ -241,15 +244,15 @@ def test_lists(capsys):
         (['--network=vgg19'], '--weights='),
         (['--style_layers=block9'], 'block9'),
         (['--layers=block1_conv1'], '--style_layers'),
-        (['--iterations=many'], '--iterations=N'),
-        (['--iterations=3,-1'], '--iterations=N'),
-        (['--scale=0.5'], 'scale'),
+        (['--iterations=many'], 'iterations to be N or N,N'),
+        (['--iterations=3,-1'], 'iterations to be N or N,N'),
+        (['--size_ratio=0.5'], 'size_ratio to be a number above 1'),
         (['--style_scale=0'], 'style_scale'),
         (['--strength=2'], 'strength'),
         (['--strength=0.5', '--content_weight=1'], 'give one of the two'),
         (['--style=paint.png:0'], 'one above 0'),
         (['--style=none'], 'at least one style'),
-        (['--style=none', '--style=paint.png'], 'stands alone'),
+        (['--style=none', '--style=paint.png'], 'either none or styles'),
         (['--region=photo.png'], '--region=MASK=STYLE'),
         (['--region=paint.png=other.png'], 'of another shape'),
         (['--mask=paint.png'], 'of another shape'),
@@ -257,12 +260,12 @@ def test_lists(capsys):
         (['--max_memory=1MB'], '--max_memory'),
         (['--workdir=photo.png'], '--workdir'),
         (['--replay=photo.png'], 'has no settings in it'),
-        (['--like=gatys', '--strength=0.4'], '--strength cannot count: --like=gatys has its own weights'),
-        (['--like=gatys', '--loss=wasserstein'], '--like=gatys has its own loss'),
-        (['--content=.', '--skip_existing', '--overwrite'], '--skip_existing cannot count: --overwrite'),
+        (['--like=gatys', '--strength=0.4'], 'leave out --strength: --like=gatys has its own weights'),
+        (['--like=gatys', '--loss=wasserstein'], 'like=gatys has its own loss, gram'),
+        (['--content=.', '--skip_existing', '--overwrite'], 'leave out --skip_existing: --overwrite'),
         (['--output=out.png', '--skip_existing', '--content=out-unfinished.png'], 'out-unfinished.png is an input'),
         (['--resume'], '--resume needs'),
-        (['--content=.', '--film=a.gif'], '--film cannot count: there is more than one result'),
+        (['--content=.', '--film=a.gif'], 'leave out --film: a film shows one result'),
         (['--content=.', '--output=photo.png'], 'is a file'),
         (['--content=.', '--output=.'], 'the folder of the inputs'),
         (['--content=.', '--output=x.png'], 'give a folder as --output'),
@@ -300,7 +303,7 @@ def test_a_mistake_is_one_line_exit_code_2_and_no_file(args, message, capsys):
 )
 def test_flags_that_change_nothing_are_told_in_a_line(args, idle):
     flags, said = define_flags().parse(['x', *args]), []
-    options.check_flags(flags, options.settings_of(flags), False, said.append)
+    Command.of(flags, {}).check(said.append)
     assert len(said) == (idle is not None) and (idle is None or said[0].startswith(idle))
 
 
@@ -385,7 +388,7 @@ def test_an_error_in_the_middle_saves_the_picture_so_far(capsys, monkeypatch):
     assert Path('out.png').exists() and not list(Path().glob('out-unfinished*'))
 
 
-def test_preview_film_and_pictures_on_the_way(capsys):
+def test_preview_film_and_pictures_on_the_way_are_saved(capsys):
     args = [
         *PAIR,
         '--output=out.png',
@@ -443,6 +446,18 @@ def test_a_replay_gives_the_same_bytes_also_elsewhere(folder, capsys):
     capsys.readouterr()
     assert run('--replay=moved/one.png', '--output=four.png', '--quiet') == 2
     assert 'other.png is not the file' in capsys.readouterr().err and not Path('four.png').exists()
+
+
+def test_a_result_of_an_earlier_version_is_made_again(folder):
+    """Its record has former names, and lacks settings that have no flag."""
+    assert run(*PAIR, '--output=one.png', *QUICK) == 0
+    record = images.read_settings('one.png')
+    made = record['settings']
+    made['coarsest'], made['scale'] = made.pop('smallest_size'), made.pop('size_ratio')
+    for name in ('beta_1', 'beta_2', 'tv_form', 'ema_decay', 'history', 'backtracking', 'margin', 'content_scale'):
+        del made[name]
+    images.save_image('earlier.png', images.load_image('one.png'), settings=record)
+    assert run('--replay=earlier.png', '--output=two.png', '--quiet') == 0 and same('one.png', 'two.png')
 
 
 def test_several_styles_are_blended_and_a_region_has_its_own():
@@ -517,9 +532,10 @@ def test_a_folder_that_is_stopped_goes_on_with_the_result_it_was_at(folder, monk
 
 
 def test_no_two_results_have_one_name():
-    pairs = pairs_of({'content': ['x/a.jpg', 'y/a.jpg', 'a.png'], 'style': ['b.jpg:0.5', 'c.jpg']}, Path('out'))
-    assert [str(pair.output) for pair in pairs] == [
+    sources = PictureSettings(content=['x/a.jpg', 'y/a.jpg', 'a.png'], style=['b.jpg:0.5', 'c.jpg'])
+    pairs = pairs_of(sources, Path('out'))
+    assert [str(output) for _, output in pairs] == [
         'out/a_jpg__b+c.png', 'out/a_jpg-2__b+c.png', 'out/a_png__b+c.png'
     ]  # fmt: skip
-    assert [pair.content for pair in pairs] == [['x/a.jpg'], ['y/a.jpg'], ['a.png']]
-    assert pairs_of({'content': [], 'style': []}, Path('out'))[0].output.name == 'raccoon__whirls.png'
+    assert [of_it.content for of_it, _ in pairs] == [('x/a.jpg',), ('y/a.jpg',), ('a.png',)]
+    assert pairs_of(PictureSettings(), Path('out'))[0][1].name == 'raccoon__whirls.png'

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stylegen.style import open_stylizer
+from stylegen.style import Stylizer
 from stylegen.style.published import PUBLISHED
 from tests.conftest import photo
 from tests.extractors import noise, small_vgg
@@ -101,7 +101,7 @@ THEIRS = {'gatys': gatys, 'neural-style': neural_style, 'johnson': johnson, 'cro
 @pytest.mark.parametrize('name', list(PUBLISHED))
 def test_a_published_formula_adds_up_to_what_the_program_has(name, network):
     """Variation to a few parts in a hundred: others leave out a row, or look at diagonals too."""
-    stylizer, _ = open_stylizer(like=name, network=network, iterations=1, history=3)
+    stylizer = Stylizer(like=name, network=network, iterations=1, history=3)
     style = (
         STYLE[:48, :64] if name != 'keras' else noise(48, 64, seed=3)
     )  # Keras squeezes the style to the content's size
@@ -127,19 +127,20 @@ def test_a_published_formula_adds_up_to_what_the_program_has(name, network):
 
 def test_torch_remembers_a_hundred_steps_where_memory_allows_and_takes_them_whole(network):
     for name in ('gatys', 'neural-style', 'johnson'):
-        stylizer, _ = open_stylizer(like=name, network=network, max_memory='1GB')
-        assert stylizer.plan((48, 64)).history == 100 and stylizer.trials == 0
+        stylizer = Stylizer(like=name, network=network, max_memory='1GB')
+        assert stylizer.plan((48, 64)).history == 100 and stylizer.settings.backtracking == 0
     assert 3 <= stylizer.plan((512, 512)).history < 100
 
 
 def test_what_is_given_wins_over_the_program(network):
-    stylizer, _ = open_stylizer(like='keras', network=network, optimizer='adam', iterations=7)
-    assert (stylizer.optimizer, stylizer.iterations, stylizer.variation_form) == ('adam', 7, 'power')
-    assert stylizer.style_layers == PUBLISHED['keras'].settings['style_layers']
+    stylizer = Stylizer(like='keras', network=network, optimizer='adam', iterations=7)
+    settings = stylizer.settings
+    assert (settings.optimizer, settings.iterations, settings.tv_form) == ('adam', (7,), 'power')
+    assert settings.style_layers == PUBLISHED['keras'].settings['style_layers']
 
 
 def test_regions_share_a_published_weight_by_their_areas(network):
-    stylizer, _ = open_stylizer(like='gatys', network=network, iterations=1, regions=1, history=3)
+    stylizer = Stylizer(like='gatys', network=network, iterations=1, regions=1, history=3)
     half, steps = np.zeros((48, 64), np.float32), []
     half[:, :16] = 1
     stylizer(CONTENT, [(STYLE, 1.0)], regions=[(half, [(STYLE, 1.0)])], init=START, callback=steps.append)

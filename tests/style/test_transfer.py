@@ -11,10 +11,10 @@ from stylegen.losses.statistics import STYLE_LOSSES
 from stylegen.networks.extractor import FeatureExtractor
 from stylegen.networks.graph import LayerInfo
 from stylegen.optimize import NonFiniteLoss
-from stylegen.style import Start, open_stylizer, transfer
-from stylegen.style.presets import VARIATION
+from stylegen.style import Start, Stylizer, transfer
+from stylegen.style.presets import TV_WEIGHT
 from stylegen.style.run import Run
-from stylegen.style.setup import LOSSES
+from stylegen.style.settings import LOSSES
 from stylegen.utils.backend import keras, tf
 from stylegen.utils.errors import UserError
 from tests.conftest import photo
@@ -24,8 +24,8 @@ CONTENT = photo(40, 56)
 STYLE = noise(48, 44, seed=3) ** 2
 OTHER = noise(36, 60, seed=4, low=0.3)
 LAYERS = {'style_layers': {'block1_conv1': 1.0, 'block3_conv1': 1.0}, 'content_layers': {'block2_conv2': 1.0}}
-ONE_SIZE = {'coarsest': 10**6, 'margin': 0}
-PLAIN = {**ONE_SIZE, 'average': 0.0, 'variation': 0.0}  # nothing but Adam, style and content
+ONE_SIZE = {'smallest_size': 10**6, 'margin': 0}
+PLAIN = {**ONE_SIZE, 'ema_decay': 0.0, 'tv_weight': 0.0}  # nothing but Adam, style and content
 HALF = np.repeat(np.float32([[1, 0]]), 28, 1).repeat(40, 0)  # the left half
 
 
@@ -37,13 +37,13 @@ def extractor():
 @functools.cache
 def targets(loss, regions, optimizer):
     """What is traced, for all tests together; `optimizer` because the last one's factors are looked at."""
-    return open_stylizer(network=extractor(), **LAYERS, loss=loss, regions=regions)[0].targets
+    return Stylizer(network=extractor(), **LAYERS, loss=loss, regions=regions).targets
 
 
 def stylizer(**settings):
     """A stylizer of the small network that is not traced again where another of these was."""
-    made, _ = open_stylizer(network=extractor(), **LAYERS, **settings)
-    vars(made)['targets'] = targets(made.loss, made.regions, made.optimizer)
+    made = Stylizer(network=extractor(), **LAYERS, **settings)
+    vars(made)['targets'] = targets(made.settings.loss, made.regions, made.settings.optimizer)
     return made
 
 
@@ -74,7 +74,7 @@ def first_losses(**settings):
 @pytest.mark.parametrize('optimizer', ['adam', 'lbfgs', 'descent'])
 def test_a_transfer_comes_nearer_to_the_style_and_tells_how(optimizer):
     rate = 1.0 if optimizer == 'descent' else 0.03
-    picture, steps = stylized(optimizer=optimizer, learning_rate=rate, coarsest=20, iterations=(6, 5), margin=4)
+    picture, steps = stylized(optimizer=optimizer, learning_rate=rate, smallest_size=20, iterations=(6, 5), margin=4)
     assert picture.shape == CONTENT.shape and picture.dtype == np.float32
     assert picture.min() >= 0 and picture.max() <= 1
     assert [(step.stage, step.step) for step in steps] == [(0, n + 1) for n in range(6)] + [
@@ -108,7 +108,7 @@ def test_a_picture_that_is_its_own_style_is_there_already(loss):
 
 def test_doubled_weights_double_the_loss_and_leave_the_way_of_lbfgs():
     def run(factor):
-        weights = {'content_weight': 20 * factor, 'style_weight': 100 * factor, 'variation': 50 * factor}
+        weights = {'content_weight': 20 * factor, 'style_weight': 100 * factor, 'tv_weight': 50 * factor}
         return stylized(loss='gram', optimizer='lbfgs', iterations=8, **ONE_SIZE, **weights)
 
     (one, steps), (two, others) = run(1.0), run(2.0)
@@ -118,19 +118,19 @@ def test_doubled_weights_double_the_loss_and_leave_the_way_of_lbfgs():
 
 
 def test_a_blend_with_a_share_of_0_is_the_single_style():
-    single, _ = stylized(iterations=3, coarsest=30)
-    blend, _ = stylized(styles=[(STYLE, 0.7), (OTHER, 0.0)], iterations=3, coarsest=30)
+    single, _ = stylized(iterations=3, smallest_size=30)
+    blend, _ = stylized(styles=[(STYLE, 0.7), (OTHER, 0.0)], iterations=3, smallest_size=30)
     assert np.array_equal(single, blend)
-    other, _ = stylized(styles=OTHER, iterations=3, coarsest=30)
-    both, _ = stylized(styles=[(STYLE, 2.0), (OTHER, 2.0)], iterations=3, coarsest=30)
-    assert np.array_equal(both, stylized(styles=[(STYLE, 0.5), (OTHER, 0.5)], iterations=3, coarsest=30)[0])
+    other, _ = stylized(styles=OTHER, iterations=3, smallest_size=30)
+    both, _ = stylized(styles=[(STYLE, 2.0), (OTHER, 2.0)], iterations=3, smallest_size=30)
+    assert np.array_equal(both, stylized(styles=[(STYLE, 0.5), (OTHER, 0.5)], iterations=3, smallest_size=30)[0])
     assert min(np.abs(both - single).max(), np.abs(both - other).max()) > 0.01
 
 
 @pytest.mark.parametrize('loss', ['wasserstein', 'gram+histogram'])
 def test_a_picture_too_large_for_the_memory_comes_out_the_same(loss):
     content = photo(63, 89)
-    options = {'loss': loss, 'iterations': 3, 'coarsest': 60}
+    options = {'loss': loss, 'iterations': 3, 'smallest_size': 60}
     whole, _ = stylized(content, **options)
     plans = [stylizer(**options, max_memory=memory).plan(content.shape[:2]) for memory in (3.2e6, 2.6e6)]
     cores = [plan.stages[-1].core for plan in plans]
@@ -142,7 +142,7 @@ def test_a_picture_too_large_for_the_memory_comes_out_the_same(loss):
 
 
 def test_more_steps_of_lbfgs_are_never_worse_and_twenty_beat_as_many_of_adam():
-    options = {'loss': 'gram', 'content_weight': 0.3, 'style_weight': 1.0, **ONE_SIZE, 'variation': 0.5}
+    options = {'loss': 'gram', 'content_weight': 0.3, 'style_weight': 1.0, **ONE_SIZE, 'tv_weight': 0.5}
 
     def reached(**settings):
         return total_of(stylized(**settings, **options)[0], **settings, **options)
@@ -150,7 +150,7 @@ def test_more_steps_of_lbfgs_are_never_worse_and_twenty_beat_as_many_of_adam():
     losses = [reached(optimizer='lbfgs', iterations=iterations) for iterations in (1, 3, 8, 20)]
     assert losses == sorted(losses, reverse=True) and losses[-1] < 0.5 * losses[0]
     for rate in (0.01, 0.03):
-        assert losses[-1] < reached(optimizer='adam', iterations=20, average=0.0, learning_rate=rate)
+        assert losses[-1] < reached(optimizer='adam', iterations=20, ema_decay=0.0, learning_rate=rate)
 
 
 @pytest.mark.parametrize('init', ['content', 'noise'])
@@ -159,8 +159,8 @@ def test_coarse_to_fine_comes_nearer_for_the_same_work(init):
         'loss': 'gram',
         'content_weight': 0.3,
         'style_weight': 1.0,
-        'variation': 0.5,
-        'average': 0.0,
+        'tv_weight': 0.5,
+        'ema_decay': 0.0,
         'margin': 0,
     }
 
@@ -168,8 +168,8 @@ def test_coarse_to_fine_comes_nearer_for_the_same_work(init):
         picture, steps = stylized(init=init, **settings, **options)
         return total_of(picture, **options), steps[-1].all_work
 
-    single, work = reached(coarsest=10**6, iterations=20)
-    several, others_work = reached(coarsest=20, iterations=(16, 10, 11))
+    single, work = reached(smallest_size=10**6, iterations=20)
+    several, others_work = reached(smallest_size=20, iterations=(16, 10, 11))
     assert several <= single and others_work <= work
 
 
@@ -206,10 +206,10 @@ def test_a_style_without_colour_gives_a_picture_without_colour_but_where_other_c
 
 
 def test_total_variation_is_by_network_and_what_is_given_wins():
-    assert open_stylizer(network='mini')[0].variation == VARIATION['mini']
-    assert open_stylizer(network='small_vgg')[0].variation == VARIATION['small_vgg'] < VARIATION['mini']
-    assert open_stylizer(network='small_vgg', variation=0.0)[0].variation == 0
-    assert stylizer().variation == VARIATION['mini']  # of a network that is in no table
+    assert Stylizer(network='mini').settings.tv_weight == TV_WEIGHT['mini']
+    assert Stylizer(network='small_vgg').settings.tv_weight == TV_WEIGHT['small_vgg'] < TV_WEIGHT['mini']
+    assert Stylizer(network='small_vgg', tv_weight=0.0).settings.tv_weight == 0
+    assert stylizer().settings.tv_weight == TV_WEIGHT['mini']  # of a network that is in no table
 
 
 @pytest.mark.parametrize('time', ['before', 'after'])
@@ -229,13 +229,14 @@ def test_the_content_keeps_its_colours_as_a_whole(color, time):
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_another_picture():
-    pictures = [stylized(init='noise', seed=seed, iterations=3, coarsest=30)[0] for seed in (1, 1, 2)]
+    pictures = [stylized(init='noise', seed=seed, iterations=3, smallest_size=30)[0] for seed in (1, 1, 2)]
     assert np.array_equal(pictures[0], pictures[1]) and np.abs(pictures[0] - pictures[2]).max() > 0.05
-    fresh = transfer(CONTENT, STYLE, network=extractor(), **LAYERS, init='noise', seed=1, iterations=3, coarsest=30)
+    settings = {'init': 'noise', 'iterations': 3, 'smallest_size': 30}
+    fresh = transfer(CONTENT, STYLE, network=extractor(), **LAYERS, **settings, seed=1)
     assert np.array_equal(fresh, pictures[0])
 
 
-def test_every_beginning_begins_where_it_says():
+def test_every_init_begins_where_it_says():
     names = 'noise', 'style', 'mean'
     begun = {init: stylized(init=init, iterations=1, strength=1.0, **PLAIN)[1][0].image for init in names}
     assert np.abs(begun['mean'] - np.float32([0.485, 0.458, 0.408])).max() < 0.04  # a step of Adam's may be 0.03
@@ -253,7 +254,7 @@ def test_every_beginning_begins_where_it_says():
 
 @pytest.mark.parametrize('optimizer', ['adam', 'lbfgs', 'descent'])
 def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(optimizer):
-    options = {'optimizer': optimizer, 'iterations': (5, 4), 'coarsest': 30, 'scale': 1.6, 'margin': 4}
+    options = {'optimizer': optimizer, 'iterations': (5, 4), 'smallest_size': 30, 'size_ratio': 1.6, 'margin': 4}
     whole, steps = stylized(**options, steps_per_call=2)
     assert {(step.stage, step.step) for step in steps} == {(0, 2), (0, 4), (0, 5), (1, 2), (1, 4)}
     for step in steps:
@@ -264,7 +265,8 @@ def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(optimizer):
 
 
 def test_patience_does_not_depend_on_the_steps_of_a_call_nor_on_a_resume():
-    options = {'iterations': 120, 'patience': 10, 'strength': 0.1, 'learning_rate': 0.1, 'coarsest': 30, 'scale': 1.6}
+    options = {'iterations': 120, 'patience': 10, 'strength': 0.1, 'learning_rate': 0.1}
+    options |= {'smallest_size': 30, 'size_ratio': 1.6}
     whole, steps = stylized(**options)
     by_tens, told = stylized(**options, steps_per_call=None)
     assert np.array_equal(by_tens, whole) and {step.step % 10 for step in told} == {0}
@@ -278,11 +280,11 @@ def test_patience_does_not_depend_on_the_steps_of_a_call_nor_on_a_resume():
 
 def test_a_mask_shows_the_result_where_it_is_1_and_the_content_where_it_is_0():
     mask = np.linspace(-0.5, 1.5, 56, dtype=np.float32).clip(0, 1)[None].repeat(40, 0)
-    free, _ = stylized(iterations=2, coarsest=30)
-    masked, _ = stylized(iterations=2, coarsest=30, mask=mask)
+    free, _ = stylized(iterations=2, smallest_size=30)
+    masked, _ = stylized(iterations=2, smallest_size=30, mask=mask)
     assert np.array_equal(masked[mask == 0], CONTENT[mask == 0]) and np.array_equal(masked[mask == 1], free[mask == 1])
     assert np.allclose(masked, CONTENT + mask[..., None] * (free - CONTENT), atol=1e-6)
-    assert np.array_equal(stylized(iterations=2, coarsest=30, mask=np.ones_like(mask))[0], free)
+    assert np.array_equal(stylized(iterations=2, smallest_size=30, mask=np.ones_like(mask))[0], free)
 
 
 def test_each_region_takes_its_own_style():
@@ -319,7 +321,7 @@ def test_other_pictures_and_sizes_are_not_traced_again(monkeypatch):
     convolution = keras.layers.Conv2D
     original = convolution.call
     monkeypatch.setattr(convolution, 'call', lambda self, *a, **k: calls.append(1) or original(self, *a, **k))
-    options = {'iterations': 2, 'coarsest': 30, 'learning_rate': 0.0123}
+    options = {'iterations': 2, 'smallest_size': 30, 'learning_rate': 0.0123}
     stylized(**options)
     traced = len(calls)
     picture, _ = stylized(photo(52, 33, 8), OTHER, **options)
@@ -337,9 +339,9 @@ def test_xla_compiles_for_the_sizes_that_have_most_of_the_work(monkeypatch):
         return image
 
     monkeypatch.setattr(loop, 'optimize_image', optimized)
-    monkeypatch.setattr(Run, '_aim', lambda self, stage: None)
+    monkeypatch.setattr(Run, '_set_targets', lambda self, content, stage: None)
     content = np.full((768, 1024, 3), 0.5, np.float32)
-    made = open_stylizer(network=extractor(), **LAYERS, jit='on', max_memory='64GB')[0]
+    made = Stylizer(network=extractor(), **LAYERS, jit='on', max_memory='64GB')
     made(content, [(STYLE, 1.0)])
     assert jits == ['off'] * 4 + ['on'] * 3
     jits.clear()
@@ -348,7 +350,7 @@ def test_xla_compiles_for_the_sizes_that_have_most_of_the_work(monkeypatch):
 
 
 def test_a_style_is_never_enlarged_nor_too_small_for_the_network():
-    def seen(picture, **settings):
+    def measured_size(picture, **settings):
         made = []
         run = stylizer(iterations=0, **PLAIN, **settings)
         original = run.targets.set_styles
@@ -357,11 +359,11 @@ def test_a_style_is_never_enlarged_nor_too_small_for_the_network():
         run.targets.set_styles = original
         return made[-1]
 
-    assert seen(noise(30, 40)) == (30, 40)
-    assert seen(noise(300, 200)) == (73, 49)  # 1.3 times the content's longest side
-    assert seen(noise(300, 200), style_scale=0.1) == (32, 21)  # at least 32
-    assert seen(noise(300, 200), style_size=100) == (100, 67)
-    assert seen(noise(8, 400), style_scale=0.5) == (4, 200)  # the network takes 4 pixels and more
+    assert measured_size(noise(30, 40)) == (30, 40)
+    assert measured_size(noise(300, 200)) == (73, 49)  # 1.3 times the content's longest side
+    assert measured_size(noise(300, 200), style_scale=0.1) == (32, 21)  # at least 32
+    assert measured_size(noise(300, 200), style_size=100) == (100, 67)
+    assert measured_size(noise(8, 400), style_scale=0.5) == (4, 200)  # the network takes 4 pixels and more
 
 
 def squeezing():
@@ -427,34 +429,38 @@ def test_numbers_and_layers_that_cannot_be_are_refused():
         ({'optimizer': 'sgd'}, 'adam'),
         ({'color': 'chroma'}, 'luminance'),
         ({'init': 'noize'}, 'noise'),
-        ({'variation_form': 'cubic'}, 'square'),
+        ({'tv_form': 'cubic'}, 'square'),
         ({'like': 'gatis'}, 'gatys'),
-        ({'like': 'gatys', 'loss': 'covariance'}, 'its own loss, gram; leave out --loss'),
-        ({'like': 'keras', 'variation_form': 'absolute'}, 'its own variation_form, power'),
+        ({'like': 'gatys', 'loss': 'covariance'}, 'its own loss, gram; leave out loss'),
+        ({'like': 'gatys', 'loss': 'wasserstein'}, 'its own loss, gram; leave out loss'),
+        ({'like': 'keras', 'tv_form': 'absolute'}, 'its own tv_form, power'),
         ({'style_layers': {'block1_conv1': -1.0, 'block3_conv1': 2.0}}, 'weights of style_layers from 0'),
         ({'style_layers': {'block1_conv1': 0.0}}, 'weights of style_layers from 0'),
         ({'content_layers': {'block2_conv2': 0.0}}, 'weights of content_layers from 0'),
         ({'content_layers': {'block2_conv2': float('nan')}}, 'weights of content_layers from 0'),
-        ({'strength': 2.0}, 'strength from 0 to 1'),
-        ({'strength': float('nan')}, 'strength from 0 to 1'),
-        ({'variation': -1.0}, 'variation to be 0 or more'),
-        ({'learning_rate': float('nan')}, 'learning_rate to be 0 or more'),
-        ({'average': 1.0}, 'average from 0 to below 1'),
-        ({'margin': -2}, 'margin to be 0 or more'),
-        ({'patience': 0}, 'patience to be 1 or more'),
-        ({'style_scale': 0.0}, 'style_scale above 0'),
+        ({'strength': 2.0}, 'strength to be a number from 0 up to 1'),
+        ({'strength': float('nan')}, 'strength to be a number from 0 up to 1'),
+        ({'tv_weight': -1.0}, 'tv_weight to be a number from 0'),
+        ({'learning_rate': float('nan')}, 'learning_rate to be a number from 0'),
+        ({'ema_decay': 1.0}, 'ema_decay to be a number from 0 to below 1'),
+        ({'margin': -2}, 'margin to be a whole number from 0'),
+        ({'patience': 0}, 'patience to be a whole number from 1'),
+        ({'style_scale': 0.0}, 'style_scale to be a number above 0'),
         ({'style_layers': {'block9_conv1': 1.0}}, 'block3_conv1'),
         ({'content_layers': {'block1_conv2': 1.0}}, 'block1_conv1'),
         ({'style_layers': None}, 'no layers chosen for small'),
-        ({'scale': 1.0}, 'scale above 1'),
-        ({'iterations': (5, -1)}, 'numbers of steps from 0'),
+        ({'size_ratio': 1.0}, 'size_ratio to be a number above 1'),
+        ({'smallest_size': 0}, 'smallest_size to be a whole number from 1'),
+        ({'iterations': (5, -1)}, 'iterations to be N or N,N,... with whole numbers from 0'),
+        ({'iterations': ()}, 'iterations to be N or N,N,...'),
+        ({'iterations': 2.5}, 'iterations to be N or N,N,...'),
         ({'max_memory': 'much'}, 'size of memory'),
         ({'max_memory': 1e5}, 'raise --max_memory'),
     ):
         with pytest.raises(UserError, match=message):
             transfer(CONTENT, STYLE, network=extractor(), **{**LAYERS, **settings})
-    with pytest.raises(TypeError, match='has no argument strenght'):
-        open_stylizer(strenght=1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'strenght'"):
+        Stylizer(strenght=1)
 
 
 def test_pictures_and_masks_that_cannot_be_are_refused():

@@ -11,7 +11,7 @@ import pytest
 from stylegen.training.distribution import (
     DISTRIBUTIONS,
     EXAMPLE,
-    MOST_AGAIN,
+    MAX_RESTARTS,
     Devices,
     WorkerLost,
     begin_again,
@@ -79,7 +79,7 @@ def test_a_worker_that_was_told_something_else_than_the_chief_is_refused():
             return {'seed': 0, 'training': {'r1': 0.5}}
 
     Heard().agree({'seed': 0, 'training': {'r1': 0.5}})
-    with pytest.raises(UserError, match=r'the chief was told another r1 \(0\.5 there, 0\.1 here\); start all'):
+    with pytest.raises(UserError, match=r'the chief has another r1 \(0\.5 there, 0\.1 here\); start all'):
         Heard().agree({'seed': 0, 'training': {'r1': 0.1}})
 
 
@@ -125,12 +125,12 @@ def test_a_process_begins_again_so_often_and_then_says_what_to_do(monkeypatch):
     monkeypatch.setattr(os, 'execve', execve)
     monkeypatch.setattr(os, 'environ', dict(os.environ))
     lost = WorkerLost('another worker is gone (Socket closed)')
-    for _ in range(MOST_AGAIN):
+    for _ in range(MAX_RESTARTS):
         begin_again(lost, said.append)
     with pytest.raises(
-        WorkerLost, match=f'begun again {MOST_AGAIN} times already; see that all workers run .* on each'
+        WorkerLost, match=f'begun again {MAX_RESTARTS} times already; check that all workers run .* on each'
     ):
         begin_again(lost, said.append)
-    assert len(begun) == len(said) == MOST_AGAIN
+    assert len(begun) == len(said) == MAX_RESTARTS
     assert said[0] == 'another worker is gone (Socket closed); this one begins again, and waits until all are there'
     assert begun[0][0] == sys.executable

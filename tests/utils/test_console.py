@@ -103,7 +103,7 @@ def test_the_bar_and_what_it_says_are_on_stderr_and_it_goes_on_where_it_was(caps
 
 
 def test_a_step_that_is_shown_hears_of_a_ctrl_c_that_was_lost(monkeypatch):
-    monkeypatch.setattr(interrupts, '_asked', [2])
+    monkeypatch.setattr(interrupts, '_pending', [2])
     bar = Console(quiet=True).progress(1.0)
     with pytest.raises(KeyboardInterrupt):
         bar.to(0.5, 'half')

@@ -96,13 +96,13 @@ def test_what_a_shell_calls_it():
 
 
 def test_signals_that_are_ignored_stay_so_and_the_others_come_back():
-    before = {number: signal.getsignal(number) for number in interrupts.USUAL}
+    before = {number: signal.getsignal(number) for number in interrupts.DEFAULT_HANDLERS}
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with interrupts.uninterrupted():
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
             assert signal.getsignal(signal.SIGTERM) is not before[signal.SIGTERM]
-        with interrupts.deadly():
+        with interrupts.ending_the_process():
             assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
         assert signal.getsignal(signal.SIGTERM) is before[signal.SIGTERM]
     finally:

@@ -30,7 +30,7 @@ QUIET = {'log_every': 9, 'sample_every': 9, 'checkpoint_every': 9, 'collapse_eve
          'samples': 4}  # fmt: skip
 TRAINED = {'d_norm': 'spectral', 'upsampling': 'resize', 'conditional': True, 'precision': 'mixed_bfloat16'}
 PAINTED = ['--iterations=2', '--style_layers=block1_conv1,block2_conv1', '--content_layers=block2_conv2']
-BUILT = {'name': 'mnist28', 'size': (16, 16), 'classes': ('a', 'b'), 'g_width': 4, 'd_width': 4}  # all other layers
+BUILT = {'preset': 'mnist28', 'size': (16, 16), 'classes': ('a', 'b'), 'g_width': 4, 'd_width': 4}  # all other layers
 
 
 def told():

@@ -67,13 +67,13 @@ def test_where_there_is_a_gpu_its_free_memory_counts(told, seen, free, tmp_path,
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(memory, 'available_memory', lambda: 9 << 30)
     monkeypatch.setattr(backend, 'has_gpu', lambda: seen)
-    backend._free_on_card.cache_clear()
+    backend._free_gpu_memory.cache_clear()
     try:
         assert free_memory() == free
         monkeypatch.setenv('PATH', '')
         assert free_memory() == 9 << 30
     finally:
-        backend._free_on_card.cache_clear()
+        backend._free_gpu_memory.cache_clear()
 
 
 def test_units_are_powers_of_1024():

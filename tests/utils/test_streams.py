@@ -92,12 +92,12 @@ def test_a_full_disk_is_told_and_a_stream_that_is_there_is_written_to(capsys):
             raise OSError(28, 'No space left on device')
 
     with pytest.raises(OSError, match='No space'):
-        streams.Lasting(Full()).write('a')
-    stream = streams.Lasting(sys.stdout)
+        streams.SafeStream(Full()).write('a')
+    stream = streams.SafeStream(sys.stdout)
     print('one', 'two', file=stream, flush=True)
     assert capsys.readouterr().out == 'one two\n' and stream.encoding and not stream.isatty()
     with pytest.raises(OSError, match='fileno'):
-        streams.Lasting(None).fileno()
+        streams.SafeStream(None).fileno()
 
 
 def test_a_process_whose_files_are_closed_writes_no_message_into_its_picture(tmp_path):

@@ -1,0 +1,166 @@
+"""The settings of a training run: a field says default, bounds or choices, unit, help and flag of one, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from stylegen.dcgan.presets import PRESETS, USUAL
+from stylegen.training.distribution import DISTRIBUTIONS
+from stylegen.utils.choices import JIT
+from stylegen.utils.errors import unknown
+from stylegen.utils.settings import Settings, setting
+
+PROGRAM = 'stylegen.dcgan'  # the name of the program in the records of results
+DEFAULT_WORKDIR = 'dcgan'
+NO_AUGMENTATION = 'none'
+AUGMENTATIONS = ('color', 'translation', 'cutout')
+HEADINGS = IMAGES, NETWORKS, TRAINING, KEPT, ALARMS, MACHINE = (
+    'Images', 'Networks', 'Training', 'What is kept', 'Alarms and quality', 'Machine'
+)  # fmt: skip
+
+
+def parse_policy(policy: str) -> tuple[str, ...]:
+    """Returns the operations in 'color,translation,cutout'; 'none' and '' have no operation.
+
+    Raises:
+        UserError: An operation is unknown.
+    """
+    names = tuple(part.strip() for part in policy.split(',') if part.strip())
+    if names == (NO_AUGMENTATION,):
+        return ()
+    for name in names:
+        if name not in AUGMENTATIONS:
+            raise unknown('augmentation', name, [*AUGMENTATIONS, NO_AUGMENTATION])
+    return names
+
+
+def _policy(policy: str, name: str) -> str:
+    parse_policy(policy)
+    return policy
+
+
+def _of_preset(help: str, group: str, **limits: Any) -> Any:
+    """A field whose value the preset has, unless another one is given."""
+    return setting(None, help, group=group, **limits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings(Settings):
+    """What `stylegen.dcgan.train` takes. A field that is None by default has the value of the preset.
+
+    Attributes:
+        conditional: The labels of the images are an input of both networks, see `stylegen.dcgan.models`.
+        ema: The share is smaller at the first steps, (1 + t) / (10 + t) at step t.
+        updates: 'alternating' is what the authors of the paper do; 'simultaneous' is what TensorFlow's tutorial does.
+        on_collapse: 'rollback' goes back to a checkpoint from before the alarm, with half the learning rate.
+        distribute: 'mirrored' uses the devices of this machine. 'multi_worker' uses the processes of the cluster in
+            TF_CONFIG; only the chief uses the workdir. Each device takes its share of a batch. The steps are the same
+            but for rounding and dropout, so that a run may go on with other devices.
+        precision: float32 by default, because only float32 resumes to the same bits, and because the quality of the
+            presets was measured with it.
+        deterministic: Holds for the whole process while `train` works.
+    """
+
+    conditional: bool = setting(False, 'tell the networks the classes', group=IMAGES)
+    flip: bool | None = _of_preset('mirror half of the images', IMAGES)
+    preset: str = setting(USUAL, 'whose networks and settings', group=NETWORKS, choices=PRESETS)
+    latent_dim: int | None = _of_preset(
+        "length of a latent vector; this and what follows is by default the preset's", NETWORKS, at_least=1
+    )
+    g_width: int | None = _of_preset("channels of the generator's finest level", NETWORKS, at_least=1)
+    d_width: int | None = _of_preset("channels of the discriminator's finest level", NETWORKS, at_least=1)
+    d_norm: str | None = _of_preset(
+        "the discriminator's normalisation", NETWORKS, choices=('batch', 'spectral', 'none')
+    )
+    upsampling: str | None = _of_preset(
+        'how the generator doubles the sides', NETWORKS, choices=('transposed', 'resize')
+    )
+    steps: int = setting(20000, 'generator steps in all', group=TRAINING, at_least=0)
+    batch_size: int | None = _of_preset('images of a step', TRAINING, at_least=1)
+    loss: str | None = _of_preset(
+        'what the networks minimise', TRAINING, choices=('non_saturating', 'hinge', 'least_squares', 'wasserstein_gp')
+    )
+    label_smoothing: float | None = _of_preset(
+        'by how much the target of real images is below 1', TRAINING, at_least=0, below=1
+    )
+    r1: float | None = _of_preset("weight of the discriminator's squared gradient at real images", TRAINING, at_least=0)
+    gradient_penalty: float | None = _of_preset('its weight, for --loss=wasserstein_gp', TRAINING, at_least=0)
+    penalty_every: int | None = _of_preset('steps from one penalty to the next', TRAINING, at_least=1)
+    augment: str | None = _of_preset(
+        f'what the discriminator sees images through: some of {",".join(AUGMENTATIONS)}, or {NO_AUGMENTATION}',
+        TRAINING,
+        read=_policy,
+    )
+    ema: float | None = _of_preset(
+        'share of the averaged generator that stays at each step; 0: no average', TRAINING, at_least=0, at_most=1
+    )
+    updates: str | None = _of_preset(
+        'alternating: the generator learns from the discriminator after its step; simultaneous: from the one before '
+        'it, cheaper',
+        TRAINING,
+        choices=('alternating', 'simultaneous'),
+    )
+    d_steps: int | None = _of_preset('discriminator steps for each generator step', TRAINING, at_least=1)
+    learning_rate: float | None = _of_preset('of Adam', TRAINING, at_least=0)
+    d_learning_rate: float | None = _of_preset("the discriminator's, if another", TRAINING, at_least=0)
+    beta_1: float | None = _of_preset("decay of Adam's first moment, below 1", TRAINING, at_least=0, below=1)
+    beta_2: float | None = _of_preset("decay of Adam's second moment, below 1", TRAINING, at_least=0, below=1)
+    decay: str | None = _of_preset('how the learning rate falls', TRAINING, choices=('none', 'linear'))
+    seed: int = setting(0, 'of everything random', group=TRAINING, at_least=0)
+    checkpoint_every: int = setting(1000, 'steps from one checkpoint to the next', group=KEPT, at_least=1)
+    keep: int = setting(3, 'how many of the last checkpoints', group=KEPT, at_least=1)
+    sample_every: int = setting(500, 'steps from one sheet of samples to the next; 0: none', group=KEPT, at_least=0)
+    samples: int = setting(64, 'images on a sheet', group=KEPT, at_least=1)
+    log_every: int = setting(100, 'steps from one row of log.csv to the next', group=KEPT, at_least=1)
+    tensorboard: bool = setting(False, 'write the log for TensorBoard too', group=KEPT)
+    collapse_every: int = setting(
+        500, "steps from one look at the pictures' diversity to the next; 0: none", group=ALARMS, at_least=0
+    )
+    on_collapse: str = setting(
+        'warn',
+        'what to do where the generator has collapsed or the discriminator has won',
+        group=ALARMS,
+        choices=('warn', 'stop', 'rollback'),
+    )
+    evaluate_every: int = setting(
+        5000,
+        'steps from one measurement of fid_mini to the next; the best is kept; 0: none',
+        group=ALARMS,
+        at_least=0,
+    )
+    pictures: int = setting(
+        2000, 'pictures, generated and real, that fid_mini is measured on', group=ALARMS, at_least=2
+    )
+    distribute: str = setting(
+        'none',
+        "each batch over this machine's devices, or over the cluster of TF_CONFIG",
+        group=MACHINE,
+        choices=DISTRIBUTIONS,
+    )
+    jit: str = setting('auto', 'compile with XLA; auto: on a GPU', group=MACHINE, choices=JIT)
+    precision: str = setting(
+        'float32',
+        'of the networks; auto: the faster one here',
+        group=MACHINE,
+        choices=('float32', 'mixed_bfloat16', 'auto'),
+    )
+    steps_per_execution: int = setting(1, 'steps of a compiled call', group=MACHINE, at_least=1)
+    deterministic: bool = setting(False, 'the same bits each time, where TensorFlow can', group=MACHINE)
+
+
+OF_PRESET = tuple(name for name, default in TrainSettings.defaults().items() if default is None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemorySettings(Settings):
+    """The memory of a command that holds a set of images."""
+
+    max_memory: str | float = setting(
+        'auto', 'memory for the images, such as 4GB; more are read anew for each batch', group=MACHINE
+    )
+
+
+def choices_of(name: str) -> tuple[str, ...]:
+    """Returns the choices of a setting of a training."""
+    return TrainSettings.abouts()[name].choices or ()
