@@ -1,5 +1,7 @@
 """The command line of style transfer: `python -m stylegen.style`, or `stylegen-style`."""
 
+import importlib
+import sys
 from collections.abc import Sequence
 
 from absl.flags import FlagValues
@@ -16,12 +18,16 @@ from stylegen.style.single import paint_single
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 
+COMMANDS = {'apply': 'apply_command', 'train': 'train_command'}  # to the module that has `define_flags` and `work`
 HEADINGS = ('Pictures', 'Network', 'How much style', 'How to get there', 'Colour', 'Machine')
 
 
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
-    flags = cli.Flags('Paints the content of one picture in the style of others.')
+    flags = cli.Flags(
+        'Paints the content of one picture in the style of others. `apply` paints in one pass of a trained network, '
+        '`train` trains one: `apply --help`, `train --help`.'
+    )
     flags.words('content', 'style')
     for heading in HEADINGS:
         flags.group(heading)
@@ -66,6 +72,10 @@ def list_published() -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The console script."""
+    argv = list(sys.argv if argv is None else argv)
+    if command := COMMANDS.get(''.join(argv[1:2])):
+        module = importlib.import_module(f'stylegen.style.{command}')
+        return cli.run(f'stylegen-style {argv[1]}', module.define_flags, module.work, [argv[0], *argv[2:]])
     return cli.run('stylegen-style', define_flags, work, argv)
 
 

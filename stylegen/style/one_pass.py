@@ -21,6 +21,7 @@ from stylegen.utils.npz import read_state, write_state
 from stylegen.utils.zips import TooLarge
 
 ONE_PASS_WEIGHTS = Path(__file__).parents[1] / 'weights' / 'one_pass.npz'
+RESULT = 'one_pass.npz'  # as a training calls it
 PER_PIXEL = 900  # bytes that the maps of a pass take for a pixel, at 96 channels
 PER_STRIP_PIXEL = 120  # bytes for a pixel of the whole picture that stay in memory by strips, at 96 channels
 STYLE_SIZE = 320  # pixels: the longest side that a painting is looked at, as in training
@@ -105,7 +106,7 @@ class OnePass:
         Args:
             photo: A path, a PIL picture, an array or a tensor, of any size.
             style: The name of a style, a painting as `photo`, or several of these with their shares, [(style, share),
-                ...], whose norms are mixed.
+                ...], whose norms are mixed; or what `norms_of` gave for one of these.
             strength: 0 keeps the photo's own norms, 1 takes the style's; between and beyond, in a straight line.
             color: 'style', or 'luminance': every pixel keeps the photo's chroma; 'linear', 'histogram': the photo's
                 palette.
@@ -139,6 +140,8 @@ class OnePass:
         Raises:
             UserError: There is no such style, or it weighs nothing.
         """
+        if isinstance(style, np.ndarray) and style.ndim == 1:
+            return style
         if isinstance(style, str) and style in self.norms:
             return self.norms[style]
         if isinstance(style, (list, tuple)) and style and isinstance(style[0], (list, tuple)):
@@ -146,11 +149,20 @@ class OnePass:
             if not total > 0 or any(share < 0 for _, share in style):
                 raise UserError('expected shares of styles from 0, and one above 0')
             return sum(share / total * self.norms_of(one) for one, share in style)
+        self.check_style(style)
+        return self._predicted(as_picture(style, 'style'))
+
+    def check_style(self, style: Any) -> None:
+        """Refuses what is neither a style nor a painting.
+
+        Raises:
+            UserError: There is no style of this name; or the network takes no paintings.
+        """
         if 'hidden/kernel' not in self.arrays:
-            raise unknown('style', str(style)[:40], self.styles)
+            name = style if isinstance(style, str) else 'a painting'
+            raise unknown('style', name, self.styles)
         if isinstance(style, str) and not os.path.splitext(style)[1] and not os.path.exists(style):
             raise unknown('style', style, (*self.styles, 'FILE'))
-        return self._predicted(as_picture(style, 'style'))
 
     def paint(self, photo: np.ndarray, norms: np.ndarray) -> np.ndarray:
         """The picture that the network makes of a photo, float32 (H, W, 3) in [0, 1].

@@ -16,7 +16,7 @@ from stylegen.images.conversion import PictureLike, as_picture
 from stylegen.images.sheets import grid
 from stylegen.runs.inputs import PICTURES
 from stylegen.runs.settings import MachineSettings
-from stylegen.style.one_pass import OnePass
+from stylegen.style.one_pass import RESULT, OnePass
 from stylegen.training.checkpoints import Checkpoints, arrays_of, assign
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import make_folder, plain, replacing
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stylegen.datasets.imageset import ImageSet
     from stylegen.training.callbacks import Report
 
-RESULT, SAMPLES, SETTINGS = 'one_pass.npz', 'samples', 'settings.json'
+SAMPLES, SETTINGS = 'samples', 'settings.json'
 SAMPLE_STYLES = 8  # columns of a sheet of samples
 JUDGES = ('small_vgg', 'vgg16', 'vgg19', 'mini')
 
