@@ -21,7 +21,7 @@ from stylegen import images
 from stylegen.losses.moments import central_moments, moments
 from stylegen.losses.wasserstein import distances_by_picture, for_wasserstein
 from stylegen.networks import feature_extractor
-from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS, VARIATION
+from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS, TV_WEIGHT
 from stylegen.style.transform_network import norm_sizes, style_predictor, style_statistics, transform_network
 from stylegen.utils.backend import keras, tf
 
@@ -104,7 +104,7 @@ class OnePass(keras.Model):
             pictures = self([photos, statistics], training=True)
             style, content, variation = self.losses_of(pictures, photos, targets)
             loss = self.strength * style + (1 - self.strength) * CONTENT_SCALE[NETWORK] * content
-            loss += VARIATION[NETWORK] * variation
+            loss += TV_WEIGHT[NETWORK] * variation
         variables = self.transform.trainable_variables + self.predictor.trainable_variables
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         values = {'loss': loss, 'style': style, 'content': content, 'variation': variation}
@@ -237,7 +237,8 @@ _POOL = flags.DEFINE_integer('pool', 400, 'Styles kept.')
 _REUSE = flags.DEFINE_integer('reuse', 6, 'How often each is used.')
 _EPOCH = flags.DEFINE_integer('steps_per_epoch', 250, 'Steps from one sheet and backup to the next.')
 _SEED = flags.DEFINE_integer('seed', 0, 'Of the weights.')
-_PRECISION = flags.DEFINE_enum('precision', 'mixed_bfloat16', ['float32', 'mixed_bfloat16'], 'Of all networks.')
+_PRECISION = flags.DEFINE_enum('precision', 'mixed_bfloat16', ['float32', 'mixed_bfloat16'], 'Of the judge.')
+_PAINTER = flags.DEFINE_enum('painter', 'float32', ['float32', 'mixed_bfloat16'], 'Precision of the painting network.')
 
 
 def main(argv):
@@ -250,7 +251,7 @@ def main(argv):
     judge = Judge(_PRECISION.value)
     shapes = [tuple(int(n) for n in shape.split('x')) for shape in _SHAPES.value]
     _, statistics = judge.style(np.float32(crop(np.random.default_rng(0), pictures.paintings[0], 128)))
-    model = OnePass(judge, _WIDTH.value, _BLOCKS.value, statistics.shape[-1], _PRECISION.value, _STRENGTH.value)
+    model = OnePass(judge, _WIDTH.value, _BLOCKS.value, statistics.shape[-1], _PAINTER.value, _STRENGTH.value)
     print('parameters', model.transform.count_params(), model.predictor.count_params(), flush=True)
     optimizer = keras.optimizers.Adam(_RATE.value, beta_2=0.99, global_clipnorm=1.0)
     model.compile(optimizer=optimizer, jit_compile=False)

@@ -11,7 +11,7 @@ import numpy as np
 from stylegen.losses.features import total_variation_loss
 from stylegen.losses.moments import central_moments, moments
 from stylegen.losses.wasserstein import distances_by_picture, for_wasserstein
-from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS, VARIATION
+from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS, TV_WEIGHT
 from stylegen.style.transform_network import style_statistics, transform_network
 from stylegen.utils.backend import keras, tf
 
@@ -103,7 +103,7 @@ class Judge:
     def total(self, losses: Mapping[str, tf.Tensor], strength: float) -> tf.Tensor:
         """The weighted sum of `losses`, as the optimisation has it at a strength."""
         content = (1 - strength) * CONTENT_SCALE[self.name] * losses['content']
-        return strength * losses['style'] + content + VARIATION[self.name] * losses['variation']
+        return strength * losses['style'] + content + TV_WEIGHT[self.name] * losses['variation']
 
 
 class OnePassModel(keras.Model):
