@@ -22,7 +22,7 @@ COMMANDS = {  # command -> the module that has its `define_flags` and `work`, an
 
 
 def usage(program: str) -> str:
-    """What there is."""
+    """Returns the list of commands, as `--help` prints it."""
     lines = [f'usage: {program} COMMAND [--flag=value ...]', '', 'Deep convolutional generative adversarial networks.']
     lines += ['', 'Commands:', *(f'  {name:<18}{text}' for name, (_, text) in COMMANDS.items())]
     return '\n'.join([*lines, '', f'{program} COMMAND --help shows the flags of a command.'])
@@ -30,7 +30,7 @@ def usage(program: str) -> str:
 
 @streams.lasting()
 def main(argv: Sequence[str] | None = None) -> int:
-    """The console script."""
+    """Runs a command line and returns the exit code."""
     argv = list(sys.argv if argv is None else argv)
     program, command, rest = 'stylegen-dcgan', ''.join(argv[1:2]), argv[2:]
     if command in ('', '--help', '-h', '-help', 'help'):

@@ -56,11 +56,11 @@ def line_chart(
     marks: Mapping[float, str] | None = None,
     span: Sequence[float] = (),
 ) -> str:
-    """One chart, with its legend.
+    """Draws one chart with its legend.
 
     Args:
         curves: Points (x, y) by name, at most `LINES` of them. Where a y is not finite the curve has a gap.
-        title: What the chart shows; no two charts of a page have the same.
+        title: The title; each chart of a page has its own.
         x_label: Of the horizontal axis.
         levels: Heights that are marked by a dashed line, by name.
         marks: Places of the horizontal axis that are marked by an upright line, with what happened there.
@@ -101,7 +101,7 @@ def line_chart(
 
 
 def thinned(points: Points, most: int = MOST_POINTS) -> np.ndarray:
-    """At most so many points, float64 (N, 2): the means of neighbours, without the values that are not finite."""
+    """Returns at most `most` points, float64 (N, 2). Each is the mean of the finite values of its neighbours."""
     given = np.array(points, np.float64).reshape(-1, 2)
     if len(given) <= most:
         return given
@@ -113,7 +113,7 @@ def thinned(points: Points, most: int = MOST_POINTS) -> np.ndarray:
 
 
 def number(value: float) -> str:
-    """A number as people write it: four figures, thousands apart."""
+    """Formats a number with four significant digits and separated thousands."""
     if not math.isfinite(value):
         return 'not finite'
     if abs(value) >= 1000:
@@ -167,7 +167,7 @@ def _scale(axes: Axes, heights: Sequence[float], span: Sequence[float]) -> None:
 
 
 def _for_page(svg: str, title: str) -> str:
-    """The SVG element as it stands within a page: its colours, names and ids are made to suit the page."""
+    """Returns the SVG element with the colours, titles and ids that the page needs."""
     svg = svg[svg.index('<svg ') :].replace('<svg ', f'<svg role="img" aria-label="{escape(title)}" ', 1)
     for color, variable in VARIABLES.items():
         svg = svg.replace(color, f'var(--{variable})')

@@ -1,4 +1,4 @@
-"""The pictures of a generator measured against those it learned from."""
+"""Measure the pictures of a generator against its training data."""
 
 import json
 import os
@@ -30,7 +30,7 @@ _COLUMNS = ('value', 'floor', 'ceiling')
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateSettings(Settings):
-    """How many pictures are measured, and which.
+    """The numbers and the seeds of the pictures that are compared.
 
     Attributes:
         repeats: Each set has seeds of its own. The value is the mean over the sets, 'error' its standard error, and
@@ -48,7 +48,7 @@ class EvaluateSettings(Settings):
 
 
 def held_out(data: ImageSet, **options: Any) -> ImageSet | None:
-    """The part of the same source that is for measuring, at the same size; None where there is none.
+    """Opens the test or validation part of the same source, at the same size; returns None where there is none.
 
     Args:
         data: The part that was trained on; of a source that was taken whole nothing is left to measure with.
@@ -79,7 +79,7 @@ def evaluator_of(
     progress: Progress | None = None,
     settings: EvaluateSettings,
 ) -> Evaluator:
-    """Holds generated pictures against `count` of the data, or all of it where it has less.
+    """Returns an evaluator that compares generated pictures with `count` pictures of the data, or with all of them.
 
     The floor comes from as many of `other`; without it, from pictures of the data that are not among the reference; and
     where the data has too few for both, from its two halves.
@@ -88,18 +88,18 @@ def evaluator_of(
         data: What the generator learned from.
         other: What it did not, see `held_out`.
         features: Keys of `embeddings.EMBEDDINGS`, or embeddings that are open.
-        progress: Is told what is embedded and how many pictures of it are done.
+        progress: Receives the name of the set and the number of embedded pictures.
         {settings}
     """
     count, seed = settings.count, settings.seed
-    told: dict[str, Any] = {'split': data.split, 'seed': seed, 'progress': progress}
+    options: dict[str, Any] = {'split': data.split, 'seed': seed, 'progress': progress}
     if other is not None:
-        told |= {'other': other.take(min(count, other.count), seed), 'other_split': other.split}
+        options |= {'other': other.take(min(count, other.count), seed), 'other_split': other.split}
     elif data.count >= 2 * count:
         both = data.take(2 * count, seed)
-        told |= {'other': both[count:], 'other_split': f'others of {data.split}'}
-        return Evaluator(both[:count], features, **told)
-    return Evaluator(data.take(min(count, data.count), seed), features, **told)
+        options |= {'other': both[count:], 'other_split': f'others of {data.split}'}
+        return Evaluator(both[:count], features, **options)
+    return Evaluator(data.take(min(count, data.count), seed), features, **options)
 
 
 def drawn(
@@ -109,7 +109,7 @@ def drawn(
     labels: np.ndarray | None = None,
     batch_size: int = BATCH_SIZE,
 ) -> Iterator[np.ndarray]:
-    """Generated pictures as uint8 batches, one for each of the seeds from `first_seed` on; the last may be smaller.
+    """Yields generated pictures in uint8 batches, one for each seed from `first_seed` on; the last may be smaller.
 
     Args:
         generator: From `load_generator`.
@@ -125,7 +125,7 @@ def drawn(
 
 
 def labels_like(data: ImageSet, classes: Sequence[str], count: int, seed: int = 0) -> np.ndarray | None:
-    """Classes for generated pictures, int32 (count,), drawn as often as the data has them; None for no classes.
+    """Draws classes for generated pictures, int32 (count,), with the frequencies of the data; None for no classes.
 
     Raises:
         UserError: The data has other classes.
@@ -133,10 +133,10 @@ def labels_like(data: ImageSet, classes: Sequence[str], count: int, seed: int = 
     if not classes:
         return None
     if tuple(classes) != data.classes or data.labels is None:
-        told = ', '.join(data.classes[:5]) or 'none'
+        known = ', '.join(data.classes[:5]) or 'none'
         raise UserError(
-            f'the generator knows the classes {", ".join(classes[:5])} ..., the data has {told}; give the data that it '
-            'was trained on'
+            f'the generator knows the classes {", ".join(classes[:5])} ..., the data has {known}; give the data that '
+            'it was trained on'
         )
     return np.random.default_rng([seed, 4]).choice(data.labels, count)
 
@@ -149,7 +149,7 @@ def evaluate(
     labels: np.ndarray | None = None,
     settings: EvaluateSettings,
 ) -> dict[str, dict[str, Any]]:
-    """The figures of a generator, see `Evaluator.__call__`; each says which generator it is of.
+    """Measures a generator and returns a record for each metric, see `Evaluator.__call__`.
 
     Args:
         generator: From `load_generator`.
@@ -157,8 +157,16 @@ def evaluate(
         labels: As for `drawn`, or None.
         {settings}
 
+    Returns:
+        The records by the name of the metric; 'value', 'floor', 'ceiling' and the generator are in each.
+
     Raises:
         UserError: Too few pictures, or those of the generator are of another size.
+
+    Example:
+        data = training_data('run')
+        records = evaluate(load_generator('run'), evaluator_of(data), count=1000)
+        print(records['fid_mini']['value'])
     """
     count, first_seed, repeats = settings.count, settings.first_seed, settings.repeats
     firsts = range(first_seed, first_seed + repeats * count, count)
@@ -181,7 +189,7 @@ def evaluate(
 
 
 def training_data(workdir: str | os.PathLike, source: str | None = None, **options: Any) -> ImageSet:
-    """The data of a run, opened again.
+    """Opens the data of a run again.
 
     Args:
         workdir: Of the run.
@@ -202,7 +210,7 @@ def training_data(workdir: str | os.PathLike, source: str | None = None, **optio
 
 
 def table(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The records of an `Evaluator` as lines: each figure between its floor and ceiling, and what they were made of."""
+    """Formats the records of an `Evaluator` as lines: each metric with floor and ceiling, and how they were made."""
     rows = [('', *_COLUMNS, 'better')]
     for name, record in records.items():
         value, floor, ceiling = (f'{record[column]:.4g}' for column in _COLUMNS)

@@ -106,11 +106,11 @@ class DCGAN(keras.Model):
 
     @property
     def sampler(self) -> keras.Model:
-        """The generator to sample from: the averaged one, if there is one."""
+        """The averaged generator where there is one, else the live generator."""
         return self.average or self.generator
 
     def parts(self) -> dict[str, list]:
-        """All variables that a run goes on from, by part."""
+        """Returns all variables that a checkpoint keeps, by part."""
         parts = {
             'generator': self.generator.variables,
             'discriminator': self.discriminator.variables,
@@ -122,16 +122,16 @@ class DCGAN(keras.Model):
         return {name: list(variables) for name, variables in parts.items() if variables}
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Nothing, for all is built; Keras would take the mean of a batch's bytes over the replicas."""
+        """Does nothing: all is built. Keras would average the bytes of a batch over the replicas here."""
 
     def means(self) -> dict[str, float]:
-        """Of `METRICS`, over all replicas, since they were asked for last."""
+        """Returns the means of `METRICS` over all replicas since the last call."""
         *sums, count = self.sums.numpy().tolist()
         self.sums.assign(tf.zeros(self.sums.shape))
         return {name: total / max(count, 1) for name, total in zip(METRICS, sums, strict=True)}
 
     def settle(self, latents: np.ndarray) -> None:
-        """Gives the averaged generator the statistics of its own maps, of these latents (N, latent_dim)."""
+        """Computes the batch statistics of the averaged generator from latents (N, latent_dim)."""
         if not self.average:
             return
 
@@ -143,11 +143,11 @@ class DCGAN(keras.Model):
         settle_statistics(self.average, batches())
 
     def call(self, inputs: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:
-        """Images in [-1, 1] of latents, or of [latents, labels]."""
+        """Maps latents, or [latents, labels], to images in [-1, 1]."""
         return self.sampler(inputs, training=False)
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """One step on uint8 images (d_steps * N, H, W, C) and labels, or on one replica's share; values of `METRICS`.
+        """Makes one step on uint8 images (d_steps * N, H, W, C) and labels, and returns the values of `METRICS`.
 
         Under `tf.distribute` all that is kept is that of the whole batch, and the same on every replica.
         """
@@ -166,7 +166,7 @@ class DCGAN(keras.Model):
             fake = self._generated(labels, draws)
         values, checks, upstream = self._discriminator_step(self._prepared(images, draws), fake, labels, draws)
         if upstream is None:
-            values['g_loss'], upstream = self._judged(fake, labels, draws)
+            values['g_loss'], upstream = self._generator_loss(fake, labels, draws)
         variables = self.generator.trainable_variables
         gradients = tape.gradient(fake, variables, output_gradients=upstream)
         values['g_gradient'] = self._apply(self.g_optimizer, gradients, variables, checks, 'generator')
@@ -182,7 +182,7 @@ class DCGAN(keras.Model):
         return values
 
     def _prepared(self, images, draws):
-        """Real images in [-1, 1], some of them mirrored."""
+        """Converts real images to [-1, 1] and mirrors half of them where `flip` is on."""
         if self.flip:
             mirrored = draws.uniform('flip') < 0.5
             images = tf.where(mirrored[:, None, None, None], tf.reverse(images, [2]), images)
@@ -200,7 +200,7 @@ class DCGAN(keras.Model):
         return self.discriminator(given, training=True)
 
     def _discriminator_step(self, real, fake, labels, draws):
-        """Moves the discriminator; what to show, what to check, and for simultaneous updates the gradient at `fake`."""
+        """Updates the discriminator and returns metrics, values to check, and for simultaneous updates the gradient."""
         both = self.updates == 'simultaneous'
         power_iteration(self.discriminator)
         with tf.GradientTape(persistent=both) as tape:
@@ -220,15 +220,15 @@ class DCGAN(keras.Model):
         values = {'d_loss': loss, 'd_real': real_share, 'd_fake': fake_share, 'd_gradient': norm, 'g_loss': g_loss}
         return values, checks, upstream
 
-    def _judged(self, fake, labels, draws):
-        """The generator's loss by the discriminator as it is now, and its gradient at the images."""
+    def _generator_loss(self, fake, labels, draws):
+        """Returns the loss of the generator by the current discriminator, and its gradient at the images."""
         with frozen_statistics(), tf.GradientTape() as tape:
             tape.watch(fake)
             loss = self.losses_of.generator(self._logits(fake, labels, draws, 'augment_generator'))
         return loss, tape.gradient(loss, fake)
 
     def _penalty(self, real, fake, labels, draws):
-        """What the discriminator's gradients cost, at every `penalty_every`-th step as much more."""
+        """Returns the gradient penalty. Every `penalty_every`-th step has one, with as many times the weight."""
         if not (self.r1 or self.losses_of.penalty):
             return 0.0
 
@@ -248,7 +248,7 @@ class DCGAN(keras.Model):
         return tf.cond(draws.step % self.penalty_every == 0, cost, lambda: 0.0)
 
     def _apply(self, optimizer, gradients, variables, checks, part):
-        """One step of an optimiser, for the mean over all replicas; the gradients' norms are added to `checks`."""
+        """Applies the mean gradients of all replicas, and adds their norms to `checks`."""
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]  # an embedding's is sparse
         gradients = mean_over_replicas(gradients)
         optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))
@@ -258,7 +258,7 @@ class DCGAN(keras.Model):
         return tf.norm(tf.stack(norms))
 
     def _check(self, checks):
-        """Notes the first step and the first value that is not finite."""
+        """Stores the first step and the first value that is not finite."""
         self.checked = list(checks)
         wrong = tf.logical_not(tf.math.is_finite(tf.stack([tf.cast(value, tf.float32) for value in checks.values()])))
         found = tf.stack([self.steps + 0, tf.argmax(wrong, output_type=tf.int64)])
@@ -281,7 +281,7 @@ class DCGAN(keras.Model):
 
 
 def _over_replicas(scalars: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Their means over all replicas; what is not finite on one is not so in the mean."""
+    """Returns the means over all replicas; a value that is not finite on one replica makes the mean not finite."""
     means = mean_over_replicas(tf.stack([tf.cast(value, tf.float32) for value in scalars.values()]))
     return dict(zip(scalars, tf.unstack(means), strict=True))
 

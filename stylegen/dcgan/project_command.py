@@ -1,4 +1,4 @@
-"""`python -m stylegen.dcgan project`: its flags, and what it does with them."""
+"""`python -m stylegen.dcgan project`: its flags and its work."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ DEFAULT_OUTPUT = 'projection.png'
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectFiles(Settings):
-    """What is looked for, and what is written."""
+    """The picture, its mask and classes, and the output file."""
 
     image: str | None = setting(
         None, "to look for; cut and resized to the generator's size", group='Picture', kind='path'
@@ -45,7 +45,7 @@ class ProjectFiles(Settings):
 
 
 def define_flags() -> cli.Flags:
-    """All flags of the command, in groups."""
+    """Returns the flags of the command, in groups."""
     flags = cli.Flags('Finds the vector of a picture, or completes a picture.')
     flags.words('image')
     for heading in ('Generator', 'Picture', 'Search', 'Output'):
@@ -56,7 +56,7 @@ def define_flags() -> cli.Flags:
 
 
 def work(flags: FlagValues) -> None:
-    """Does what the flags say."""
+    """Runs the command with parsed flags."""
     console = Console(flags.quiet)
     source = cli.settings_of(GeneratorSettings, flags)
     files = cli.settings_of(ProjectFiles, flags)

@@ -1,4 +1,4 @@
-"""`python -m stylegen.dcgan report`: its flags, and what it does with them."""
+"""`python -m stylegen.dcgan report`: its flags and its work."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ DEFAULT_OUTPUT = 'report.html'
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSettings(Settings):
-    """The run that is told of, and what is written."""
+    """The run, and the output file."""
 
     workdir: str = setting(DEFAULT_WORKDIR, 'of the run, which may go on meanwhile', group='What', kind='path')
     output: str | None = setting(
@@ -29,7 +29,7 @@ class ReportSettings(Settings):
 
 
 def define_flags() -> cli.Flags:
-    """All flags of the command, in groups."""
+    """Returns the flags of the command, in groups."""
     flags = cli.Flags('Writes all that is known of a run into one HTML file that opens anywhere.')
     flags.settings(ReportSettings)
     flags.talk()
@@ -37,7 +37,7 @@ def define_flags() -> cli.Flags:
 
 
 def work(flags: FlagValues) -> None:
-    """Does what the flags say."""
+    """Runs the command with parsed flags."""
     console, settings = Console(flags.quiet), cli.settings_of(ReportSettings, flags)
     output = Output.of(settings.output, DEFAULT_OUTPUT, say=console.say)
     check_target(output.path, ['.html', '.htm'])

@@ -1,4 +1,4 @@
-"""`python -m stylegen.dcgan sample`: its flags, and what it does with them."""
+"""`python -m stylegen.dcgan sample`: its flags and its work."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ IDLE = {  # flag -> forms that it is for; none of them is for --neighbours
 
 @dataclass(frozen=True, kw_only=True)
 class SampleFiles(Settings):
-    """What is written, and what is drawn beside the pictures."""
+    """The output, and the pictures that are drawn beside the generated ones."""
 
     batch_size: int = setting(
         BATCH_SIZE, 'pictures that are held at a time; changes none of them', group='Pictures', at_least=1
@@ -55,7 +55,7 @@ class SampleFiles(Settings):
 
 
 def define_flags() -> cli.Flags:
-    """All flags of the command, in groups."""
+    """Returns the flags of the command, in groups."""
     flags = cli.Flags('Draws pictures: each depends on the generator and its seed alone.')
     flags.settings(GeneratorSettings, SampleSettings, SampleFiles)
     flags.talk()
@@ -63,7 +63,7 @@ def define_flags() -> cli.Flags:
 
 
 def work(flags: FlagValues) -> None:
-    """Does what the flags say."""
+    """Runs the command with parsed flags."""
     console = Console(flags.quiet)
     source = cli.settings_of(GeneratorSettings, flags)
     settings = cli.settings_of(SampleSettings, flags)
@@ -105,10 +105,10 @@ def work(flags: FlagValues) -> None:
 
 
 def check_grid(count: int, generator: Generator, settings: SampleSettings, output: Output) -> None:
-    """Refuses a grid of so many pictures that cannot be written.
+    """Refuses a grid that is too large or cannot be written.
 
     Raises:
-        UserError: It is too large, or there is no such place.
+        UserError: It is too large, or its folder cannot be written.
     """
     height, width = (side * settings.scale for side in generator.plan.size)
     shape = grid_shape(count, (height, width), settings.columns, 2 * settings.scale)
@@ -129,7 +129,7 @@ def draw_neighbours(
     settings: dict[str, Any],
     console: Console,
 ) -> None:
-    """Writes the sheet of pictures and what is nearest to them in a set."""
+    """Writes the sheet of pictures with their nearest neighbours in a set."""
     data = open_images(source, generator.plan.size, generator.plan.channels, labels=False, warn=console.warn)
     console.say(*first_only(data))
     bar = console.progress(data.count)

@@ -1,4 +1,4 @@
-"""The settings of a training run: a field says default, bounds or choices, unit, help and flag of one, once."""
+"""The settings of a training run. A field states the default, the bounds or choices and the help of a setting."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def _policy(policy: str, name: str) -> str:
 
 
 def _of_preset(help: str, group: str, **limits: Any) -> Any:
-    """A field whose value the preset has, unless another one is given."""
+    """Returns a field with the default None, which stands for the value of the preset."""
     return setting(None, help, group=group, **limits)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings(Settings):
-    """What `stylegen.dcgan.train` takes. A field that is None by default has the value of the preset.
+    """The settings of `stylegen.dcgan.train`. A field that is None by default has the value of the preset.
 
     Attributes:
         conditional: The labels of the images are an input of both networks, see `stylegen.dcgan.models`.

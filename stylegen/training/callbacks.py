@@ -181,7 +181,7 @@ class Events:
             os.fsync(file.fileno())
 
 
-class Unwritten:
+class NullLog:
     """Stands in for a `Log` or `Events` that another process writes."""
 
     def add(self, *args: Any, **kwargs: Any) -> None:

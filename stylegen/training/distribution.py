@@ -114,7 +114,7 @@ class Devices:
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
 
-    def told(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """What the chief says, as JSON has it. To be called by all processes."""
         if self.workers == 1:
             return value
@@ -131,7 +131,7 @@ class Devices:
             UserError: The chief has other settings than this process; they are named.
         """
         settings = plain(settings)
-        if told := differing(self.told(settings), settings, 'there', 'here'):
+        if told := differing(self.broadcast(settings), settings, 'there', 'here'):
             raise UserError(f'the chief was told another {told}; start all workers with the same flags and data')
 
     @contextlib.contextmanager

@@ -13,7 +13,7 @@ import pytest
 from stylegen.dcgan import card, export, formats
 from stylegen.dcgan.card import SUFFIXES, ExportSettings
 from stylegen.dcgan.exporting import check_output, format_of, greatest_difference
-from stylegen.dcgan.history import data_of, figures_of
+from stylegen.dcgan.history import data_of, metrics_of
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import Generator, GeneratorSettings
 from stylegen.dcgan.plan import make_plan
@@ -165,7 +165,7 @@ def test_the_card_says_what_it_is(tmp_path):
     other = record | {'value': 99.5, 'generator': {'step': 7, 'weights': 'live'}}
     results = [{'figures': {'fid_mini': each}} for each in (other, record)]
     (workdir / 'evaluation.json').write_text(json.dumps({'results': results}))
-    known = {'data': data_of(workdir, 'abc'), 'figures': figures_of(workdir, 7, 'ema')}
+    known = {'data': data_of(workdir, 'abc'), 'metrics': metrics_of(workdir, 7, 'ema')}
     export(replace(generator, **known), tmp_path / 'made.keras')
     facts = json.loads((tmp_path / 'made.keras.json').read_text())
     assert facts['inputs']['latents']['shape'] == ['N', 5] and facts['inputs']['labels']['type'] == 'int32'
@@ -193,7 +193,7 @@ def test_the_card_of_a_packed_generator_says_what_the_run_did(tmp_path, monkeypa
     figure = {'value': 12.5, 'floor': 1.25, 'ceiling': 300, 'better': 'lower', 'generated': 8, 'reference': 9,
               'split': 'train'}  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    pack_generator(replace(untrained(tmp_path), data=data, figures={'fid_mini': figure}), 'packed.npz')
+    pack_generator(replace(untrained(tmp_path), data=data, metrics={'fid_mini': figure}), 'packed.npz')
     generator = load_packed('packed.npz')
     facts = card.card(
         generator, Path('packed.npz'), ExportSettings(format='keras'), seeds=1, difference=0.0,

@@ -104,7 +104,10 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others():
 
 
 def test_a_model_is_the_same_after_it_was_saved(tmp_path):
-    for model in (generator((16, 16), 1, 8, width=4, last=3), discriminator((16, 16), 1, width=4, norm='spectral')):
+    for model in (
+        generator((16, 16), 1, 8, width=4, image_kernel=3),
+        discriminator((16, 16), 1, width=4, norm='spectral'),
+    ):
         model.save(tmp_path / 'model.keras')
         given = tf.random.stateless_normal([2, *model.inputs[0].shape[1:]], [0, 1])
         assert np.array_equal(keras.models.load_model(tmp_path / 'model.keras')(given), model(given))

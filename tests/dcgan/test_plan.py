@@ -2,7 +2,7 @@
 
 import pytest
 
-from stylegen.dcgan.plan import Plan, compared, idle_options, make_plan, place_of
+from stylegen.dcgan.plan import FORMER_NAMES, Plan, compared, idle_options, make_plan, place_of
 from stylegen.dcgan.presets import PRESETS
 from stylegen.dcgan.settings import OF_PRESET
 from stylegen.training.checkpoints import Checkpoints
@@ -35,6 +35,17 @@ def test_a_run_may_have_other_steps_unless_its_learning_rate_falls_over_them():
     assert make_plan(steps=100) == make_plan(steps=200) and make_plan(steps=100, g_width=None) == make_plan(steps=100)
     falling = [make_plan(steps=steps, decay='linear').training['decay_steps'] for steps in (100, 200)]
     assert falling == [100, 200]
+
+
+@pytest.mark.parametrize('preset', ['mnist28', 'cifar32_strong'])
+def test_a_plan_with_the_former_names_of_arguments_is_the_same_plan(preset):
+    plan = make_plan(preset=preset)
+    former = plain(plan.as_settings())
+    for part, names in FORMER_NAMES.items():
+        for old, new in names.items():
+            former[part][old] = former[part].pop(new)
+    assert Plan.of(former) == plan
+    assert compared(former) == compared(plain(plan.as_settings()))
 
 
 def test_a_run_of_an_earlier_version_goes_on(tmp_path):

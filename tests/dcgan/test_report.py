@@ -172,7 +172,7 @@ def test_both_kinds_of_weights_are_drawn_and_listed(workdir):
     figures = {'kid_mini': record(0.5, 200, 'live', floor=-0.001)}, {'kid_mini': record(0.25, 200, floor=-0.001)}
     results = [{'step': 200, 'figures': each} for each in figures]
     (workdir / 'evaluation-2.json').write_text(json.dumps({'results': results}))
-    by_weights = read_history(workdir).figures()['kid_mini']
+    by_weights = read_history(workdir).metrics()['kid_mini']
     assert {weights: by_step[200]['value'] for weights, by_step in by_weights.items()} == {'live': 0.5, 'ema': 0.25}
     page = Page(report(workdir))
     assert 'kid_mini live 200 0.5' in page.text and 'kid_mini ema 200 0.25' in page.text
