@@ -33,7 +33,7 @@ class ArithmeticFiles(LabelSettings):
 
 def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
-    flags = cli.Flags('Adds and subtracts the vectors of pictures, and draws the sum.')
+    flags = cli.Flags('Adds and subtracts latent vectors, and draws the sum.')
     flags.settings(GeneratorSettings, ArithmeticFiles, ArithmeticSettings)
     flags.talk()
     return flags

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from stylegen.dcgan.settings import parse_policy
 from stylegen.utils.backend import tf
 
-SHIFT, CUT = 1 / 8, 1 / 2  # of a side
-DRAWS = 7  # random numbers that an image needs, whatever is done to it
+SHIFT, CUT = 1 / 8, 1 / 2  # greatest shift and side of the cutout, divided by the side of the image
+DRAWS = 7  # random numbers of an image, for all operations together
 
 
 def _color(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:

@@ -18,24 +18,24 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDTH, HEIGHT = 480, 200  # of the whole chart, in its own units
-LINES = 4  # colours of curves that the page has
-MOST_POINTS = 500  # of a curve; of longer ones neighbours are averaged
-WIDE = 50.0  # from this ratio of greatest and least on, the scale is logarithmic
+WIDTH, HEIGHT = 480, 200  # of the chart, in units of the SVG
+LINES = 4  # colours of curves in the page
+MOST_POINTS = 500  # of a curve; a longer curve shows means of neighbours
+WIDE = 50.0  # greatest / least from which the scale is logarithmic
 INK, SOFT, FAINT, BAD = '#000001', '#000002', '#000003', '#000004'
 CURVES = tuple(f'#00001{n}' for n in range(LINES))
 VARIABLES = {INK: 'ink', SOFT: 'soft', FAINT: 'faint', BAD: 'bad'} | {c: f'line{n}' for n, c in enumerate(CURVES)}
-SETTINGS: dict[Any, Any] = {  # of matplotlib, in the place of what the user's own matplotlibrc says
+SETTINGS: dict[Any, Any] = {  # of matplotlib; the user's matplotlibrc does not count
     'axes.axisbelow': True,
     'axes.edgecolor': FAINT,
     'axes.labelcolor': SOFT,
     'axes.spines.right': False,
     'axes.spines.top': False,
     'axes.xmargin': 0.01,
-    'font.sans-serif': ['DejaVu Sans'],  # comes with matplotlib; it measures the text, which the page sets in its own
+    'font.sans-serif': ['DejaVu Sans'],  # matplotlib measures text with it; the page uses its own font
     'font.size': 12,
     'grid.color': FAINT,
-    'svg.fonttype': 'none',  # text stays text
+    'svg.fonttype': 'none',  # keeps text as text
     'text.color': INK,
     'text.parse_math': False,
     'xtick.color': FAINT,
@@ -83,7 +83,7 @@ def line_chart(
     stream, levels = io.StringIO(), levels or {}
     with rc_context():
         rcdefaults()
-        rcParams.update(SETTINGS | {'svg.hashsalt': title})  # the same bytes each time, other ids in each chart
+        rcParams.update(SETTINGS | {'svg.hashsalt': title})  # fixed bytes, and other ids in each chart
         figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), layout='constrained')  # SVG has 72 units an inch
         axes = figure.add_subplot()
         _draw_curves(axes, thin)

@@ -35,7 +35,7 @@ class Draws:
         key = tf.stack([self.seed, tf.cast(self.step, tf.int32) * len(PURPOSES) + PURPOSES.index(purpose)])
         first, second = tf.unstack(draw(key))
         places = tf.range(self.count * size) + self.shard * self.count * size
-        # hashed twice, with a word of the key each time: else two steps could be one sequence, shifted
+        # two hashes, each with a word of the key; with one, two steps could have shifted copies of one sequence
         words = mixed(tf.bitwise.bitwise_xor(mixed(tf.cast(places, tf.uint32) + first), second))
         shares = tf.cast(tf.bitwise.right_shift(words, tf.constant(9, tf.uint32)), tf.float32) * 2.0**-23 + 2.0**-24
         return tf.reshape(shares, [self.count, *shape])

@@ -37,27 +37,25 @@ INCEPTION = 'inception_keras'
 class EvaluateFiles(GeneratorSettings):
     """The run, the features, and the output file."""
 
-    workdir: str = setting(DEFAULT_WORKDIR, 'of the run', group='Generator', kind='path')
-    checkpoint: str = setting(
-        LAST, f"last, best, a step, several with commas, or '{ALL}' that are kept", group='Generator'
-    )
+    workdir: str = setting(DEFAULT_WORKDIR, 'folder of the run', group='Generator', kind='path')
+    checkpoint: str = setting(LAST, f"last, best, a step, several with commas, or '{ALL}' of them", group='Generator')
     data: str | None = setting(
         None, 'where the images of the run are now; by default where they were', group='Generator', kind='path'
     )
     features: str | None = setting(
-        None, f'some of {",".join(EMBEDDINGS)}; by default those whose weights are here', group='How'
+        None, f'some of {",".join(EMBEDDINGS)}; by default those whose weights are installed', group='How'
     )
     inception: str | None = setting(
         None, f'weights for {INCEPTION}: .h5, .weights.h5 or .keras', group='How', kind='path'
     )
     output: str | None = setting(
-        None, f'JSON with all figures, by default {EVALUATION} in the workdir', group='Result', kind='path'
+        None, f'JSON with all metrics, by default {EVALUATION} in the workdir', group='Result', kind='path'
     )
 
 
 def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
-    flags = cli.Flags('Measures the pictures of a run against those it learned from.')
+    flags = cli.Flags('Compares the pictures of a run with its training data.')
     flags.settings(EvaluateFiles, EvaluateSettings, MemorySettings)
     flags.talk()
     return flags
@@ -116,7 +114,7 @@ def work(flags: FlagValues) -> None:
     with replacing(output) as beside:
         record = {'program': PROGRAM, 'packages': versions(), 'data': data.manifest, 'results': results}
         beside.write_text(json.dumps(record, indent=2) + '\n', encoding='utf-8')
-    console.say(f'all figures are in {output}')
+    console.say(f'all metrics are in {output}')
 
 
 class _Bars:

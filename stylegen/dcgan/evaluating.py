@@ -24,7 +24,7 @@ from stylegen.utils.settings import Settings, setting, takes
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator
 
-OTHERS = ('test', 'val')  # parts that a generator has not learned from, by preference
+OTHERS = ('test', 'val')  # parts that a generator is not trained on, by preference
 _COLUMNS = ('value', 'floor', 'ceiling')
 
 
@@ -35,15 +35,17 @@ class EvaluateSettings(Settings):
     Attributes:
         repeats: Each set has seeds of its own. The value is the mean over the sets, 'error' its standard error, and
             'values' has each one. What another training would give differs by more than that.
-        batch_size: Changes nothing in the figures.
+        batch_size: The metrics do not depend on it.
     """
 
     count: int = setting(
-        10_000, 'pictures of each kind, real and generated; figures depend on it', group='How', at_least=4
+        10_000, 'real pictures, and generated pictures; the metrics depend on it', group='How', at_least=4
     )
-    first_seed: int = setting(0, 'of the generated pictures', group='How', at_least=0)
-    repeats: int = setting(1, 'sets of generated pictures, for an error of every figure', group='How', at_least=1)
-    seed: int = setting(0, 'of the choice of real pictures, of noise and of subsets', group='How', at_least=0)
+    first_seed: int = setting(0, 'first seed of the generated pictures', group='How', at_least=0)
+    repeats: int = setting(
+        1, 'sets of generated pictures, for a standard error of each metric', group='How', at_least=1
+    )
+    seed: int = setting(0, 'seed of the choice of real pictures, of noise and of subsets', group='How', at_least=0)
     batch_size: int = setting(BATCH_SIZE, 'pictures that are generated together', group='How', at_least=1)
 
 
@@ -51,8 +53,8 @@ def held_out(data: ImageSet, **options: Any) -> ImageSet | None:
     """Opens the test or validation part of the same source, at the same size; returns None where there is none.
 
     Args:
-        data: The part that was trained on; of a source that was taken whole nothing is left to measure with.
-        options: Others of `open_images`, as `data` was opened with.
+        data: The part that was trained on; a source that was used as a whole has no other part.
+        options: Other arguments of `open_images`, the same as for `data`.
 
     Raises:
         UserError: No picture of that part can be read.
@@ -85,8 +87,8 @@ def evaluator_of(
     where the data has too few for both, from its two halves.
 
     Args:
-        data: What the generator learned from.
-        other: What it did not, see `held_out`.
+        data: The training data of the generator.
+        other: Other data, see `held_out`.
         features: Keys of `embeddings.EMBEDDINGS`, or embeddings that are open.
         progress: Receives the name of the set and the number of embedded pictures.
         {settings}
@@ -116,7 +118,7 @@ def drawn(
         count: Pictures in all.
         first_seed: See `latents`.
         labels: int32 (count,), their classes, where the generator has some.
-        batch_size: Of the batches; it changes nothing in the pictures.
+        batch_size: Size of the batches; the pictures do not depend on it.
     """
     for start in range(0, count, batch_size):
         stop = min(start + batch_size, count)
@@ -153,7 +155,7 @@ def evaluate(
 
     Args:
         generator: From `load_generator`.
-        evaluator: Of what it was trained on, see `evaluator_of`; one will do for any number of generators.
+        evaluator: The evaluator of its training data, see `evaluator_of`; several generators can share it.
         labels: As for `drawn`, or None.
         {settings}
 
@@ -192,9 +194,9 @@ def training_data(workdir: str | os.PathLike, source: str | None = None, **optio
     """Opens the data of a run again.
 
     Args:
-        workdir: Of the run.
-        source: Where it lies now, or other data; None: where the run had it from.
-        options: Of `open_images`.
+        workdir: Folder of the run.
+        source: Its present place, or other data; None: the source of the run.
+        options: Other arguments of `open_images`.
 
     Raises:
         UserError: The folder has no run, or there is no such data.

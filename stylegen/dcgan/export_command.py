@@ -16,7 +16,7 @@ from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 from stylegen.utils.settings import Settings, setting
 
-NAME = 'generator'  # of what is written where no name was given
+NAME = 'generator'  # name of the output where none was given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class ExportFiles(Settings):
 
 def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
-    flags = cli.Flags('Writes a generator in a format that other programs open.')
+    flags = cli.Flags('Writes a generator in a format of other programs.')
     flags.settings(GeneratorSettings, ExportFiles, ExportSettings)
     flags.talk()
     return flags

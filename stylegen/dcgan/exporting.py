@@ -55,7 +55,7 @@ def format_of(output: str | os.PathLike) -> str:
             return name
     kinds = ', '.join(filter(None, SUFFIXES.values()))
     raise UserError(
-        f'{shown(output)}: {suffix} is of no format that can be written ({kinds}, or none for the folder of a '
+        f'{shown(output)}: {suffix} is no suffix of a format that can be written ({kinds}, or none for the folder of a '
         'SavedModel); give another name, or --format'
     )
 
@@ -68,17 +68,17 @@ def check_output(output: str | os.PathLike, *, settings: ExportSettings) -> None
         UserError: The name is of another format, or there something is or cannot be; `quantize` is not for the format.
     """
     form = settings.format or format_of(output)
-    settings.replace(format=form)  # refuses what does not go with the format
+    settings.replace(format=form)  # refuses settings that exclude the format
     suffix = SUFFIXES[form]
     if suffix:
         check_target(output, [suffix])
         return
     if Path(output).suffix.lower() in filter(None, SUFFIXES.values()):
-        raise UserError(f'{shown(output)} is no name for a SavedModel, which is a folder; give another')
+        raise UserError(f'{shown(output)} is no name for a SavedModel, which is a folder; give another name')
     path = Path(os.path.realpath(output))
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise UserError(f'{shown(output)} is there already; remove it, or give another --output')
-    check_target(path.parent / f'{path.name}.json', ['.json'])  # whether files can be made there
+    check_target(path.parent / f'{path.name}.json', ['.json'])  # checks that the folder takes files
 
 
 @takes(ExportSettings)

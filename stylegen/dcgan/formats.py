@@ -17,15 +17,15 @@ from stylegen.utils.backend import keras, silent_stderr, tf
 from stylegen.utils.errors import UserError, unknown
 from stylegen.utils.keras_defaults import DTYPE, LAYOUT
 
-Images = Callable[[Mapping[str, np.ndarray]], np.ndarray]  # inputs by name -> images
-OUTPUT = 'images'  # what its tensor is called
+Images = Callable[[Mapping[str, np.ndarray]], np.ndarray]  # maps inputs by name to images
+OUTPUT = 'images'  # name of the output tensor
 
 # Layers of this package -> layers of Keras with the same output outside training. Other programs have only the latter.
 REPLACED = {
     BatchNorm: lambda layer: keras.layers.BatchNormalization(
         momentum=layer.momentum, epsilon=layer.epsilon, name=layer.name, dtype=DTYPE
     ),
-    Double: lambda layer: keras.Sequential(  # the second states the shape, which TFLite needs and the first one loses
+    Double: lambda layer: keras.Sequential(  # Reshape states the shape, which TFLite needs and UpSampling2D loses
         [
             keras.layers.UpSampling2D(2, data_format=LAYOUT, dtype=DTYPE),
             keras.layers.Reshape(layer.output.shape[1:], dtype=DTYPE),
@@ -115,12 +115,12 @@ def _write_saved_model(network: keras.Model, path: Path, quantize: str) -> None:
         call = lambda latents, labels: {OUTPUT: network([latents, labels], training=False)}
     else:
         call = lambda latents: {OUTPUT: network(latents, training=False)}
-    module = tf.Module()  # Keras's own export keeps every variable twice
+    module = tf.Module()  # Keras's own export writes every variable twice
     module.weights = [variable.value for variable in network.variables]
     module.serve = tf.function(call, input_signature=specs)
     try:
         tf.saved_model.save(module, str(path), signatures={'serving_default': module.serve})
-    except tf.errors.ResourceExhaustedError as error:  # TensorFlow's name for a full disk
+    except tf.errors.ResourceExhaustedError as error:  # TensorFlow's error for a full disk
         raise OSError(errno.ENOSPC, 'the disk is full') from error
 
 
@@ -150,7 +150,7 @@ def _open_tflite(path: Path) -> Images:
         run = tf.lite.Interpreter(str(path)).get_signature_runner()
 
     def images(inputs):
-        with silent_stderr():  # at the first call it says what it computes with
+        with silent_stderr():  # the first call prints the delegate
             return run(**inputs)[OUTPUT]
 
     return images

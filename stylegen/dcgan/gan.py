@@ -13,7 +13,7 @@ from stylegen.utils.backend import keras, tf
 from stylegen.utils.errors import unknown
 from stylegen.utils.keras_defaults import DTYPE
 
-DECAYS = {  # share of the learning rate, of the share of steps that is done
+DECAYS = {  # name -> the factor of the learning rate, as a function of the share of steps that are done
     'none': lambda done: tf.ones_like(done),
     'linear': lambda done: tf.maximum(1 - done, 0.0),
 }
@@ -30,21 +30,21 @@ class DCGAN(keras.Model):
     Args:
         generator, discriminator: Built models, see `stylegen.dcgan.models`.
         loss: One of `stylegen.dcgan.losses.ADVERSARIAL`.
-        label_smoothing: By how much the target for real images is below 1.
+        label_smoothing: 1 minus the target for real images.
         r1: Weight of half the R1 penalty on the discriminator (gamma of Mescheder et al. 2018); 0: none.
         gradient_penalty: Weight of the penalty of wasserstein_gp.
-        penalty_every: Steps from one penalty to the next, which weighs as much more (Karras et al. 2020, appendix B).
-        augment: What both kinds of images go through before the discriminator, see `stylegen.dcgan.augment`.
+        penalty_every: Steps between penalties. The weight is multiplied by it (Karras et al. 2020, appendix B).
+        augment: Augmentation of real and generated images before the discriminator, see `stylegen.dcgan.augment`.
         flip: Mirror half of the real images.
         ema: Share of the averaged generator that stays at each step; less at the first ones, (1 + t) / (10 + t) at
             step t. Its statistics are averaged as its weights are, until they are settled. 0: no average.
-        updates: 'alternating' shows the generator the discriminator as its step has left it, as the paper's authors
-            do; 'simultaneous' takes both gradients of one pass, which is cheaper, as TensorFlow's tutorial does.
+        updates: 'alternating' updates the generator with the updated discriminator, as the authors of the paper do;
+            'simultaneous' takes both gradients from one pass. This is cheaper, and TensorFlow's tutorial does it.
         d_steps: Steps of the discriminator for one of the generator; a batch has as many times the images.
-        learning_rate, d_learning_rate: Of the two Adams; None: the discriminator has the generator's.
-        beta_1, beta_2: Of both.
+        learning_rate, d_learning_rate: Learning rates of the generator and the discriminator; None: the same for both.
+        beta_1, beta_2: Decays of the moments of both Adam optimisers.
         decay: How the learning rate falls, one of `DECAYS`, over `decay_steps`.
-        seed: Of everything random.
+        seed: Seed of all random numbers.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class DCGAN(keras.Model):
         decay_steps: int = 0,
         seed: int = 0,
     ):
-        super().__init__(name='dcgan', dtype=DTYPE)  # of a mixed policy Keras would scale the loss
+        super().__init__(name='dcgan', dtype=DTYPE)  # with a mixed policy Keras would scale the loss
         for what, name, choices in (('updates', updates, choices_of('updates')), ('decay', decay, DECAYS)):
             if name not in choices:
                 raise unknown(what, name, choices)
@@ -85,7 +85,7 @@ class DCGAN(keras.Model):
         self.latent_dim = generator.inputs[0].shape[-1]
         self.classes = generator.get_layer('label').input_dim if len(generator.inputs) > 1 else 0
         self.average = _copied(generator) if ema else None
-        self.g_optimizer, self.d_optimizer = (  # named: Keras numbers them by how many a process has made
+        self.g_optimizer, self.d_optimizer = (  # with names, because Keras would number them within the process
             UnreducedAdam(rate, beta_1, beta_2, name=f'{part}_adam')
             for rate, part in zip(self.rates, 'gd', strict=True)
         )
@@ -95,10 +95,10 @@ class DCGAN(keras.Model):
         self.steps = self.add_weight(name='steps', dtype='int64', initializer='zeros', **count)
         self.rate_scale = self.add_weight(name='rate_scale', dtype='float32', initializer='ones', **count)
         minus = keras.initializers.Constant(-1)
-        # the first step at which something was not finite, and what it was, as an index into `checked`
+        # the first step with a value that was not finite, and the index of this value in `checked`
         self.bad = self.add_weight(name='bad', dtype='int64', initializer=minus, **(count | {'shape': (2,)}))
         self.checked: list[str] = []
-        # sums of METRICS since they were reset, and of how many steps
+        # sums of METRICS since the last reset, and the number of steps in them
         self.sums = self.add_weight(
             name='sums', shape=(len(METRICS) + 1,), dtype='float32', initializer='zeros', trainable=False
         )
@@ -162,7 +162,7 @@ class DCGAN(keras.Model):
                 with frozen_statistics():
                     fake = self._generated(labels, draws)
                 self._discriminator_step(self._prepared(images, draws), fake, labels, draws)
-        with tf.GradientTape() as tape:  # the one pass through the generator that both networks' steps use
+        with tf.GradientTape() as tape:  # both networks use this one pass through the generator
             fake = self._generated(labels, draws)
         values, checks, upstream = self._discriminator_step(self._prepared(images, draws), fake, labels, draws)
         if upstream is None:
@@ -177,7 +177,7 @@ class DCGAN(keras.Model):
         self.steps.assign_add(1)
         self.sums.assign_add(tf.stack([*(values[name] for name in METRICS), 1.0]))
         if isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy):
-            # Keras takes means of them over the workers, each by itself, and cannot do so of scalars
+            # Keras averages each value over the workers, and cannot average scalars
             return {'d_loss': values['d_loss'][None]}
         return values
 
@@ -249,7 +249,7 @@ class DCGAN(keras.Model):
 
     def _apply(self, optimizer, gradients, variables, checks, part):
         """Applies the mean gradients of all replicas, and adds their norms to `checks`."""
-        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]  # an embedding's is sparse
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]  # the gradient of an embedding is sparse
         gradients = mean_over_replicas(gradients)
         optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))
         norms = [tf.norm(tf.cast(gradient, tf.float32)) for gradient in gradients]

@@ -13,7 +13,7 @@ from stylegen.training.checkpoints import BEST, Checkpoints
 from stylegen.training.logs import EVENTS, LOG, read_events, read_log
 from stylegen.utils.errors import UserError
 
-# what a workdir has, besides the checkpoints, the log and the events
+# names in a workdir, besides the checkpoints, the log and the events
 SETTINGS, QUALITY, SAMPLES, FILM = 'settings.json', 'quality.csv', 'samples', 'training.gif'
 EVALUATION, EVALUATIONS = 'evaluation.json', 'evaluation*.json'
 COMPARABLE = 'figures compare with each other only, not with published ones on other features'
@@ -27,12 +27,12 @@ class History:
     """The contents of a workdir.
 
     Args:
-        workdir: Its folder.
+        workdir: The folder of the run.
         record: `settings.json`; {} where it cannot be read.
         log, quality: Rows of `log.csv` and `quality.csv`.
         events: Lines of `events.jsonl`.
         sheets: Sheets of samples by step.
-        results: Of all evaluations: 'step' and 'figures', see `stylegen.metrics.evaluation`.
+        results: Results of all evaluations: 'step' and 'figures', see `stylegen.metrics.evaluation`.
     """
 
     workdir: Path

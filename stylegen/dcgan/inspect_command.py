@@ -37,7 +37,7 @@ class InspectSettings(Settings):
 
 def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
-    flags = cli.Flags('Tells what is in a set of pictures, before anything is trained on it.')
+    flags = cli.Flags('Lists the contents of a set of pictures: sizes, classes, damaged and equal files.')
     flags.words('data')
     flags.settings(InspectSettings)
     flags.talk()
@@ -79,7 +79,7 @@ def work(flags: FlagValues) -> None:
     """Runs the command with parsed flags."""
     settings = cli.settings_of(InspectSettings, flags)
     if settings.data is None:
-        raise UserError('give the pictures to look at: --data=FOLDER')
+        raise UserError('give the set of pictures: --data=FOLDER')
     console, bar = Console(flags.quiet), None
     to_screen = settings.output in (JSON[1:], JSON)
     output = None
@@ -105,4 +105,4 @@ def work(flags: FlagValues) -> None:
     if output:
         with replacing(output.path) as beside:
             Path(beside).write_text(text + '\n', encoding='utf-8')
-        console.say('', f'all of it is in {output.path}')
+        console.say('', f'the whole list is in {output.path}')

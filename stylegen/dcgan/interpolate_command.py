@@ -34,7 +34,7 @@ class InterpolateFiles(LabelSettings):
 
 def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
-    flags = cli.Flags('Draws the way from picture to picture, as a sheet or an animation.')
+    flags = cli.Flags('Draws pictures along a path from seed to seed, as a sheet or an animation.')
     flags.settings(GeneratorSettings, InterpolateFiles, InterpolateSettings)
     flags.talk()
     return flags

@@ -47,10 +47,10 @@ PATHS = {'spherical': spherical, 'linear': linear}
 class InterpolateSettings(Settings):
     """The path from seed to seed, and the size and speed of its pictures."""
 
-    steps: int = setting(8, 'from one seed to the next', group='Path', at_least=1)
+    steps: int = setting(8, 'steps from one seed to the next', group='Path', at_least=1)
     path: str = setting('spherical', 'along great circles (White 2016) or straight lines', group='Path', choices=PATHS)
     loop: bool = setting(False, 'go back to the first seed', group='Path')
-    scale: int = setting(4, 'pixels a side that a pixel is drawn with', group='Output', at_least=1, at_most=64)
+    scale: int = setting(4, 'factor by which pictures are enlarged', group='Output', at_least=1, at_most=64)
     fps: float = setting(12.0, 'frames a second of an animation', group='Output', at_least=0.1, at_most=100)
 
 

@@ -18,12 +18,12 @@ from stylegen.utils.settings import Settings, setting, takes
 if TYPE_CHECKING:
     import keras
 
-# Images that are computed together, always: batches of 3, 5 or 7 come out up to 9e-7 apart from those of 8, 16 or 64,
-# for oneDNN takes other kernels for them, and that is enough to turn bytes. 64 images take 35 ms this way, and 29 ms in
-# one go (cifar32, two cores).
+# Every call computes so many images. Batches of 3, 5 or 7 differ by up to 9e-7 from those of 8, 16 or 64, because
+# oneDNN uses other kernels for them. This changes bytes of the pictures. 64 images take 35 ms in blocks, and 29 ms in
+# one batch (cifar32, two cores).
 BLOCK = 16
 WHICH = ('ema', 'live')
-BATCH_SIZE = 64  # images that are held at a time where many are drawn
+BATCH_SIZE = 64  # images in memory at a time where many are drawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class GeneratorSettings(Settings):
     """Which generator is opened: the run, the checkpoint and the weights."""
 
     workdir: str | None = setting(
-        None, 'of a run; by default the generator that comes along', group='Generator', kind='path'
+        None, 'folder of a run; by default the generator of the package', group='Generator', kind='path'
     )
     checkpoint: str | int = setting(LAST, 'last, best or a step', group='Generator')
     which: str | None = setting(
@@ -48,12 +48,12 @@ class Generator:
 
     Args:
         model: Latents (N, latent_dim), or [latents, int32 labels (N,)] if there are classes, to images in [-1, 1].
-        plan: What it was trained as.
-        step: Steps that it was trained for.
+        plan: The plan of its run.
+        step: The step of the checkpoint.
         which: 'ema' or 'live'.
         path: The checkpoint.
-        settings: Of the run, as the checkpoint keeps them.
-        data: The manifest of the pictures that it learned from, as far as it is known.
+        settings: The settings of the run in the checkpoint.
+        data: The manifest of its training data, or only the digest.
         metrics: The records of `evaluate` for it, by metric; {} where there are none.
     """
 
@@ -88,7 +88,7 @@ class Generator:
         """
         classes = len(self.plan.classes)
         if (labels is None) == bool(classes):
-            raise UserError('labels are needed' if classes else 'this generator knows no classes; leave out the labels')
+            raise UserError('labels are needed' if classes else 'this generator has no classes; leave out the labels')
         latents = np.asarray(latents, np.float32)
         if not classes:
             return latents
@@ -127,7 +127,7 @@ def load_generator(workdir: str | os.PathLike, *, settings: GeneratorSettings) -
     """Loads the generator of a run.
 
     Args:
-        workdir: Of the run.
+        workdir: Folder of the run.
         {settings}
 
     Raises:
@@ -137,7 +137,7 @@ def load_generator(workdir: str | os.PathLike, *, settings: GeneratorSettings) -
         generator = load_generator('run', checkpoint='best', which='live')
     """
     kept, checkpoint, which = Checkpoints(workdir), settings.checkpoint, settings.which
-    if checkpoint == LAST:  # named once: a run that is still trained may write another meanwhile
+    if checkpoint == LAST:  # a run that goes on may write another one meanwhile
         checkpoint = max(kept.steps(), default=LAST)
     path = kept.path(checkpoint)
     record, arrays = kept.load(checkpoint)

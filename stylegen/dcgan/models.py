@@ -18,12 +18,12 @@ from stylegen.utils.backend import keras, tf
 from stylegen.utils.errors import unknown
 from stylegen.utils.keras_defaults import DTYPE, LAYOUT
 
-WIDEST = 8  # a level has at most so many times the width of the finest
-INITS = {  # of kernels
+WIDEST = 8  # greatest number of channels of a level, divided by that of the finest level
+INITS = {  # name -> initialiser of kernels
     'normal': lambda seed: keras.initializers.RandomNormal(0, 0.02, seed),
     'glorot': lambda seed: keras.initializers.GlorotUniform(seed),
 }
-GAINS = {  # of batch normalisation
+GAINS = {  # name -> initialiser of the gains of batch normalisation
     'normal': lambda seed: keras.initializers.RandomNormal(1, 0.02, seed),
     'glorot': lambda seed: keras.initializers.Ones(),
 }
@@ -129,13 +129,13 @@ def generator(
         base_conv: Begin with a transposed convolution of stride 1, as the TensorFlow tutorial does.
         image_kernel: Side of the kernel of a convolution to the image after all levels (3 in Miyato et al. 2018); 0:
             the last level gives the image.
-        slope: Of the leaky ReLU for negative values; 0 is ReLU.
-        momentum, epsilon, synchronized: Of batch normalisation, see `BatchNorm`.
-        init: One of `INITS`.
+        slope: Slope of the leaky ReLU for negative values; 0 is ReLU.
+        momentum, epsilon, synchronized: Arguments of batch normalisation, see `BatchNorm`.
+        init: Initialisation of the kernels, one of `INITS`.
         classes: Number of classes; with any, the model takes (latents, labels), and a learned vector of length
             `label_dim` for the label is put beside the latents (Mirza and Osindero 2014).
-        seed: Of the initial weights.
-        precision: Of the layers: 'float32', or a mixed policy of Keras.
+        seed: Seed of the initial weights.
+        precision: Policy of the layers: 'float32', or a mixed policy of Keras.
 
     Returns:
         Latents float32 (N, latent_dim), or [latents, int32 labels (N,)], to float32 (N, H, W, channels) in [-1, 1].
@@ -158,7 +158,9 @@ def generator(
         )
         x = keras.layers.Concatenate(name='given', **make.dtype)([latents, vectors(labels)])
     count = depth + base_conv + bool(image_kernel)
-    wide = [width * min(2**level, WIDEST) for level in reversed(range(count))]  # of the dense layer, then of each level
+    wide = [
+        width * min(2**level, WIDEST) for level in reversed(range(count))
+    ]  # channels after the dense layer, then of each level
     base = [side >> depth for side in size]
     x = make.dense(x, base[0] * base[1] * wide[0], 'dense')
     if base_conv:  # the tutorial normalises each unit of the dense layer, not each channel
@@ -178,7 +180,7 @@ def generator(
 
 
 def _resized(make: _Layers, x: keras.KerasTensor, channels: int, kernel: int, name: str) -> keras.KerasTensor:
-    del kernel  # an even one would shift the picture by half a pixel
+    del kernel  # an even kernel would shift the picture by half a pixel
     return make.conv(Double(name=f'{name}_double', **make.dtype)(x), channels, 3, name)
 
 
@@ -214,8 +216,8 @@ def discriminator(
         norm: 'batch' on all levels but the first, 'spectral' on all layers, or 'none'. With 'batch' the first layer and
             the last have no shifts, as in Torch; else all have, or twice the contrast would give twice the logit.
         extra_convs: A 3 x 3 convolution before each level and after the last, as in SN-DCGAN (Miyato et al. 2018).
-        slope: Of the leaky ReLU for negative values.
-        dropout: Share that is dropped behind each level.
+        slope: Slope of the leaky ReLU for negative values.
+        dropout: Dropout rate after each level.
         classes: Number of classes; with any, the model takes (images, labels) and adds the product of the label's
             vector with the summed last maps (projection: Miyato and Koyama 2018, equation 4).
 

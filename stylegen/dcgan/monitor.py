@@ -37,9 +37,9 @@ class QualityMonitor:
     """Compares generated pictures with real ones, and raises alarms.
 
     Args:
-        data: Where the real ones are from.
-        count: How many of them, at most.
-        loss: Of the run: alarms about the discriminator need one that cannot be below 0.
+        data: The set of the real pictures.
+        count: Greatest number of real pictures.
+        loss: The loss of the run. There is no alarm about the discriminator with wasserstein_gp, which can be below 0.
     """
 
     def __init__(self, data: 'ImageSet', count: int, loss: str):
@@ -73,7 +73,7 @@ class QualityMonitor:
         """Returns the diversity of pictures divided by that of as many real ones, and a problem where it is too low."""
         features = self.features(pictures)
         among = diversity(self.real[: max(2, len(pictures))])
-        share = diversity(features) / among if among else 1.0  # data of one picture cannot collapse
+        share = diversity(features) / among if among else 1.0  # data of one picture has no diversity
         if not self.generator_alarm(step, share):
             return share, None
         text = f"the generator has collapsed: its pictures have {share:.0%} of the data's diversity at step {step}"

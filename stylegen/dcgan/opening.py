@@ -55,7 +55,7 @@ def open_generator(workdir: str | os.PathLike | None = None, *, settings: Genera
     packed = shipped.load_packed()
     if str(settings.checkpoint) not in (LAST, BEST, str(packed.step)) or settings.which not in (None, packed.which):
         there = f'the {packed.which} weights of step {packed.step}'
-        raise UserError(f'the generator that comes along has {there} only; for others give the --workdir of a run')
+        raise UserError(f'the generator of the package has {there} only; for others give the --workdir of a run')
     return packed
 
 

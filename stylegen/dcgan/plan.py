@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
     from stylegen.dcgan.gan import DCGAN
 
-PLACES = {  # setting -> the part of a plan and the argument that it is; all others are of the training, by their names
+PLACES = {  # setting -> part and argument of a plan; all other settings are arguments of `training` with the same name
     'latent_dim': ('generator', 'latent_dim'),
     'g_width': ('generator', 'width'),
     'd_width': ('discriminator', 'width'),
     'upsampling': ('generator', 'upsampling'),
     'd_norm': ('discriminator', 'norm'),
 }
-FORMER_NAMES = {  # part of a plan -> arguments that had other names in earlier versions, and their names now
+FORMER_NAMES = {  # part of a plan -> former and present names of its arguments
     'generator': {'stem': 'base_conv', 'last': 'image_kernel'},
     'discriminator': {'between': 'extra_convs'},
 }
 BATCH_SIZE = 64
-# arguments of the networks that stand elsewhere in a plan
+# arguments of the networks that are separate fields of a plan
 _OF_BOTH = ('channels', 'classes', 'synchronized', 'precision')
 
 
@@ -37,8 +37,8 @@ class Plan:
     """Arguments of the two networks and of `DCGAN`; JSON-serialisable, and kept in every checkpoint.
 
     Args:
-        preset: The name that the rest came from.
-        size, channels: Of the images.
+        preset: The name of the preset.
+        size, channels: Size and channels of the images.
         classes: Names of the classes that are an input of the networks; () for none.
         generator, discriminator: Arguments of the functions in `stylegen.dcgan.models`.
         training: Arguments of `stylegen.dcgan.gan.DCGAN`.
@@ -124,7 +124,7 @@ def make_plan(
     A value comes from the settings, else from the preset, else from the defaults of the functions. A plan has them all.
 
     Args:
-        size, channels: Of the images; None: the preset's.
+        size, channels: Size and channels of the images; None: the preset's.
         classes: Names of the classes that are an input of the networks.
         {settings}
 
@@ -203,7 +203,7 @@ def _check_together(norm: str, training: Mapping[str, Any]) -> None:
     """Refuses settings that exclude each other.
 
     Args:
-        norm: Of the discriminator.
+        norm: Normalisation of the discriminator.
         training: Arguments of `DCGAN`.
 
     Raises:
@@ -212,7 +212,9 @@ def _check_together(norm: str, training: Mapping[str, Any]) -> None:
     from stylegen.dcgan.losses import adversarial
 
     if training['updates'] == 'simultaneous' and training['d_steps'] > 1:
-        raise UserError('several --d_steps are one after the other; leave out --updates=simultaneous')
+        raise UserError(
+            'simultaneous updates allow one discriminator step; leave out --updates=simultaneous, or --d_steps'
+        )
     loss = adversarial(training['loss'])
     if norm == 'batch' and (loss.penalty or training['r1']):
         raise UserError(

@@ -14,21 +14,21 @@ from stylegen.images.pixels import from_uint8, on_white, to_uint8
 from stylegen.utils.errors import UserError
 from stylegen.utils.settings import Settings, setting, takes
 
-LAYERS = ('block1_conv2', 'block2_conv2', 'block3_conv3')  # of mini
+LAYERS = ('block1_conv2', 'block2_conv2', 'block3_conv3')  # feature layers of mini
 LEAST = 64  # pixels a side that mini needs
-CHUNK = 25  # steps of a compiled call
+CHUNK = 25  # steps in one compiled call
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectSettings(Settings):
     """The search for the latent vector of a picture: Adam from several starts, and the weights of the loss."""
 
-    steps: int = setting(300, 'of Adam', group='Search', at_least=1)
-    restarts: int = setting(8, 'vectors to begin with; the best counts', group='Search', at_least=1, at_most=4096)
-    learning_rate: float = setting(0.05, 'of Adam', group='Search', at_least=0)
+    steps: int = setting(300, 'steps of Adam', group='Search', at_least=1)
+    restarts: int = setting(8, 'start vectors; the best result counts', group='Search', at_least=1, at_most=4096)
+    learning_rate: float = setting(0.05, 'learning rate of Adam', group='Search', at_least=0)
     perceptual: float = setting(0.05, 'weight of the features of mini, beside the pixels', group='Search', at_least=0)
     prior: float = setting(0.01, 'weight of the length of the vector', group='Search', at_least=0)
-    seed: int = setting(0, 'of the vectors to begin with', group='Search', at_least=0)
+    seed: int = setting(0, 'seed of the start vectors', group='Search', at_least=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ def framed_hole(mask: np.ndarray, generator: Generator) -> np.ndarray:
     hole = Framing(generator.plan.size, 1)(Decoded(to_uint8(mask)))[..., 0] > 127
     if hole.all() or not hole.any():
         problem = 'leaves nothing of the picture' if hole.all() else 'has no white part'
-        raise UserError(f'the mask {problem}; white is what is to be filled, black what is known')
+        raise UserError(f'the mask {problem}; the white part is filled, the black part is known')
     return hole
 
 

@@ -19,7 +19,7 @@ DEFAULT_OUTPUT = 'report.html'
 class ReportSettings(Settings):
     """The run, and the output file."""
 
-    workdir: str = setting(DEFAULT_WORKDIR, 'of the run, which may go on meanwhile', group='What', kind='path')
+    workdir: str = setting(DEFAULT_WORKDIR, 'folder of the run, which may go on meanwhile', group='What', kind='path')
     output: str | None = setting(
         None,
         f'HTML file, in place of an earlier one; by default {DEFAULT_OUTPUT} or a free name like it',
@@ -30,7 +30,7 @@ class ReportSettings(Settings):
 
 def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
-    flags = cli.Flags('Writes all that is known of a run into one HTML file that opens anywhere.')
+    flags = cli.Flags('Writes a report on a run as one HTML file that opens offline.')
     flags.settings(ReportSettings)
     flags.talk()
     return flags
@@ -42,4 +42,4 @@ def work(flags: FlagValues) -> None:
     output = Output.of(settings.output, DEFAULT_OUTPUT, say=console.say)
     check_target(output.path, ['.html', '.htm'])
     path = output.save(lambda path, overwrite: save_report(settings.workdir, path, overwrite))
-    console.say(f'{path} has all about {settings.workdir} ({path.stat().st_size / 1e6:.1f} MB)')
+    console.say(f'{path} is the report on {settings.workdir} ({path.stat().st_size / 1e6:.1f} MB)')

@@ -20,9 +20,9 @@ from stylegen.images.decoding import opened
 from stylegen.utils.files import replacing
 from stylegen.utils.version import __version__
 
-SHEETS = 12  # of samples, from the first to the last
-SHEET_BYTES, SHEET_SIDE = 1 << 20, 1000  # larger sheets are made smaller
-FILM_BYTES = 8 << 20  # a larger film is left out
+SHEETS = 12  # sheets of samples in the page, from the first to the last
+SHEET_BYTES, SHEET_SIDE = 1 << 20, 1000  # larger sheets are reduced
+FILM_BYTES = 8 << 20  # the page has no larger film
 EVEN = {  # loss -> the losses of both networks where the discriminator cannot tell the images apart
     'non_saturating': {'D even, log 4': math.log(4), 'G even, log 2': math.log(2)},
     'hinge': {'D even': 2.0},
@@ -63,7 +63,7 @@ def save_report(workdir: str | os.PathLike, output: str | os.PathLike, overwrite
     """Writes the page of `report` to a file; with `overwrite` it replaces an earlier one, see `replacing`."""
     text = report(workdir)
     with replacing(output, overwrite) as beside:
-        beside.write_bytes(text.encode('utf-8', 'replace'))  # names of files may be no text
+        beside.write_bytes(text.encode('utf-8', 'replace'))  # names of files may have bytes that are no text
     return Path(output)
 
 
@@ -100,7 +100,7 @@ def _bests(run: History) -> dict[str, tuple[float, float]]:
 def _samples(run: History) -> str:
     if not run.sheets:
         return ''
-    weights = 'averaged' if run.training.get('ema', True) else 'live'  # earlier versions left out the default
+    weights = 'averaged' if run.training.get('ema', True) else 'live'  # earlier versions did not record the default
     parts = [paragraph(f'The same latent vectors each time, by the {weights} generator.', 'soft')]
     steps = list(run.sheets)
     chosen = [steps[i] for i in sorted({round(i) for i in np.linspace(0, len(steps) - 1, SHEETS)})]
@@ -128,7 +128,7 @@ def _shown(path: Path, caption: str, large: bool = False) -> str:
                 stream = io.BytesIO()
                 image.convert('RGB').save(stream, 'JPEG', quality=90)
                 data, kind = stream.getvalue(), 'jpeg'
-    except Exception:  # whatever Pillow meets in a file that is damaged
+    except Exception:  # a damaged file can raise any error in Pillow
         return paragraph(f'{path.name} cannot be read.', 'bad')
     return picture(data, kind, caption, large)
 
@@ -236,7 +236,7 @@ def _checkpoints(run: History) -> str:
     for path in run.checkpoints:
         try:
             found = path.stat()
-        except OSError:  # removed meanwhile, for the run goes on
+        except OSError:  # the run goes on and has removed it
             continue
         when = time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime(found.st_mtime))
         rows.append((path.name, f'{found.st_size / 1e6:.1f} MB', when))

@@ -29,7 +29,7 @@ from stylegen.utils.version import __version__
 if TYPE_CHECKING:
     from stylegen.datasets.imageset import ImageSet
 
-RETRIES = 3  # times that the learning rate is halved before a run is given up
+RETRIES = 3  # times that a run halves the learning rate before it ends
 COLUMNS = (*METRICS, 'learning_rate', 'images_per_second')
 QUALITY_COLUMNS = (f'fid_{FEATURES}', 'best')
 NOT_FINITE = 'not finite'
@@ -79,7 +79,7 @@ class Training:
         self.speed = Speed(plan.batch_size * self.gan.d_steps)
         self.latents = latents(range(settings.samples), self.gan.latent_dim)
         self.settling = latents(range(2**31, 2**31 + SETTLING), self.gan.latent_dim)
-        self.settled = -1  # the step
+        self.settled = -1  # the step of the last `settle`
         self.monitor = QualityMonitor(data, settings.pictures, plan.training['loss'])
         self.problem: Problem | None = None  # the reason why the fit was stopped
 
@@ -210,7 +210,7 @@ class Training:
         for log in (self.log, self.quality):
             log.back_to(self.step)
         self._discard_later_checkpoints()
-        self.save(self.step)  # so that a run that is killed now goes on in the same way
+        self.save(self.step)  # a run that is killed now then continues in the same way
         self.events.add('rollback', at, reason=reason, to=self.step, rate_scale=scale)
         self.warn(f'{reason}; back to step {self.step} with {scale:g} of the learning rate')
 

@@ -23,8 +23,8 @@ from stylegen.utils.errors import UserError
 from stylegen.utils.settings import Settings, setting
 
 DEFAULT_OUTPUT = {'grid': 'samples.png', 'files': 'samples', 'npz': 'samples.npz'}
-MOST_ROWS = 200  # of a sheet of neighbours
-MOST_PIXELS = 1 << 27  # of a grid, whose numbers take 1.6 GB
+MOST_ROWS = 200  # of a sheet of neighbours; each picture has a row
+MOST_PIXELS = 1 << 27  # of a grid; the array takes 1.6 GB
 IDLE = {  # flag -> forms that it is for; none of them is for --neighbours
     'columns': ('grid',), 'scale': ('grid', 'files'), 'overwrite': ('files',), 'batch_size': tuple(FORMS),
 }  # fmt: skip
@@ -35,7 +35,7 @@ class SampleFiles(Settings):
     """The output, and the pictures that are drawn beside the generated ones."""
 
     batch_size: int = setting(
-        BATCH_SIZE, 'pictures that are held at a time; changes none of them', group='Pictures', at_least=1
+        BATCH_SIZE, 'pictures in memory at a time; the pictures do not depend on it', group='Pictures', at_least=1
     )
     output: str | None = setting(
         None,
@@ -44,14 +44,16 @@ class SampleFiles(Settings):
         group='Pictures',
         kind='path',
     )
-    format: str | None = setting(None, 'of the output; by default what its name says', group='Pictures', choices=FORMS)
+    format: str | None = setting(
+        None, 'format of the output; by default its name decides', group='Pictures', choices=FORMS
+    )
     neighbours: str | None = setting(
         None,
-        'images, as for --data of train: draw beside each picture the nearest of these',
+        'images, as for --data of train: draw the nearest of these beside each picture',
         group='Pictures',
         kind='path',
     )
-    overwrite: bool = setting(False, 'of a folder: replace pictures that are there', group='Pictures')
+    overwrite: bool = setting(False, 'replace pictures in a folder', group='Pictures')
 
 
 def define_flags() -> cli.Flags:
@@ -134,7 +136,7 @@ def draw_neighbours(
     console.say(*first_only(data))
     bar = console.progress(data.count)
     try:
-        found = nearest(images.to_uint8(pictures), data, progress=lambda done: bar.to(done, f'{done} looked at'))
+        found = nearest(images.to_uint8(pictures), data, progress=lambda done: bar.to(done, f'{done} compared'))
     finally:
         bar.close()
     record = record_of('sample', settings | {'neighbours': source}, generator) | {'data': data.manifest}

@@ -26,8 +26,10 @@ class SampleSettings(LabelSettings):
     """The seeds, classes and layout of pictures; results record it."""
 
     seeds: str = setting('0-63', 'numbers and ranges with commas, such as 0-99,105', group='Pictures')
-    columns: int | None = setting(None, 'of the grid; by default as square as can be', group='Pictures', at_least=1)
-    scale: int = setting(1, 'pixels a side that a pixel is drawn with', group='Pictures', at_least=1, at_most=64)
+    columns: int | None = setting(
+        None, 'columns of the grid; by default the grid is as square as possible', group='Pictures', at_least=1
+    )
+    scale: int = setting(1, 'factor by which pictures are enlarged', group='Pictures', at_least=1, at_most=64)
 
 
 def sample(
@@ -46,7 +48,7 @@ def sample(
         generator: From `open_generator` or `load_generator`.
         seeds: See `latents`.
         labels: int32 (len(seeds),), their classes, where the generator has some, see `labels_of`.
-        batch_size: Pictures that are held at a time.
+        batch_size: Pictures in memory at a time.
         progress: Receives the number of pictures done.
 
     Raises:

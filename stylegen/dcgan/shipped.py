@@ -17,7 +17,7 @@ from stylegen.utils.npz import open_arrays, save_arrays, verify
 from stylegen.utils.zips import TooLarge
 
 SHIPPED = Path(weights.__file__).parent / 'dcgan_cifar10.npz'
-FACTS = 'facts'  # the JSON text among the arrays
+FACTS = 'facts'  # name of the array that holds the JSON text
 
 
 def pack_generator(generator: Generator, path: str | Path, **facts: Any) -> str:
@@ -64,9 +64,7 @@ def load_packed(path: str | Path | None = None) -> Generator:
     path = Path(path or SHIPPED)
     if path == SHIPPED:
         if not path.exists():
-            raise UserError(
-                f'no generator came along with this installation ({path.name}); give the --workdir of a run'
-            )
+            raise UserError(f'this installation has no generator ({path.name}); give the --workdir of a run')
         verify(path)
     try:
         with open_arrays(path) as archive:

@@ -97,5 +97,5 @@ def train(
                 run.warn(f'stopped; step {run.step} is kept in {workdir}: the same command goes on')
             raise
         run.film()
-        devices.broadcast('done')  # nobody leaves before the chief has written everything
+        devices.broadcast('done')  # all processes wait until the chief has written everything
     return run

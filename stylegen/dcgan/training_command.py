@@ -86,7 +86,7 @@ def work(flags: FlagValues) -> None:
     memory = cli.settings_of(MemorySettings, flags)
     base = PRESETS[settings.preset]
     size, channels = files.image_size or base.size, int(files.channels or base.channels)
-    plan = make_plan(size, channels, settings=settings)  # which refuses what cannot be, before images are read
+    plan = make_plan(size, channels, settings=settings)  # refuses wrong settings before images are read
     cli.say_idle(idle_options(plan, cli.typed_settings(flags, TrainSettings)), console.say)
     if settings.distribute == 'multi_worker':
         index, workers = read_cluster()

@@ -75,9 +75,11 @@ def parse_expression(text: str) -> tuple[Term, ...]:
 class ArithmeticSettings(Settings):
     """The pictures near a sum."""
 
-    around: int = setting(8, 'pictures near the sum to show', group='Sum', at_least=0, at_most=1000)
-    noise: float = setting(0.25, 'how far from it they are, at most', group='Sum', at_least=0)
-    seed: int = setting(0, 'of that noise', group='Sum', at_least=0)
+    around: int = setting(8, 'pictures near the sum', group='Sum', at_least=0, at_most=1000)
+    noise: float = setting(
+        0.25, 'greatest distance of these pictures from the sum, in each entry of the vector', group='Sum', at_least=0
+    )
+    seed: int = setting(0, 'seed of this noise', group='Sum', at_least=0)
 
 
 @takes(ArithmeticSettings)

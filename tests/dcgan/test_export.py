@@ -180,7 +180,7 @@ def test_the_card_says_what_it_is(tmp_path):
     assert '99.5' not in text
 
 
-def test_a_card_of_a_run_that_nothing_is_known_of(tmp_path):
+def test_a_card_says_where_nothing_is_known_of_the_run(tmp_path):
     made = export(untrained(tmp_path), tmp_path / 'made.keras')
     assert made.card['data'] == made.card['figures'] == {}
     text = (tmp_path / 'made.keras.md').read_text()
@@ -238,7 +238,7 @@ def test_what_cannot_be_written_is_refused_at_once(tmp_path, name, arguments, sa
 
 def test_a_name_of_another_format_is_no_folder(tmp_path):
     for name in ('gen.h5', 'gen.ONNX'):
-        with pytest.raises(UserError, match='is of no format'):
+        with pytest.raises(UserError, match='is no suffix of a format'):
             format_of(tmp_path / name)
         check_output(tmp_path / name, format='saved_model')  # where that was asked for it is
     assert (format_of('a'), format_of('a.Keras'), format_of('a.tflite')) == ('saved_model', 'keras', 'tflite')

@@ -74,7 +74,7 @@ def test_a_size_is_one_number_or_two(text):
 
 
 @pytest.mark.parametrize('size', [(16, 16), (20, 28), (24, 40)])
-@pytest.mark.parametrize('options', [{}, {'last': 3}, {'stem': True}, {'upsampling': 'resize'}], ids=str)
+@pytest.mark.parametrize('options', [{}, {'image_kernel': 3}, {'base_conv': True}, {'upsampling': 'resize'}], ids=str)
 def test_every_size_makes_pictures_of_that_size_within_the_range(size, options):
     images = generator(size, 1, 8, width=4, **options)(tf.random.stateless_normal([3, 8], [0, 1]) * 50)
     assert images.shape == (3, *size, 1) and float(tf.reduce_max(tf.abs(images))) <= 1

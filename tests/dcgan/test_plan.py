@@ -81,8 +81,8 @@ def test_what_is_another_run_is_named_as_it_is_typed(tmp_path, options, said):
         ({'beta_2': 1.0}, 'beta_2'),
         ({'r1': 1.0}, '--d_norm=none or --d_norm=spectral'),
         ({'augment': 'colour'}, "unknown augmentation 'colour'; did you mean color"),
-        ({'updates': 'simultaneous', 'd_steps': 2}, 'several --d_steps are one after the other'),
-        ({'preset': 'mnist28', 'd_steps': 2}, 'several --d_steps are one after the other'),
+        ({'updates': 'simultaneous', 'd_steps': 2}, 'simultaneous updates allow one discriminator step'),
+        ({'preset': 'mnist28', 'd_steps': 2}, 'simultaneous updates allow one discriminator step'),
     ],
 )
 def test_what_does_not_go_together_is_refused(options, said):

@@ -63,7 +63,7 @@ def small(tmp_path, **options):
     return {'workdir': tmp_path / 'run', **TINY, 'samples': 4, 'steps': 4, 'evaluate_every': 0, **options}
 
 
-def test_what_a_run_leaves(whole):
+def test_a_run_leaves_its_settings_samples_and_film(whole):
     _, run = whole
     assert (run / 'training.gif').exists()
     assert sorted(path.name for path in (run / 'samples').iterdir()) == [
