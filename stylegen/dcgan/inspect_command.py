@@ -1,4 +1,4 @@
-"""`python -m stylegen.dcgan inspect-data`: its flags, and what it does with them."""
+"""`python -m stylegen.dcgan inspect-data`: its flags and its work."""
 
 import json
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ JSON = '.json'
 
 @dataclass(frozen=True, kw_only=True)
 class InspectSettings(Settings):
-    """What is looked at, and what is told of it."""
+    """The set of pictures, and the form of the answer."""
 
     data: str | None = setting(
         None, 'a folder, .zip, .tar or .npz; cifar10, cifar100, mnist or fashion_mnist', group='Images', kind='path'
@@ -36,8 +36,8 @@ class InspectSettings(Settings):
 
 
 def define_flags() -> cli.Flags:
-    """All flags of the command, in groups."""
-    flags = cli.Flags('Tells what is in a set of pictures, before anything is trained on it.')
+    """Returns the flags of the command, in groups."""
+    flags = cli.Flags('Lists the contents of a set of pictures: sizes, classes, damaged and equal files.')
     flags.words('data')
     flags.settings(InspectSettings)
     flags.talk()
@@ -45,7 +45,7 @@ def define_flags() -> cli.Flags:
 
 
 def described(found: Inspection, most: int) -> list[str]:
-    """What was found, in lines; of long lists the first few."""
+    """Formats the result as lines; of each long list the first `most` entries."""
     lines = [f'{found.source}, {found.split}: {found.files} files, {found.files - len(found.corrupt)} of them pictures']
     sizes = [f'{width}x{height}: {count}' for (height, width), count in found.sizes[:most]]
     if found.smallest and found.largest:
@@ -76,10 +76,10 @@ def _first(lines: Iterable[str], count: int, most: int) -> list[str]:
 
 
 def work(flags: FlagValues) -> None:
-    """Does what the flags say."""
+    """Runs the command with parsed flags."""
     settings = cli.settings_of(InspectSettings, flags)
     if settings.data is None:
-        raise UserError('give the pictures to look at: --data=FOLDER')
+        raise UserError('give the set of pictures: --data=FOLDER')
     console, bar = Console(flags.quiet), None
     to_screen = settings.output in (JSON[1:], JSON)
     output = None
@@ -105,4 +105,4 @@ def work(flags: FlagValues) -> None:
     if output:
         with replacing(output.path) as beside:
             Path(beside).write_text(text + '\n', encoding='utf-8')
-        console.say('', f'all of it is in {output.path}')
+        console.say('', f'the whole list is in {output.path}')

@@ -1,4 +1,4 @@
-"""`python -m stylegen.dcgan interpolate`: its flags, and what it does with them."""
+"""`python -m stylegen.dcgan interpolate`: its flags and its work."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ DEFAULT_OUTPUT = 'interpolation.png'
 
 @dataclass(frozen=True, kw_only=True)
 class InterpolateFiles(LabelSettings):
-    """The seeds on the path, and what is written."""
+    """The seeds, their classes, and the output file."""
 
     seeds: str = setting('0-3', 'two or more, such as 3,17,42 or 0-5', group='Path')
     output: str | None = setting(
@@ -33,15 +33,15 @@ class InterpolateFiles(LabelSettings):
 
 
 def define_flags() -> cli.Flags:
-    """All flags of the command, in groups."""
-    flags = cli.Flags('Draws the way from picture to picture, as a sheet or an animation.')
+    """Returns the flags of the command, in groups."""
+    flags = cli.Flags('Draws pictures along a path from seed to seed, as a sheet or an animation.')
     flags.settings(GeneratorSettings, InterpolateFiles, InterpolateSettings)
     flags.talk()
     return flags
 
 
 def work(flags: FlagValues) -> None:
-    """Does what the flags say."""
+    """Runs the command with parsed flags."""
     console = Console(flags.quiet)
     source = cli.settings_of(GeneratorSettings, flags)
     files = cli.settings_of(InterpolateFiles, flags)

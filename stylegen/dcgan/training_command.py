@@ -1,4 +1,4 @@
-"""`python -m stylegen.dcgan train`: its flags, and what it does with them."""
+"""`python -m stylegen.dcgan train`: its flags and its work."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ DEFAULT_DATA, FALLBACK = 'cifar10', 'shapes'
 
 @dataclass(frozen=True, kw_only=True)
 class TrainFiles(Settings):
-    """Where the images are, and where the run is kept."""
+    """The images, and the folder of the run."""
 
     data: str | None = setting(
         None,
@@ -43,7 +43,7 @@ class TrainFiles(Settings):
 
 
 def define_flags() -> cli.Flags:
-    """All flags of the command, in groups."""
+    """Returns the flags of the command, in groups."""
     flags = cli.Flags('Trains a DCGAN; the same command again goes on where it was left.')
     flags.words('data')
     for heading in HEADINGS:
@@ -56,7 +56,7 @@ def define_flags() -> cli.Flags:
 def open_data(
     source: str | None, size: tuple[int, int], channels: int, memory: str | float, console: Console
 ) -> 'ImageSet':
-    """The images; where no source was given the default or what can be had instead, and a line says which."""
+    """Opens the images. Without a source it opens the default, or the fallback offline, and prints which one."""
     from stylegen.datasets.opening import open_images
     from stylegen.datasets.tables import Unfetched
 
@@ -73,20 +73,20 @@ def open_data(
 
 
 def first_only(images: 'ImageSet') -> list[str]:
-    """A line where only the first of several frames or pages is used of some images."""
+    """Returns a line about images of several frames or pages, of which only the first is used."""
     names = images.first_only
     return [f'{len(names)} images have several frames or pages, such as {names[0]}; the first is used'] if names else []
 
 
 def work(flags: FlagValues) -> None:
-    """Does what the flags say."""
+    """Runs the command with parsed flags."""
     console = Console(flags.quiet)
     files = cli.settings_of(TrainFiles, flags)
     settings = cli.settings_of(TrainSettings, flags)
     memory = cli.settings_of(MemorySettings, flags)
     base = PRESETS[settings.preset]
     size, channels = files.image_size or base.size, int(files.channels or base.channels)
-    plan = make_plan(size, channels, settings=settings)  # which refuses what cannot be, before images are read
+    plan = make_plan(size, channels, settings=settings)  # refuses wrong settings before images are read
     cli.say_idle(idle_options(plan, cli.typed_settings(flags, TrainSettings)), console.say)
     if settings.distribute == 'multi_worker':
         index, workers = read_cluster()

@@ -188,7 +188,7 @@ class Events:
             os.fsync(file.fileno())
 
 
-class Unwritten:
+class NullLog:
     """Replaces a `Log` or `Events` in a process that does not write."""
 
     def add(self, *args: Any, **kwargs: Any) -> None:

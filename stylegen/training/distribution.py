@@ -114,7 +114,7 @@ class Devices:
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
 
-    def told(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """Returns the chief's value, through JSON. All processes must call it."""
         if self.workers == 1:
             return value
@@ -131,7 +131,7 @@ class Devices:
             UserError: The chief has other settings than this process. The error names them.
         """
         settings = plain(settings)
-        if differences := differing(self.told(settings), settings, 'there', 'here'):
+        if differences := differing(self.broadcast(settings), settings, 'there', 'here'):
             raise UserError(f'the chief has another {differences}; start all workers with the same flags and data')
 
     @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stylegen.dcgan.plan import Plan, compared, idle_options, make_plan, place_of
+from stylegen.dcgan.plan import FORMER_NAMES, Plan, compared, idle_options, make_plan, place_of
 from stylegen.dcgan.presets import PRESETS
 from stylegen.dcgan.settings import OF_PRESET
 from stylegen.training.checkpoints import Checkpoints
@@ -35,6 +35,17 @@ def test_a_run_may_have_other_steps_unless_its_learning_rate_falls_over_them():
     assert make_plan(steps=100) == make_plan(steps=200) and make_plan(steps=100, g_width=None) == make_plan(steps=100)
     falling = [make_plan(steps=steps, decay='linear').training['decay_steps'] for steps in (100, 200)]
     assert falling == [100, 200]
+
+
+@pytest.mark.parametrize('preset', ['mnist28', 'cifar32_strong'])
+def test_a_plan_with_the_former_names_of_arguments_is_the_same_plan(preset):
+    plan = make_plan(preset=preset)
+    former = plain(plan.as_settings())
+    for part, names in FORMER_NAMES.items():
+        for old, new in names.items():
+            former[part][old] = former[part].pop(new)
+    assert Plan.of(former) == plan
+    assert compared(former) == compared(plain(plan.as_settings()))
 
 
 def test_a_run_of_an_earlier_version_goes_on(tmp_path):
@@ -70,8 +81,8 @@ def test_what_is_another_run_is_named_as_it_is_typed(tmp_path, options, said):
         ({'beta_2': 1.0}, 'beta_2'),
         ({'r1': 1.0}, '--d_norm=none or --d_norm=spectral'),
         ({'augment': 'colour'}, "unknown augmentation 'colour'; did you mean color"),
-        ({'updates': 'simultaneous', 'd_steps': 2}, 'several --d_steps are one after the other'),
-        ({'preset': 'mnist28', 'd_steps': 2}, 'several --d_steps are one after the other'),
+        ({'updates': 'simultaneous', 'd_steps': 2}, 'simultaneous updates allow one discriminator step'),
+        ({'preset': 'mnist28', 'd_steps': 2}, 'simultaneous updates allow one discriminator step'),
     ],
 )
 def test_what_does_not_go_together_is_refused(options, said):

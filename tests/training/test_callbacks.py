@@ -17,7 +17,7 @@ def test_an_alarm_rings_once_after_so_many_looks_and_again_after_a_recovery():
     alarm = Alarm(0.5, 2, grace=1)
     values = [(1, 0.1), (2, 0.1), (3, 0.1), (4, 0.1), (5, 0.9), (6, 0.1), (7, 0.1)]
     assert [alarm(*value) for value in values] == [False, False, True, False, False, False, True]
-    assert alarm.fine == 5
+    assert alarm.last_good_step == 5
 
 
 def test_what_is_no_number_does_not_count_as_low():
@@ -105,10 +105,10 @@ def test_files_of_other_names_are_no_checkpoints(tmp_path):
 
 def test_an_alarm_counts_from_the_first_step_below_its_bound_and_begins_anew_when_it_is_told():
     alarm = Alarm(0.5, 2)
-    assert alarm.fine == 0 and not alarm(1, 0.1) and alarm(2, 0.1)
-    assert not alarm(3, 0.5) and alarm.fine == 3  # the bound itself is well
+    assert alarm.last_good_step == 0 and not alarm(1, 0.1) and alarm(2, 0.1)
+    assert not alarm(3, 0.5) and alarm.last_good_step == 3  # the bound itself is well
     assert not alarm(4, 0.1)
-    alarm.quiet()
+    alarm.reset()
     assert not alarm(5, 0.1) and alarm(6, 0.1)
 
 

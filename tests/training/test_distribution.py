@@ -75,7 +75,7 @@ def test_what_cannot_be_done_together_is_refused():
 def test_a_worker_that_was_told_something_else_than_the_chief_is_refused():
     @dataclass(frozen=True)
     class Heard(Devices):
-        def told(self, value):
+        def broadcast(self, value):
             return {'seed': 0, 'training': {'r1': 0.5}}
 
     Heard().agree({'seed': 0, 'training': {'r1': 0.5}})
