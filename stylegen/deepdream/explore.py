@@ -9,8 +9,8 @@ import numpy as np
 
 from stylegen import images, networks
 from stylegen.deepdream.command_line import PROGRAM, CommandLine
+from stylegen.deepdream.command_settings import EXPLORE_SIZE
 from stylegen.deepdream.job import Session
-from stylegen.deepdream.settings import EXPLORE_SIZE
 from stylegen.deepdream.targets import parse_target
 from stylegen.runs import records, saving
 from stylegen.runs.inputs import DEFAULT_PICTURE, load_first, refuse_inputs

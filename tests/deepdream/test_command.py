@@ -131,7 +131,7 @@ def test_lists(capsys):
         (['--layers=block4_conv2:much'], 'NAME:WEIGHT'),
         (['--layers=block4_conv2[256]'], 'block4_conv2 has channels 0 to 255, not 256'),
         (['--layers=block4_conv2[1@2,0]'], 'names no neuron'),
-        (['--layers=block4_conv2[x]'], 'names nothing to dream of'),
+        (['--layers=block4_conv2[x]'], 'is no target; expected LAYER'),
         (['--strength=0.1', '--step_size=0.1'], 'give one of the two'),
         (['--strength=0'], 'expected strength to be a number above 0 up to 1, got 0.0'),
         (['--region=photo.png'], '--region=MASK=LAYER:WEIGHT'),
