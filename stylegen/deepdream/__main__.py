@@ -73,9 +73,9 @@ def dream_picture(command: CommandLine, output: Output, console: Console) -> Non
         hint = '--output=NAME.gif makes a clip of all'
         picture = read_picture(source, size, console.say, default=DEFAULT_PICTURE, default_size=DEFAULT_SIZE, hint=hint)
     session = Session.open(command, console.say)
-    console.say(*session.about())
+    console.say(*session.describe_subject())
     picture = session.prepare(picture)
-    console.say(*session.outlook(picture))
+    console.say(*session.describe_plan(picture))
     Job(session, picture, output, console, workdir=command.result.workdir).run()
 
 

@@ -114,7 +114,7 @@ def dream_film(command: CommandLine, console: Console) -> None:
     source = open_source(command, size, console.say)
     images.check_animation(output.path, source.fps)
     session = Session.open(command, console.say)
-    console.say(*session.about())
+    console.say(*session.describe_subject())
     mask, regions = session.read_masks(source.shape)
     refuse_inputs(output.path, {**source.inputs, **session.inputs.hashes})
     record = session.record(source.inputs, console)
