@@ -10,14 +10,9 @@ from typing import Any
 
 from absl.flags import FlagValues
 
+from stylegen.deepdream.command_settings import DreamResultSettings, FilmSettings, PictureSettings
 from stylegen.deepdream.presets import FRAME_DEFAULTS, PRESETS
-from stylegen.deepdream.settings import (
-    DreamResultSettings,
-    DreamSettings,
-    FilmSettings,
-    NoiseSettings,
-    PictureSettings,
-)
+from stylegen.deepdream.settings import DreamSettings, NoiseSettings
 from stylegen.images.animated import is_animated
 from stylegen.images.animation import ANIMATIONS
 from stylegen.runs import cli, records

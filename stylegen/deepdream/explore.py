@@ -9,8 +9,8 @@ import numpy as np
 
 from stylegen import images, networks
 from stylegen.deepdream.command_line import PROGRAM, CommandLine
+from stylegen.deepdream.command_settings import EXPLORE_SIZE
 from stylegen.deepdream.job import Session
-from stylegen.deepdream.settings import EXPLORE_SIZE
 from stylegen.deepdream.targets import parse_target
 from stylegen.runs import records, saving
 from stylegen.runs.inputs import DEFAULT_PICTURE, load_first, refuse_inputs
@@ -60,7 +60,9 @@ def explore(command: CommandLine, console: Console) -> None:
     picture = load_first(next(iter(command.pictures.input), DEFAULT_PICTURE), command.pictures.size, console.say)
     refuse_inputs(output.path, [picture.path])
     session, targets, network = open_targets(command, picture.pixels)
-    console.say(*(session.about() if command.pictures.explore != EVERY_LAYER else session.about()[:1]))
+    console.say(
+        *(session.describe_subject() if command.pictures.explore != EVERY_LAYER else session.describe_subject()[:1])
+    )
     opened = session.dreamer.settings
     known = {'network': opened.network, 'precision': opened.precision, 'max_memory': opened.max_memory}
     command = command.replace(dream=command.dream.replace(**known))

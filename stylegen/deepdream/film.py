@@ -14,10 +14,11 @@ import numpy as np
 
 from stylegen import images
 from stylegen.deepdream.command_line import CLIPS, CommandLine
+from stylegen.deepdream.command_settings import FILM_SIZE
 from stylegen.deepdream.dreamer import Dreamer
 from stylegen.deepdream.frames import Callback, FilmFrame, KeptFrames, keep_footage, keep_zoom
 from stylegen.deepdream.job import Session
-from stylegen.deepdream.settings import FILM_SIZE, RATE
+from stylegen.deepdream.settings import RATE
 from stylegen.deepdream.zoom import DreamFunction
 from stylegen.images.animated import open_animation
 from stylegen.runs import records
@@ -113,7 +114,7 @@ def dream_film(command: CommandLine, console: Console) -> None:
     source = open_source(command, size, console.say)
     images.check_animation(output.path, source.fps)
     session = Session.open(command, console.say)
-    console.say(*session.about())
+    console.say(*session.describe_subject())
     mask, regions = session.read_masks(source.shape)
     refuse_inputs(output.path, {**source.inputs, **session.inputs.hashes})
     record = session.record(source.inputs, console)

@@ -29,7 +29,7 @@ def dream_folder(command: CommandLine, console: Console) -> None:
 
     def begin() -> Session:
         session = Session.open(command, console.say)
-        console.say(*session.about())
+        console.say(*session.describe_subject())
         return session
 
     def make(session: Session, number: int, unfinished: Path) -> None:
@@ -40,7 +40,7 @@ def dream_folder(command: CommandLine, console: Console) -> None:
         picture = session.prepare(
             read_picture(path, one.pictures.size, console.say, default=DEFAULT_PICTURE, default_size=DEFAULT_SIZE)
         )
-        console.say(*session.outlook(picture))
+        console.say(*session.describe_plan(picture))
         target = Output(output, result.overwrite)
         Job(session, picture, target, console, workdir=workdir, unfinished=unfinished).run()
 

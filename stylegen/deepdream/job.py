@@ -43,7 +43,7 @@ class Session:
         dreamer = Dreamer(guides=guides, regions=regions, settings=command.dream)
         return cls(command.replace(dream=dreamer.settings), dreamer, inputs)
 
-    def about(self) -> list[str]:
+    def describe_subject(self) -> list[str]:
         """Lines that say through which network the dream is, and what it is of."""
         lines = [f'network  {self.dreamer.network_note}']
         settings = self.command.recorded()
@@ -68,7 +68,7 @@ class Session:
         tile = np.clip(images.resize(tile, shape, wrap=True), 0, 1)
         return images.Picture(tile, None, picture.path, picture.sha256)
 
-    def outlook(self, picture: images.Picture) -> list[str]:
+    def describe_plan(self, picture: images.Picture) -> list[str]:
         """Lines that say what sizes and how much memory a picture takes, and whether so much is free."""
         height, width = picture.pixels.shape[:2]
         plan = self.dreamer.plan((height, width))
