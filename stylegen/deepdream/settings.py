@@ -72,7 +72,7 @@ class DreamSettings(MachineSettings, NetworkSettings):
     )
     balance: str = setting(
         'signal',
-        'signal and gradient make all layers contribute equally before their weights apply',
+        'how layers are made to contribute equally before their weights apply; none: not at all',
         group=SUBJECT,
         choices=('signal', 'gradient', 'none'),
     )
