@@ -15,7 +15,6 @@ from stylegen.deepdream.targets import parse_target
 from stylegen.runs import records, saving
 from stylegen.runs.inputs import DEFAULT_PICTURE, load_first, refuse_inputs
 from stylegen.runs.names import Output
-from stylegen.utils import interrupts
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 
@@ -81,11 +80,7 @@ def explore(command: CommandLine, console: Console) -> None:
     labels = ['the picture', *(f'--layers={target}' for target in dreams)]
     sheet = images.contact_sheet([picture.pixels, *dreams.values()], labels, title=title)
     record = records.record(PROGRAM, command.recorded(), inputs, source)
-    with interrupts.uninterrupted():
-        write = lambda path, overwrite: images.save_image(
-            path, sheet, depth=result.depth, settings=record, sidecar=result.sidecar, overwrite=overwrite
-        )
-        path = saving.save_somewhere(write, output)
+    path = saving.save_result(output, sheet, record, result)
     console.say(f'result   {path}')
     if stopped:
         raise KeyboardInterrupt

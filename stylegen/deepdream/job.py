@@ -121,7 +121,7 @@ class Job(jobs.Job):
         super().__init__(
             target,
             session.record({picture.path: picture.sha256}, console),
-            session.command.result,  # type: ignore[arg-type]
+            session.command.result,
             console,
             shape=picture.pixels.shape,
             alpha=picture.alpha,
