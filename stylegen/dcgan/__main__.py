@@ -28,7 +28,7 @@ def usage(program: str) -> str:
     return '\n'.join([*lines, '', f'{program} COMMAND --help shows the flags of a command.'])
 
 
-@streams.lasting()
+@streams.safe_streams()
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line and returns the exit code."""
     argv = list(sys.argv if argv is None else argv)
@@ -47,4 +47,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    cli.leave(main())
+    cli.exit_with(main())

@@ -35,7 +35,7 @@ def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
     flags = cli.Flags('Adds and subtracts latent vectors, and draws the sum.')
     flags.settings(GeneratorSettings, ArithmeticFiles, ArithmeticSettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
@@ -60,7 +60,7 @@ def work(flags: FlagValues) -> None:
     files = cli.settings_of(ArithmeticFiles, flags)
     settings = cli.settings_of(ArithmeticSettings, flags)
     terms = terms_of(files)
-    output = Output.of(files.output, DEFAULT_OUTPUT, say=console.say)
+    output = Output.from_flag(files.output, DEFAULT_OUTPUT, say=console.say)
     images.check_writable(output.path)
     generator = open_generator(source.workdir, settings=source)
     found = arithmetic(generator, terms, files.labels, settings=settings)

@@ -5,7 +5,7 @@ By integer hashing, see `stylegen.optimize.stateless_random`: the same numbers w
 
 import math
 
-from stylegen.optimize.stateless_random import draw, mixed
+from stylegen.optimize.stateless_random import draw, hash_uint32
 from stylegen.utils.backend import tf
 
 PURPOSES = ('latents', 'flip', 'augment_real', 'augment_fake', 'augment_generator', 'penalty')
@@ -36,6 +36,6 @@ class Draws:
         first, second = tf.unstack(draw(key))
         places = tf.range(self.count * size) + self.shard * self.count * size
         # two hashes, each with a word of the key; with one, two steps could have shifted copies of one sequence
-        words = mixed(tf.bitwise.bitwise_xor(mixed(tf.cast(places, tf.uint32) + first), second))
+        words = hash_uint32(tf.bitwise.bitwise_xor(hash_uint32(tf.cast(places, tf.uint32) + first), second))
         shares = tf.cast(tf.bitwise.right_shift(words, tf.constant(9, tf.uint32)), tf.float32) * 2.0**-23 + 2.0**-24
         return tf.reshape(shares, [self.count, *shape])

@@ -26,7 +26,7 @@ from stylegen.runs.names import Output
 from stylegen.runs.records import versions
 from stylegen.training.checkpoints import LAST, Checkpoints
 from stylegen.utils.console import Console, Progress
-from stylegen.utils.files import check_target, replacing
+from stylegen.utils.files import atomic_write, check_target
 from stylegen.utils.settings import setting
 
 ALL = 'all'
@@ -57,7 +57,7 @@ def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
     flags = cli.Flags('Compares the pictures of a run with its training data.')
     flags.settings(EvaluateFiles, EvaluateSettings, MemorySettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
@@ -89,11 +89,11 @@ def work(flags: FlagValues) -> None:
     settings = cli.settings_of(EvaluateSettings, flags)
     memory = cli.settings_of(MemorySettings, flags)
     chosen = checkpoints_of(files.workdir, files.checkpoint)
-    output = Output.of(files.output or str(Path(files.workdir) / EVALUATION), EVALUATION, say=console.say).path
+    output = Output.from_flag(files.output or str(Path(files.workdir) / EVALUATION), EVALUATION, say=console.say).path
     check_target(output, ['.json'])
     features = open_features(files.features, files.inception)
     if files.inception and INCEPTION not in [one.name for one in features]:
-        cli.say_idle({'inception': f'--features={files.features} has no {INCEPTION}'}, console.say)
+        cli.report_unused_flags({'inception': f'--features={files.features} has no {INCEPTION}'}, console.say)
     options: dict[str, Any] = {'memory_budget': memory.max_memory, 'warn': console.warn}
     data = training_data(files.workdir, files.data, **options)
     console.say(*first_only(data))
@@ -111,7 +111,7 @@ def work(flags: FlagValues) -> None:
         bars.close()
         results.append({'step': generator.step, 'checkpoint': generator.path.name, 'figures': figures})
         console.say(*table(figures), '')
-    with replacing(output) as beside:
+    with atomic_write(output) as beside:
         record = {'program': PROGRAM, 'packages': versions(), 'data': data.manifest, 'results': results}
         beside.write_text(json.dumps(record, indent=2) + '\n', encoding='utf-8')
     console.say(f'all metrics are in {output}')

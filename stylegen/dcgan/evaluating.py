@@ -11,7 +11,7 @@ import numpy as np
 
 from stylegen.datasets.imageset import ImageSet
 from stylegen.datasets.opening import open_images
-from stylegen.datasets.sources import ALL, NoPart
+from stylegen.datasets.sources import ALL, MissingSplit
 from stylegen.dcgan.history import COMPARABLE, SETTINGS
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import BATCH_SIZE
@@ -67,7 +67,7 @@ def held_out(data: ImageSet, **options: Any) -> ImageSet | None:
                 return open_images(
                     data.manifest['source'], data.size, data.channels, split=split, labels=False, **options
                 )
-            except NoPart:
+            except MissingSplit:
                 continue
     return None
 

@@ -35,7 +35,7 @@ def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
     flags = cli.Flags('Writes a generator in a format of other programs.')
     flags.settings(GeneratorSettings, ExportFiles, ExportSettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 

@@ -16,7 +16,15 @@ import numpy as np
 from stylegen.dcgan.card import SUFFIXES, TOLERANCES, ExportSettings, card, markdown
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import DiskFull, check_target, place_new, remove_empty, replacing, settings_beside, shown
+from stylegen.utils.files import (
+    DiskFull,
+    atomic_write,
+    check_target,
+    move_without_replacing,
+    quoted,
+    remove_empty,
+    settings_beside,
+)
 from stylegen.utils.settings import takes
 
 if TYPE_CHECKING:
@@ -55,8 +63,8 @@ def format_of(output: str | os.PathLike) -> str:
             return name
     kinds = ', '.join(filter(None, SUFFIXES.values()))
     raise UserError(
-        f'{shown(output)}: {suffix} is no suffix of a format that can be written ({kinds}, or none for the folder of a '
-        'SavedModel); give another name, or --format'
+        f'{quoted(output)}: {suffix} is no suffix of a format that can be written ({kinds}, or none for the folder of '
+        'a SavedModel); give another name, or --format'
     )
 
 
@@ -74,10 +82,10 @@ def check_output(output: str | os.PathLike, *, settings: ExportSettings) -> None
         check_target(output, [suffix])
         return
     if Path(output).suffix.lower() in filter(None, SUFFIXES.values()):
-        raise UserError(f'{shown(output)} is no name for a SavedModel, which is a folder; give another name')
+        raise UserError(f'{quoted(output)} is no name for a SavedModel, which is a folder; give another name')
     path = Path(os.path.realpath(output))
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise UserError(f'{shown(output)} is there already; remove it, or give another --output')
+        raise UserError(f'{quoted(output)} exists already; remove it, or give another --output')
     check_target(path.parent / f'{path.name}.json', ['.json'])  # checks that the folder takes files
 
 
@@ -133,7 +141,7 @@ def export(
             generator, beside, settings, seeds=SEEDS, difference=difference,
             tolerance=tolerance, parameters=exported.count_params(),
         )  # fmt: skip
-    with settings_beside(path, about), replacing(f'{path}.md') as text:
+    with settings_beside(path, about), atomic_write(f'{path}.md') as text:
         text.write_text(markdown(about), encoding='utf-8')
     return Exported(path, about, difference, tolerance)
 
@@ -157,7 +165,7 @@ def _made_beside(path: Path, overwrite: bool) -> Iterator[Path]:
         for file in filter(Path.is_file, folder.rglob('*')):
             with open(file, 'rb+') as made:
                 os.fsync(made.fileno())
-        (os.replace if overwrite else place_new)(folder / real.name, real)
+        (os.replace if overwrite else move_without_replacing)(folder / real.name, real)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

@@ -62,8 +62,8 @@ class History:
     def checkpoints(self) -> list[Path]:
         """The paths of the checkpoints; the best one is the last."""
         kept = Checkpoints(self.workdir)
-        best = [kept.place(BEST)] if kept.place(BEST).exists() else []
-        return [*map(kept.place, kept.steps()), *best]
+        best = [kept.path_of(BEST)] if kept.path_of(BEST).exists() else []
+        return [*map(kept.path_of, kept.steps()), *best]
 
     @property
     def step(self) -> int:

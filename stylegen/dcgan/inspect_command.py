@@ -13,7 +13,7 @@ from stylegen.runs import cli
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import check_target, replacing
+from stylegen.utils.files import atomic_write, check_target
 from stylegen.utils.settings import Settings, setting
 
 JSON = '.json'
@@ -38,9 +38,9 @@ class InspectSettings(Settings):
 def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
     flags = cli.Flags('Lists the contents of a set of pictures: sizes, classes, damaged and equal files.')
-    flags.words('data')
+    flags.positional('data')
     flags.settings(InspectSettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
@@ -84,7 +84,7 @@ def work(flags: FlagValues) -> None:
     to_screen = settings.output in (JSON[1:], JSON)
     output = None
     if settings.output and not to_screen:
-        output = Output.of(settings.output, f'data{JSON}', say=console.say)
+        output = Output.from_flag(settings.output, f'data{JSON}', say=console.say)
         check_target(output.path, [JSON])
 
     def report(done: int, total: int) -> None:
@@ -103,6 +103,6 @@ def work(flags: FlagValues) -> None:
         return
     console.say(*described(found, settings.most))
     if output:
-        with replacing(output.path) as beside:
+        with atomic_write(output.path) as beside:
             Path(beside).write_text(text + '\n', encoding='utf-8')
         console.say('', f'the whole list is in {output.path}')

@@ -36,7 +36,7 @@ def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
     flags = cli.Flags('Draws pictures along a path from seed to seed, as a sheet or an animation.')
     flags.settings(GeneratorSettings, InterpolateFiles, InterpolateSettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
@@ -49,13 +49,13 @@ def work(flags: FlagValues) -> None:
     seeds = parse_seeds(files.seeds)
     if len(seeds) < 2:
         raise UserError(f'--seeds takes two seeds or more, such as 3,17,42; got {files.seeds!r}')
-    output = Output.of(files.output, DEFAULT_OUTPUT, say=console.say)
+    output = Output.from_flag(files.output, DEFAULT_OUTPUT, say=console.say)
     moving = output.path.suffix.lower() in ANIMATIONS
     check_target(output.path, dict.fromkeys([*ANIMATIONS, *images.FORMATS]))
     if moving:
         images.check_animation(output.path)
     elif flags['fps'].present:
-        cli.say_idle({'fps': 'a sheet does not move'}, console.say)
+        cli.report_unused_flags({'fps': 'a sheet does not move'}, console.say)
     generator = open_generator(source.workdir, settings=source)
     labels = labels_of(generator, seeds, files.labels)
     frames = interpolate(generator, seeds, labels, settings=settings)

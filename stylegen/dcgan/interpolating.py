@@ -123,7 +123,7 @@ def save_walk(
         output: The file.
         pictures: From `interpolate`, with the same `steps` and `loop`.
         record: The record that it carries.
-        overwrite: False never replaces a file, see `stylegen.utils.files.replacing`.
+        overwrite: False never replaces a file, see `stylegen.utils.files.atomic_write`.
         {settings}
 
     Returns:

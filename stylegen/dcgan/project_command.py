@@ -12,7 +12,7 @@ from stylegen.dcgan.opening import open_generator, record_of
 from stylegen.dcgan.projecting import ProjectSettings, framed, framed_hole, project
 from stylegen.dcgan.sampling import NPZ
 from stylegen.runs import cli
-from stylegen.runs.inputs import Inputs, read_mask, refuse_inputs
+from stylegen.runs.inputs import Inputs, read_mask, refuse_overwriting_inputs
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
@@ -45,11 +45,11 @@ class ProjectFiles(Settings):
 def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
     flags = cli.Flags('Finds the latent vector of a picture, or completes a picture.')
-    flags.words('image')
+    flags.positional('image')
     for heading in ('Generator', 'Picture', 'Search', 'Output'):
         flags.group(heading)
     flags.settings(GeneratorSettings, ProjectFiles, ProjectSettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
@@ -61,11 +61,11 @@ def work(flags: FlagValues) -> None:
     settings = cli.settings_of(ProjectSettings, flags)
     if files.image is None:
         raise UserError('give the picture to find: --image=photo.png')
-    output = Output.of(files.output, DEFAULT_OUTPUT, NPZ, say=console.say)
+    output = Output.from_flag(files.output, DEFAULT_OUTPUT, NPZ, say=console.say)
     images.check_writable(output.path)
     check_target(output.path.with_suffix(NPZ), [NPZ])
     inputs = Inputs(say=console.say)
-    refuse_inputs(output.path, [path for path in (files.image, files.mask) if path])
+    refuse_overwriting_inputs(output.path, [path for path in (files.image, files.mask) if path])
     picture = inputs.load(files.image)
     mask = read_mask(inputs, files.mask, picture.pixels.shape[:2]) if files.mask else None
     generator = open_generator(source.workdir, settings=source)

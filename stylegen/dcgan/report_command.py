@@ -32,14 +32,14 @@ def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
     flags = cli.Flags('Writes a report on a run as one HTML file that opens offline.')
     flags.settings(ReportSettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
 def work(flags: FlagValues) -> None:
     """Runs the command with parsed flags."""
     console, settings = Console(flags.quiet), cli.settings_of(ReportSettings, flags)
-    output = Output.of(settings.output, DEFAULT_OUTPUT, say=console.say)
+    output = Output.from_flag(settings.output, DEFAULT_OUTPUT, say=console.say)
     check_target(output.path, ['.html', '.htm'])
     path = output.save(lambda path, overwrite: save_report(settings.workdir, path, overwrite))
     console.say(f'{path} is the report on {settings.workdir} ({path.stat().st_size / 1e6:.1f} MB)')

@@ -17,7 +17,7 @@ from stylegen.dcgan.history import COMPARABLE, FILM, History, as_number, read_hi
 from stylegen.dcgan.pages import heading, page, pairs, paragraph, picture, sections, table, tiles
 from stylegen.dcgan.presets import PRESETS
 from stylegen.images.decoding import opened
-from stylegen.utils.files import replacing
+from stylegen.utils.files import atomic_write
 from stylegen.utils.version import __version__
 
 SHEETS = 12  # sheets of samples in the page, from the first to the last
@@ -60,9 +60,9 @@ def report(workdir: str | os.PathLike) -> str:
 
 
 def save_report(workdir: str | os.PathLike, output: str | os.PathLike, overwrite: bool = True) -> Path:
-    """Writes the page of `report` to a file; with `overwrite` it replaces an earlier one, see `replacing`."""
+    """Writes the page of `report` to a file; with `overwrite` it replaces an earlier one, see `atomic_write`."""
     text = report(workdir)
-    with replacing(output, overwrite) as beside:
+    with atomic_write(output, overwrite) as beside:
         beside.write_bytes(text.encode('utf-8', 'replace'))  # names of files may have bytes that are no text
     return Path(output)
 

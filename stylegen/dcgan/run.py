@@ -22,8 +22,8 @@ from stylegen.training.callbacks import Callbacks, Events, Interrupts, Log, Null
 from stylegen.training.checkpoints import Checkpoints, arrays_of, assign
 from stylegen.training.distribution import Devices
 from stylegen.utils.backend import tf, use_xla
-from stylegen.utils.differences import InWords
-from stylegen.utils.files import make_folder, plain, replacing
+from stylegen.utils.differences import DescribedValue
+from stylegen.utils.files import as_json, atomic_write, make_folder
 from stylegen.utils.version import __version__
 
 if TYPE_CHECKING:
@@ -64,14 +64,14 @@ class Training:
         self.data, self.plan, self.workdir = data, plan, workdir
         self.settings, self.callback, self.warn = settings, callback, warn
         self.devices = devices or Devices()
-        self.identity = plain(identity(data, plan))
+        self.identity = as_json(identity(data, plan))
         self.checkpoints = Checkpoints(workdir, settings.keep)
         kept = self._kept()
         with self.devices.scope():
             self.gan = plan.build(synchronized=self.devices.replicas > 1)
         if kept is not None:
             assign(self.gan.parts(), kept)
-        self.devices.follow(self.variables)
+        self.devices.copy_from_chief(self.variables)
         chief = self.devices.chief
         self.events = Events(workdir) if chief else NullLog()
         self.log = Log(workdir, COLUMNS, self.step, settings.tensorboard) if chief else NullLog()
@@ -103,7 +103,7 @@ class Training:
         digest = settings.get('data')
         known = self.data.manifest if digest == self.data.manifest['sha256'] else data_of(self.workdir, digest)
         words = f'{known["count"]} pictures of {known["source"]}' if {'count', 'source'} <= set(known) else 'others'
-        return compared(settings) | {'data': InWords(digest, words)}
+        return compared(settings) | {'data': DescribedValue(digest, words)}
 
     @chief_only
     def save(self, step: int) -> None:
@@ -197,7 +197,7 @@ class Training:
         at, reason = self.step, problem.text
         self._go_back(problem.last_good_step)
         self.settled = -1
-        self.devices.follow(self.variables)
+        self.devices.copy_from_chief(self.variables)
         scale = float(self.gan.rate_scale.numpy()) / 2
         if scale < 0.5**RETRIES:
             self.events.add('given up', at, reason=reason)
@@ -208,7 +208,7 @@ class Training:
         self.gan.rate_scale.assign(scale)
         self.monitor.reset()
         for log in (self.log, self.quality):
-            log.back_to(self.step)
+            log.remove_after(self.step)
         self._discard_later_checkpoints()
         self.save(self.step)  # a run that is killed now then continues in the same way
         self.events.add('rollback', at, reason=reason, to=self.step, rate_scale=scale)
@@ -281,8 +281,8 @@ class Training:
                 for part in (self.gan.generator, self.gan.discriminator)
             },
         }
-        with replacing(self.workdir / SETTINGS) as beside:
-            beside.write_text(json.dumps(plain(record), indent=2) + '\n', encoding='utf-8')
+        with atomic_write(self.workdir / SETTINGS) as beside:
+            beside.write_text(json.dumps(as_json(record), indent=2) + '\n', encoding='utf-8')
 
 
 def identity(data: 'ImageSet', plan: Plan) -> dict[str, Any]:

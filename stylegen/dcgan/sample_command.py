@@ -60,7 +60,7 @@ def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
     flags = cli.Flags('Draws pictures: each depends on the generator and its seed alone.')
     flags.settings(GeneratorSettings, SampleSettings, SampleFiles)
-    flags.talk()
+    flags.messages()
     return flags
 
 
@@ -78,7 +78,7 @@ def work(flags: FlagValues) -> None:
         output = Output.free(Path(DEFAULT_OUTPUT[form]))
     what = 'with --neighbours' if files.neighbours else f'with --format={form}'
     idle = {name: what for name, forms in IDLE.items() if form not in forms or files.neighbours}
-    cli.say_idle({name: why for name, why in idle.items() if flags[name].present}, console.say)
+    cli.report_unused_flags({name: why for name, why in idle.items() if flags[name].present}, console.say)
     if files.neighbours and (form != 'grid' or len(seeds) > MOST_ROWS):
         raise UserError(f'--neighbours makes a sheet of up to {MOST_ROWS} --seeds; give a picture as --output')
     generator = open_generator(source.workdir, settings=source)

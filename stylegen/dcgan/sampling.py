@@ -154,7 +154,7 @@ def save_files(
 
 def _made(output: Output) -> Path:
     """Returns the folder of an output; for a default name it makes a new one."""
-    if output.like is None:
+    if output.default_name is None:
         return output.path
 
     def make(path: Path, overwrite: bool) -> Path:
@@ -165,7 +165,7 @@ def _made(output: Output) -> Path:
 
 
 def _there(path: Path) -> UserError:
-    return UserError(f'{path} is there already; give another --output, or --overwrite')
+    return UserError(f'{path} exists already; give another --output, or --overwrite')
 
 
 def save_npz(

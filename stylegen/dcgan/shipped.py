@@ -12,7 +12,7 @@ from stylegen import weights
 from stylegen.dcgan.load import Generator, fill
 from stylegen.dcgan.plan import Plan
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import digest_of, plain
+from stylegen.utils.files import as_json, digest_of
 from stylegen.utils.npz import open_arrays, save_arrays, verify
 from stylegen.utils.zips import TooLarge
 
@@ -52,7 +52,7 @@ def pack_generator(generator: Generator, path: str | Path, **facts: Any) -> str:
         'figures': generator.metrics,
         **facts,
     }
-    return save_arrays(path, {FACTS: np.array(json.dumps(plain(facts))), **arrays}, compressed=True)
+    return save_arrays(path, {FACTS: np.array(json.dumps(as_json(facts))), **arrays}, compressed=True)
 
 
 def load_packed(path: str | Path | None = None) -> Generator:

@@ -13,7 +13,7 @@ from stylegen.dcgan.plan import compared, make_plan
 from stylegen.dcgan.settings import OF_PRESET, TrainSettings
 from stylegen.training.distribution import DISTRIBUTIONS
 from stylegen.utils.errors import UserError
-from stylegen.utils.locks import alone_in
+from stylegen.utils.locks import folder_lock
 from stylegen.utils.process_settings import ProcessSetting
 from stylegen.utils.settings import takes
 
@@ -77,9 +77,9 @@ def train(
     )
     devices.check(plan.batch_size, settings.jit, settings.steps_per_execution)
     exact = _determinism().at(True) if settings.deterministic else contextlib.nullcontext()
-    with alone_in(workdir) if devices.chief else contextlib.nullcontext(), devices.together(), exact:
+    with folder_lock(workdir) if devices.chief else contextlib.nullcontext(), devices.report_lost_workers(), exact:
         same = {name: value for name, value in settings.recorded().items() if name not in (*OF_PRESET, 'jit')}
-        devices.agree(compared(identity(data, plan)) | same | {'count of pictures': data.count})
+        devices.check_same_settings(compared(identity(data, plan)) | same | {'count of pictures': data.count})
         run = Training(data, plan, Path(workdir), settings, callback, warn or (lambda line: None), devices)
         run.write_settings()
         if run.step == 0:

@@ -11,7 +11,7 @@ from stylegen.dcgan.settings import DEFAULT_WORKDIR, HEADINGS, IMAGES, KEPT, Mem
 from stylegen.dcgan.sizes import parse_size, show_size
 from stylegen.dcgan.training import train
 from stylegen.runs import cli
-from stylegen.training.distribution import WorkerLost, begin_again, read_cluster
+from stylegen.training.distribution import WorkerLost, read_cluster, restart_process
 from stylegen.utils.console import Console
 from stylegen.utils.settings import Settings, setting
 
@@ -45,11 +45,11 @@ class TrainFiles(Settings):
 def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
     flags = cli.Flags('Trains a DCGAN; the same command again goes on where it was left.')
-    flags.words('data')
+    flags.positional('data')
     for heading in HEADINGS:
         flags.group(heading)
     flags.settings(TrainFiles, TrainSettings, MemorySettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
@@ -58,7 +58,7 @@ def open_data(
 ) -> 'ImageSet':
     """Opens the images. Without a source it opens the default, or the fallback offline, and prints which one."""
     from stylegen.datasets.opening import open_images
-    from stylegen.datasets.tables import Unfetched
+    from stylegen.datasets.tables import NotDownloaded
 
     options: dict[str, Any] = {'memory_budget': memory, 'warn': console.warn}
     if source:
@@ -66,7 +66,7 @@ def open_data(
     try:
         images = open_images(DEFAULT_DATA, size, channels, **options)
         source = DEFAULT_DATA
-    except Unfetched:
+    except NotDownloaded:
         images, source = open_images(FALLBACK, size, channels, **options), FALLBACK
     console.say(f'no --data was given: training on {source}')
     return images
@@ -87,7 +87,7 @@ def work(flags: FlagValues) -> None:
     base = PRESETS[settings.preset]
     size, channels = files.image_size or base.size, int(files.channels or base.channels)
     plan = make_plan(size, channels, settings=settings)  # refuses wrong settings before images are read
-    cli.say_idle(idle_options(plan, cli.typed_settings(flags, TrainSettings)), console.say)
+    cli.report_unused_flags(idle_options(plan, cli.typed_settings(flags, TrainSettings)), console.say)
     if settings.distribute == 'multi_worker':
         index, workers = read_cluster()
         console.say(f'worker {index} of {workers}; training begins when all are there')
@@ -109,7 +109,7 @@ def work(flags: FlagValues) -> None:
     try:
         run = train(images, workdir=files.workdir, callback=report, warn=console.warn, settings=settings)
     except WorkerLost as lost:
-        begin_again(lost, console.warn)
+        restart_process(lost, console.warn)
     finally:
         if bar:
             bar.close()

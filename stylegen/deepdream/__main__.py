@@ -24,7 +24,7 @@ from stylegen.deepdream.settings import DreamSettings, NoiseSettings
 from stylegen.networks import listings
 from stylegen.runs import cli
 from stylegen.runs.inputs import DEFAULT_PICTURE, DEFAULT_SIZE, read_picture
-from stylegen.runs.jobs import settled_memory
+from stylegen.runs.jobs import resolve_memory
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 
@@ -32,13 +32,13 @@ from stylegen.utils.console import Console
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
     flags = cli.Flags('Lets a neural network dream on a picture: what it sees, it draws.')
-    flags.words('input', many=True)
+    flags.positional('input', many=True)
     for heading in HEADINGS:
         flags.group(heading)
     flags.settings(PictureSettings, without=('explore',))
     flags.settings(DreamSettings, NoiseSettings, FilmSettings)
     flags.settings(DreamResultSettings, PictureSettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
@@ -49,7 +49,7 @@ def work(flags: FlagValues) -> None:
     if lines := list_names(command):
         return print('\n'.join(lines))
     check_flags(command, console.say)
-    memory = settled_memory(str(command.dream.max_memory), command.result.workdir)
+    memory = resolve_memory(str(command.dream.max_memory), command.result.workdir)
     command = command.replace(dream=command.dream.replace(max_memory=memory))
     if command.mode == 'explore':
         return explore(command, console)
@@ -57,7 +57,7 @@ def work(flags: FlagValues) -> None:
         return dream_film(command, console)
     if command.mode == 'folder':
         return dream_folder(command, console)
-    output = Output.of(command.result.output, DEFAULT_OUTPUT, say=console.say)
+    output = Output.from_flag(command.result.output, DEFAULT_OUTPUT, say=console.say)
     images.check_writable(output.path, depth=command.result.depth)
     if command.mode == 'noise':
         return dream_from_noise(command, output, console)
@@ -85,9 +85,9 @@ def list_names(command: CommandLine) -> list[str]:
     if dream.network == 'list':
         return listings.list_networks()
     if [*(dream.layers or ())] == ['list']:
-        return listings.list_layers(listings.settled_network(dream.network, FIRST_CHOICE, EMBEDDED[0]))
+        return listings.list_layers(listings.resolve_network(dream.network, FIRST_CHOICE, EMBEDDED[0]))
     if [*(dream.classes or ())] == ['list']:
-        return listings.list_classes(listings.settled_network(dream.network, FIRST_CHOICE))
+        return listings.list_classes(listings.resolve_network(dream.network, FIRST_CHOICE))
     return []
 
 
@@ -97,4 +97,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    cli.leave(main())
+    cli.exit_with(main())

@@ -226,4 +226,4 @@ def check_flags(command: CommandLine, say: Callable[[str], None]) -> None:
         if name in command.typed and (name != 'count' or command.noise.count > 1):
             raise UserError(f'--{name} does not go with {MODES[command.mode]}: {why}; leave it out')
     unused = {*UNUSED[command.mode], *(() if command.pictures.guide else ('guide_layers',))} & command.typed
-    cli.say_idle(dict.fromkeys(sorted(unused), f'what is made is {MODES[command.mode]}'), say)
+    cli.report_unused_flags(dict.fromkeys(sorted(unused), f'what is made is {MODES[command.mode]}'), say)

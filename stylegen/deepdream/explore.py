@@ -13,7 +13,7 @@ from stylegen.deepdream.command_settings import EXPLORE_SIZE
 from stylegen.deepdream.job import Session
 from stylegen.deepdream.targets import parse_target
 from stylegen.runs import records, saving
-from stylegen.runs.inputs import DEFAULT_PICTURE, load_first, refuse_inputs
+from stylegen.runs.inputs import DEFAULT_PICTURE, load_first_frame, refuse_overwriting_inputs
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
@@ -53,11 +53,11 @@ def explore(command: CommandLine, console: Console) -> None:
         KeyboardInterrupt: Ctrl-C. The sheet of the dreams so far is saved.
     """
     result = command.result
-    output = Output.of(result.output, DEFAULT_SHEET, say=console.say)
+    output = Output.from_flag(result.output, DEFAULT_SHEET, say=console.say)
     images.check_writable(output.path, depth=result.depth)
     command = _without_subject(command)
-    picture = load_first(next(iter(command.pictures.input), DEFAULT_PICTURE), command.pictures.size, console.say)
-    refuse_inputs(output.path, [picture.path])
+    picture = load_first_frame(next(iter(command.pictures.input), DEFAULT_PICTURE), command.pictures.size, console.say)
+    refuse_overwriting_inputs(output.path, [picture.path])
     session, targets, network = open_targets(command, picture.pixels)
     console.say(
         *(session.describe_subject() if command.pictures.explore != EVERY_LAYER else session.describe_subject()[:1])

@@ -87,7 +87,9 @@ def dream_from_noise(command: CommandLine, output: Output, console: Console) -> 
 
     began = time.monotonic()
     try:
-        with saving.rescued(save, lambda: latest[0].pictures() if latest else None, console.say, dream.precision):
+        with saving.save_on_failure(
+            save, lambda: latest[0].pictures() if latest else None, console.say, dream.precision
+        ):
             pictures = visualize(
                 MaskedExtractor(extractor, masks) if neurons else extractor,
                 terms,

@@ -10,7 +10,7 @@ from stylegen.runs.layer_weights import WeightsLike, as_weights, format_weights
 from stylegen.runs.settings import MachineSettings, NetworkSettings
 from stylegen.utils.choices import JIT, SMOOTHINGS
 from stylegen.utils.errors import UserError
-from stylegen.utils.memory import AUTO, settled_memory
+from stylegen.utils.memory import AUTO, resolve_memory
 from stylegen.utils.settings import Settings, setting
 
 SUBJECT, STEPS = 'What to dream of', 'How to dream'  # headings of `--help`
@@ -127,7 +127,7 @@ class DreamSettings(MachineSettings, NetworkSettings):
 
         named = isinstance(self.network, str)  # a `FeatureExtractor` has its precision already
         precision = fast_precision() if named and self.precision == AUTO else self.precision
-        memory = settled_memory(AUTO) if self.max_memory == AUTO else self.max_memory
+        memory = resolve_memory(AUTO) if self.max_memory == AUTO else self.max_memory
         return self.replace(max_memory=memory, precision=precision)
 
 

@@ -18,9 +18,9 @@ from typing import Any
 
 from absl import flags
 
-from stylegen.networks.pretrained import telling
+from stylegen.networks.pretrained import announcing_downloads
 from stylegen.networks.registry import PRECISIONS
-from stylegen.runs import typed
+from stylegen.runs import flag_types
 from stylegen.utils import interrupts, streams
 from stylegen.utils.choices import JIT
 from stylegen.utils.console import Console, close_bars
@@ -44,7 +44,7 @@ class Flags:
         self.summary = summary
         self.values = flags.FlagValues()
         self.groups: dict[str, list[str]] = {}
-        self._words: tuple[str, ...] = ()
+        self._positional: tuple[str, ...] = ()
         self._many = False
         self._defaults = {name: value for work in reversed(works) for name, value in defaults_of(work).items()}
 
@@ -52,14 +52,14 @@ class Flags:
         """Begins a group: the flags that are defined next belong to it."""
         self.groups[title] = []
 
-    def words(self, *names: str, many: bool = False) -> None:
+    def positional(self, *names: str, many: bool = False) -> None:
         """Lets these flags take words that are typed without a flag, one word each, in this order.
 
         Args:
             names: The flags.
             many: Whether the last flag takes all words that are left.
         """
-        self._words, self._many = names, many
+        self._positional, self._many = names, many
 
     def _define(self, define, name, *args, default=..., **kwargs):
         default = self._defaults[name] if default is ... else default
@@ -76,21 +76,21 @@ class Flags:
 
     def path(self, name: str, text: str, **kwargs: Any) -> None:
         """Defines a flag whose value is a path."""
-        self._define(functools.partial(flags.DEFINE, typed.Path()), name, text, **kwargs)
+        self._define(functools.partial(flags.DEFINE, flag_types.Path()), name, text, **kwargs)
 
     def paths(self, name: str, text: str) -> None:
         """Defines a flag that may be typed several times; its value is a list of paths, such as MASK=STYLE:SHARE."""
-        self._define(functools.partial(flags.DEFINE_multi, typed.Path(), None), name, text, default=[])
+        self._define(functools.partial(flags.DEFINE_multi, flag_types.Path(), None), name, text, default=[])
 
     def integer(self, name: str, text: str, **kwargs: Any) -> None:
         """Defines a flag whose value is a whole number from `lower_bound` to `upper_bound`."""
         limits = {limit: kwargs.pop(limit, None) for limit in ('lower_bound', 'upper_bound')}
-        self._define(functools.partial(flags.DEFINE, typed.Integer(**limits)), name, text, **kwargs)
+        self._define(functools.partial(flags.DEFINE, flag_types.Integer(**limits)), name, text, **kwargs)
 
     def number(self, name: str, text: str, **kwargs: Any) -> None:
         """Defines a flag whose value is a number from `lower_bound` to `upper_bound`."""
         limits = {limit: kwargs.pop(limit, None) for limit in ('lower_bound', 'upper_bound')}
-        self._define(functools.partial(flags.DEFINE, typed.Number(**limits)), name, text, **kwargs)
+        self._define(functools.partial(flags.DEFINE, flag_types.Number(**limits)), name, text, **kwargs)
         flags.register_validator(
             name, lambda value: value is None or math.isfinite(value), 'expected a number', flag_values=self.values
         )
@@ -122,9 +122,14 @@ class Flags:
 
     def _define_setting(self, kind: str, name: str, default: Any, about: About) -> None:
         text = f'{about.help}{f", in {about.unit}" if about.unit else ""}'
-        parsers = {'integer': typed.Integer, 'number': typed.Number, 'path': typed.Path, 'paths': typed.Path}
+        parsers = {
+            'integer': flag_types.Integer,
+            'number': flag_types.Number,
+            'path': flag_types.Path,
+            'paths': flag_types.Path,
+        }
         if kind == 'paths':
-            flags.DEFINE_multi(typed.Path(), None, name, [*(default or ())], text, flag_values=self.values)  # type: ignore[call-overload]
+            flags.DEFINE_multi(flag_types.Path(), None, name, [*(default or ())], text, flag_values=self.values)  # type: ignore[call-overload]
         elif kind in parsers:
             flags.DEFINE(parsers[kind](), name, default, text, flag_values=self.values)
         elif kind == 'switch':
@@ -153,7 +158,7 @@ class Flags:
         self.choice('precision', 'precision of the network; everything else is float32', PRECISIONS)
         self.path('workdir', 'folder for the state; the same command continues from it', default=None)
 
-    def talk(self) -> None:
+    def messages(self) -> None:
         """Defines the flags that choose how much a program prints."""
         self.group('Messages')
         self.switch('quiet', 'print errors only')
@@ -162,7 +167,10 @@ class Flags:
 
     def help(self, program: str) -> str:
         """Returns the text of `--help`."""
-        words = [f'[{name.upper()}{" ..." if self._many and name == self._words[-1] else ""}]' for name in self._words]
+        words = [
+            f'[{name.upper()}{" ..." if self._many and name == self._positional[-1] else ""}]'
+            for name in self._positional
+        ]
         lines = [f'usage: {" ".join([program, *words])} [--flag=value ...]', '', self.summary]
         names = [name for group in self.groups.values() for name in group]
         width = max(20, *(len(self._head(name)) + 1 for name in names))
@@ -204,16 +212,16 @@ class Flags:
         Raises:
             UserError: There are too many words, or a word looks like a flag.
         """
-        names = [name for name in self._words if self._many or not self.values[name].present]
+        names = [name for name in self._positional if self._many or not self.values[name].present]
         for number, word in enumerate(words):
             flag = word.partition('=')[0]
-            if '=' in word and flag in self.values and not os.path.exists(typed.expanded(word)):
+            if '=' in word and flag in self.values and not os.path.exists(flag_types.expand_home(word)):
                 raise UserError(f'unexpected argument {word!r}; flags are typed --name=value: --{word}')
             if number >= len(names) and not (names and self._many):
                 takes = 'takes only flags'
-                if self._words:
-                    takes = f'takes {" and ".join(self._words)} without a flag'
-                several = [name for name in self._words if isinstance(self.values[name].value, list)]
+                if self._positional:
+                    takes = f'takes {" and ".join(self._positional)} without a flag'
+                several = [name for name in self._positional if isinstance(self.values[name].value, list)]
                 more = f'; several are typed --{several[-1]}=A --{several[-1]}=B' if several else ''
                 raise UserError(f'unexpected argument {word!r}: this command {takes}{more}; see --help')
             try:
@@ -245,7 +253,7 @@ def settings_of(record: type[SettingsRecord], values: flags.FlagValues, *sources
     return record.of_record(given)
 
 
-@streams.lasting()
+@streams.safe_streams()
 def run(
     program: str, define: Callable[[], Flags], work: Callable[[Any], None], argv: Sequence[str] | None = None
 ) -> int:
@@ -269,8 +277,8 @@ def run(
             print(command.help(program))
             return 0
         debug = values.debug
-        quiet = telling(lambda text: None) if values.quiet else contextlib.nullcontext()
-        with warnings.catch_warnings(), interrupts.remembered(), quiet, _debugging(debug):
+        quiet = announcing_downloads(lambda text: None) if values.quiet else contextlib.nullcontext()
+        with warnings.catch_warnings(), interrupts.remember_signals(), quiet, _debugging(debug):
             if not debug:
                 warnings.simplefilter('ignore')
             notes_to((lambda line: None) if values.quiet else Console().warn)
@@ -303,7 +311,7 @@ def _debugging(debug: bool) -> Iterator[None]:
             os.environ.pop('STYLEGEN_DEBUG', None)
 
 
-def leave(code: int) -> None:
+def exit_with(code: int) -> None:
     """Ends the process. After Ctrl-C it skips Python's cleanup: TensorFlow may still compute, and could crash in it."""
     if code > 128:
         streams.flush()
@@ -318,7 +326,7 @@ def _print_error(program: str, text: str, debug: bool) -> None:
     print(f'{program}: {text}', file=sys.stderr)
 
 
-def say_idle(idle: Mapping[str, str], say: Callable[[str], None]) -> None:
+def report_unused_flags(idle: Mapping[str, str], say: Callable[[str], None]) -> None:
     """Prints one line that lists the flags that change nothing, if there are any.
 
     Args:

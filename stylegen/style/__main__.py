@@ -22,12 +22,12 @@ HEADINGS = ('Pictures', 'Network', 'How much style', 'How to get there', 'Colour
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
     flags = cli.Flags('Paints the content of one picture in the style of others.')
-    flags.words('content', 'style')
+    flags.positional('content', 'style')
     for heading in HEADINGS:
         flags.group(heading)
     flags.settings(StyleSettings, without=('like',))
     flags.settings(PictureSettings, StyleResultSettings, ListSettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
@@ -50,7 +50,7 @@ def list_network(network: str) -> list[str]:
     """The layers of a network, or for 'list' the networks."""
     if network == LIST:
         return listings.list_networks()
-    return listings.list_layers(listings.settled_network(network, FIRST_CHOICE, EMBEDDED[0]))
+    return listings.list_layers(listings.resolve_network(network, FIRST_CHOICE, EMBEDDED[0]))
 
 
 def list_published() -> list[str]:
@@ -70,4 +70,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    cli.leave(main())
+    cli.exit_with(main())

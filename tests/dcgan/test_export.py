@@ -226,7 +226,7 @@ def test_the_tables_have_the_same_names():
         ('a.tflite', {'format': 'tflite', 'quantize': 'int8'}, "unknown quantize 'int8'"),
         ('full/file/a.keras', {'format': 'keras'}, 'is not a folder'),
         ('full/file/a', {'format': 'saved_model'}, 'is not a folder'),
-        ('full', {'format': 'saved_model'}, 'is there already'),
+        ('full', {'format': 'saved_model'}, 'exists already'),
     ],
 )
 def test_what_cannot_be_written_is_refused_at_once(tmp_path, name, arguments, said):
@@ -262,7 +262,7 @@ def test_the_command_exports_what_it_opens(tmp_path, monkeypatch, capsys):
     assert command('--format=saved_model', '--quiet') == 0 and capsys.readouterr().out == ''
     assert Path('generator.keras.md').exists() and Path('generator/saved_model.pb').exists()
     assert command('--format=saved_model', '--output=generator') == 2
-    assert 'is there already' in capsys.readouterr().err
+    assert 'exists already' in capsys.readouterr().err
 
 
 def test_a_folder_without_a_run_is_told(tmp_path, monkeypatch, capsys):

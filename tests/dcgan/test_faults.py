@@ -12,7 +12,7 @@ from stylegen.dcgan.monitor import COLLAPSE_GRACE, QualityMonitor
 from stylegen.dcgan.run import Training
 from stylegen.training.checkpoints import Checkpoints
 from stylegen.training.logs import read_events
-from stylegen.utils.locks import alone_in
+from stylegen.utils.locks import folder_lock
 from tests.conftest import process, run
 from tests.dcgan.sets import TINY, folder, small_set, state
 
@@ -107,7 +107,7 @@ def test_a_disk_that_fills_up_ends_the_run_in_a_line_and_it_goes_on_when_there_i
 
 def test_a_second_process_is_kept_out_of_the_workdir(tmp_path, capsys):
     data = folder(tmp_path / 'data', count=8)
-    with alone_in(tmp_path / 'run'):
+    with folder_lock(tmp_path / 'run'):
         assert command(data, tmp_path / 'run', '--steps=1') == 2
     assert f'another process ({os.getpid()}) is at work' in capsys.readouterr().err
     assert not Checkpoints(tmp_path / 'run').steps()

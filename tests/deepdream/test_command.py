@@ -223,7 +223,7 @@ def test_an_error_in_the_middle_saves_the_dream_so_far(capsys, monkeypatch):
         self.latest = step
         raise RuntimeError('the machine caught fire')
 
-    monkeypatch.setattr(command.Job, 'follow', fail)
+    monkeypatch.setattr(command.Job, 'on_step', fail)
     assert run('--input=photo.png', '--output=out.png', *QUICK) == 1
     out, err = capsys.readouterr()
     assert 'the machine caught fire' in err and 'the picture so far is in out.png' in out

@@ -122,7 +122,7 @@ def test_every_picture_can_have_16_bits_a_channel(monkeypatch, capsys):
     for args in ([], ['--input=noise'], ['--explore=layers']):
         assert run(*args, '--output=out.jpg', '--depth=16') == 2
         out, err = capsys.readouterr()
-        assert "'out.jpg': 16 bits a channel; there are 8, and 16 for .png, .tif, .tiff" in err
+        assert "'out.jpg': 16 bits a channel are not possible; use 8, or 16 for .png, .tif, .tiff" in err
         assert 'network' not in out  # it is refused before anything is opened
 
 
@@ -301,17 +301,17 @@ def test_a_folder_that_is_stopped_goes_on_with_the_picture_it_was_at(folder, mon
     for name, seed in (('a', 1), ('b', 2), ('c', 3)):
         images.save_image(f'in/{name}.png', photo(64, 80, seed))
     assert run('--input=in', '--output=whole', *QUICK) == 0
-    follow = jobs.Job.follow
+    follow = jobs.Job.on_step
 
     def stopping(self, step):
         follow(self, step)
         if self.output.name == 'b.png' and step.octave == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(jobs.Job, 'follow', stopping)
+    monkeypatch.setattr(jobs.Job, 'on_step', stopping)
     assert run('--input=in', '--output=out', '--workdir=work', *QUICK) == 130
     assert sorted(path.name for path in Path('out').iterdir()) == ['a.png', 'b-unfinished.png']
-    monkeypatch.setattr(jobs.Job, 'follow', follow)
+    monkeypatch.setattr(jobs.Job, 'on_step', follow)
     assert run('--input=in', '--output=out', '--workdir=work', *[q for q in QUICK if q != '--quiet']) == 0
     assert 'going on from work/b.png' in capsys.readouterr().out
     assert sorted(path.name for path in Path('out').iterdir()) == ['a.png', 'b.png', 'c.png']

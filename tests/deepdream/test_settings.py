@@ -127,14 +127,14 @@ def test_presets_and_tables_of_the_command_line_name_fields():
 
 def test_a_run_that_goes_on_keeps_the_memory_it_began_with(result_of_before, monkeypatch):
     args = ['photo.png', '--network=mini', '--octaves=1', '--steps=2', '--quiet', '--workdir=run', '--output=out.png']
-    follow = jobs.Job.follow
+    follow = jobs.Job.on_step
 
     def stop(self, step):
         follow(self, step)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(jobs.Job, 'follow', stop)
+    monkeypatch.setattr(jobs.Job, 'on_step', stop)
     assert run(*args) == 130
-    monkeypatch.setattr(jobs.Job, 'follow', follow)
+    monkeypatch.setattr(jobs.Job, 'on_step', follow)
     monkeypatch.setattr('stylegen.utils.memory.free_memory', lambda: 2**29)
     assert run(*args) == 0 and images.read_settings('out.png')['settings']['max_memory'].endswith('MB')

@@ -176,11 +176,11 @@ def test_balanced_layers_are_equally_loud_whatever_their_scale(tiny):
     image = tf.constant(photo(48, 48)[None])
     terms = (Term('a', 1.0, losses.dream_loss('a')), Term('b', 1.0, losses.dream_loss('b')))
     objective = TiledObjective(tiny, terms)
-    loudness = objective.loudness(image).numpy()
+    loudness = objective.gradient_norms(image).numpy()
     for i, layer in enumerate('ab'):
         activation = tiny(image)[layer].numpy()
         assert np.isclose(loudness[i], 2 * np.linalg.norm(activation) / activation.size, rtol=1e-4)
-    tiled = TiledObjective(tiny, terms, tile=24, stride=2).loudness(image).numpy()
+    tiled = TiledObjective(tiny, terms, tile=24, stride=2).gradient_norms(image).numpy()
     assert np.allclose(loudness, tiled, rtol=0.1)  # zeros at the seams are all that differs
 
     class Louder(type(tiny)):

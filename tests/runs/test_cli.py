@@ -30,7 +30,7 @@ def define():
     flags.group('Other')
     flags.number('ratio', 'of one to the other')
     flags.string('name', 'how it is called')
-    flags.talk()
+    flags.messages()
     return flags
 
 
@@ -86,7 +86,7 @@ def test_help_leaves_a_blank_after_long_flags(capsys):
 
 def define_paths(*words, many=False):
     flags = cli.Flags('Reads.', pretend)
-    flags.words(*words, many=many)
+    flags.positional(*words, many=many)
     flags.group('Pictures')
     flags.paths('content', 'one')
     flags.paths('style', 'other')
@@ -198,8 +198,8 @@ def test_a_wrong_number_gets_an_error_that_says_what_to_type(arg, message):
 
 def test_flags_that_change_nothing_are_listed_in_one_line():
     said = []
-    cli.say_idle({}, said.append)
-    cli.say_idle({'seed': 'nothing is random', 'a': 'it is so', 'b': 'it is so'}, said.append)
+    cli.report_unused_flags({}, said.append)
+    cli.report_unused_flags({'seed': 'nothing is random', 'a': 'it is so', 'b': 'it is so'}, said.append)
     assert said == ['--seed changes nothing here (nothing is random); --a, --b change nothing here (it is so)']
 
 
@@ -208,7 +208,7 @@ def test_flags_that_change_nothing_are_listed_in_one_line():
     [
         (UserError('give a picture'), 2, 'pretend: give a picture'),
         (KeyboardInterrupt(), 130, 'pretend: stopped'),
-        (ValueError('odd\nthing'), 1, 'ValueError: odd thing (an error of ours; --debug shows where)'),
+        (ValueError('odd\nthing'), 1, 'ValueError: odd thing (a fault in stylegen; --debug shows where)'),
         (MemoryError(), 1, 'out of memory; make the pictures, their number or the batch smaller'),
         (OSError('the disk is full'), 1, 'pretend: the disk is full'),
     ],
@@ -224,11 +224,11 @@ def test_an_error_gives_one_line_and_an_exit_code(error, code, message, capsys):
 
 def test_ctrl_c_during_a_save_waits_for_its_end():
     done = []
-    with pytest.raises(KeyboardInterrupt), interrupts.uninterrupted():
+    with pytest.raises(KeyboardInterrupt), interrupts.delay_signals():
         signal.raise_signal(signal.SIGINT)
         done.append(True)
     assert done
-    with interrupts.uninterrupted():
+    with interrupts.delay_signals():
         pass
 
 
@@ -276,10 +276,10 @@ def test_the_picture_so_far_is_saved_and_the_exception_is_raised_again(fault):
         return 'out.png'
 
     for latest in (None, 'half'):
-        with pytest.raises(type(fault)), saving.rescued(save, lambda latest=latest: latest, said.append):
+        with pytest.raises(type(fault)), saving.save_on_failure(save, lambda latest=latest: latest, said.append):
             raise fault
     assert saved == ['half'] and said == ['stopped; the picture so far is in out.png']
-    with saving.rescued(save, lambda: 'half', said.append):
+    with saving.save_on_failure(save, lambda: 'half', said.append):
         pass
     assert len(saved) == 1
 
@@ -289,7 +289,7 @@ def test_the_exception_is_raised_again_also_if_the_picture_cannot_be_saved(fault
     def full(picture):
         raise OSError('the disk is full; the result is kept in /tmp/out.png')
 
-    with pytest.raises(fault), saving.rescued(full, lambda: 'half', pytest.fail):
+    with pytest.raises(fault), saving.save_on_failure(full, lambda: 'half', pytest.fail):
         raise fault
     assert capsys.readouterr().err == (
         'the picture so far could not be saved: the disk is full; the result is kept in /tmp/out.png\n'
@@ -303,7 +303,7 @@ def test_an_overflow_saves_its_last_good_picture():
     error.picture = 'good'
     for precision, remedy in (('float32', 'give smaller weights'), ('mixed_float16', 'try --precision=float32')):
         saved, message = [], f'term is not finite at step 3; the last good picture is in None; {remedy}'
-        rescued = saving.rescued(saved.append, lambda: 'bad', print, precision)
+        rescued = saving.save_on_failure(saved.append, lambda: 'bad', print, precision)
         with pytest.raises(ArithmeticError, match=message), rescued:
             raise error
         assert saved == ['good']
@@ -344,7 +344,7 @@ def run_with_settings(*args, layers=()):
     def define():
         flags = cli.Flags('Pretends to work.')
         flags.settings(Pretence)
-        flags.talk()
+        flags.messages()
         return flags
 
     work = lambda values: seen.append(cli.settings_of(Pretence, values, *layers))

@@ -32,7 +32,7 @@ def test_a_log_goes_back_to_a_step_and_leaves_a_row_that_was_cut_off(tmp_path):
         with open(log.path, 'a', newline='') as file:
             file.write(rest)
         assert [row['step'] for row in read_log(log.path)] == ['10', '20', '30']
-        log.back_to(30)
+        log.remove_after(30)
     assert [row['step'] for row in Log(tmp_path, ('loss',), 20).rows()] == ['10', '20']
     assert read_log(tmp_path / 'none.csv') == []
 
