@@ -5,8 +5,6 @@ success, 2 after a mistake of the user, 1 after an error of ours, 130 after Ctrl
 """
 
 import contextlib
-import functools
-import math
 import os
 import re
 import sys
@@ -14,21 +12,27 @@ import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from absl import flags
 
 from stylegen.networks.pretrained import announcing_downloads
-from stylegen.networks.registry import PRECISIONS
 from stylegen.runs import flag_types
 from stylegen.utils import interrupts, streams
-from stylegen.utils.choices import JIT
 from stylegen.utils.console import Console, close_bars
 from stylegen.utils.errors import UserError, one_line, unknown
-from stylegen.utils.memory import FREE_SHARE
 from stylegen.utils.notes import notes_to
-from stylegen.utils.settings import About, Settings, SettingsRecord
-from stylegen.utils.signatures import defaults_of
+from stylegen.utils.settings import About, Settings, SettingsRecord, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageSettings(Settings):
+    """How much a program prints."""
+
+    quiet: bool = setting(False, 'print errors only', group='Messages')
+    debug: bool = setting(False, "print tracebacks and TensorFlow's messages", group='Messages')
+    help: bool = setting(False, 'print this help', group='Messages')
 
 
 class Flags:
@@ -36,17 +40,14 @@ class Flags:
 
     Args:
         summary: One sentence for `--help` that says what the command does.
-        works: Functions whose keyword defaults become the defaults of the flags that state none. If two functions have
-            the same keyword, the first one counts.
     """
 
-    def __init__(self, summary: str, *works: Callable):
+    def __init__(self, summary: str):
         self.summary = summary
         self.values = flags.FlagValues()
         self.groups: dict[str, list[str]] = {}
         self._positional: tuple[str, ...] = ()
         self._many = False
-        self._defaults = {name: value for work in reversed(works) for name, value in defaults_of(work).items()}
 
     def group(self, title: str) -> None:
         """Begins a group: the flags that are defined next belong to it."""
@@ -60,48 +61,6 @@ class Flags:
             many: Whether the last flag takes all words that are left.
         """
         self._positional, self._many = names, many
-
-    def _define(self, define, name, *args, default=..., **kwargs):
-        default = self._defaults[name] if default is ... else default
-        define(name, default, *args, flag_values=self.values, **kwargs)
-        list(self.groups.values())[-1].append(name)
-
-    def string(self, name: str, text: str, **kwargs: Any) -> None:
-        """Defines a flag whose value is a text."""
-        self._define(flags.DEFINE_string, name, text, **kwargs)
-
-    def strings(self, name: str, text: str) -> None:
-        """Defines a flag that may be typed several times; its value is a list of texts."""
-        self._define(flags.DEFINE_multi_string, name, text, default=[])
-
-    def path(self, name: str, text: str, **kwargs: Any) -> None:
-        """Defines a flag whose value is a path."""
-        self._define(functools.partial(flags.DEFINE, flag_types.Path()), name, text, **kwargs)
-
-    def paths(self, name: str, text: str) -> None:
-        """Defines a flag that may be typed several times; its value is a list of paths, such as MASK=STYLE:SHARE."""
-        self._define(functools.partial(flags.DEFINE_multi, flag_types.Path(), None), name, text, default=[])
-
-    def integer(self, name: str, text: str, **kwargs: Any) -> None:
-        """Defines a flag whose value is a whole number from `lower_bound` to `upper_bound`."""
-        limits = {limit: kwargs.pop(limit, None) for limit in ('lower_bound', 'upper_bound')}
-        self._define(functools.partial(flags.DEFINE, flag_types.Integer(**limits)), name, text, **kwargs)
-
-    def number(self, name: str, text: str, **kwargs: Any) -> None:
-        """Defines a flag whose value is a number from `lower_bound` to `upper_bound`."""
-        limits = {limit: kwargs.pop(limit, None) for limit in ('lower_bound', 'upper_bound')}
-        self._define(functools.partial(flags.DEFINE, flag_types.Number(**limits)), name, text, **kwargs)
-        flags.register_validator(
-            name, lambda value: value is None or math.isfinite(value), 'expected a number', flag_values=self.values
-        )
-
-    def switch(self, name: str, text: str, default: bool | None = False) -> None:
-        """Defines a flag that is on or off; with `default` None it is None until it is typed."""
-        self._define(flags.DEFINE_boolean, name, text, default=default)
-
-    def choice(self, name: str, text: str, choices: Iterable[str], **kwargs: Any) -> None:
-        """Defines a flag whose value is one of `choices`."""
-        self._define(flags.DEFINE_enum, name, list(choices), text, **kwargs)
 
     def settings(self, *records: type[Settings], without: Iterable[str] = ()) -> None:
         """Defines a flag for each field of settings records, in the group that the field names.
@@ -129,7 +88,8 @@ class Flags:
             'paths': flag_types.Path,
         }
         if kind == 'paths':
-            flags.DEFINE_multi(flag_types.Path(), None, name, [*(default or ())], text, flag_values=self.values)  # type: ignore[call-overload]
+            define_multi: Any = flags.DEFINE_multi  # its annotations leave out a serializer of None
+            define_multi(flag_types.Path(), None, name, list(default or ()), text, flag_values=self.values)
         elif kind in parsers:
             flags.DEFINE(parsers[kind](), name, default, text, flag_values=self.values)
         elif kind == 'switch':
@@ -142,28 +102,9 @@ class Flags:
             flags.DEFINE_alias(about.formerly, name, flag_values=self.values)
         self.groups[about.group].append(name)
 
-    def network(self, layers: str = "LAYER:WEIGHT,... or 'list' to see what the network has") -> None:
-        """Defines the flags that choose the feature network; `layers` is the help of --layers."""
-        self.group('Network')
-        self.path('network', "auto, a name, a .keras file, or 'list' to see all names")
-        self.path('weights', 'weights for the network: .h5, .weights.h5, .keras or, of Caffe, .caffemodel')
-        self.string('layers', layers, default=None)
-
-    def machine(self) -> None:
-        """Defines the flags that choose how the machine is used: memory, compiler, precision, workdir."""
-        self.group('Machine')
-        share = f'auto: up to {FREE_SHARE:.0%} of the free memory'
-        self.string('max_memory', f'memory limit, such as 4GB; larger pictures are cut into tiles; {share}')
-        self.choice('jit', 'compile with XLA; auto: only on a GPU', JIT)
-        self.choice('precision', 'precision of the network; everything else is float32', PRECISIONS)
-        self.path('workdir', 'folder for the state; the same command continues from it', default=None)
-
     def messages(self) -> None:
         """Defines the flags that choose how much a program prints."""
-        self.group('Messages')
-        self.switch('quiet', 'print errors only')
-        self.switch('debug', "print tracebacks and TensorFlow's messages")
-        self.switch('help', 'print this help')
+        self.settings(MessageSettings)
 
     def help(self, program: str) -> str:
         """Returns the text of `--help`."""

@@ -18,27 +18,26 @@ from stylegen.utils.errors import UserError
 from stylegen.utils.settings import Settings, setting
 
 
-def pretend(*, size: int = 7, color: str = 'free', ratio: float = 1.5, name: str | None = None):
-    """Stands in for the function that does the work."""
+@dataclass(frozen=True, kw_only=True)
+class Work(Settings):
+    size: int = setting(7, 'longest side', group='Pictures', at_least=1)
+    color: str = setting('free', 'which colours', group='Pictures', choices=('free', 'luminance'))
+    ratio: float = setting(1.5, 'of one to the other', group='Other')
+    name: str | None = setting(None, 'how it is called', group='Other')
 
 
 def define():
-    flags = cli.Flags('Pretends to work.', pretend)
-    flags.group('Pictures')
-    flags.integer('size', 'longest side', lower_bound=1)
-    flags.choice('color', 'which colours', ('free', 'luminance'))
-    flags.group('Other')
-    flags.number('ratio', 'of one to the other')
-    flags.string('name', 'how it is called')
+    flags = cli.Flags('Pretends to work.')
+    flags.settings(Work)
     flags.messages()
     return flags
 
 
-def run(*args, work=lambda flags: None):
+def run(*args, work=lambda flags: cli.settings_of(Work, flags)):
     return cli.run('pretend', define, work, ['pretend', *args])
 
 
-def test_flags_take_their_defaults_from_the_function_that_does_the_work():
+def test_flags_take_their_defaults_from_the_record():
     seen = []
     assert run('--color=luminance', '--ratio', '2', work=seen.append) == 0
     assert (seen[0].size, seen[0].color, seen[0].ratio, seen[0].name) == (7, 'luminance', 2.0, None)
@@ -59,7 +58,7 @@ def test_help_lists_groups_defaults_and_choices_and_nothing_of_absl(flag, capsys
     [
         (['--sise=3'], "pretend: unknown flag 'sise'; did you mean size?"),
         (['--size=big'], '--size'),
-        (['--size=0'], '--size'),
+        (['--size=0'], 'pretend: expected size to be a whole number from 1, got 0'),
         (['--color=green'], 'free|luminance'),
         (['photo.jpg'], "unexpected argument 'photo.jpg': this command takes only flags; see --help"),
         (['size=3'], "unexpected argument 'size=3'; flags are typed --name=value: --size=3"),
@@ -84,15 +83,23 @@ def test_help_leaves_a_blank_after_long_flags(capsys):
         assert max(map(len, text.splitlines())) <= 112
 
 
+def as_list(value, name):
+    return list(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths(Settings):
+    content: tuple = setting((), 'one', group='Pictures', kind='paths', read=as_list)
+    style: tuple = setting((), 'other', group='Pictures', kind='paths', read=as_list)
+    output: str | None = setting(None, 'where to', group='Pictures', kind='path')
+    size: int = setting(7, 'longest side', group='Pictures', at_least=1)
+    ratio: float = setting(1.5, 'of one to the other', group='Pictures', at_most=3)
+
+
 def define_paths(*words, many=False):
-    flags = cli.Flags('Reads.', pretend)
+    flags = cli.Flags('Reads.')
     flags.positional(*words, many=many)
-    flags.group('Pictures')
-    flags.paths('content', 'one')
-    flags.paths('style', 'other')
-    flags.path('output', 'where to', default=None)
-    flags.integer('size', 'longest side', lower_bound=1)
-    flags.number('ratio', 'of one to the other', upper_bound=3)
+    flags.settings(Paths)
     return flags
 
 
@@ -183,12 +190,10 @@ def test_numbers_are_read(arg, value):
         ('--ratio=50%', 'flag --ratio=50%: a share is typed as a number, here 0.5'),
         ('--ratio=12,5%', 'here 0.125'),
         ('--ratio=half', "expected a number, got 'half'"),
-        ('--ratio=4', 'ratio=4'),
         ('--size=1,024', 'thousands are typed without a comma, here 1024'),
         ('--size=2.5', "expected a whole number, got '2.5'"),
         ('--size=1e999', "expected a whole number, got '1e999'"),
         ('--size=50%', "expected a whole number, got '50%'"),
-        ('--size=0', '--size=0'),
     ],
 )
 def test_a_wrong_number_gets_an_error_that_says_what_to_type(arg, message):
