@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from stylegen.dcgan.presets import PRESETS
 from stylegen.dcgan.settings import OF_PRESET, TrainSettings
+from stylegen.dcgan.signatures import defaults_of
 from stylegen.dcgan.sizes import levels
 from stylegen.utils.errors import UserError
 from stylegen.utils.settings import takes
-from stylegen.utils.signatures import defaults_of
 
 if TYPE_CHECKING:
     import keras
