@@ -139,7 +139,7 @@ def test_a_result_and_its_preview_can_have_16_bits_a_channel(capsys):
         assert np.array_equal(values[:, :40], np.rint(deep[:, :40] * 65535))  # what is not painted, bit for bit
     assert run(*made, '--output=out.webp', *FEW) == 2
     out, err = capsys.readouterr()
-    assert "'out.webp': 16 bits a channel; there are 8" in err and 'network' not in out
+    assert "'out.webp': 16 bits a channel are not possible; use 8" in err and 'network' not in out
 
 
 def test_alpha_and_what_the_mask_leaves_out_stay_and_size_is_the_longest_side():
