@@ -46,7 +46,7 @@ def judge(extractor, picture, style):
     found = {'wasserstein': [], 'gram': []}
     for layer in LAYERS:
         target = moments(of_style, layer)
-        target |= statistics.for_wasserstein(target)
+        target |= statistics.wasserstein_target(target)
         for name, values in found.items():
             values.append(float(statistics.STYLE_LOSSES[name](layer, target)(of_picture)))
     return {name: float(np.mean(values)) for name, values in found.items()}

@@ -16,7 +16,7 @@ from stylegen.style import StyleSettings, Stylizer
 from stylegen.style.targets import Targets
 from stylegen.utils.backend import tf
 from stylegen.utils.errors import UserError
-from stylegen.utils.locks import Turn
+from stylegen.utils.locks import PictureLock
 from tests.conftest import TinyNetwork, photo
 from tests.dcgan import generators
 from tests.extractors import noise, small_vgg
@@ -110,8 +110,8 @@ def test_a_callback_that_asks_for_another_picture_is_told():
     with pytest.raises(UserError, match='callback of a dreamer cannot give it another picture'):
         dreamer(photo(32, 32), callback=lambda step: dreamer(photo(32, 32)))
     assert dreamer(photo(32, 32)).shape == (32, 32, 3)  # it is free again
-    turn = Turn('x')
-    with turn, pytest.raises(UserError), turn:
+    lock = PictureLock('x')
+    with lock, pytest.raises(UserError), lock:
         pass
-    with turn:
+    with lock:
         pass

@@ -68,7 +68,7 @@ def ours(path, tick, updates, precision, per_call=1, jit='auto', eager=False):
     if eager:
         tf.config.run_functions_eagerly(True)
         warnings.filterwarnings('ignore', 'Even though')  # a warning that functions of tf.data stay compiled
-    never = dict.fromkeys(('sample_every', 'checkpoint_every', 'collapse_every', 'evaluate_every'), 0)
+    never = dict.fromkeys(('sample_every', 'collapse_every', 'evaluate_every'), 0) | {'checkpoint_every': ENDLESS}
     with tempfile.TemporaryDirectory() as workdir:
         train(
             open_images(path, SIDE), workdir=workdir, preset=NETWORKS, batch_size=BATCH, steps=ENDLESS,

@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from stylegen.datasets.imageset import ImageSet
     from stylegen.datasets.inspection import Inspection, inspect_images
     from stylegen.datasets.opening import open_images
-    from stylegen.datasets.sources import ALL, DRAWN, SPLITS, NoPart
+    from stylegen.datasets.sources import ALL, DRAWN, SPLITS, MissingSplit
     from stylegen.datasets.synthetic import SHAPES, draw_shapes, shape_labels
-    from stylegen.datasets.tables import NAMED, Unfetched
+    from stylegen.datasets.tables import NAMED, NotDownloaded
 
 _NAMES = {
     'framing': ['FITS'],
     'imageset': ['ImageSet'],
     'inspection': ['Inspection', 'inspect_images'],
     'opening': ['open_images'],
-    'sources': ['ALL', 'DRAWN', 'NoPart', 'SPLITS'],
+    'sources': ['ALL', 'DRAWN', 'MissingSplit', 'SPLITS'],
     'synthetic': ['SHAPES', 'draw_shapes', 'shape_labels'],
-    'tables': ['NAMED', 'Unfetched'],
+    'tables': ['NAMED', 'NotDownloaded'],
 }
 __getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES)

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from stylegen.images.io import SUFFIXES
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import reading, shown
+from stylegen.utils.files import quoted, reading
 from stylegen.utils.memory import available_memory, format_memory
 from stylegen.utils.zips import unpack
 
@@ -36,11 +36,11 @@ def listing(path: Path) -> tuple[list[str], Read]:
         opener = next((ARCHIVES[suffix] for suffix in ARCHIVES if path.name.lower().endswith(suffix)), None)
         if opener is None:
             kinds = ', '.join(ARCHIVES)
-            raise UserError(f'{shown(path)} is neither a folder nor a set of pictures ({kinds}, .npz); give one')
+            raise UserError(f'{quoted(path)} is neither a folder nor a set of pictures ({kinds}, .npz); give one')
         names, read = opener(path)
     names = sorted(name for name in names if _is_picture(name))
     if not names:
-        raise UserError(f'there are no pictures in {shown(path)} ({", ".join(SUFFIXES)}); give another folder or file')
+        raise UserError(f'there are no pictures in {quoted(path)} ({", ".join(SUFFIXES)}); give another folder or file')
     return names, read
 
 
@@ -54,7 +54,7 @@ def _folder(path: Path) -> tuple[list[str], Read]:
     names, seen = [], set()
 
     def refuse(error: OSError) -> NoReturn:
-        raise UserError(f'{shown(error.filename or path)} cannot be listed ({error.strerror}); check its permissions')
+        raise UserError(f'{quoted(error.filename or path)} cannot be listed ({error.strerror}); check its permissions')
 
     for folder, inner, files in os.walk(path, onerror=refuse, followlinks=True):
         real = os.path.realpath(folder)
@@ -76,17 +76,19 @@ def _read_or_explain(name: str, read: Callable[[], bytes]) -> bytes:
     try:
         return read()
     except OSError as error:
-        raise UserError(f'{shown(name)} cannot be read ({error.strerror or error}); is its disk still there?') from None
+        raise UserError(
+            f'{quoted(name)} cannot be read ({error.strerror or error}); is its disk still there?'
+        ) from None
 
 
 def _read_if_small(name: str, size: int, read: Callable[[], bytes]) -> bytes:
     if size > LARGEST:
-        raise UserError(f'{shown(name)} is larger than {LARGEST >> 30} GiB; make it smaller first')
+        raise UserError(f'{quoted(name)} is larger than {LARGEST >> 30} GiB; make it smaller first')
     return read()
 
 
 def _broken(path: Path, error: Exception | str) -> UserError:
-    return UserError(f'{shown(path)} is damaged or cut short ({error}); copy or download it again')
+    return UserError(f'{quoted(path)} is damaged or cut short ({error}); copy or download it again')
 
 
 def _zip(path: Path) -> tuple[list[str], Read]:
@@ -97,11 +99,11 @@ def _zip(path: Path) -> tuple[list[str], Read]:
 
     def read(name: str) -> bytes:
         try:
-            return unpack(archive, name, shown(name), LARGEST)
+            return unpack(archive, name, quoted(name), LARGEST)
         except UserError:
             raise
         except Exception as error:  # errors of zipfile and its decompressors
-            raise UserError(f'{shown(name)} cannot be unpacked ({error}); copy or download it again') from None
+            raise UserError(f'{quoted(name)} cannot be unpacked ({error}); copy or download it again') from None
 
     return [info.filename for info in archive.infolist() if not info.is_dir()], read
 
@@ -144,7 +146,7 @@ def _compressed_tar(path: Path) -> tuple[list[str], Read]:
                     continue
                 total += member.size
                 if total > allowed:
-                    raise UserError(f'{shown(path)} holds more than {format_memory(allowed)}; unpack it to a folder')
+                    raise UserError(f'{quoted(path)} holds more than {format_memory(allowed)}; unpack it to a folder')
                 held[member.name] = file.read()
     except (UserError, MemoryError):
         raise

@@ -12,7 +12,7 @@ from stylegen.images.animated import count_frames
 from stylegen.images.decoding import ORIENTATION, opened, to_upright
 from stylegen.images.pixels import on_white, to_uint8
 from stylegen.utils.errors import UserError, unknown
-from stylegen.utils.files import shown
+from stylegen.utils.files import quoted
 
 _PADDING = 255  # white, as behind transparency
 FIT = 'crop'  # the default
@@ -49,14 +49,14 @@ def decode(data: bytes, name: str | os.PathLike[str], least: tuple[int, int] | N
         UserError: The data are empty, no picture or damaged.
     """
     if not data:
-        raise UserError(f'{shown(name)} is empty (0 bytes); copy or download it again')
+        raise UserError(f'{quoted(name)} is empty (0 bytes); copy or download it again')
     with opened(data, name) as image:
         frames = count_frames(image)
         if _is_plain(image):
             if least:
                 image.draft(None, (least[1], least[0]))
             return Decoded(np.asarray(image), frames=frames)
-        pixels, alpha, notes = to_upright(image, shown(name))
+        pixels, alpha, notes = to_upright(image, quoted(name))
     pixels = to_uint8(pixels if alpha is None else on_white(pixels, alpha))
     return Decoded(pixels, alpha is not None, notes, frames)
 

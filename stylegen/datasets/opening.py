@@ -17,9 +17,9 @@ from stylegen.datasets.framing import FIT, FITS, Framing
 from stylegen.datasets.imageset import ImageSet
 from stylegen.datasets.inspection import Inspection, inspect_images
 from stylegen.datasets.readers import FromDisk, Progress, Reader, compact, from_memory, from_shapes, read_all
-from stylegen.datasets.sources import ALL, DRAWN, SPLITS, NoPart, choose_split
+from stylegen.datasets.sources import ALL, DRAWN, SPLITS, MissingSplit, choose_split
 from stylegen.datasets.synthetic import EPOCH, SHAPES, shape_labels
-from stylegen.datasets.tables import NAMED, Unfetched, open_source
+from stylegen.datasets.tables import NAMED, NotDownloaded, open_source
 from stylegen.utils.errors import UserError
 from stylegen.utils.memory import AUTO, parse_memory
 from stylegen.utils.notes import note
@@ -32,8 +32,8 @@ __all__ = [
     'SPLITS',
     'ImageSet',
     'Inspection',
-    'NoPart',
-    'Unfetched',
+    'MissingSplit',
+    'NotDownloaded',
     'inspect_images',
     'open_images',
 ]
@@ -76,8 +76,8 @@ def open_images(
         The set.
 
     Raises:
-        Unfetched: A set of NAMED is not here and cannot be downloaded.
-        NoPart: The source does not have the part.
+        NotDownloaded: A set of NAMED is not here and cannot be downloaded.
+        MissingSplit: The source does not have the part.
         UserError: The source does not exist, none of its pictures can be read, or the size is not valid.
 
     Example:

@@ -12,7 +12,7 @@ from stylegen.datasets import synthetic
 from stylegen.datasets.framing import Framing
 from stylegen.datasets.sources import Array, Files
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import shown
+from stylegen.utils.files import quoted
 from stylegen.utils.notes import note
 
 Progress = Callable[[int, int], None]  # (pictures done, all pictures)
@@ -43,7 +43,7 @@ def in_parallel(work: Callable[[int], None], count: int, progress: Progress | No
 
 def reason(error: UserError, name: str) -> str:
     """Returns why a picture cannot be read, without its name."""
-    return str(error).removeprefix(shown(name)).lstrip(': ')
+    return str(error).removeprefix(quoted(name)).lstrip(': ')
 
 
 def read_all(
@@ -82,7 +82,7 @@ def read_all(
     in_parallel(read, len(source.names), progress)
     for line, names in sorted(noted.items())[:_LINES]:
         more = f' and {len(names) - 1} more' if len(names) > 1 else ''
-        note(f'{shown(min(names))}{more}: {line}')
+        note(f'{quoted(min(names))}{more}: {line}')
     skipped = tuple((source.names[index], failed[index]) for index in sorted(failed))
     return digests, skipped, tuple(source.names[index] for index in sorted(several))
 
@@ -142,4 +142,4 @@ class FromDisk:
             first = name not in self.warned
             self.warned.add(name)
         if first:
-            self.warn(f'{shown(name)} {reason(error, name)}; another picture takes its place')
+            self.warn(f'{quoted(name)} {reason(error, name)}; another picture takes its place')

@@ -93,7 +93,7 @@ def open_files(path: Path, split: str | None = None) -> Files:
     return Files(sorted(taken), labels, classes, split, read)
 
 
-class NoPart(UserError):
+class MissingSplit(UserError):
     """The source does not have the requested part."""
 
 
@@ -101,13 +101,13 @@ def choose_split(split: str | None, parts: Collection[str], source: object) -> s
     """Returns the requested part; for None 'train' if it exists, otherwise ALL.
 
     Raises:
-        NoPart: The part does not exist.
+        MissingSplit: The part does not exist.
     """
     if split is None:
         return 'train' if 'train' in parts else ALL
     if split != ALL and split not in parts:
         there = ', '.join([*parts, ALL]) if parts else f'no parts, only {ALL!r}'
-        raise NoPart(f'{source} has no part {split!r}; it has {there}')
+        raise MissingSplit(f'{source} has no part {split!r}; it has {there}')
     return split
 
 

@@ -14,7 +14,7 @@ from stylegen.images.ranges import IN_FILES, UNIT, range_of, scaled
 from stylegen.networks.pretrained import keras_folder, offline_mode
 from stylegen.utils.download import TIMEOUT
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import reading, shown
+from stylegen.utils.files import quoted, reading
 from stylegen.utils.notes import Note, note
 from stylegen.utils.npz import open_arrays
 from stylegen.utils.process_settings import ProcessSetting
@@ -45,7 +45,7 @@ NAMED: dict[str, tuple[str, tuple[str, ...]]] = {  # classes, and names in Keras
 }
 
 
-class Unfetched(UserError):
+class NotDownloaded(UserError):
     """The set is not on this machine and could not be downloaded."""
 
 
@@ -53,7 +53,7 @@ def open_source(source: str | os.PathLike[str], split: str | None = None) -> Fil
     """Opens a set by its name in NAMED, or by the path of an .npz file, a folder or an archive.
 
     Raises:
-        Unfetched: See `open_named`.
+        NotDownloaded: See `open_named`.
         UserError: The source or part does not exist, or it has no pictures.
     """
     if source in NAMED:
@@ -65,14 +65,14 @@ def open_source(source: str | os.PathLike[str], split: str | None = None) -> Fil
         if path.exists() or len(path.parts) > 1 or path.suffix:
             raise
         names = ', '.join([*NAMED, DRAWN])
-        raise UserError(f'{shown(source)} is neither the name of a set ({names}) nor a folder or file here') from error
+        raise UserError(f'{quoted(source)} is neither the name of a set ({names}) nor a folder or file here') from error
 
 
 def open_named(name: str, split: str | None = None) -> Array:
     """Opens a set of NAMED from Keras's cache (`$KERAS_HOME/datasets`, `~/.keras/datasets`), or downloads it there.
 
     Raises:
-        Unfetched: It is not there, and there is no internet or STYLEGEN_OFFLINE is set.
+        NotDownloaded: It is not there, and there is no internet or STYLEGEN_OFFLINE is set.
         UserError: The part does not exist.
     """
     classes, kept = NAMED[name]
@@ -94,8 +94,8 @@ def open_named(name: str, split: str | None = None) -> Array:
     return _array(pixels, labels, tuple(classes.split()), split, name)
 
 
-def _unfetched(name: str, cache: Path, reason: str) -> Unfetched:
-    return Unfetched(
+def _unfetched(name: str, cache: Path, reason: str) -> NotDownloaded:
+    return NotDownloaded(
         f'{name} is not in {cache} ({reason}); give a folder, .zip, .tar or .npz of pictures, or the set that is '
         f'drawn here: {DRAWN!r}'
     )
@@ -110,7 +110,7 @@ def open_npz(path: Path, split: str | None = None) -> Array:
     texts in `labels` (or `y_train` and `y_test`), named by `classes` if it exists.
 
     Raises:
-        NoPart: The part does not exist.
+        MissingSplit: The part does not exist.
         UserError: The file cannot be read, has no such array, parts of different sizes, or labels of another length.
     """
     with reading(path) as file:
@@ -120,21 +120,23 @@ def open_npz(path: Path, split: str | None = None) -> Array:
         except (UserError, MemoryError, Note):
             raise
         except Exception as error:  # errors of zipfile and NumPy
-            raise UserError(f'{shown(path)} is no .npz file of plain arrays, or damaged ({error})') from None
+            raise UserError(f'{quoted(path)} is no .npz file of plain arrays, or damaged ({error})') from None
 
 
 def _taken(stored: Mapping[str, np.ndarray], path: Path, split: str | None) -> Array:
     parts = {part: (f'x_{part}', f'y_{part}') for part in SPLITS if f'x_{part}' in stored}
-    split = choose_split(split, parts, shown(path))
+    split = choose_split(split, parts, quoted(path))
     if parts:
         keys = list(parts.values()) if split == ALL else [parts[split]]
         given = [(images, stored[images]) for images, _ in keys]
     else:
         given, keys = [_pictures(stored, path)], [(_IMAGES, _LABELS)]
-    arrays = [_bytes(array, f'{shown(path)}: {name}') for name, array in given]
+    arrays = [_bytes(array, f'{quoted(path)}: {name}') for name, array in given]
     if len(shapes := {array.shape[1:] for array in arrays}) > 1:
         sizes = ' and '.join('x'.join(map(str, shape)) for shape in sorted(shapes))
-        raise UserError(f'{shown(path)} has pictures of {sizes} in its parts; take one part, or bring them to one size')
+        raise UserError(
+            f'{quoted(path)} has pictures of {sizes} in its parts; take one part, or bring them to one size'
+        )
     pixels = _joined(arrays)
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
@@ -142,8 +144,8 @@ def _taken(stored: Mapping[str, np.ndarray], path: Path, split: str | None) -> A
         names = stored.get('classes')
         labels, classes = _classes(_joined([np.ravel(stored[key]) for _, key in keys]), names)
         if len(labels) != len(pixels):
-            raise UserError(f'{shown(path)} has {len(pixels)} pictures, but {len(labels)} labels; correct the file')
-    return _array(pixels, labels, classes, split, shown(path))
+            raise UserError(f'{quoted(path)} has {len(pixels)} pictures, but {len(labels)} labels; correct the file')
+    return _array(pixels, labels, classes, split, quoted(path))
 
 
 def _pictures(stored: Mapping[str, np.ndarray], path: Path) -> tuple[str, np.ndarray]:
@@ -161,7 +163,7 @@ def _pictures(stored: Mapping[str, np.ndarray], path: Path) -> tuple[str, np.nda
         there.append(f'{name} {array.shape} {array.dtype}')
     if grey is None:
         raise UserError(
-            f'{shown(path)} has no pictures; expected an array {_IMAGES!r} (count, height, width, channels) of uint8 '
+            f'{quoted(path)} has no pictures; expected an array {_IMAGES!r} (count, height, width, channels) of uint8 '
             f'or floats, found {", ".join(there) or "nothing"}'
         )
     return grey

@@ -1,4 +1,4 @@
-"""Deep convolutional generative adversarial networks (Radford, Metz, Chintala 2016): train, resume, watch, sample.
+"""Deep convolutional generative adversarial networks (Radford, Metz, Chintala 2016): train, resume, monitor, sample.
 
     from stylegen.datasets import open_images
     from stylegen.dcgan import latents, open_generator, train

@@ -8,29 +8,29 @@ from stylegen.runs import cli
 from stylegen.utils import streams
 from stylegen.utils.errors import UserError, unknown
 
-COMMANDS = {  # command -> the module that has its `define_flags` and `work`, and what it does
+COMMANDS = {  # command -> module with its `define_flags` and `work`, and its help
     'train': ('training_command', 'train a DCGAN, or go on with a run'),
-    'evaluate': ('evaluate_command', 'measure the pictures of a run against its data'),
+    'evaluate': ('evaluate_command', 'compare the pictures of a run with its data'),
     'sample': ('sample_command', 'draw pictures by seed'),
-    'interpolate': ('interpolate_command', 'draw the way from picture to picture'),
-    'arithmetic': ('arithmetic_command', 'add and subtract the vectors of pictures'),
-    'project': ('project_command', 'find the vector of a picture, or complete one'),
-    'inspect-data': ('inspect_command', 'tell what is in a set of pictures'),
-    'export': ('export_command', 'write a generator in a format that other programs open'),
-    'report': ('report_command', 'write all about a run into one page'),
+    'interpolate': ('interpolate_command', 'draw pictures along a path from seed to seed'),
+    'arithmetic': ('arithmetic_command', 'add and subtract latent vectors'),
+    'project': ('project_command', 'find the latent vector of a picture, or complete a picture'),
+    'inspect-data': ('inspect_command', 'list the contents of a set of pictures'),
+    'export': ('export_command', 'write a generator in a format of other programs'),
+    'report': ('report_command', 'write a report on a run as an HTML page'),
 }
 
 
 def usage(program: str) -> str:
-    """What there is."""
+    """Returns the list of commands, as `--help` prints it."""
     lines = [f'usage: {program} COMMAND [--flag=value ...]', '', 'Deep convolutional generative adversarial networks.']
     lines += ['', 'Commands:', *(f'  {name:<18}{text}' for name, (_, text) in COMMANDS.items())]
     return '\n'.join([*lines, '', f'{program} COMMAND --help shows the flags of a command.'])
 
 
-@streams.lasting()
+@streams.safe_streams()
 def main(argv: Sequence[str] | None = None) -> int:
-    """The console script."""
+    """Runs a command line and returns the exit code."""
     argv = list(sys.argv if argv is None else argv)
     program, command, rest = 'stylegen-dcgan', ''.join(argv[1:2]), argv[2:]
     if command in ('', '--help', '-h', '-help', 'help'):
@@ -47,4 +47,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    cli.leave(main())
+    cli.exit_with(main())

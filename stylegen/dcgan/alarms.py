@@ -1,35 +1,35 @@
-"""When to raise an alarm about a training run, from a number that is looked at now and then."""
+"""An alarm about a training run, from a number that is checked from time to time."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass
 class Alarm:
-    """Rings once when a number has been below a bound for some looks in a row, and again after it has recovered.
+    """Rings once when a number was below a bound at several checks in a row; it can ring again after a recovery.
 
     Args:
         low: The bound.
-        patience: How many looks in a row.
-        grace: Steps from the beginning of the run in which nothing is counted.
+        patience: Number of checks in a row.
+        grace: Checks up to this step do not count.
 
     Attributes:
-        fine: The step of the last look at which all was well; 0 before there was one.
+        last_good_step: The step of the last check that was not below the bound; 0 before the first one.
     """
 
     low: float
     patience: int
     grace: int = 0
-    fine: int = field(default=0, init=False)
+    last_good_step: int = field(default=0, init=False)
     count: int = field(default=0, init=False)
 
     def __call__(self, step: int, value: float) -> bool:
-        """Looks, and answers whether to ring."""
+        """Checks a value and returns whether the alarm rings."""
         if not value < self.low:
-            self.count, self.fine = 0, step
+            self.count, self.last_good_step = 0, step
         elif step > self.grace:
             self.count += 1
         return self.count == self.patience
 
-    def quiet(self) -> None:
-        """Begins anew, as after the run has gone back."""
+    def reset(self) -> None:
+        """Sets the count to 0, for a run that went back to a checkpoint."""
         self.count = 0

@@ -1,4 +1,4 @@
-"""`python -m stylegen.dcgan arithmetic`: its flags, and what it does with them."""
+"""`python -m stylegen.dcgan arithmetic`: its flags and its work."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ SIGNS = {'a': 1.0, 'b': -1.0, 'c': 1.0}
 
 @dataclass(frozen=True, kw_only=True)
 class ArithmeticFiles(LabelSettings):
-    """What is added up, and what is written."""
+    """The terms of the sum, and the output file."""
 
     expression: str | None = setting(None, "such as 'mean(1,4,7) - mean(2,3) + mean(9)'", group='Sum')
     a: str | None = setting(None, 'instead: the mean of these seeds, such as 1,4-6', group='Sum')
@@ -32,18 +32,18 @@ class ArithmeticFiles(LabelSettings):
 
 
 def define_flags() -> cli.Flags:
-    """All flags of the command, in groups."""
-    flags = cli.Flags('Adds and subtracts the vectors of pictures, and draws the sum.')
+    """Returns the flags of the command, in groups."""
+    flags = cli.Flags('Adds and subtracts latent vectors, and draws the sum.')
     flags.settings(GeneratorSettings, ArithmeticFiles, ArithmeticSettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
 def terms_of(files: ArithmeticFiles) -> tuple[Term, ...]:
-    """What the flags say is to be added up.
+    """Returns the terms of the sum.
 
     Raises:
-        UserError: Nothing, or both an expression and lists.
+        UserError: There is neither an expression nor lists, or there are both.
     """
     lists = {name: text for name in SIGNS if (text := getattr(files, name)) is not None}
     if bool(lists) == (files.expression is not None) or (lists and 'a' not in lists):
@@ -54,13 +54,13 @@ def terms_of(files: ArithmeticFiles) -> tuple[Term, ...]:
 
 
 def work(flags: FlagValues) -> None:
-    """Does what the flags say."""
+    """Runs the command with parsed flags."""
     console = Console(flags.quiet)
     source = cli.settings_of(GeneratorSettings, flags)
     files = cli.settings_of(ArithmeticFiles, flags)
     settings = cli.settings_of(ArithmeticSettings, flags)
     terms = terms_of(files)
-    output = Output.of(files.output, DEFAULT_OUTPUT, say=console.say)
+    output = Output.from_flag(files.output, DEFAULT_OUTPUT, say=console.say)
     images.check_writable(output.path)
     generator = open_generator(source.workdir, settings=source)
     found = arithmetic(generator, terms, files.labels, settings=settings)

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from stylegen.dcgan.settings import parse_policy
 from stylegen.utils.backend import tf
 
-SHIFT, CUT = 1 / 8, 1 / 2  # of a side
-DRAWS = 7  # random numbers that an image needs, whatever is done to it
+SHIFT, CUT = 1 / 8, 1 / 2  # greatest shift and side of the cutout, divided by the side of the image
+DRAWS = 7  # random numbers of an image, for all operations together
 
 
 def _color(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
-    """Brightness by up to 0.5, saturation by 0 to 2, contrast by 0.5 to 1.5, in this order."""
+    """Shifts brightness by up to 0.5, then multiplies saturation by 0 to 2 and contrast by 0.5 to 1.5."""
     brightness, saturation, contrast = (draws[:, i, None, None, None] for i in range(3))
     images += brightness - 0.5
     grey = tf.reduce_mean(images, 3, keepdims=True)
@@ -20,7 +20,7 @@ def _color(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
 
 
 def _translation(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
-    """Whole pixels up to an eighth of the side either way; what comes in is 0, the middle grey."""
+    """Shifts by whole pixels, up to an eighth of the side; the pixels that come in are 0, the middle grey."""
     _, height, width, _ = images.shape
     rows = _shifting(draws[:, 3], height)
     columns = _shifting(draws[:, 4], width)
@@ -29,7 +29,7 @@ def _translation(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
 
 
 def _shifting(draws: tf.Tensor, side: int) -> tf.Tensor:
-    """Matrices (N, side, side) that shift by as many places as the draws say."""
+    """Returns matrices (N, side, side) that shift by a random number of places."""
     reach = int(side * SHIFT + 0.5)
     shifts = tf.floor(draws * (2 * reach + 1)) - reach
     places = tf.range(side, dtype=tf.float32)
@@ -37,14 +37,14 @@ def _shifting(draws: tf.Tensor, side: int) -> tf.Tensor:
 
 
 def _cutout(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
-    """A rectangle of half the sides becomes 0; its centre may lie anywhere, so that it may stick out."""
+    """Sets a rectangle of half the sides to 0. Its centre is anywhere, so a part of it may be outside the image."""
     _, height, width, _ = images.shape
     inside = _covered(draws[:, 5], height)[:, :, None] * _covered(draws[:, 6], width)[:, None, :]
     return images * (1 - inside[..., None])
 
 
 def _covered(draws: tf.Tensor, side: int) -> tf.Tensor:
-    """1 where a stretch of half the side lies, else 0: (N, side)."""
+    """Returns (N, side): 1 within a random interval of half the side, else 0."""
     length = int(side * CUT + 0.5)
     first = tf.floor(draws * (side + 1 - length % 2)) - length // 2
     places = tf.range(side, dtype=tf.float32)[None, :] - first[:, None]
@@ -59,7 +59,7 @@ OPERATIONS: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
 
 
 def augment(images: tf.Tensor, draws: tf.Tensor, policy: str) -> tf.Tensor:
-    """The images, each changed at random.
+    """Returns the images, each changed at random.
 
     Args:
         images: float32 (N, H, W, C) in [-1, 1]. Colours may leave the range: a gradient must reach every pixel.

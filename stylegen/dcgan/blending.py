@@ -1,10 +1,10 @@
-"""Put a part of one picture into another so that no seam shows."""
+"""Insert a part of one picture into another without a visible seam."""
 
 import numpy as np
 
 
 def weights_near(hole: np.ndarray, window: int = 7) -> np.ndarray:
-    """How much each known pixel counts, float32 (H, W): the share of the hole among its neighbours; 0 in the hole.
+    """Returns the weight of each known pixel, float32 (H, W): the share of its neighbours that are in the hole.
 
     Yeh et al. 2017, "Semantic Image Inpainting with Deep Generative Models": the weights of their context loss.
 
@@ -21,7 +21,7 @@ def weights_near(hole: np.ndarray, window: int = 7) -> np.ndarray:
 
 
 def blended(target: np.ndarray, found: np.ndarray, hole: np.ndarray, tolerance: float = 1e-4) -> np.ndarray:
-    """The target with its hole filled from another picture, whose gradients stay and whose borders give way.
+    """Fills the hole of the target from another picture: its gradients stay, its borders adapt to the target.
 
     Pérez et al. 2003, "Poisson Image Editing", which Yeh et al. 2017 end with: what is added to
     `found` within the hole is harmonic there, and makes up its difference from the target at the border. Solved by
@@ -31,7 +31,7 @@ def blended(target: np.ndarray, found: np.ndarray, hole: np.ndarray, tolerance: 
         target: float32 (H, W, C) in [0, 1]; it stays to the last bit where there is no hole.
         found: The same.
         hole: bool (H, W), not all of it.
-        tolerance: Greatest change of a last round; the number of rounds grows with the side of the hole.
+        tolerance: The iteration ends when no value changes by more.
 
     Returns:
         float32 (H, W, C) in [0, 1].
@@ -53,5 +53,5 @@ def blended(target: np.ndarray, found: np.ndarray, hole: np.ndarray, tolerance: 
 
 
 def _around(padded: np.ndarray) -> np.ndarray:
-    """The sum of the four neighbours of each pixel, of an array with a border of one."""
+    """Returns the sum of the four neighbours of each pixel; the array has a border of one pixel."""
     return padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]

@@ -1,4 +1,4 @@
-"""What an exported generator is, for people and programs: where it comes from, how it is called, how good it is."""
+"""The card of an exported generator, as JSON and as Markdown: its source, its inputs and outputs, its metrics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MADE_BY = 'stylegen.dcgan export'
 SUFFIXES = {'keras': '.keras', 'saved_model': '', 'tflite': '.tflite'}  # format -> suffix of its files
 TOLERANCES = {'none': 1e-4, 'float16': 2e-2}  # quantisation -> greatest difference, as a share of the range of pixels
 DEFAULT_FORMAT = 'keras'
-PIXELS = {  # what `pixels` means: type, range
+PIXELS = {  # setting `pixels` -> type and range of the values
     'unit': ('float32', 'from 0 to 1'),
     'signed': ('float32', 'from -1 to 1'),
     'uint8': ('uint8', 'from 0 to 255'),
@@ -48,7 +48,7 @@ USE = {  # format -> lines before the latents, and the call with labels or witho
 
 @dataclass(frozen=True, kw_only=True)
 class ExportSettings(Settings):
-    """What is written.
+    """The format of an exported generator.
 
     Attributes:
         pixels: 'unit' is what this package and most others take; 'signed' is what the network was trained with.
@@ -81,7 +81,7 @@ def card(
     tolerance: float,
     parameters: int,
 ) -> dict[str, Any]:
-    """The facts about what was written to `path`, ready for JSON; the arguments are as in `stylegen.dcgan.export`."""
+    """Returns the card of the file or folder `path`, for JSON."""
     plan = generator.plan
     kind, values = PIXELS[settings.pixels]
     inputs = {'latents': {'shape': ['N', generator.latent_dim], 'type': 'float32', 'values': 'standard normal'}}
@@ -108,7 +108,7 @@ def card(
         'parity': {'seeds': seeds, 'difference': difference, 'tolerance': tolerance},
         'training': generator.settings,
         'data': dict(generator.data),
-        'figures': dict(generator.figures),
+        'figures': dict(generator.metrics),
     }
 
 
@@ -119,7 +119,7 @@ def _files(path: Path) -> list[tuple[str, Path]]:
 
 
 def use(facts: Mapping[str, Any]) -> str:
-    """Python that opens what the card is about and draws 16 images."""
+    """Returns Python code that opens the exported generator and draws 16 images."""
     before, labelled, plain = USE[facts['format']]
     dim, classes = facts['inputs']['latents']['shape'][1], len(facts['classes'])
     labels = _LABELS.format(classes=classes) if classes else ''
@@ -133,7 +133,7 @@ def use(facts: Mapping[str, Any]) -> str:
 
 
 def markdown(facts: Mapping[str, Any]) -> str:
-    """The card in words."""
+    """Returns the card as Markdown."""
     images, made = facts['images'], facts['checkpoint']
     digest = facts['data'].get('sha256')
     learned, data = 'What it learned from is not known here.', f'sha256 {digest}' if digest else ''
@@ -192,5 +192,5 @@ def _shape(given: Mapping[str, Any]) -> str:
 
 
 def _code(text: str) -> str:
-    """A name as Markdown shows it letter by letter, in a table too."""
+    """Returns a name as inline code that is safe in a Markdown table."""
     return '`' + ' '.join(str(text).replace('`', "'").replace('|', '/').split()) + '`'

@@ -18,24 +18,24 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDTH, HEIGHT = 480, 200  # of the whole chart, in its own units
-LINES = 4  # colours of curves that the page has
-MOST_POINTS = 500  # of a curve; of longer ones neighbours are averaged
-WIDE = 50.0  # from this ratio of greatest and least on, the scale is logarithmic
+WIDTH, HEIGHT = 480, 200  # of the chart, in units of the SVG
+LINES = 4  # colours of curves in the page
+MOST_POINTS = 500  # of a curve; a longer curve shows means of neighbours
+WIDE = 50.0  # greatest / least from which the scale is logarithmic
 INK, SOFT, FAINT, BAD = '#000001', '#000002', '#000003', '#000004'
 CURVES = tuple(f'#00001{n}' for n in range(LINES))
 VARIABLES = {INK: 'ink', SOFT: 'soft', FAINT: 'faint', BAD: 'bad'} | {c: f'line{n}' for n, c in enumerate(CURVES)}
-SETTINGS: dict[Any, Any] = {  # of matplotlib, in the place of what the user's own matplotlibrc says
+SETTINGS: dict[Any, Any] = {  # of matplotlib; the user's matplotlibrc does not count
     'axes.axisbelow': True,
     'axes.edgecolor': FAINT,
     'axes.labelcolor': SOFT,
     'axes.spines.right': False,
     'axes.spines.top': False,
     'axes.xmargin': 0.01,
-    'font.sans-serif': ['DejaVu Sans'],  # comes with matplotlib; it measures the text, which the page sets in its own
+    'font.sans-serif': ['DejaVu Sans'],  # matplotlib measures text with it; the page uses its own font
     'font.size': 12,
     'grid.color': FAINT,
-    'svg.fonttype': 'none',  # text stays text
+    'svg.fonttype': 'none',  # keeps text as text
     'text.color': INK,
     'text.parse_math': False,
     'xtick.color': FAINT,
@@ -56,11 +56,11 @@ def line_chart(
     marks: Mapping[float, str] | None = None,
     span: Sequence[float] = (),
 ) -> str:
-    """One chart, with its legend.
+    """Draws one chart with its legend.
 
     Args:
         curves: Points (x, y) by name, at most `LINES` of them. Where a y is not finite the curve has a gap.
-        title: What the chart shows; no two charts of a page have the same.
+        title: The title; each chart of a page has its own.
         x_label: Of the horizontal axis.
         levels: Heights that are marked by a dashed line, by name.
         marks: Places of the horizontal axis that are marked by an upright line, with what happened there.
@@ -83,7 +83,7 @@ def line_chart(
     stream, levels = io.StringIO(), levels or {}
     with rc_context():
         rcdefaults()
-        rcParams.update(SETTINGS | {'svg.hashsalt': title})  # the same bytes each time, other ids in each chart
+        rcParams.update(SETTINGS | {'svg.hashsalt': title})  # fixed bytes, and other ids in each chart
         figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), layout='constrained')  # SVG has 72 units an inch
         axes = figure.add_subplot()
         _draw_curves(axes, thin)
@@ -101,7 +101,7 @@ def line_chart(
 
 
 def thinned(points: Points, most: int = MOST_POINTS) -> np.ndarray:
-    """At most so many points, float64 (N, 2): the means of neighbours, without the values that are not finite."""
+    """Returns at most `most` points, float64 (N, 2). Each is the mean of the finite values of its neighbours."""
     given = np.array(points, np.float64).reshape(-1, 2)
     if len(given) <= most:
         return given
@@ -113,7 +113,7 @@ def thinned(points: Points, most: int = MOST_POINTS) -> np.ndarray:
 
 
 def number(value: float) -> str:
-    """A number as people write it: four figures, thousands apart."""
+    """Formats a number with four significant digits and separated thousands."""
     if not math.isfinite(value):
         return 'not finite'
     if abs(value) >= 1000:
@@ -167,7 +167,7 @@ def _scale(axes: Axes, heights: Sequence[float], span: Sequence[float]) -> None:
 
 
 def _for_page(svg: str, title: str) -> str:
-    """The SVG element as it stands within a page: its colours, names and ids are made to suit the page."""
+    """Returns the SVG element with the colours, titles and ids that the page needs."""
     svg = svg[svg.index('<svg ') :].replace('<svg ', f'<svg role="img" aria-label="{escape(title)}" ', 1)
     for color, variable in VARIABLES.items():
         svg = svg.replace(color, f'var(--{variable})')

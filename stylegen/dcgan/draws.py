@@ -5,14 +5,14 @@ By integer hashing, see `stylegen.optimize.stateless_random`: the same numbers w
 
 import math
 
-from stylegen.optimize.stateless_random import draw, mixed
+from stylegen.optimize.stateless_random import draw, hash_uint32
 from stylegen.utils.backend import tf
 
 PURPOSES = ('latents', 'flip', 'augment_real', 'augment_fake', 'augment_generator', 'penalty')
 
 
 class Draws:
-    """The draws of one step, for one shard of its batch: the draws of all shards make up those of the whole batch.
+    """The random tensors of one step, for one shard of the batch. Those of all shards form those of the whole batch.
 
     Args:
         seed: Of the run.
@@ -26,16 +26,16 @@ class Draws:
         self.shard, self.shards = shard, shards
 
     def normal(self, purpose: str, shape: tuple[int, ...]) -> tf.Tensor:
-        """Standard normal numbers, float32 (count, *shape)."""
+        """Returns standard normal numbers, float32 (count, *shape)."""
         return tf.math.ndtri(self.uniform(purpose, shape))
 
     def uniform(self, purpose: str, shape: tuple[int, ...] = ()) -> tf.Tensor:
-        """Numbers strictly between 0 and 1, float32 (count, *shape), odd multiples of 2^-24."""
+        """Returns numbers strictly between 0 and 1, float32 (count, *shape), odd multiples of 2^-24."""
         size = math.prod(shape)
         key = tf.stack([self.seed, tf.cast(self.step, tf.int32) * len(PURPOSES) + PURPOSES.index(purpose)])
         first, second = tf.unstack(draw(key))
         places = tf.range(self.count * size) + self.shard * self.count * size
-        # hashed twice, with a word of the key each time: else two steps could be one sequence, shifted
-        words = mixed(tf.bitwise.bitwise_xor(mixed(tf.cast(places, tf.uint32) + first), second))
+        # two hashes, each with a word of the key; with one, two steps could have shifted copies of one sequence
+        words = hash_uint32(tf.bitwise.bitwise_xor(hash_uint32(tf.cast(places, tf.uint32) + first), second))
         shares = tf.cast(tf.bitwise.right_shift(words, tf.constant(9, tf.uint32)), tf.float32) * 2.0**-23 + 2.0**-24
         return tf.reshape(shares, [self.count, *shape])

@@ -1,4 +1,4 @@
-"""`python -m stylegen.dcgan evaluate`: its flags, and what it does with them."""
+"""`python -m stylegen.dcgan evaluate`: its flags and its work."""
 
 import json
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from stylegen.runs.names import Output
 from stylegen.runs.records import versions
 from stylegen.training.checkpoints import LAST, Checkpoints
 from stylegen.utils.console import Console, Progress
-from stylegen.utils.files import check_target, replacing
+from stylegen.utils.files import atomic_write, check_target
 from stylegen.utils.settings import setting
 
 ALL = 'all'
@@ -35,39 +35,37 @@ INCEPTION = 'inception_keras'
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateFiles(GeneratorSettings):
-    """The run that is measured, by which features, and what is written."""
+    """The run, the features, and the output file."""
 
-    workdir: str = setting(DEFAULT_WORKDIR, 'of the run', group='Generator', kind='path')
-    checkpoint: str = setting(
-        LAST, f"last, best, a step, several with commas, or '{ALL}' that are kept", group='Generator'
-    )
+    workdir: str = setting(DEFAULT_WORKDIR, 'folder of the run', group='Generator', kind='path')
+    checkpoint: str = setting(LAST, f"last, best, a step, several with commas, or '{ALL}' of them", group='Generator')
     data: str | None = setting(
         None, 'where the images of the run are now; by default where they were', group='Generator', kind='path'
     )
     features: str | None = setting(
-        None, f'some of {",".join(EMBEDDINGS)}; by default those whose weights are here', group='How'
+        None, f'some of {",".join(EMBEDDINGS)}; by default those whose weights are installed', group='How'
     )
     inception: str | None = setting(
         None, f'weights for {INCEPTION}: .h5, .weights.h5 or .keras', group='How', kind='path'
     )
     output: str | None = setting(
-        None, f'JSON with all figures, by default {EVALUATION} in the workdir', group='Result', kind='path'
+        None, f'JSON with all metrics, by default {EVALUATION} in the workdir', group='Result', kind='path'
     )
 
 
 def define_flags() -> cli.Flags:
-    """All flags of the command, in groups."""
-    flags = cli.Flags('Measures the pictures of a run against those it learned from.')
+    """Returns the flags of the command, in groups."""
+    flags = cli.Flags('Compares the pictures of a run with its training data.')
     flags.settings(EvaluateFiles, EvaluateSettings, MemorySettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
 def checkpoints_of(workdir: str, text: str) -> list[str]:
-    """The checkpoints that a flag names, in its order.
+    """Returns the checkpoints that a flag names, in the same order.
 
     Raises:
-        UserError: There is none of them.
+        UserError: One of them does not exist.
     """
     kept = Checkpoints(workdir)
     names = [str(step) for step in kept.steps()] if text == ALL else [name.strip() for name in text.split(',')]
@@ -77,7 +75,7 @@ def checkpoints_of(workdir: str, text: str) -> list[str]:
 
 
 def open_features(text: str | None, inception: str | None) -> list[Embedding]:
-    """The embeddings that the flags name."""
+    """Opens the embeddings that the flags name."""
     names = [name.strip() for name in text.split(',')] if text else list(embeddings_here())
     if inception and not text and INCEPTION not in names:
         names.append(INCEPTION)
@@ -85,17 +83,17 @@ def open_features(text: str | None, inception: str | None) -> list[Embedding]:
 
 
 def work(flags: FlagValues) -> None:
-    """Does what the flags say."""
+    """Runs the command with parsed flags."""
     console = Console(flags.quiet)
     files = cli.settings_of(EvaluateFiles, flags)
     settings = cli.settings_of(EvaluateSettings, flags)
     memory = cli.settings_of(MemorySettings, flags)
     chosen = checkpoints_of(files.workdir, files.checkpoint)
-    output = Output.of(files.output or str(Path(files.workdir) / EVALUATION), EVALUATION, say=console.say).path
+    output = Output.from_flag(files.output or str(Path(files.workdir) / EVALUATION), EVALUATION, say=console.say).path
     check_target(output, ['.json'])
     features = open_features(files.features, files.inception)
     if files.inception and INCEPTION not in [one.name for one in features]:
-        cli.say_idle({'inception': f'--features={files.features} has no {INCEPTION}'}, console.say)
+        cli.report_unused_flags({'inception': f'--features={files.features} has no {INCEPTION}'}, console.say)
     options: dict[str, Any] = {'memory_budget': memory.max_memory, 'warn': console.warn}
     data = training_data(files.workdir, files.data, **options)
     console.say(*first_only(data))
@@ -113,14 +111,14 @@ def work(flags: FlagValues) -> None:
         bars.close()
         results.append({'step': generator.step, 'checkpoint': generator.path.name, 'figures': figures})
         console.say(*table(figures), '')
-    with replacing(output) as beside:
-        told = {'program': PROGRAM, 'packages': versions(), 'data': data.manifest, 'results': results}
-        beside.write_text(json.dumps(told, indent=2) + '\n', encoding='utf-8')
-    console.say(f'all figures are in {output}')
+    with atomic_write(output) as beside:
+        record = {'program': PROGRAM, 'packages': versions(), 'data': data.manifest, 'results': results}
+        beside.write_text(json.dumps(record, indent=2) + '\n', encoding='utf-8')
+    console.say(f'all metrics are in {output}')
 
 
 class _Bars:
-    """A bar for each set of pictures that is embedded."""
+    """A progress bar for each set of pictures that is embedded."""
 
     def __init__(self, console: Console, totals: dict[str, int], usual: int):
         self.console, self.totals, self.usual = console, totals, usual

@@ -1,4 +1,4 @@
-"""The pictures of a generator measured against those it learned from."""
+"""Measure the pictures of a generator against its training data."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import numpy as np
 
 from stylegen.datasets.imageset import ImageSet
 from stylegen.datasets.opening import open_images
-from stylegen.datasets.sources import ALL, NoPart
+from stylegen.datasets.sources import ALL, MissingSplit
 from stylegen.dcgan.history import COMPARABLE, SETTINGS
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import BATCH_SIZE
@@ -24,35 +24,37 @@ from stylegen.utils.settings import Settings, setting, takes
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator
 
-OTHERS = ('test', 'val')  # parts that a generator has not learned from, by preference
+OTHERS = ('test', 'val')  # parts that a generator is not trained on, by preference
 _COLUMNS = ('value', 'floor', 'ceiling')
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateSettings(Settings):
-    """How many pictures are measured, and which.
+    """The numbers and the seeds of the pictures that are compared.
 
     Attributes:
         repeats: Each set has seeds of its own. The value is the mean over the sets, 'error' its standard error, and
             'values' has each one. What another training would give differs by more than that.
-        batch_size: Changes nothing in the figures.
+        batch_size: The metrics do not depend on it.
     """
 
     count: int = setting(
-        10_000, 'pictures of each kind, real and generated; figures depend on it', group='How', at_least=4
+        10_000, 'real pictures, and generated pictures; the metrics depend on it', group='How', at_least=4
     )
-    first_seed: int = setting(0, 'of the generated pictures', group='How', at_least=0)
-    repeats: int = setting(1, 'sets of generated pictures, for an error of every figure', group='How', at_least=1)
-    seed: int = setting(0, 'of the choice of real pictures, of noise and of subsets', group='How', at_least=0)
+    first_seed: int = setting(0, 'first seed of the generated pictures', group='How', at_least=0)
+    repeats: int = setting(
+        1, 'sets of generated pictures, for a standard error of each metric', group='How', at_least=1
+    )
+    seed: int = setting(0, 'seed of the choice of real pictures, of noise and of subsets', group='How', at_least=0)
     batch_size: int = setting(BATCH_SIZE, 'pictures that are generated together', group='How', at_least=1)
 
 
 def held_out(data: ImageSet, **options: Any) -> ImageSet | None:
-    """The part of the same source that is for measuring, at the same size; None where there is none.
+    """Opens the test or validation part of the same source, at the same size; returns None where there is none.
 
     Args:
-        data: The part that was trained on; of a source that was taken whole nothing is left to measure with.
-        options: Others of `open_images`, as `data` was opened with.
+        data: The part that was trained on; a source that was used as a whole has no other part.
+        options: Other arguments of `open_images`, the same as for `data`.
 
     Raises:
         UserError: No picture of that part can be read.
@@ -65,7 +67,7 @@ def held_out(data: ImageSet, **options: Any) -> ImageSet | None:
                 return open_images(
                     data.manifest['source'], data.size, data.channels, split=split, labels=False, **options
                 )
-            except NoPart:
+            except MissingSplit:
                 continue
     return None
 
@@ -79,27 +81,27 @@ def evaluator_of(
     progress: Progress | None = None,
     settings: EvaluateSettings,
 ) -> Evaluator:
-    """Holds generated pictures against `count` of the data, or all of it where it has less.
+    """Returns an evaluator that compares generated pictures with `count` pictures of the data, or with all of them.
 
     The floor comes from as many of `other`; without it, from pictures of the data that are not among the reference; and
     where the data has too few for both, from its two halves.
 
     Args:
-        data: What the generator learned from.
-        other: What it did not, see `held_out`.
+        data: The training data of the generator.
+        other: Other data, see `held_out`.
         features: Keys of `embeddings.EMBEDDINGS`, or embeddings that are open.
-        progress: Is told what is embedded and how many pictures of it are done.
+        progress: Receives the name of the set and the number of embedded pictures.
         {settings}
     """
     count, seed = settings.count, settings.seed
-    told: dict[str, Any] = {'split': data.split, 'seed': seed, 'progress': progress}
+    options: dict[str, Any] = {'split': data.split, 'seed': seed, 'progress': progress}
     if other is not None:
-        told |= {'other': other.take(min(count, other.count), seed), 'other_split': other.split}
+        options |= {'other': other.take(min(count, other.count), seed), 'other_split': other.split}
     elif data.count >= 2 * count:
         both = data.take(2 * count, seed)
-        told |= {'other': both[count:], 'other_split': f'others of {data.split}'}
-        return Evaluator(both[:count], features, **told)
-    return Evaluator(data.take(min(count, data.count), seed), features, **told)
+        options |= {'other': both[count:], 'other_split': f'others of {data.split}'}
+        return Evaluator(both[:count], features, **options)
+    return Evaluator(data.take(min(count, data.count), seed), features, **options)
 
 
 def drawn(
@@ -109,14 +111,14 @@ def drawn(
     labels: np.ndarray | None = None,
     batch_size: int = BATCH_SIZE,
 ) -> Iterator[np.ndarray]:
-    """Generated pictures as uint8 batches, one for each of the seeds from `first_seed` on; the last may be smaller.
+    """Yields generated pictures in uint8 batches, one for each seed from `first_seed` on; the last may be smaller.
 
     Args:
         generator: From `load_generator`.
         count: Pictures in all.
         first_seed: See `latents`.
         labels: int32 (count,), their classes, where the generator has some.
-        batch_size: Of the batches; it changes nothing in the pictures.
+        batch_size: Size of the batches; the pictures do not depend on it.
     """
     for start in range(0, count, batch_size):
         stop = min(start + batch_size, count)
@@ -125,7 +127,7 @@ def drawn(
 
 
 def labels_like(data: ImageSet, classes: Sequence[str], count: int, seed: int = 0) -> np.ndarray | None:
-    """Classes for generated pictures, int32 (count,), drawn as often as the data has them; None for no classes.
+    """Draws classes for generated pictures, int32 (count,), with the frequencies of the data; None for no classes.
 
     Raises:
         UserError: The data has other classes.
@@ -133,10 +135,10 @@ def labels_like(data: ImageSet, classes: Sequence[str], count: int, seed: int = 
     if not classes:
         return None
     if tuple(classes) != data.classes or data.labels is None:
-        told = ', '.join(data.classes[:5]) or 'none'
+        known = ', '.join(data.classes[:5]) or 'none'
         raise UserError(
-            f'the generator knows the classes {", ".join(classes[:5])} ..., the data has {told}; give the data that it '
-            'was trained on'
+            f'the generator knows the classes {", ".join(classes[:5])} ..., the data has {known}; give the data that '
+            'it was trained on'
         )
     return np.random.default_rng([seed, 4]).choice(data.labels, count)
 
@@ -149,16 +151,24 @@ def evaluate(
     labels: np.ndarray | None = None,
     settings: EvaluateSettings,
 ) -> dict[str, dict[str, Any]]:
-    """The figures of a generator, see `Evaluator.__call__`; each says which generator it is of.
+    """Measures a generator and returns a record for each metric, see `Evaluator.__call__`.
 
     Args:
         generator: From `load_generator`.
-        evaluator: Of what it was trained on, see `evaluator_of`; one will do for any number of generators.
+        evaluator: The evaluator of its training data, see `evaluator_of`; several generators can share it.
         labels: As for `drawn`, or None.
         {settings}
 
+    Returns:
+        The records by the name of the metric; 'value', 'floor', 'ceiling' and the generator are in each.
+
     Raises:
         UserError: Too few pictures, or those of the generator are of another size.
+
+    Example:
+        data = training_data('run')
+        records = evaluate(load_generator('run'), evaluator_of(data), count=1000)
+        print(records['fid_mini']['value'])
     """
     count, first_seed, repeats = settings.count, settings.first_seed, settings.repeats
     firsts = range(first_seed, first_seed + repeats * count, count)
@@ -181,12 +191,12 @@ def evaluate(
 
 
 def training_data(workdir: str | os.PathLike, source: str | None = None, **options: Any) -> ImageSet:
-    """The data of a run, opened again.
+    """Opens the data of a run again.
 
     Args:
-        workdir: Of the run.
-        source: Where it lies now, or other data; None: where the run had it from.
-        options: Of `open_images`.
+        workdir: Folder of the run.
+        source: Its present place, or other data; None: the source of the run.
+        options: Other arguments of `open_images`.
 
     Raises:
         UserError: The folder has no run, or there is no such data.
@@ -202,7 +212,7 @@ def training_data(workdir: str | os.PathLike, source: str | None = None, **optio
 
 
 def table(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The records of an `Evaluator` as lines: each figure between its floor and ceiling, and what they were made of."""
+    """Formats the records of an `Evaluator` as lines: each metric with floor and ceiling, and how they were made."""
     rows = [('', *_COLUMNS, 'better')]
     for name, record in records.items():
         value, floor, ceiling = (f'{record[column]:.4g}' for column in _COLUMNS)

@@ -1,4 +1,4 @@
-"""`python -m stylegen.dcgan export`: its flags, and what it does with them."""
+"""`python -m stylegen.dcgan export`: its flags and its work."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 from stylegen.utils.settings import Settings, setting
 
-NAME = 'generator'  # of what is written where no name was given
+NAME = 'generator'  # name of the output where none was given
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportFiles(Settings):
-    """Where it is written."""
+    """The output file or folder."""
 
     output: str | None = setting(
         None,
@@ -32,15 +32,15 @@ class ExportFiles(Settings):
 
 
 def define_flags() -> cli.Flags:
-    """All flags of the command, in groups."""
-    flags = cli.Flags('Writes a generator in a format that other programs open.')
+    """Returns the flags of the command, in groups."""
+    flags = cli.Flags('Writes a generator in a format of other programs.')
     flags.settings(GeneratorSettings, ExportFiles, ExportSettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
 def work(flags: FlagValues) -> None:
-    """Does what the flags say."""
+    """Runs the command with parsed flags."""
     console = Console(flags.quiet)
     source = cli.settings_of(GeneratorSettings, flags)
     files = cli.settings_of(ExportFiles, flags)

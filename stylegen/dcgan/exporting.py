@@ -1,4 +1,4 @@
-"""A trained generator for other programs: in a format of theirs, checked against the checkpoint, with a card."""
+"""Export a trained generator to formats of other programs, compared with the checkpoint, with a card."""
 
 import contextlib
 import errno
@@ -16,19 +16,27 @@ import numpy as np
 from stylegen.dcgan.card import SUFFIXES, TOLERANCES, ExportSettings, card, markdown
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import DiskFull, check_target, place_new, remove_empty, replacing, settings_beside, shown
+from stylegen.utils.files import (
+    DiskFull,
+    atomic_write,
+    check_target,
+    move_without_replacing,
+    quoted,
+    remove_empty,
+    settings_beside,
+)
 from stylegen.utils.settings import takes
 
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator
 
-LEVEL = 1 / 255  # what rounding to bytes may differ by besides
+LEVEL = 1 / 255  # the difference that rounding to bytes may add
 SEEDS = 16
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: its path and its card, and how far its images are from the checkpoint's.
+    """The result of `export`: path, card, and the difference of its images from those of the checkpoint.
 
     Args:
         path: The file or, of a SavedModel, the folder.
@@ -44,10 +52,10 @@ class Exported:
 
 
 def format_of(output: str | os.PathLike) -> str:
-    """The format that a name says: by its suffix; a SavedModel, which is a folder, has none.
+    """Returns the format that the suffix of a name means; a name without suffix means a SavedModel.
 
     Raises:
-        UserError: It says none.
+        UserError: The suffix is unknown.
     """
     suffix = Path(output).suffix.lower()
     for name, other in SUFFIXES.items():
@@ -55,30 +63,30 @@ def format_of(output: str | os.PathLike) -> str:
             return name
     kinds = ', '.join(filter(None, SUFFIXES.values()))
     raise UserError(
-        f'{shown(output)}: {suffix} is of no format that can be written ({kinds}, or none for the folder of a '
-        'SavedModel); give another name, or --format'
+        f'{quoted(output)}: {suffix} is no suffix of a format that can be written ({kinds}, or none for the folder of '
+        'a SavedModel); give another name, or --format'
     )
 
 
 @takes(ExportSettings)
 def check_output(output: str | os.PathLike, *, settings: ExportSettings) -> None:
-    """Refuses, before any work is done, what `export` would refuse.
+    """Refuses what `export` would refuse, before any work is done.
 
     Raises:
         UserError: The name is of another format, or there something is or cannot be; `quantize` is not for the format.
     """
     form = settings.format or format_of(output)
-    settings.replace(format=form)  # refuses what does not go with the format
+    settings.replace(format=form)  # refuses settings that exclude the format
     suffix = SUFFIXES[form]
     if suffix:
         check_target(output, [suffix])
         return
     if Path(output).suffix.lower() in filter(None, SUFFIXES.values()):
-        raise UserError(f'{shown(output)} is no name for a SavedModel, which is a folder; give another')
+        raise UserError(f'{quoted(output)} is no name for a SavedModel, which is a folder; give another name')
     path = Path(os.path.realpath(output))
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise UserError(f'{shown(output)} is there already; remove it, or give another --output')
-    check_target(path.parent / f'{path.name}.json', ['.json'])  # whether files can be made there
+        raise UserError(f'{quoted(output)} exists already; remove it, or give another --output')
+    check_target(path.parent / f'{path.name}.json', ['.json'])  # checks that the folder takes files
 
 
 @takes(ExportSettings)
@@ -104,6 +112,10 @@ def export(
         FileExistsError: The output is there and is not to be overwritten.
         UserError: What `check_output` refuses.
         ArithmeticError: The images differ by more than `TOLERANCES`; nothing is written.
+
+    Example:
+        made = export(open_generator('run'), 'generator.tflite', quantize='float16')
+        print(made.difference)
     """
     form = settings.format or format_of(output)
     settings = settings.replace(format=form)
@@ -129,13 +141,13 @@ def export(
             generator, beside, settings, seeds=SEEDS, difference=difference,
             tolerance=tolerance, parameters=exported.count_params(),
         )  # fmt: skip
-    with settings_beside(path, about), replacing(f'{path}.md') as text:
+    with settings_beside(path, about), atomic_write(f'{path}.md') as text:
         text.write_text(markdown(about), encoding='utf-8')
     return Exported(path, about, difference, tolerance)
 
 
 def greatest_difference(found: np.ndarray, expected: np.ndarray, width: float) -> float:
-    """Of two values at the same place, as a share of `width`; infinite for other shapes, NaN where there is one."""
+    """Returns the greatest difference of two values at one place, divided by `width`; infinity for other shapes."""
     if found.shape != expected.shape:
         return float('inf')
     return float(np.max(np.abs(found.astype(np.float64) - expected.astype(np.float64)))) / width
@@ -143,7 +155,7 @@ def greatest_difference(found: np.ndarray, expected: np.ndarray, width: float) -
 
 @contextlib.contextmanager
 def _made_beside(path: Path, overwrite: bool) -> Iterator[Path]:
-    """Gives a path of the same name in a hidden folder beside; what is made there is moved to `path` in one step."""
+    """Gives a path in a hidden folder beside `path`, and then moves what was made there to `path` in one step."""
     real = Path(os.path.realpath(path))
     missing = list(itertools.takewhile(lambda one: not one.exists(), real.parents))
     real.parent.mkdir(parents=True, exist_ok=True)
@@ -153,7 +165,7 @@ def _made_beside(path: Path, overwrite: bool) -> Iterator[Path]:
         for file in filter(Path.is_file, folder.rglob('*')):
             with open(file, 'rb+') as made:
                 os.fsync(made.fileno())
-        (os.replace if overwrite else place_new)(folder / real.name, real)
+        (os.replace if overwrite else move_without_replacing)(folder / real.name, real)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

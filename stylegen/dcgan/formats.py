@@ -1,4 +1,4 @@
-"""A generator in the formats that other programs open: made of Keras's own layers, written, and opened again."""
+"""Convert a generator to Keras's own layers, write it in the formats of other programs, and open it again."""
 
 import errno
 import tempfile
@@ -17,15 +17,15 @@ from stylegen.utils.backend import keras, silent_stderr, tf
 from stylegen.utils.errors import UserError, unknown
 from stylegen.utils.keras_defaults import DTYPE, LAYOUT
 
-Images = Callable[[Mapping[str, np.ndarray]], np.ndarray]  # inputs by name -> images
-OUTPUT = 'images'  # what its tensor is called
+Images = Callable[[Mapping[str, np.ndarray]], np.ndarray]  # maps inputs by name to images
+OUTPUT = 'images'  # name of the output tensor
 
-# Layers of ours and Keras's that do the same outside training. Whoever opens the file has only the latter.
+# Layers of this package -> layers of Keras with the same output outside training. Other programs have only the latter.
 REPLACED = {
     BatchNorm: lambda layer: keras.layers.BatchNormalization(
         momentum=layer.momentum, epsilon=layer.epsilon, name=layer.name, dtype=DTYPE
     ),
-    Double: lambda layer: keras.Sequential(  # the second states the shape, which TFLite needs and the first one loses
+    Double: lambda layer: keras.Sequential(  # Reshape states the shape, which TFLite needs and UpSampling2D loses
         [
             keras.layers.UpSampling2D(2, data_format=LAYOUT, dtype=DTYPE),
             keras.layers.Reshape(layer.output.shape[1:], dtype=DTYPE),
@@ -45,7 +45,7 @@ def _bytes(images):
 
 
 class Pixels(NamedTuple):
-    """Values that images may have: what makes them of [-1, 1], in Keras and in NumPy, and the width of their range."""
+    """A range of pixel values: the maps from [-1, 1] to it, in Keras and in NumPy, and its width."""
 
     layers: Callable
     values: Callable[[np.ndarray], np.ndarray]
@@ -60,14 +60,14 @@ PIXELS = {
 
 
 def in_float32(generator: Generator) -> keras.Model:
-    """The generator's network in float32, whatever it was trained in; images in [-1, 1]."""
+    """Returns the network of the generator in float32, with images in [-1, 1]; its training may have used bfloat16."""
     network, _ = replace(generator.plan, precision='float32').networks()
     network.set_weights(generator.model.get_weights())
     return network
 
 
 def portable(network: keras.Model, pixels: str = 'unit') -> keras.Model:
-    """The same network of Keras's own layers alone, with images as `PIXELS` says.
+    """Returns the same network with layers of Keras only.
 
     Args:
         network: A generator, float32.
@@ -87,13 +87,13 @@ def portable(network: keras.Model, pixels: str = 'unit') -> keras.Model:
 
 
 def given(network: keras.Model, latents: np.ndarray, classes: int) -> dict[str, np.ndarray]:
-    """Inputs of a network by name: the latents, and where there are classes one after the other of them."""
+    """Returns the inputs of a network by name: the latents, and with classes the labels 0, 1, 2, ... in turn."""
     labels = np.arange(len(latents), dtype=np.int32) % max(classes, 1)
     return dict(zip([tensor.name for tensor in network.inputs], (latents, labels), strict=False))
 
 
 def images_of(network: keras.Model) -> Images:
-    """The function that a network in this process is."""
+    """Returns the function from inputs by name to images that a network computes."""
     return lambda inputs: np.asarray(network([*inputs.values()] if len(inputs) > 1 else inputs['latents']))
 
 
@@ -107,7 +107,7 @@ def _open_keras(path: Path) -> Images:
 
 
 def _write_saved_model(network: keras.Model, path: Path, quantize: str) -> None:
-    """Function 'serve', the default signature too: latents (and labels) by name to {'images': ...}."""
+    """Writes a SavedModel. Its function 'serve' and default signature map latents (and labels) to {'images': ...}."""
     del quantize
     specs = [tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name) for tensor in network.inputs]
     call: Callable[..., dict[str, tf.Tensor]]
@@ -115,12 +115,12 @@ def _write_saved_model(network: keras.Model, path: Path, quantize: str) -> None:
         call = lambda latents, labels: {OUTPUT: network([latents, labels], training=False)}
     else:
         call = lambda latents: {OUTPUT: network(latents, training=False)}
-    module = tf.Module()  # Keras's own export keeps every variable twice
+    module = tf.Module()  # Keras's own export writes every variable twice
     module.weights = [variable.value for variable in network.variables]
     module.serve = tf.function(call, input_signature=specs)
     try:
         tf.saved_model.save(module, str(path), signatures={'serving_default': module.serve})
-    except tf.errors.ResourceExhaustedError as error:  # TensorFlow's name for a full disk
+    except tf.errors.ResourceExhaustedError as error:  # TensorFlow's error for a full disk
         raise OSError(errno.ENOSPC, 'the disk is full') from error
 
 
@@ -130,7 +130,7 @@ def _open_saved_model(path: Path) -> Images:
 
 
 def _write_tflite(network: keras.Model, path: Path, quantize: str) -> None:
-    """Built-in operations alone; for 'float16' with the weights in half precision."""
+    """Writes a TFLite file with built-in operations only; 'float16' writes the weights in half precision."""
     if not hasattr(tf, 'lite'):
         raise UserError('this TensorFlow cannot write TFLite; take --format=saved_model, or an earlier TensorFlow')
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
@@ -150,7 +150,7 @@ def _open_tflite(path: Path) -> Images:
         run = tf.lite.Interpreter(str(path)).get_signature_runner()
 
     def images(inputs):
-        with silent_stderr():  # at the first call it says what it computes with
+        with silent_stderr():  # the first call prints the delegate
             return run(**inputs)[OUTPUT]
 
     return images

@@ -13,7 +13,7 @@ from stylegen.utils.backend import keras, tf
 from stylegen.utils.errors import unknown
 from stylegen.utils.keras_defaults import DTYPE
 
-DECAYS = {  # share of the learning rate, of the share of steps that is done
+DECAYS = {  # name -> the factor of the learning rate, as a function of the share of steps that are done
     'none': lambda done: tf.ones_like(done),
     'linear': lambda done: tf.maximum(1 - done, 0.0),
 }
@@ -30,21 +30,21 @@ class DCGAN(keras.Model):
     Args:
         generator, discriminator: Built models, see `stylegen.dcgan.models`.
         loss: One of `stylegen.dcgan.losses.ADVERSARIAL`.
-        label_smoothing: By how much the target for real images is below 1.
+        label_smoothing: 1 minus the target for real images.
         r1: Weight of half the R1 penalty on the discriminator (gamma of Mescheder et al. 2018); 0: none.
         gradient_penalty: Weight of the penalty of wasserstein_gp.
-        penalty_every: Steps from one penalty to the next, which weighs as much more (Karras et al. 2020, appendix B).
-        augment: What both kinds of images go through before the discriminator, see `stylegen.dcgan.augment`.
+        penalty_every: Steps between penalties. The weight is multiplied by it (Karras et al. 2020, appendix B).
+        augment: Augmentation of real and generated images before the discriminator, see `stylegen.dcgan.augment`.
         flip: Mirror half of the real images.
         ema: Share of the averaged generator that stays at each step; less at the first ones, (1 + t) / (10 + t) at
             step t. Its statistics are averaged as its weights are, until they are settled. 0: no average.
-        updates: 'alternating' shows the generator the discriminator as its step has left it, as the paper's authors
-            do; 'simultaneous' takes both gradients of one pass, which is cheaper, as TensorFlow's tutorial does.
+        updates: 'alternating' updates the generator with the updated discriminator, as the authors of the paper do;
+            'simultaneous' takes both gradients from one pass. This is cheaper, and TensorFlow's tutorial does it.
         d_steps: Steps of the discriminator for one of the generator; a batch has as many times the images.
-        learning_rate, d_learning_rate: Of the two Adams; None: the discriminator has the generator's.
-        beta_1, beta_2: Of both.
+        learning_rate, d_learning_rate: Learning rates of the generator and the discriminator; None: the same for both.
+        beta_1, beta_2: Decays of the moments of both Adam optimisers.
         decay: How the learning rate falls, one of `DECAYS`, over `decay_steps`.
-        seed: Of everything random.
+        seed: Seed of all random numbers.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class DCGAN(keras.Model):
         decay_steps: int = 0,
         seed: int = 0,
     ):
-        super().__init__(name='dcgan', dtype=DTYPE)  # of a mixed policy Keras would scale the loss
+        super().__init__(name='dcgan', dtype=DTYPE)  # with a mixed policy Keras would scale the loss
         for what, name, choices in (('updates', updates, choices_of('updates')), ('decay', decay, DECAYS)):
             if name not in choices:
                 raise unknown(what, name, choices)
@@ -85,7 +85,7 @@ class DCGAN(keras.Model):
         self.latent_dim = generator.inputs[0].shape[-1]
         self.classes = generator.get_layer('label').input_dim if len(generator.inputs) > 1 else 0
         self.average = _copied(generator) if ema else None
-        self.g_optimizer, self.d_optimizer = (  # named: Keras numbers them by how many a process has made
+        self.g_optimizer, self.d_optimizer = (  # with names, because Keras would number them within the process
             UnreducedAdam(rate, beta_1, beta_2, name=f'{part}_adam')
             for rate, part in zip(self.rates, 'gd', strict=True)
         )
@@ -95,10 +95,10 @@ class DCGAN(keras.Model):
         self.steps = self.add_weight(name='steps', dtype='int64', initializer='zeros', **count)
         self.rate_scale = self.add_weight(name='rate_scale', dtype='float32', initializer='ones', **count)
         minus = keras.initializers.Constant(-1)
-        # the first step at which something was not finite, and what it was, as an index into `checked`
+        # the first step with a value that was not finite, and the index of this value in `checked`
         self.bad = self.add_weight(name='bad', dtype='int64', initializer=minus, **(count | {'shape': (2,)}))
         self.checked: list[str] = []
-        # sums of METRICS since they were reset, and of how many steps
+        # sums of METRICS since the last reset, and the number of steps in them
         self.sums = self.add_weight(
             name='sums', shape=(len(METRICS) + 1,), dtype='float32', initializer='zeros', trainable=False
         )
@@ -106,11 +106,11 @@ class DCGAN(keras.Model):
 
     @property
     def sampler(self) -> keras.Model:
-        """The generator to sample from: the averaged one, if there is one."""
+        """The averaged generator where there is one, else the live generator."""
         return self.average or self.generator
 
     def parts(self) -> dict[str, list]:
-        """All variables that a run goes on from, by part."""
+        """Returns all variables that a checkpoint keeps, by part."""
         parts = {
             'generator': self.generator.variables,
             'discriminator': self.discriminator.variables,
@@ -122,16 +122,16 @@ class DCGAN(keras.Model):
         return {name: list(variables) for name, variables in parts.items() if variables}
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Nothing, for all is built; Keras would take the mean of a batch's bytes over the replicas."""
+        """Does nothing: all is built. Keras would average the bytes of a batch over the replicas here."""
 
     def means(self) -> dict[str, float]:
-        """Of `METRICS`, over all replicas, since they were asked for last."""
+        """Returns the means of `METRICS` over all replicas since the last call."""
         *sums, count = self.sums.numpy().tolist()
         self.sums.assign(tf.zeros(self.sums.shape))
         return {name: total / max(count, 1) for name, total in zip(METRICS, sums, strict=True)}
 
     def settle(self, latents: np.ndarray) -> None:
-        """Gives the averaged generator the statistics of its own maps, of these latents (N, latent_dim)."""
+        """Computes the batch statistics of the averaged generator from latents (N, latent_dim)."""
         if not self.average:
             return
 
@@ -143,11 +143,11 @@ class DCGAN(keras.Model):
         settle_statistics(self.average, batches())
 
     def call(self, inputs: tf.Tensor | list[tf.Tensor]) -> tf.Tensor:
-        """Images in [-1, 1] of latents, or of [latents, labels]."""
+        """Maps latents, or [latents, labels], to images in [-1, 1]."""
         return self.sampler(inputs, training=False)
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """One step on uint8 images (d_steps * N, H, W, C) and labels, or on one replica's share; values of `METRICS`.
+        """Makes one step on uint8 images (d_steps * N, H, W, C) and labels, and returns the values of `METRICS`.
 
         Under `tf.distribute` all that is kept is that of the whole batch, and the same on every replica.
         """
@@ -162,11 +162,11 @@ class DCGAN(keras.Model):
                 with frozen_statistics():
                     fake = self._generated(labels, draws)
                 self._discriminator_step(self._prepared(images, draws), fake, labels, draws)
-        with tf.GradientTape() as tape:  # the one pass through the generator that both networks' steps use
+        with tf.GradientTape() as tape:  # both networks use this one pass through the generator
             fake = self._generated(labels, draws)
         values, checks, upstream = self._discriminator_step(self._prepared(images, draws), fake, labels, draws)
         if upstream is None:
-            values['g_loss'], upstream = self._judged(fake, labels, draws)
+            values['g_loss'], upstream = self._generator_loss(fake, labels, draws)
         variables = self.generator.trainable_variables
         gradients = tape.gradient(fake, variables, output_gradients=upstream)
         values['g_gradient'] = self._apply(self.g_optimizer, gradients, variables, checks, 'generator')
@@ -177,12 +177,12 @@ class DCGAN(keras.Model):
         self.steps.assign_add(1)
         self.sums.assign_add(tf.stack([*(values[name] for name in METRICS), 1.0]))
         if isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy):
-            # Keras takes means of them over the workers, each by itself, and cannot do so of scalars
+            # Keras averages each value over the workers, and cannot average scalars
             return {'d_loss': values['d_loss'][None]}
         return values
 
     def _prepared(self, images, draws):
-        """Real images in [-1, 1], some of them mirrored."""
+        """Converts real images to [-1, 1] and mirrors half of them where `flip` is on."""
         if self.flip:
             mirrored = draws.uniform('flip') < 0.5
             images = tf.where(mirrored[:, None, None, None], tf.reverse(images, [2]), images)
@@ -200,7 +200,7 @@ class DCGAN(keras.Model):
         return self.discriminator(given, training=True)
 
     def _discriminator_step(self, real, fake, labels, draws):
-        """Moves the discriminator; what to show, what to check, and for simultaneous updates the gradient at `fake`."""
+        """Updates the discriminator and returns metrics, values to check, and for simultaneous updates the gradient."""
         both = self.updates == 'simultaneous'
         power_iteration(self.discriminator)
         with tf.GradientTape(persistent=both) as tape:
@@ -220,15 +220,15 @@ class DCGAN(keras.Model):
         values = {'d_loss': loss, 'd_real': real_share, 'd_fake': fake_share, 'd_gradient': norm, 'g_loss': g_loss}
         return values, checks, upstream
 
-    def _judged(self, fake, labels, draws):
-        """The generator's loss by the discriminator as it is now, and its gradient at the images."""
+    def _generator_loss(self, fake, labels, draws):
+        """Returns the loss of the generator by the current discriminator, and its gradient at the images."""
         with frozen_statistics(), tf.GradientTape() as tape:
             tape.watch(fake)
             loss = self.losses_of.generator(self._logits(fake, labels, draws, 'augment_generator'))
         return loss, tape.gradient(loss, fake)
 
     def _penalty(self, real, fake, labels, draws):
-        """What the discriminator's gradients cost, at every `penalty_every`-th step as much more."""
+        """Returns the gradient penalty. Every `penalty_every`-th step has one, with as many times the weight."""
         if not (self.r1 or self.losses_of.penalty):
             return 0.0
 
@@ -248,8 +248,8 @@ class DCGAN(keras.Model):
         return tf.cond(draws.step % self.penalty_every == 0, cost, lambda: 0.0)
 
     def _apply(self, optimizer, gradients, variables, checks, part):
-        """One step of an optimiser, for the mean over all replicas; the gradients' norms are added to `checks`."""
-        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]  # an embedding's is sparse
+        """Applies the mean gradients of all replicas, and adds their norms to `checks`."""
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]  # the gradient of an embedding is sparse
         gradients = mean_over_replicas(gradients)
         optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))
         norms = [tf.norm(tf.cast(gradient, tf.float32)) for gradient in gradients]
@@ -258,7 +258,7 @@ class DCGAN(keras.Model):
         return tf.norm(tf.stack(norms))
 
     def _check(self, checks):
-        """Notes the first step and the first value that is not finite."""
+        """Stores the first step and the first value that is not finite."""
         self.checked = list(checks)
         wrong = tf.logical_not(tf.math.is_finite(tf.stack([tf.cast(value, tf.float32) for value in checks.values()])))
         found = tf.stack([self.steps + 0, tf.argmax(wrong, output_type=tf.int64)])
@@ -281,7 +281,7 @@ class DCGAN(keras.Model):
 
 
 def _over_replicas(scalars: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Their means over all replicas; what is not finite on one is not so in the mean."""
+    """Returns the means over all replicas; a value that is not finite on one replica makes the mean not finite."""
     means = mean_over_replicas(tf.stack([tf.cast(value, tf.float32) for value in scalars.values()]))
     return dict(zip(scalars, tf.unstack(means), strict=True))
 

@@ -1,4 +1,4 @@
-"""What a workdir tells of its run, read without TensorFlow and while the run may go on."""
+"""Read the files of a workdir, without TensorFlow; the run may go on meanwhile."""
 
 import json
 import math
@@ -13,26 +13,26 @@ from stylegen.training.checkpoints import BEST, Checkpoints
 from stylegen.training.logs import EVENTS, LOG, read_events, read_log
 from stylegen.utils.errors import UserError
 
-# what a workdir has, besides the checkpoints, the log and the events
+# names in a workdir, besides the checkpoints, the log and the events
 SETTINGS, QUALITY, SAMPLES, FILM = 'settings.json', 'quality.csv', 'samples', 'training.gif'
 EVALUATION, EVALUATIONS = 'evaluation.json', 'evaluation*.json'
 COMPARABLE = 'figures compare with each other only, not with published ones on other features'
-CALM = ('resumed', 'stopped')  # events that are no trouble
+NO_PROBLEM = ('resumed', 'stopped')  # events that report no problem
 
 Curve = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class History:
-    """One run.
+    """The contents of a workdir.
 
     Args:
-        workdir: Its folder.
+        workdir: The folder of the run.
         record: `settings.json`; {} where it cannot be read.
         log, quality: Rows of `log.csv` and `quality.csv`.
         events: Lines of `events.jsonl`.
         sheets: Sheets of samples by step.
-        results: Of all evaluations: 'step' and 'figures', see `stylegen.metrics.evaluation`.
+        results: Results of all evaluations: 'step' and 'figures', see `stylegen.metrics.evaluation`.
     """
 
     workdir: Path
@@ -45,40 +45,40 @@ class History:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What the run was told."""
+        """The settings of the run."""
         return self.part('settings')
 
     @property
     def training(self) -> Mapping[str, Any]:
-        """What the two networks are trained with."""
+        """The arguments of `DCGAN`, see `stylegen.dcgan.plan.Plan`."""
         return dict(self.settings.get('training') or {})
 
     def part(self, name: str) -> dict[str, Any]:
-        """A part of the record; {} where there is none."""
+        """Returns a part of `record`; {} where it is missing."""
         found = self.record.get(name)
         return dict(found) if isinstance(found, Mapping) else {}
 
     @cached_property
     def checkpoints(self) -> list[Path]:
-        """The checkpoints that are kept, the best at the end."""
+        """The paths of the checkpoints; the best one is the last."""
         kept = Checkpoints(self.workdir)
-        best = [kept.place(BEST)] if kept.place(BEST).exists() else []
-        return [*map(kept.place, kept.steps()), *best]
+        best = [kept.path_of(BEST)] if kept.path_of(BEST).exists() else []
+        return [*map(kept.path_of, kept.steps()), *best]
 
     @property
     def step(self) -> int:
-        """The last that anything is known of."""
+        """The last step in the log, the sheets or the checkpoints."""
         kept = Checkpoints(self.workdir).steps()
         return max([0, *self.sheets, *kept, *(int(row['step']) for row in self.log)])
 
     @property
     def images_per_step(self) -> int:
-        """Pictures that a step takes in."""
+        """The number of real images of a step."""
         return int(self.settings.get('batch_size', 0)) * int(self.training.get('d_steps', 1))
 
     @property
     def seconds(self) -> float:
-        """Time that the logged steps took, by their speeds; what lies between them is not counted."""
+        """The training time in seconds, from the logged speeds; pauses do not count."""
         total, before = 0.0, 0.0
         for step, speed in self.curve('images_per_second'):
             total += (step - before) * self.images_per_step / speed if speed > 0 else 0
@@ -86,17 +86,17 @@ class History:
         return total
 
     def curve(self, column: str, rows: list[dict[str, str]] | None = None) -> Curve:
-        """A column of the log, or of other rows, by step; what is no number is NaN."""
+        """Returns a column of the log, or of other rows, by step; NaN stands for text that is no number."""
         rows = self.log if rows is None else rows
         return [(float(row['step']), as_number(row[column])) for row in rows if column in row]
 
     @property
-    def troubles(self) -> list[dict[str, Any]]:
-        """The events that something was wrong at."""
-        return [event for event in self.events if event.get('event') not in CALM]
+    def problems(self) -> list[dict[str, Any]]:
+        """The events that report a problem."""
+        return [event for event in self.events if event.get('event') not in NO_PROBLEM]
 
-    def figures(self) -> dict[str, dict[str, dict[int, Mapping[str, Any]]]]:
-        """What evaluations found: records by the figure's name, the generator's weights and the step."""
+    def metrics(self) -> dict[str, dict[str, dict[int, Mapping[str, Any]]]]:
+        """Returns the records of all evaluations, by metric, weights of the generator and step."""
         found: dict[str, dict[str, dict[int, Mapping[str, Any]]]] = {}
         for result in self.results:
             for name, record in result['figures'].items():
@@ -108,10 +108,14 @@ class History:
 
 
 def read_history(workdir: str | os.PathLike) -> History:
-    """All that a workdir tells.
+    """Reads the history of a run from its workdir.
 
     Raises:
-        UserError: It has no run.
+        UserError: The folder has no run.
+
+    Example:
+        run = read_history('run')
+        print(run.step, run.curve('d_loss')[-1])
     """
     folder = Path(workdir)
     record, log = read_json(folder / SETTINGS), read_log(folder / LOG)
@@ -136,7 +140,7 @@ def read_history(workdir: str | os.PathLike) -> History:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """An object of a JSON file; {} where there is none to read."""
+    """Returns the object in a JSON file; {} where it cannot be read."""
     try:
         found = json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError):
@@ -145,13 +149,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def data_of(workdir: Path, digest: str | None) -> dict[str, Any]:
-    """The manifest of the pictures that a run learned from, by their digest; no more than that where there is none."""
+    """Returns the manifest of the training data of a run; only the digest where another or no manifest is there."""
     manifest = read_json(workdir / SETTINGS).get('data')
     return manifest if isinstance(manifest, dict) and manifest.get('sha256') == digest else {'sha256': digest}
 
 
-def figures_of(workdir: Path, step: int, weights: str) -> dict[str, Any]:
-    """What `evaluate` found for a generator: by name the value, floor, ceiling and what they were made of."""
+def metrics_of(workdir: Path, step: int, weights: str) -> dict[str, Any]:
+    """Returns the records that `evaluate` wrote for a generator, by metric; {} where there are none."""
     ours = {'step': step, 'weights': weights}
     for result in read_json(workdir / EVALUATION).get('results') or []:
         try:
@@ -159,13 +163,13 @@ def figures_of(workdir: Path, step: int, weights: str) -> dict[str, Any]:
                 ours.items() <= record['generator'].items() for record in result['figures'].values()
             ):
                 return result['figures']
-        except (AttributeError, KeyError, TypeError):  # it is none of ours
+        except (AttributeError, KeyError, TypeError):  # another program wrote it
             continue
     return {}
 
 
 def as_number(text: Any) -> float:
-    """A number; NaN for what is none."""
+    """Converts to float; returns NaN where that is impossible."""
     try:
         return float(text)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""`python -m stylegen.dcgan inspect-data`: its flags, and what it does with them."""
+"""`python -m stylegen.dcgan inspect-data`: its flags and its work."""
 
 import json
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from stylegen.runs import cli
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import check_target, replacing
+from stylegen.utils.files import atomic_write, check_target
 from stylegen.utils.settings import Settings, setting
 
 JSON = '.json'
@@ -21,7 +21,7 @@ JSON = '.json'
 
 @dataclass(frozen=True, kw_only=True)
 class InspectSettings(Settings):
-    """What is looked at, and what is told of it."""
+    """The set of pictures, and the form of the answer."""
 
     data: str | None = setting(
         None, 'a folder, .zip, .tar or .npz; cifar10, cifar100, mnist or fashion_mnist', group='Images', kind='path'
@@ -36,16 +36,16 @@ class InspectSettings(Settings):
 
 
 def define_flags() -> cli.Flags:
-    """All flags of the command, in groups."""
-    flags = cli.Flags('Tells what is in a set of pictures, before anything is trained on it.')
-    flags.words('data')
+    """Returns the flags of the command, in groups."""
+    flags = cli.Flags('Lists the contents of a set of pictures: sizes, classes, damaged and equal files.')
+    flags.positional('data')
     flags.settings(InspectSettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
 def described(found: Inspection, most: int) -> list[str]:
-    """What was found, in lines; of long lists the first few."""
+    """Formats the result as lines; of each long list the first `most` entries."""
     lines = [f'{found.source}, {found.split}: {found.files} files, {found.files - len(found.corrupt)} of them pictures']
     sizes = [f'{width}x{height}: {count}' for (height, width), count in found.sizes[:most]]
     if found.smallest and found.largest:
@@ -76,15 +76,15 @@ def _first(lines: Iterable[str], count: int, most: int) -> list[str]:
 
 
 def work(flags: FlagValues) -> None:
-    """Does what the flags say."""
+    """Runs the command with parsed flags."""
     settings = cli.settings_of(InspectSettings, flags)
     if settings.data is None:
-        raise UserError('give the pictures to look at: --data=FOLDER')
+        raise UserError('give the set of pictures: --data=FOLDER')
     console, bar = Console(flags.quiet), None
     to_screen = settings.output in (JSON[1:], JSON)
     output = None
     if settings.output and not to_screen:
-        output = Output.of(settings.output, f'data{JSON}', say=console.say)
+        output = Output.from_flag(settings.output, f'data{JSON}', say=console.say)
         check_target(output.path, [JSON])
 
     def report(done: int, total: int) -> None:
@@ -103,6 +103,6 @@ def work(flags: FlagValues) -> None:
         return
     console.say(*described(found, settings.most))
     if output:
-        with replacing(output.path) as beside:
+        with atomic_write(output.path) as beside:
             Path(beside).write_text(text + '\n', encoding='utf-8')
-        console.say('', f'all of it is in {output.path}')
+        console.say('', f'the whole list is in {output.path}')

@@ -1,4 +1,4 @@
-"""`python -m stylegen.dcgan interpolate`: its flags, and what it does with them."""
+"""`python -m stylegen.dcgan interpolate`: its flags and its work."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ DEFAULT_OUTPUT = 'interpolation.png'
 
 @dataclass(frozen=True, kw_only=True)
 class InterpolateFiles(LabelSettings):
-    """The seeds on the path, and what is written."""
+    """The seeds, their classes, and the output file."""
 
     seeds: str = setting('0-3', 'two or more, such as 3,17,42 or 0-5', group='Path')
     output: str | None = setting(
@@ -33,15 +33,15 @@ class InterpolateFiles(LabelSettings):
 
 
 def define_flags() -> cli.Flags:
-    """All flags of the command, in groups."""
-    flags = cli.Flags('Draws the way from picture to picture, as a sheet or an animation.')
+    """Returns the flags of the command, in groups."""
+    flags = cli.Flags('Draws pictures along a path from seed to seed, as a sheet or an animation.')
     flags.settings(GeneratorSettings, InterpolateFiles, InterpolateSettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
 def work(flags: FlagValues) -> None:
-    """Does what the flags say."""
+    """Runs the command with parsed flags."""
     console = Console(flags.quiet)
     source = cli.settings_of(GeneratorSettings, flags)
     files = cli.settings_of(InterpolateFiles, flags)
@@ -49,13 +49,13 @@ def work(flags: FlagValues) -> None:
     seeds = parse_seeds(files.seeds)
     if len(seeds) < 2:
         raise UserError(f'--seeds takes two seeds or more, such as 3,17,42; got {files.seeds!r}')
-    output = Output.of(files.output, DEFAULT_OUTPUT, say=console.say)
+    output = Output.from_flag(files.output, DEFAULT_OUTPUT, say=console.say)
     moving = output.path.suffix.lower() in ANIMATIONS
     check_target(output.path, dict.fromkeys([*ANIMATIONS, *images.FORMATS]))
     if moving:
         images.check_animation(output.path)
     elif flags['fps'].present:
-        cli.say_idle({'fps': 'a sheet does not move'}, console.say)
+        cli.report_unused_flags({'fps': 'a sheet does not move'}, console.say)
     generator = open_generator(source.workdir, settings=source)
     labels = labels_of(generator, seeds, files.labels)
     frames = interpolate(generator, seeds, labels, settings=settings)

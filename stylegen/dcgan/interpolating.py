@@ -1,4 +1,4 @@
-"""From seed to seed: pictures along a path through the latent vectors."""
+"""Interpolate: draw pictures along a path through the latent vectors of seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from stylegen.utils.settings import Settings, setting, takes
 
 
 def spherical(a: np.ndarray, b: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Vectors (len(shares), dim) from `a` to `b` along a great circle; their lengths go evenly from one to the other.
+    """Returns vectors (len(shares), dim) from `a` to `b` along a great circle; their lengths change linearly.
 
     White 2016, "Sampling Generative Networks": straight lines between Gaussian vectors pass through
     lengths that none of them has. There the formula is put on the vectors as they are; here on their directions, and
@@ -36,7 +36,7 @@ def spherical(a: np.ndarray, b: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def linear(a: np.ndarray, b: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Vectors (len(shares), dim) on the straight line from `a` to `b`."""
+    """Returns vectors (len(shares), dim) on the straight line from `a` to `b`."""
     return a + shares[:, None] * (b - a)
 
 
@@ -45,18 +45,18 @@ PATHS = {'spherical': spherical, 'linear': linear}
 
 @dataclass(frozen=True, kw_only=True)
 class InterpolateSettings(Settings):
-    """The path from seed to seed, and how its pictures are drawn."""
+    """The path from seed to seed, and the size and speed of its pictures."""
 
-    steps: int = setting(8, 'from one seed to the next', group='Path', at_least=1)
+    steps: int = setting(8, 'steps from one seed to the next', group='Path', at_least=1)
     path: str = setting('spherical', 'along great circles (White 2016) or straight lines', group='Path', choices=PATHS)
     loop: bool = setting(False, 'go back to the first seed', group='Path')
-    scale: int = setting(4, 'pixels a side that a pixel is drawn with', group='Output', at_least=1, at_most=64)
+    scale: int = setting(4, 'factor by which pictures are enlarged', group='Output', at_least=1, at_most=64)
     fps: float = setting(12.0, 'frames a second of an animation', group='Output', at_least=0.1, at_most=100)
 
 
 @takes(InterpolateSettings, 'scale', 'fps')
 def walk(points: np.ndarray, *, settings: InterpolateSettings) -> np.ndarray:
-    """A path through points, float32: `steps` vectors from each point to before the next, and the last point.
+    """Returns a path through points, float32: `steps` vectors from each point to before the next, and the last point.
 
     Args:
         points: float32 (N, dim), which are on the path to the last bit.
@@ -86,9 +86,9 @@ def interpolate(
     *,
     settings: InterpolateSettings,
 ) -> np.ndarray:
-    """Pictures along a path through the vectors of seeds, float32 (N, H, W, C) in [0, 1]; those of the seeds are exact.
+    """Draws pictures along a path through the latent vectors of seeds, float32 (N, H, W, C) in [0, 1].
 
-    The learned vectors of classes go in a straight line.
+    The pictures of the seeds themselves are exact. The label vectors change linearly.
 
     Args:
         generator: From `open_generator` or `load_generator`.
@@ -97,7 +97,10 @@ def interpolate(
         {settings}
 
     Raises:
-        UserError: What `walk` refuses; labels were given or are missing where there are none or some.
+        UserError: There are less than two seeds; a generator with classes has no labels, or one without has some.
+
+    Example:
+        frames = interpolate(open_generator(), [3, 17, 42], steps=8, loop=True)
     """
     given = generator.given(latents(seeds, generator.latent_dim), labels)
     dim = generator.latent_dim
@@ -114,13 +117,13 @@ def save_walk(
     overwrite: bool = True,
     settings: InterpolateSettings,
 ) -> Path:
-    """Writes the pictures of a path: as an animation, or on a sheet, as the name says.
+    """Writes the pictures of a path as an animation or as a sheet; the suffix decides.
 
     Args:
         output: The file.
         pictures: From `interpolate`, with the same `steps` and `loop`.
         record: The record that it carries.
-        overwrite: False never replaces a file, see `stylegen.utils.files.replacing`.
+        overwrite: False never replaces a file, see `stylegen.utils.files.atomic_write`.
         {settings}
 
     Returns:
@@ -135,6 +138,6 @@ def save_walk(
 
 
 def rows(pictures: np.ndarray, steps: int, loop: bool = False) -> np.ndarray:
-    """The pictures of a path for a sheet with `steps + 1` columns: a row from each seed to the next, both included."""
+    """Returns the pictures in the order of a sheet with `steps + 1` columns: a row from each seed to the next."""
     closed = np.concatenate([pictures, pictures[:1]]) if loop else pictures
     return np.concatenate([closed[start : start + steps + 1] for start in range(0, len(closed) - 1, steps)])

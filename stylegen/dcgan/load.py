@@ -1,4 +1,4 @@
-"""A trained generator, from the workdir of its run."""
+"""Load a trained generator from the workdir of its run."""
 
 import functools
 import os
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylegen.dcgan.history import data_of, figures_of
+from stylegen.dcgan.history import data_of, metrics_of
 from stylegen.dcgan.plan import Plan
 from stylegen.training.checkpoints import LAST, Checkpoints
 from stylegen.utils.errors import UserError
@@ -18,20 +18,20 @@ from stylegen.utils.settings import Settings, setting, takes
 if TYPE_CHECKING:
     import keras
 
-# Images that are computed together, always: batches of 3, 5 or 7 come out up to 9e-7 apart from those of 8, 16 or 64,
-# for oneDNN takes other kernels for them, and that is enough to turn bytes. 64 images take 35 ms this way, and 29 ms in
-# one go (cifar32, two cores).
+# Every call computes so many images. Batches of 3, 5 or 7 differ by up to 9e-7 from those of 8, 16 or 64, because
+# oneDNN uses other kernels for them. This changes bytes of the pictures. 64 images take 35 ms in blocks, and 29 ms in
+# one batch (cifar32, two cores).
 BLOCK = 16
 WHICH = ('ema', 'live')
-BATCH_SIZE = 64  # images that are held at a time where many are drawn
+BATCH_SIZE = 64  # images in memory at a time where many are drawn
 
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorSettings(Settings):
-    """Whose generator it is."""
+    """Which generator is opened: the run, the checkpoint and the weights."""
 
     workdir: str | None = setting(
-        None, 'of a run; by default the generator that comes along', group='Generator', kind='path'
+        None, 'folder of a run; by default the generator of the package', group='Generator', kind='path'
     )
     checkpoint: str | int = setting(LAST, 'last, best or a step', group='Generator')
     which: str | None = setting(
@@ -44,17 +44,17 @@ class GeneratorSettings(Settings):
 
 @dataclass(frozen=True)
 class Generator:
-    """A generator as it was at a step.
+    """The generator of a checkpoint.
 
     Args:
         model: Latents (N, latent_dim), or [latents, int32 labels (N,)] if there are classes, to images in [-1, 1].
-        plan: What it was trained as.
-        step: Steps that it was trained for.
+        plan: The plan of its run.
+        step: The step of the checkpoint.
         which: 'ema' or 'live'.
         path: The checkpoint.
-        settings: Of the run, as the checkpoint keeps them.
-        data: The manifest of the pictures that it learned from, as far as it is known.
-        figures: What `evaluate` found for it, by name; {} where nothing is known.
+        settings: The settings of the run in the checkpoint.
+        data: The manifest of its training data, or only the digest.
+        metrics: The records of `evaluate` for it, by metric; {} where there are none.
     """
 
     model: 'keras.Model'
@@ -64,7 +64,7 @@ class Generator:
     path: Path
     settings: dict[str, Any]
     data: Mapping[str, Any] = field(default_factory=dict)
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def latent_dim(self) -> int:
@@ -73,7 +73,7 @@ class Generator:
 
     @functools.cached_property
     def network(self) -> 'keras.Model':
-        """The part from what `given` makes, float32 (N, width), to images in [-1, 1]; gradients pass through it."""
+        """The network from the output of `given`, float32 (N, width), to images in [-1, 1]; it passes gradients."""
         if not self.plan.classes:
             return self.model
         from stylegen.utils.backend import keras
@@ -81,14 +81,14 @@ class Generator:
         return keras.Model(self.model.get_layer('given').output, self.model.output)
 
     def given(self, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """What the first layer is given: latents float32 (N, latent_dim), and beside them the vectors of their classes.
+        """Returns the input of the first layer: latents float32 (N, latent_dim), followed by the label vectors.
 
         Raises:
-            UserError: Labels were given or are missing where there are none or some.
+            UserError: A generator with classes has no labels, or one without classes has some.
         """
         classes = len(self.plan.classes)
         if (labels is None) == bool(classes):
-            raise UserError('labels are needed' if classes else 'this generator knows no classes; leave out the labels')
+            raise UserError('labels are needed' if classes else 'this generator has no classes; leave out the labels')
         latents = np.asarray(latents, np.float32)
         if not classes:
             return latents
@@ -96,7 +96,7 @@ class Generator:
         return np.concatenate([latents, vectors[np.asarray(labels, np.int64)]], 1)
 
     def draw(self, given: np.ndarray) -> np.ndarray:
-        """Images float32 (N, H, W, C) in [0, 1] of what `given` makes, float32 (N, width).
+        """Draws images, float32 (N, H, W, C) in [0, 1], from the output of `given`, float32 (N, width).
 
         Batch normalisation is by the moving statistics, and `BLOCK` images are always computed together, so that an
         image does not depend on the others, nor on how many there are.
@@ -110,7 +110,7 @@ class Generator:
         return np.clip((images + 1) / 2, 0, 1)
 
     def __call__(self, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-        """Images float32 (N, H, W, C) in [0, 1] of latents float32 (N, latent_dim), see `given` and `draw`."""
+        """Draws images, float32 (N, H, W, C) in [0, 1], from latents float32 (N, latent_dim); see `draw`."""
         return self.draw(self.given(latents, labels))
 
     @functools.cached_property
@@ -124,18 +124,20 @@ class Generator:
 
 @takes(GeneratorSettings, 'workdir')
 def load_generator(workdir: str | os.PathLike, *, settings: GeneratorSettings) -> Generator:
-    """The generator of a run.
+    """Loads the generator of a run.
 
     Args:
-        workdir: Of the run.
+        workdir: Folder of the run.
         {settings}
 
     Raises:
-        UserError: There is no such checkpoint, or it is none of a DCGAN; averaged weights were asked for and there are
-            none.
+        UserError: There is no such checkpoint, it is not one of a DCGAN, or it has no averaged weights.
+
+    Example:
+        generator = load_generator('run', checkpoint='best', which='live')
     """
     kept, checkpoint, which = Checkpoints(workdir), settings.checkpoint, settings.which
-    if checkpoint == LAST:  # named once: a run that is still trained may write another meanwhile
+    if checkpoint == LAST:  # a run that goes on may write another one meanwhile
         checkpoint = max(kept.steps(), default=LAST)
     path = kept.path(checkpoint)
     record, arrays = kept.load(checkpoint)
@@ -153,11 +155,11 @@ def load_generator(workdir: str | os.PathLike, *, settings: GeneratorSettings) -
             f'{path} is no checkpoint of a DCGAN that this version can open; give the --workdir of another run'
         ) from error
     folder, step = Path(workdir), int(steps)
-    data, figures = data_of(folder, record.get('data')), figures_of(folder, step, which)
-    return Generator(model, plan, step, which, path, record, data, figures)
+    data, metrics = data_of(folder, record.get('data')), metrics_of(folder, step, which)
+    return Generator(model, plan, step, which, path, record, data, metrics)
 
 
 def fill(model: 'keras.Model', values: Sequence[np.ndarray]) -> None:
-    """Gives a model's variables values, in their order; ValueError for other numbers or shapes of them."""
+    """Assigns values to the variables of a model in their order; raises ValueError for other numbers or shapes."""
     for variable, value in zip(model.variables, values, strict=True):
         variable.assign(value)

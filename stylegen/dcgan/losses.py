@@ -9,7 +9,7 @@ from stylegen.utils.errors import unknown
 
 @dataclass(frozen=True)
 class Adversarial:
-    """What the two networks minimise; both are means over the batch.
+    """The losses of the two networks; both are means over the batch.
 
     Args:
         discriminator: Takes logits of real images and of generated ones, and the target for real ones.
@@ -25,7 +25,7 @@ class Adversarial:
 
 
 def _cross_entropy(logits: tf.Tensor, target: float) -> tf.Tensor:
-    """Mean binary cross-entropy from logits: finite, and with a gradient, for every logit."""
+    """Returns the mean binary cross-entropy from logits; it is finite and has a gradient for every logit."""
     return tf.reduce_mean(target * tf.nn.softplus(-logits) + (1 - target) * tf.nn.softplus(logits))
 
 
@@ -62,7 +62,7 @@ ADVERSARIAL = {
 
 
 def adversarial(name: str) -> Adversarial:
-    """The losses of a name, one of `ADVERSARIAL`.
+    """Returns the losses with a name of `ADVERSARIAL`.
 
     Raises:
         UserError: There is no such loss.
@@ -73,7 +73,7 @@ def adversarial(name: str) -> Adversarial:
 
 
 def r1_penalty(logits: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor) -> tf.Tensor:
-    """Mean squared length of the gradient of each real image's logit (Mescheder et al. 2018, equation 9, without 1/2).
+    """Returns the mean squared gradient norm at real images (Mescheder et al. 2018, equation 9, without 1/2).
 
     Args:
         logits: The discriminator.
@@ -85,7 +85,7 @@ def r1_penalty(logits: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor) -> tf.
 def gradient_penalty(
     logits: Callable[[tf.Tensor], tf.Tensor], real: tf.Tensor, fake: tf.Tensor, share: tf.Tensor
 ) -> tf.Tensor:
-    """Mean squared distance from 1 of the gradient's length, at points between (Gulrajani et al. 2017, equation 3).
+    """Returns the mean of (gradient norm - 1)^2 between real and fake images (Gulrajani et al. 2017, equation 3).
 
     Args:
         logits: The discriminator.

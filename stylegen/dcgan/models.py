@@ -18,12 +18,12 @@ from stylegen.utils.backend import keras, tf
 from stylegen.utils.errors import unknown
 from stylegen.utils.keras_defaults import DTYPE, LAYOUT
 
-WIDEST = 8  # a level has at most so many times the width of the finest
-INITS = {  # of kernels
+WIDEST = 8  # greatest number of channels of a level, divided by that of the finest level
+INITS = {  # name -> initialiser of kernels
     'normal': lambda seed: keras.initializers.RandomNormal(0, 0.02, seed),
     'glorot': lambda seed: keras.initializers.GlorotUniform(seed),
 }
-GAINS = {  # of batch normalisation
+GAINS = {  # name -> initialiser of the gains of batch normalisation
     'normal': lambda seed: keras.initializers.RandomNormal(1, 0.02, seed),
     'glorot': lambda seed: keras.initializers.Ones(),
 }
@@ -31,7 +31,7 @@ GAINS = {  # of batch normalisation
 
 @keras.saving.register_keras_serializable('stylegen')
 class Double(keras.layers.Layer):
-    """Every pixel becomes four: nearest-neighbour enlargement by broadcasting, which XLA can differentiate."""
+    """Doubles both sides by nearest neighbour. It uses broadcasting, which XLA can differentiate."""
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Maps (N, H, W, C) to (N, 2H, 2W, C)."""
@@ -40,13 +40,13 @@ class Double(keras.layers.Layer):
         return tf.reshape(tiled, [-1, 2 * height, 2 * width, channels])
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Twice the sides."""
+        """Returns the shape with doubled sides."""
         count, height, width, channels = input_shape
         return count, 2 * height, 2 * width, channels
 
 
 class _Layers:
-    """Layers with names, seeds, layout and dtype of their own, so that a model depends on its arguments only."""
+    """Makes layers that state name, seed, layout and dtype, so that a model depends on its arguments only."""
 
     def __init__(self, seed: int, init: str, precision: str, spectral: bool = False):
         if init not in INITS:
@@ -57,35 +57,35 @@ class _Layers:
         self.maps = {**self.dtype, 'data_format': LAYOUT}
 
     def kernel(self):
-        """The next initialiser of a kernel."""
+        """Returns the initialiser of the next kernel."""
         return INITS[self.init](next(self.seeds))
 
     def conv(self, x, channels, kernel, name, strides=1, bias=False):
-        """A convolution."""
+        """Adds a convolution."""
         layer = SpectralConv2D if self.spectral else keras.layers.Conv2D
         return layer(
             channels, kernel, strides, 'same', use_bias=bias, kernel_initializer=self.kernel(), name=name, **self.maps
         )(x)  # fmt: skip
 
     def transposed(self, x, channels, kernel, name, strides=2, bias=False):
-        """A transposed convolution."""
+        """Adds a transposed convolution."""
         return keras.layers.Conv2DTranspose(
             channels, kernel, strides, 'same', use_bias=bias, kernel_initializer=self.kernel(), name=name, **self.maps
         )(x)
 
     def dense(self, x, units, name, bias=False, **options):
-        """A dense layer."""
+        """Adds a dense layer."""
         layer = SpectralDense if self.spectral else keras.layers.Dense
         options = self.dtype | options
         return layer(units, use_bias=bias, kernel_initializer=self.kernel(), name=name, **options)(x)
 
     def norm(self, x, name, **options):
-        """Batch normalisation."""
+        """Adds batch normalisation."""
         options |= self.dtype
         return BatchNorm(gamma_initializer=GAINS[self.init](next(self.seeds)), name=name, **options)(x)
 
     def leaky(self, x, slope, name):
-        """Leaky ReLU."""
+        """Adds a leaky ReLU."""
         return keras.layers.LeakyReLU(slope, name=name, **self.dtype)(x)
 
 
@@ -101,8 +101,8 @@ def generator(
     width: int = 64,
     kernel: int = 4,
     upsampling: str = 'transposed',
-    stem: bool = False,
-    last: int = 0,
+    base_conv: bool = False,
+    image_kernel: int = 0,
     slope: float = 0.0,
     momentum: float = 0.9,
     epsilon: float = 1e-5,
@@ -113,7 +113,7 @@ def generator(
     seed: int = 0,
     precision: str = DTYPE,
 ) -> keras.Model:
-    """From latent vectors to images.
+    """Builds the generator, from latent vectors to images.
 
     A dense layer makes the coarsest maps, each level doubles the sides and halves the channels, with batch
     normalisation and ReLU between; tanh at the end. With the defaults and 64 x 64 x 3 it is that of the paper's authors
@@ -126,16 +126,16 @@ def generator(
         width: Channels of the last level but the image; each coarser one has twice as many, up to 8 times.
         kernel: Side of the kernels.
         upsampling: 'transposed' convolutions, or 'resize': nearest neighbour and a 3 x 3 convolution.
-        stem: Begin with a layer of stride 1, as the TensorFlow tutorial does.
-        last: Side of the kernel of a convolution to the image after all levels (3 in Miyato et al. 2018); 0: the last
-            level gives the image.
-        slope: Of the leaky ReLU for negative values; 0 is ReLU.
-        momentum, epsilon, synchronized: Of batch normalisation, see `BatchNorm`.
-        init: One of `INITS`.
+        base_conv: Begin with a transposed convolution of stride 1, as the TensorFlow tutorial does.
+        image_kernel: Side of the kernel of a convolution to the image after all levels (3 in Miyato et al. 2018); 0:
+            the last level gives the image.
+        slope: Slope of the leaky ReLU for negative values; 0 is ReLU.
+        momentum, epsilon, synchronized: Arguments of batch normalisation, see `BatchNorm`.
+        init: Initialisation of the kernels, one of `INITS`.
         classes: Number of classes; with any, the model takes (latents, labels), and a learned vector of length
             `label_dim` for the label is put beside the latents (Mirza and Osindero 2014).
-        seed: Of the initial weights.
-        precision: Of the layers: 'float32', or a mixed policy of Keras.
+        seed: Seed of the initial weights.
+        precision: Policy of the layers: 'float32', or a mixed policy of Keras.
 
     Returns:
         Latents float32 (N, latent_dim), or [latents, int32 labels (N,)], to float32 (N, H, W, channels) in [-1, 1].
@@ -157,11 +157,13 @@ def generator(
             classes, label_dim, embeddings_initializer=make.kernel(), name='label', **make.dtype
         )
         x = keras.layers.Concatenate(name='given', **make.dtype)([latents, vectors(labels)])
-    count = depth + stem + bool(last)
-    wide = [width * min(2**level, WIDEST) for level in reversed(range(count))]  # of the dense layer, then of each level
+    count = depth + base_conv + bool(image_kernel)
+    wide = [
+        width * min(2**level, WIDEST) for level in reversed(range(count))
+    ]  # channels after the dense layer, then of each level
     base = [side >> depth for side in size]
     x = make.dense(x, base[0] * base[1] * wide[0], 'dense')
-    if stem:  # the tutorial normalises each unit of the dense layer, not each channel
+    if base_conv:  # the tutorial normalises each unit of the dense layer, not each channel
         x = active(x, 'dense')
         x = keras.layers.Reshape((*base, wide.pop(0)), name='maps', **make.dtype)(x)
         x = active(make.transposed(x, wide[0], kernel, 'stem', strides=1), 'stem')
@@ -169,8 +171,8 @@ def generator(
         x = active(keras.layers.Reshape((*base, wide[0]), name='maps', **make.dtype)(x), 'dense')
     for level in range(1, len(wide)):
         x = active(UPSAMPLINGS[upsampling](make, x, wide[level], kernel, f'up{level}'), f'up{level}')
-    if last:
-        x = make.conv(x, channels, last, 'image', bias=True)
+    if image_kernel:
+        x = make.conv(x, channels, image_kernel, 'image', bias=True)
     else:
         x = UPSAMPLINGS[upsampling](make, x, channels, kernel, 'image')
     images = keras.layers.Activation('tanh', dtype=DTYPE, name='tanh')(x)
@@ -178,7 +180,7 @@ def generator(
 
 
 def _resized(make: _Layers, x: keras.KerasTensor, channels: int, kernel: int, name: str) -> keras.KerasTensor:
-    del kernel  # an even one would shift the picture by half a pixel
+    del kernel  # an even kernel would shift the picture by half a pixel
     return make.conv(Double(name=f'{name}_double', **make.dtype)(x), channels, 3, name)
 
 
@@ -192,7 +194,7 @@ def discriminator(
     width: int = 64,
     kernel: int = 4,
     norm: str = 'batch',
-    between: bool = False,
+    extra_convs: bool = False,
     slope: float = 0.2,
     dropout: float = 0.0,
     momentum: float = 0.9,
@@ -203,7 +205,7 @@ def discriminator(
     seed: int = 1,
     precision: str = DTYPE,
 ) -> keras.Model:
-    """From images to one logit each: the higher, the more real.
+    """Builds the discriminator, from images to one logit each; a real image should have the higher one.
 
     Each level halves the sides and doubles the channels. With the defaults and 64 x 64 x 3 it is that of the paper's
     authors in Torch, 2,765,568 parameters.
@@ -213,9 +215,9 @@ def discriminator(
         width: Channels of the first level; each coarser one has twice as many, up to 8 times.
         norm: 'batch' on all levels but the first, 'spectral' on all layers, or 'none'. With 'batch' the first layer and
             the last have no shifts, as in Torch; else all have, or twice the contrast would give twice the logit.
-        between: A 3 x 3 convolution before each level and after the last, as in the SN-DCGAN of Miyato et al. (2018).
-        slope: Of the leaky ReLU for negative values.
-        dropout: Share that is dropped behind each level.
+        extra_convs: A 3 x 3 convolution before each level and after the last, as in SN-DCGAN (Miyato et al. 2018).
+        slope: Slope of the leaky ReLU for negative values.
+        dropout: Dropout rate after each level.
         classes: Number of classes; with any, the model takes (images, labels) and adds the product of the label's
             vector with the summed last maps (projection: Miyato and Koyama 2018, equation 4).
 
@@ -239,10 +241,10 @@ def discriminator(
     images = x = keras.Input((*size, channels), name='images', dtype=DTYPE)
     wide = [width * min(2**i, WIDEST) for i in range(depth + 1)]
     for i in range(depth):
-        if between:
+        if extra_convs:
             x = level(x, wide[i], 3, f'same{i + 1}', strides=1, first=i == 0)
-        x = level(x, wide[i + between], kernel, f'down{i + 1}', first=i == 0 and not between)
-    if between:
+        x = level(x, wide[i + extra_convs], kernel, f'down{i + 1}', first=i == 0 and not extra_convs)
+    if extra_convs:
         x = level(x, wide[depth], 3, f'same{depth + 1}', strides=1)
     logits = make.dense(keras.layers.Flatten(name='flat', **make.maps)(x), 1, 'logit', bias=bias, dtype=DTYPE)
     if not classes:

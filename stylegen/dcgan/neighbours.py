@@ -1,4 +1,4 @@
-"""The pictures of the data nearest to generated ones: has the generator made them, or learned them by heart?"""
+"""Find the pictures of the data that are nearest to generated ones, to see whether the generator copies its data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from stylegen.utils.errors import UserError
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """What is nearest to each of N pictures, the nearest first.
+    """The nearest pictures to each of N pictures, the nearest first.
 
     Attributes:
         pictures: uint8 (N, count, H, W, C), of the data.
@@ -33,22 +33,22 @@ def nearest(
     embedding: Embedding | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Neighbours:
-    """The pictures of a set that are nearest to given ones, by the features of a network.
+    """Finds the pictures of a set that are nearest to given ones, by the features of a network.
 
     Args:
         pictures: uint8 (N, H, W, C).
         data: The set; all of it is looked at.
         count: Of each picture's neighbours.
         embedding: Whose vectors are compared, by Euclid's distance; None: `mini`.
-        progress: Is told how many pictures of the set have been looked at.
+        progress: Receives the number of pictures of the set that are embedded.
 
     Raises:
         UserError: The set has fewer pictures, or other channels.
     """
     if data.count < count or data.channels != pictures.shape[-1]:
-        told = f'{data.count} pictures of {data.channels} channels'
+        found = f'{data.count} pictures of {data.channels} channels'
         raise UserError(
-            f'neighbours come from {count} pictures or more of {pictures.shape[-1]} channels; these are {told}'
+            f'neighbours come from {count} pictures or more of {pictures.shape[-1]} channels; these are {found}'
         )
     embedding = embedding or open_embedding('mini')
     ours = embed(pictures, [embedding]).vectors[embedding.name]
@@ -60,7 +60,7 @@ def nearest(
 
 
 def sheet(pictures: np.ndarray, names: list[str], found: Neighbours) -> np.ndarray:
-    """A row for each picture, float32 (N, H, W, C) in [0, 1]: itself, and its neighbours with their distances."""
+    """Draws a row for each picture, float32 (N, H, W, C) in [0, 1]: the picture, then its neighbours with distances."""
     cells, said = [], []
     for picture, name, others, distances in zip(pictures, names, found.pictures, found.distances, strict=True):
         cells += [picture, *from_uint8(others)]

@@ -1,4 +1,4 @@
-"""What the commands that show a generator's pictures share: which generator, which seeds and classes, the record."""
+"""Open a generator, parse seeds and classes, and make the record of a result, for the commands that draw pictures."""
 
 import os
 import re
@@ -24,7 +24,7 @@ MOST_SEEDS = 10_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class LabelSettings(Settings):
-    """Of which classes the pictures of a conditional generator are."""
+    """The classes of the pictures of a conditional generator."""
 
     labels: str | None = setting(
         None,
@@ -35,14 +35,18 @@ class LabelSettings(Settings):
 
 @takes(GeneratorSettings, 'workdir')
 def open_generator(workdir: str | os.PathLike | None = None, *, settings: GeneratorSettings) -> Generator:
-    """The generator of a run, see `load_generator`; without a workdir the one that ships.
+    """Opens the generator of a run, see `load_generator`; without a workdir the generator of the package.
 
     Args:
         workdir: Folder of a run, or None.
         {settings}
 
     Raises:
-        UserError: There is no such checkpoint, of the one that ships neither.
+        UserError: There is no such checkpoint.
+
+    Example:
+        generator = open_generator()  # the generator of the package
+        generator = open_generator('run', checkpoint='best')
     """
     if workdir is not None:
         if not Path(workdir).is_dir():
@@ -51,15 +55,15 @@ def open_generator(workdir: str | os.PathLike | None = None, *, settings: Genera
     packed = shipped.load_packed()
     if str(settings.checkpoint) not in (LAST, BEST, str(packed.step)) or settings.which not in (None, packed.which):
         there = f'the {packed.which} weights of step {packed.step}'
-        raise UserError(f'the generator that comes along has {there} only; for others give the --workdir of a run')
+        raise UserError(f'the generator of the package has {there} only; for others give the --workdir of a run')
     return packed
 
 
 def parse_seeds(text: str, flag: str = 'seeds') -> list[int]:
-    """The seeds of 0-99,105, in their order.
+    """Parses seeds such as 0-99,105 and returns them in this order.
 
     Raises:
-        UserError: These are no ranges, or too many.
+        UserError: The text has another form, or names too many seeds.
     """
     seeds: list[int] = []
     for part in text.split(','):
@@ -74,7 +78,7 @@ def parse_seeds(text: str, flag: str = 'seeds') -> list[int]:
 
 
 def labels_of(generator: Generator, seeds: Sequence[int], labels: str | np.ndarray | None = None) -> np.ndarray | None:
-    """The classes of seeds, int32 (len(seeds),), or None for a generator that knows none.
+    """Returns the classes of seeds, int32 (len(seeds),); None for a generator without classes.
 
     Args:
         generator: Whose classes.
@@ -108,11 +112,11 @@ def labels_of(generator: Generator, seeds: Sequence[int], labels: str | np.ndarr
 def record_of(
     command: str, settings: Mapping[str, Any], generator: Generator, inputs: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """The record that a result carries.
+    """Returns the record that is written into a result.
 
     Args:
-        command: That made it.
-        settings: What the command was told.
+        command: The name of the command.
+        settings: The settings of the command.
         generator: From `open_generator`.
         inputs: sha256 by path.
     """

@@ -64,7 +64,7 @@ footer { margin-top: 40px; color: var(--soft); font-size: 13px; }
 
 
 def page(title: str, body: str) -> str:
-    """The whole page.
+    """Returns the whole page.
 
     Args:
         title: Its name, as text.
@@ -79,12 +79,12 @@ def page(title: str, body: str) -> str:
 
 
 def heading(text: str) -> str:
-    """The name of the page, at its top."""
+    """Returns the main heading."""
     return f'<h1>{escape(text)}</h1>'
 
 
 def sections(parts: Mapping[str, str]) -> str:
-    """Headed sections one below the other, by their titles; those that are empty are left out; links to all."""
+    """Returns the sections that are not empty, each with its title, and links to them."""
     kept = {title: content for title, content in parts.items() if content}
     names = {title: '-'.join(title.lower().split()) for title in kept}
     links = ''.join(f'<a href="#{names[title]}">{escape(title)}</a>' for title in kept)
@@ -96,20 +96,20 @@ def sections(parts: Mapping[str, str]) -> str:
 
 
 def tiles(facts: Mapping[str, str]) -> str:
-    """A few numbers that are read first."""
+    """Returns the tiles of the most important numbers."""
     return '<dl class="tiles">' + ''.join(
         f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>' for name, value in facts.items()
     ) + '</dl>'  # fmt: skip
 
 
 def pairs(facts: Mapping[str, object]) -> str:
-    """A table of names and values."""
+    """Returns a table of names and values."""
     rows = ''.join(f'<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>' for name, value in facts.items())
     return f'<div class="table"><table><tbody>{rows}</tbody></table></div>' if rows else ''
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], figures: Iterable[str] = ()) -> str:
-    """A table with a head.
+    """Returns a table with a header.
 
     Args:
         columns: Their names.
@@ -129,12 +129,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], figures: Ite
 
 
 def picture(data: bytes, kind: str, caption: str, large: bool = False) -> str:
-    """A picture, whole within the page.
+    """Returns a picture that is embedded in the page.
 
     Args:
         data: The bytes of its file.
         kind: 'png', 'jpeg', 'gif' or 'webp'.
-        caption: What stands below.
+        caption: The text below it.
         large: Wider than those of a row.
     """
     source = f'data:image/{kind};base64,{base64.b64encode(data).decode("ascii")}'
@@ -143,5 +143,5 @@ def picture(data: bytes, kind: str, caption: str, large: bool = False) -> str:
 
 
 def paragraph(text: str, kind: str = '') -> str:
-    """A paragraph; `kind` is a class of the style: 'soft', 'good' or 'bad'."""
+    """Returns a paragraph; `kind` is a class of the style: 'soft', 'good' or 'bad'."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f'<p>{escape(text)}</p>'

@@ -1,4 +1,4 @@
-"""What is trained and how: a preset, and what was asked for beside it, in one."""
+"""The plan of a run: the arguments of both networks and of the training, from a preset and the settings."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -6,25 +6,29 @@ from typing import TYPE_CHECKING, Any
 
 from stylegen.dcgan.presets import PRESETS
 from stylegen.dcgan.settings import OF_PRESET, TrainSettings
+from stylegen.dcgan.signatures import defaults_of
 from stylegen.dcgan.sizes import levels
 from stylegen.utils.errors import UserError
 from stylegen.utils.settings import takes
-from stylegen.utils.signatures import defaults_of
 
 if TYPE_CHECKING:
     import keras
 
     from stylegen.dcgan.gan import DCGAN
 
-PLACES = {  # setting -> the part of a plan and the argument that it is; all others are of the training, by their names
+PLACES = {  # setting -> part and argument of a plan; all other settings are arguments of `training` with the same name
     'latent_dim': ('generator', 'latent_dim'),
     'g_width': ('generator', 'width'),
     'd_width': ('discriminator', 'width'),
     'upsampling': ('generator', 'upsampling'),
     'd_norm': ('discriminator', 'norm'),
 }
+FORMER_NAMES = {  # part of a plan -> former and present names of its arguments
+    'generator': {'stem': 'base_conv', 'last': 'image_kernel'},
+    'discriminator': {'between': 'extra_convs'},
+}
 BATCH_SIZE = 64
-# arguments of the networks that stand elsewhere in a plan
+# arguments of the networks that are separate fields of a plan
 _OF_BOTH = ('channels', 'classes', 'synchronized', 'precision')
 
 
@@ -33,9 +37,9 @@ class Plan:
     """Arguments of the two networks and of `DCGAN`; JSON-serialisable, and kept in every checkpoint.
 
     Args:
-        preset: The name that the rest came from.
-        size, channels: Of the images.
-        classes: Names of the classes that the networks are told; () for none.
+        preset: The name of the preset.
+        size, channels: Size and channels of the images.
+        classes: Names of the classes that are an input of the networks; () for none.
         generator, discriminator: Arguments of the functions in `stylegen.dcgan.models`.
         training: Arguments of `stylegen.dcgan.gan.DCGAN`.
         batch_size: Images of a step of each network.
@@ -54,16 +58,17 @@ class Plan:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> 'Plan':
-        """The plan that `as_settings` made JSON of."""
+        """Returns the plan of a record of `as_settings`, also of an earlier version."""
+        settings = renamed(settings)
         values = {name: settings[name] for name in cls.__dataclass_fields__}
         return cls(**values | {'size': tuple(values['size']), 'classes': tuple(values['classes'])})
 
     def as_settings(self) -> dict[str, Any]:
-        """The plan as JSON has it."""
+        """Returns the plan as a dict for JSON."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     def networks(self, synchronized: bool = False) -> 'tuple[keras.Model, keras.Model]':
-        """Fresh generator and discriminator."""
+        """Builds the untrained generator and discriminator."""
         from stylegen.dcgan import models
         from stylegen.utils.backend import prepare_devices
 
@@ -77,22 +82,32 @@ class Plan:
         return generator, models.discriminator(self.size, self.channels, **self.discriminator, **common)
 
     def sampler(self) -> 'keras.Model':
-        """A fresh generator to draw with: in float32, so that pictures are the same with and without bfloat16."""
+        """Builds an untrained generator in float32, whose pictures do not depend on the precision of the training."""
         return replace(self, precision='float32').networks()[0]
 
     def build(self, synchronized: bool = False) -> 'DCGAN':
-        """The untrained model.
+        """Builds the untrained model.
 
         Raises:
-            UserError: The options do not go together.
+            UserError: Two settings exclude each other.
         """
         from stylegen.dcgan.gan import DCGAN
 
         return DCGAN(*self.networks(synchronized), **self.training)
 
 
+def renamed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings of a run of any version with the names that the arguments of the networks have now."""
+    parts = {
+        part: {names.get(name, name): value for name, value in settings[part].items()}
+        for part, names in FORMER_NAMES.items()
+        if isinstance(settings.get(part), Mapping)
+    }
+    return {**settings, **parts}
+
+
 def place_of(name: str) -> tuple[str, str]:
-    """The part of a plan and the argument in it that a setting of the preset is."""
+    """Returns the part of a plan and the argument in it that a setting changes."""
     return PLACES.get(name, ('training', name))
 
 
@@ -104,15 +119,20 @@ def make_plan(
     classes: tuple[str, ...] = (),
     settings: TrainSettings,
 ) -> Plan:
-    """A preset with changes; what neither says is the default of the functions, so that a plan says all.
+    """Makes the plan of a run from its settings.
+
+    A value comes from the settings, else from the preset, else from the defaults of the functions. A plan has them all.
 
     Args:
-        size, channels: Of the images; None: the preset's.
-        classes: Names of the classes to tell the networks.
+        size, channels: Size and channels of the images; None: the preset's.
+        classes: Names of the classes that are an input of the networks.
         {settings}
 
     Raises:
-        UserError: A setting cannot be, the settings do not go together, or the size cannot be built.
+        UserError: A setting is out of bounds, two settings exclude each other, or the size cannot be built.
+
+    Example:
+        gan = make_plan((64, 64), preset='paper64', g_width=32).build()
     """
     base = PRESETS[settings.preset]
     size = size or base.size
@@ -135,7 +155,7 @@ def make_plan(
 
 
 def usual_arguments() -> dict[str, dict[str, Any]]:
-    """The defaults of the functions that a plan has the arguments of, by part."""
+    """Returns the defaults of the functions whose arguments a plan has, by part."""
     from stylegen.dcgan import gan, models
 
     functions: dict[str, Callable[..., Any]] = {
@@ -146,13 +166,13 @@ def usual_arguments() -> dict[str, dict[str, Any]]:
 
 
 def compared(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a run, to be held against those of another: by what a user types, and none left out.
+    """Returns the settings of a run by the names of the flags, complete, for a comparison with another run.
 
-    Earlier versions kept what differed from the defaults only.
+    Earlier versions recorded only the values that differed from the defaults.
     """
     flags = {place_of(name): name for name in OF_PRESET}
     flags |= {('training', 'seed'): 'seed', ('training', 'decay_steps'): 'steps'}
-    usual = usual_arguments()
+    settings, usual = renamed(settings), usual_arguments()
     found = {name: value for name, value in settings.items() if name not in usual}
     for part, defaults in usual.items():
         for name, value in {**defaults, **(settings.get(part) or {})}.items():
@@ -161,7 +181,7 @@ def compared(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def idle_options(plan: Plan, given: Iterable[str]) -> dict[str, str]:
-    """Why each option changes nothing that does so, of those that somebody gave."""
+    """Returns the given settings that change nothing in this plan, each with the reason."""
     from stylegen.dcgan.losses import ADVERSARIAL
 
     loss = ADVERSARIAL[plan.training['loss']]
@@ -180,19 +200,21 @@ def idle_options(plan: Plan, given: Iterable[str]) -> dict[str, str]:
 
 
 def _check_together(norm: str, training: Mapping[str, Any]) -> None:
-    """Refuses options that do not go together.
+    """Refuses settings that exclude each other.
 
     Args:
-        norm: Of the discriminator.
+        norm: Normalisation of the discriminator.
         training: Arguments of `DCGAN`.
 
     Raises:
-        UserError: They do not.
+        UserError: Two settings exclude each other.
     """
     from stylegen.dcgan.losses import adversarial
 
     if training['updates'] == 'simultaneous' and training['d_steps'] > 1:
-        raise UserError('several --d_steps are one after the other; leave out --updates=simultaneous')
+        raise UserError(
+            'simultaneous updates allow one discriminator step; leave out --updates=simultaneous, or --d_steps'
+        )
     loss = adversarial(training['loss'])
     if norm == 'batch' and (loss.penalty or training['r1']):
         raise UserError(

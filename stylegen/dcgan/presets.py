@@ -7,10 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Preset:
-    """What a source says; whatever it leaves out is a default of the functions.
+    """The settings of a published DCGAN. Values that it leaves out are the defaults of the functions.
 
     Args:
-        source: Whose settings they are.
+        source: The paper or program that has these settings.
         size, channels: Of its images.
         generator, discriminator: Arguments of the functions in `stylegen.dcgan.models`.
         training: Arguments of `stylegen.dcgan.gan.DCGAN`, and `batch_size`.
@@ -25,7 +25,7 @@ class Preset:
 
 
 USUAL = 'cifar32'
-_STRONG = {'slope': 0.1, 'norm': 'spectral', 'between': True}
+_STRONG = {'slope': 0.1, 'norm': 'spectral', 'extra_convs': True}
 _TUTORIAL = {'kernel': 5, 'slope': 0.3, 'init': 'glorot'}
 PRESETS = {
     'paper64': Preset('the Torch program of the authors of Radford et al. (2016), as in pytorch/examples', (64, 64)),
@@ -33,7 +33,7 @@ PRESETS = {
     'cifar32_strong': Preset(
         'SN-DCGAN (Miyato et al. 2018, tables 3 and 4), with averaged weights and augmentation (Zhao et al. 2020)',
         (32, 32),
-        generator={'latent_dim': 128, 'last': 3},
+        generator={'latent_dim': 128, 'image_kernel': 3},
         discriminator=_STRONG,
         training={
             'loss': 'hinge', 'flip': True, 'ema': 0.999, 'augment': 'translation,cutout', 'decay': 'linear'
@@ -43,7 +43,7 @@ PRESETS = {
         'the DCGAN tutorial of TensorFlow',
         (28, 28),
         1,
-        generator={**_TUTORIAL, 'stem': True, 'momentum': 0.99, 'epsilon': 1e-3},
+        generator={**_TUTORIAL, 'base_conv': True, 'momentum': 0.99, 'epsilon': 1e-3},
         discriminator={**_TUTORIAL, 'norm': 'none', 'dropout': 0.3},
         training={'batch_size': 256, 'learning_rate': 1e-4, 'beta_1': 0.9, 'updates': 'simultaneous'},
     ),

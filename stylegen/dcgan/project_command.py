@@ -1,4 +1,4 @@
-"""`python -m stylegen.dcgan project`: its flags, and what it does with them."""
+"""`python -m stylegen.dcgan project`: its flags and its work."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from stylegen.dcgan.opening import open_generator, record_of
 from stylegen.dcgan.projecting import ProjectSettings, framed, framed_hole, project
 from stylegen.dcgan.sampling import NPZ
 from stylegen.runs import cli
-from stylegen.runs.inputs import Inputs, read_mask, refuse_inputs
+from stylegen.runs.inputs import Inputs, read_mask, refuse_overwriting_inputs
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
@@ -25,17 +25,15 @@ DEFAULT_OUTPUT = 'projection.png'
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectFiles(Settings):
-    """What is looked for, and what is written."""
+    """The picture, its mask and classes, and the output file."""
 
     image: str | None = setting(
-        None, "to look for; cut and resized to the generator's size", group='Picture', kind='path'
+        None, 'picture to find; it is cropped and resized to the size of the generator', group='Picture', kind='path'
     )
     mask: str | None = setting(
         None, 'a picture that is white where --image is to be filled', group='Picture', kind='path'
     )
-    labels: str | None = setting(
-        None, 'classes by name or number that are tried, in turn; by default all', group='Picture'
-    )
+    labels: str | None = setting(None, 'classes to try, by name or number; by default all', group='Picture')
     output: str | None = setting(
         None,
         f'a picture, by default {DEFAULT_OUTPUT} or a free name like it; the vector goes to an .npz of its name',
@@ -45,29 +43,29 @@ class ProjectFiles(Settings):
 
 
 def define_flags() -> cli.Flags:
-    """All flags of the command, in groups."""
-    flags = cli.Flags('Finds the vector of a picture, or completes a picture.')
-    flags.words('image')
+    """Returns the flags of the command, in groups."""
+    flags = cli.Flags('Finds the latent vector of a picture, or completes a picture.')
+    flags.positional('image')
     for heading in ('Generator', 'Picture', 'Search', 'Output'):
         flags.group(heading)
     flags.settings(GeneratorSettings, ProjectFiles, ProjectSettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
 def work(flags: FlagValues) -> None:
-    """Does what the flags say."""
+    """Runs the command with parsed flags."""
     console = Console(flags.quiet)
     source = cli.settings_of(GeneratorSettings, flags)
     files = cli.settings_of(ProjectFiles, flags)
     settings = cli.settings_of(ProjectSettings, flags)
     if files.image is None:
-        raise UserError('give the picture to look for: --image=photo.png')
-    output = Output.of(files.output, DEFAULT_OUTPUT, NPZ, say=console.say)
+        raise UserError('give the picture to find: --image=photo.png')
+    output = Output.from_flag(files.output, DEFAULT_OUTPUT, NPZ, say=console.say)
     images.check_writable(output.path)
     check_target(output.path.with_suffix(NPZ), [NPZ])
     inputs = Inputs(say=console.say)
-    refuse_inputs(output.path, [path for path in (files.image, files.mask) if path])
+    refuse_overwriting_inputs(output.path, [path for path in (files.image, files.mask) if path])
     picture = inputs.load(files.image)
     mask = read_mask(inputs, files.mask, picture.pixels.shape[:2]) if files.mask else None
     generator = open_generator(source.workdir, settings=source)
@@ -98,7 +96,7 @@ def work(flags: FlagValues) -> None:
         write_state(arrays, record, kept, compressed=True, overwrite=overwrite)
         try:
             return images.save_image(path, sheet, settings=record, overwrite=overwrite)
-        except FileExistsError:  # only where nothing is overwritten: the vector is ours
+        except FileExistsError:  # without `overwrite`; the array file is ours
             arrays.unlink()
             raise
 

@@ -1,4 +1,4 @@
-"""The latent vector whose picture is closest to a given one; and with a hole in it, what belongs there."""
+"""Find the latent vector whose picture is closest to a given one; a picture with a hole is completed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,26 +14,26 @@ from stylegen.images.pixels import from_uint8, on_white, to_uint8
 from stylegen.utils.errors import UserError
 from stylegen.utils.settings import Settings, setting, takes
 
-LAYERS = ('block1_conv2', 'block2_conv2', 'block3_conv3')  # of mini
-LEAST = 64  # pixels a side that mini needs to know anything
-CHUNK = 25  # steps of a compiled call
+LAYERS = ('block1_conv2', 'block2_conv2', 'block3_conv3')  # feature layers of mini
+LEAST = 64  # pixels a side that mini needs
+CHUNK = 25  # steps in one compiled call
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectSettings(Settings):
-    """The search for the latent vector of a picture."""
+    """The search for the latent vector of a picture: Adam from several starts, and the weights of the loss."""
 
-    steps: int = setting(300, 'of Adam', group='Search', at_least=1)
-    restarts: int = setting(8, 'vectors to begin with; the best counts', group='Search', at_least=1, at_most=4096)
-    learning_rate: float = setting(0.05, 'of Adam', group='Search', at_least=0)
+    steps: int = setting(300, 'steps of Adam', group='Search', at_least=1)
+    restarts: int = setting(8, 'start vectors; the best result counts', group='Search', at_least=1, at_most=4096)
+    learning_rate: float = setting(0.05, 'learning rate of Adam', group='Search', at_least=0)
     perceptual: float = setting(0.05, 'weight of the features of mini, beside the pixels', group='Search', at_least=0)
     prior: float = setting(0.01, 'weight of the length of the vector', group='Search', at_least=0)
-    seed: int = setting(0, 'of the vectors to begin with', group='Search', at_least=0)
+    seed: int = setting(0, 'seed of the start vectors', group='Search', at_least=0)
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """Where a search is: steps done of how many, and the least loss of each restart so far."""
+    """The progress of a search: the steps done, all steps, and the least loss of each restart so far."""
 
     step: int
     steps: int
@@ -42,7 +42,7 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """What was found; pictures are float32 (H, W, C) in [0, 1].
+    """The result of a search; pictures are float32 (H, W, C) in [0, 1].
 
     Attributes:
         latents: float32 (latent_dim,), of the least loss that any restart met.
@@ -62,21 +62,21 @@ class Projection:
 
 
 def framed(picture: Picture, generator: Generator) -> np.ndarray:
-    """A picture as the generator would make it, float32 (H, W, C) in [0, 1]: cut to its aspect, resized."""
+    """Crops and resizes a picture to the size of the generator, float32 (H, W, C) in [0, 1]."""
     pixels = picture.pixels if picture.alpha is None else on_white(picture.pixels, picture.alpha)
     return from_uint8(Framing(generator.plan.size, generator.plan.channels)(Decoded(to_uint8(pixels))))
 
 
 def framed_hole(mask: np.ndarray, generator: Generator) -> np.ndarray:
-    """A mask, float32 HxW in [0, 1] at the picture's size, as bool (H, W): where it is brighter than half.
+    """Crops and resizes a mask, float32 HxW in [0, 1], and returns where it is brighter than half, bool (H, W).
 
     Raises:
-        UserError: All of the picture is missing, or none.
+        UserError: The mask covers the whole picture, or nothing.
     """
     hole = Framing(generator.plan.size, 1)(Decoded(to_uint8(mask)))[..., 0] > 127
     if hole.all() or not hole.any():
-        told = 'leaves nothing of the picture' if hole.all() else 'has no white part'
-        raise UserError(f'the mask {told}; white is what is to be filled, black what is known')
+        problem = 'leaves nothing of the picture' if hole.all() else 'has no white part'
+        raise UserError(f'the mask {problem}; the white part is filled, the black part is known')
     return hole
 
 
@@ -90,7 +90,7 @@ def project(
     callback: Callable[[Step], None] | None = None,
     settings: ProjectSettings,
 ) -> Projection:
-    """Searches the latent vector of a picture, by Adam from several starts at once; the best vector met counts.
+    """Searches the latent vector of a picture by Adam, from several starts at once, and returns the best one.
 
     The loss is the mean absolute difference of pixels, plus `perceptual` times the mean squared one of features of
     `mini`, plus `prior` times (|z|^2 / latent_dim - 1)^2, which keeps a vector as long as those that the generator was
@@ -104,11 +104,15 @@ def project(
         hole: bool (H, W), what is not known, see `framed_hole`; None: nothing.
         labels: Classes that are tried, in turn over the restarts, see `labels_of`.
         {settings}
-        callback: Is told a `Step` every few steps.
+        callback: Receives a `Step` every few steps.
 
     Raises:
         UserError: There are no such classes.
         ArithmeticError: The loss is not finite.
+
+    Example:
+        generator = open_generator()
+        found = project(generator, framed(load_picture('photo.png'), generator), steps=100)
     """
     from stylegen.optimize.updates import adam
     from stylegen.utils.backend import tf
@@ -137,7 +141,7 @@ def project(
 
 
 def _losses(generator, target, hole, vectors, settings):
-    """The function from latents (N, dim) to their losses (N,)."""
+    """Returns the function from latents (N, dim) to their losses (N,)."""
     from stylegen.networks.registry import feature_extractor
     from stylegen.utils.backend import tf
 
@@ -162,7 +166,7 @@ def _losses(generator, target, hole, vectors, settings):
 
 
 def _features(extractor, images):
-    """Maps of `LAYERS`, of pictures that are enlarged, evenly, where they are small."""
+    """Returns the feature maps of `LAYERS`; small pictures are enlarged by a whole factor first."""
     from stylegen.utils.backend import tf
 
     height, width, channels = images.shape[1:]
@@ -176,7 +180,7 @@ def _features(extractor, images):
 
 
 def _advance(loss_of, update):
-    """The compiled function that makes some steps: each row of the state is a search of its own."""
+    """Returns the compiled function that makes some steps. Each row of the state is a separate search."""
     from stylegen.utils.backend import tf
 
     def step(done, count, vector, moments, best, least):

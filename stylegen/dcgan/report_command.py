@@ -1,4 +1,4 @@
-"""`python -m stylegen.dcgan report`: its flags, and what it does with them."""
+"""`python -m stylegen.dcgan report`: its flags and its work."""
 
 from dataclasses import dataclass
 
@@ -17,9 +17,9 @@ DEFAULT_OUTPUT = 'report.html'
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSettings(Settings):
-    """The run that is told of, and what is written."""
+    """The run, and the output file."""
 
-    workdir: str = setting(DEFAULT_WORKDIR, 'of the run, which may go on meanwhile', group='What', kind='path')
+    workdir: str = setting(DEFAULT_WORKDIR, 'folder of the run, which may go on meanwhile', group='What', kind='path')
     output: str | None = setting(
         None,
         f'HTML file, in place of an earlier one; by default {DEFAULT_OUTPUT} or a free name like it',
@@ -29,17 +29,17 @@ class ReportSettings(Settings):
 
 
 def define_flags() -> cli.Flags:
-    """All flags of the command, in groups."""
-    flags = cli.Flags('Writes all that is known of a run into one HTML file that opens anywhere.')
+    """Returns the flags of the command, in groups."""
+    flags = cli.Flags('Writes a report on a run as one HTML file that opens offline.')
     flags.settings(ReportSettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
 def work(flags: FlagValues) -> None:
-    """Does what the flags say."""
+    """Runs the command with parsed flags."""
     console, settings = Console(flags.quiet), cli.settings_of(ReportSettings, flags)
-    output = Output.of(settings.output, DEFAULT_OUTPUT, say=console.say)
+    output = Output.from_flag(settings.output, DEFAULT_OUTPUT, say=console.say)
     check_target(output.path, ['.html', '.htm'])
     path = output.save(lambda path, overwrite: save_report(settings.workdir, path, overwrite))
-    console.say(f'{path} has all about {settings.workdir} ({path.stat().st_size / 1e6:.1f} MB)')
+    console.say(f'{path} is the report on {settings.workdir} ({path.stat().st_size / 1e6:.1f} MB)')

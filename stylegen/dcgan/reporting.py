@@ -1,4 +1,4 @@
-"""All that is known of a run on one page that opens anywhere: pictures, curves, figures, settings, data, machine."""
+"""Write an HTML page about a run: pictures, curves, metrics, settings, data, machine."""
 
 import io
 import math
@@ -17,13 +17,13 @@ from stylegen.dcgan.history import COMPARABLE, FILM, History, as_number, read_hi
 from stylegen.dcgan.pages import heading, page, pairs, paragraph, picture, sections, table, tiles
 from stylegen.dcgan.presets import PRESETS
 from stylegen.images.decoding import opened
-from stylegen.utils.files import replacing
+from stylegen.utils.files import atomic_write
 from stylegen.utils.version import __version__
 
-SHEETS = 12  # of samples, from the first to the last
-SHEET_BYTES, SHEET_SIDE = 1 << 20, 1000  # larger sheets are made smaller
-FILM_BYTES = 8 << 20  # a larger film is left out
-EVEN = {  # loss -> what the two networks come to where neither has the better of the other
+SHEETS = 12  # sheets of samples in the page, from the first to the last
+SHEET_BYTES, SHEET_SIDE = 1 << 20, 1000  # larger sheets are reduced
+FILM_BYTES = 8 << 20  # the page has no larger film
+EVEN = {  # loss -> the losses of both networks where the discriminator cannot tell the images apart
     'non_saturating': {'D even, log 4': math.log(4), 'G even, log 2': math.log(2)},
     'hinge': {'D even': 2.0},
     'least_squares': {'D even': 0.25, 'G even': 0.125},
@@ -31,13 +31,16 @@ EVEN = {  # loss -> what the two networks come to where neither has the better o
 
 
 def report(workdir: str | os.PathLike) -> str:
-    """The page, as HTML. The run may be unfinished; what it does not have yet is left out.
+    """Returns the page as HTML. The run may be unfinished; the page leaves out the parts that are missing.
 
     Args:
         workdir: Of the run.
 
     Raises:
-        UserError: There is no run.
+        UserError: The folder has no run.
+
+    Example:
+        html = report('run')
     """
     run = read_history(workdir)
     name = run.workdir.resolve().name
@@ -57,10 +60,10 @@ def report(workdir: str | os.PathLike) -> str:
 
 
 def save_report(workdir: str | os.PathLike, output: str | os.PathLike, overwrite: bool = True) -> Path:
-    """Writes the page to a file, by default in place of an earlier one; see `report`, `utils.files.replacing`."""
+    """Writes the page of `report` to a file; with `overwrite` it replaces an earlier one, see `atomic_write`."""
     text = report(workdir)
-    with replacing(output, overwrite) as beside:
-        beside.write_bytes(text.encode('utf-8', 'replace'))  # names of files may be no text
+    with atomic_write(output, overwrite) as beside:
+        beside.write_bytes(text.encode('utf-8', 'replace'))  # names of files may have bytes that are no text
     return Path(output)
 
 
@@ -73,7 +76,7 @@ def _head(run: History, name: str) -> str:
         facts |= {'Training time': duration(run.seconds), 'Images a second': number(statistics.median(speeds))}
     for column, best in _bests(run).items():
         facts[f'Best {column}'] = f'{number(best[1])} at {best[0]:,.0f}'
-    facts['Alarms'] = str(len(run.troubles))
+    facts['Alarms'] = str(len(run.problems))
     return f'{heading(name)}{paragraph(_summary(run), "soft")}{tiles(facts)}'
 
 
@@ -88,7 +91,7 @@ def _summary(run: History) -> str:
 
 
 def _bests(run: History) -> dict[str, tuple[float, float]]:
-    """The least of each distance that was measured on the way, and its step."""
+    """Returns the step and the value of the least distance during the training, by column."""
     columns = dict.fromkeys(name for row in run.quality for name in row if name not in ('step', 'best'))
     curves = {name: [p for p in run.curve(name, run.quality) if math.isfinite(p[1])] for name in columns}
     return {name: min(points, key=lambda point: point[1]) for name, points in curves.items() if points}
@@ -97,7 +100,7 @@ def _bests(run: History) -> dict[str, tuple[float, float]]:
 def _samples(run: History) -> str:
     if not run.sheets:
         return ''
-    weights = 'averaged' if run.training.get('ema', True) else 'live'  # earlier versions left out the default
+    weights = 'averaged' if run.training.get('ema', True) else 'live'  # earlier versions did not record the default
     parts = [paragraph(f'The same latent vectors each time, by the {weights} generator.', 'soft')]
     steps = list(run.sheets)
     chosen = [steps[i] for i in sorted({round(i) for i in np.linspace(0, len(steps) - 1, SHEETS)})]
@@ -114,7 +117,7 @@ def _samples(run: History) -> str:
 
 
 def _shown(path: Path, caption: str, large: bool = False) -> str:
-    """A picture of the workdir, smaller where it is large; one that cannot be read is named."""
+    """Embeds a picture of the workdir, reduced where it is large; a note replaces one that cannot be read."""
     try:
         data = path.read_bytes()
         with opened(data, path) as image:
@@ -125,7 +128,7 @@ def _shown(path: Path, caption: str, large: bool = False) -> str:
                 stream = io.BytesIO()
                 image.convert('RGB').save(stream, 'JPEG', quality=90)
                 data, kind = stream.getvalue(), 'jpeg'
-    except Exception:  # whatever Pillow meets in a file that is damaged
+    except Exception:  # a damaged file can raise any error in Pillow
         return paragraph(f'{path.name} cannot be read.', 'bad')
     return picture(data, kind, caption, large)
 
@@ -135,7 +138,7 @@ def _quality(run: History) -> str:
     for column in dict.fromkeys(name for row in run.quality for name in row if name not in ('step', 'best')):
         charts.append(line_chart({column: run.curve(column, run.quality)}, title=f'{column} while training'))
     rows, notes = [], []
-    for name, by_weights in run.figures().items():
+    for name, by_weights in run.metrics().items():
         for weights, by_step in by_weights.items():
             for step, record in sorted(by_step.items()):
                 error = as_number(record.get('error'))
@@ -166,7 +169,7 @@ def _by_step(name: str, by_weights: Mapping[str, Mapping[int, Mapping[str, Any]]
 
 
 def _made_of(record: Mapping[str, Any]) -> str:
-    """What a figure, its floor and its ceiling were made of."""
+    """Describes the pictures behind a metric, its floor and its ceiling."""
     if not {'generated', 'reference', 'floor_of', 'ceiling_of'} <= set(record):
         return ''
     return (
@@ -180,7 +183,7 @@ def _curves(run: History) -> str:
         return paragraph('Nothing is logged yet.', 'soft')
     smoothed = run.training.get('label_smoothing')
     even = EVEN.get(run.training.get('loss', ''), {}) if not smoothed else {}
-    marks = {as_number(event.get('step')): str(event.get('event')) for event in run.troubles}
+    marks = {as_number(event.get('step')): str(event.get('event')) for event in run.problems}
     marks = {step: what for step, what in marks.items() if math.isfinite(step)}
 
     def chart(title: str, names: Mapping[str, str], **options: Any) -> str:
@@ -203,8 +206,8 @@ def _events(run: History) -> str:
     rows = []
     for event in run.events:
         rest = {name: value for name, value in event.items() if name not in ('step', 'event', 'time', 'text')}
-        told = '; '.join(f'{name}: {value}' for name, value in rest.items())
-        text = '; '.join(filter(None, (str(event.get('text', '')), told)))
+        details = '; '.join(f'{name}: {value}' for name, value in rest.items())
+        text = '; '.join(filter(None, (str(event.get('text', '')), details)))
         rows.append((event.get('step', ''), event.get('event', ''), text, event.get('time', '')))
     return table(('step', 'event', 'what', 'time'), rows) or paragraph('Nothing out of the way happened.', 'soft')
 
@@ -212,20 +215,20 @@ def _events(run: History) -> str:
 def _data(run: History) -> str:
     manifest = run.part('data')
     names = manifest.pop('classes', None) or []
-    told = flat(manifest)
+    facts = flat(manifest)
     if names:
-        told['classes'] = f'{len(names)}: {", ".join(map(str, names))}'
-    told['told to the networks'] = 'classes' if run.settings.get('classes') else 'no classes'
-    return pairs(told) if manifest else ''
+        facts['classes'] = f'{len(names)}: {", ".join(map(str, names))}'
+    facts['input of the networks'] = 'classes' if run.settings.get('classes') else 'no classes'
+    return pairs(facts) if manifest else ''
 
 
 def _environment(run: History) -> str:
     machine = run.part('machine')
-    told = {'stylegen': run.record.get('version', 'not recorded'), **run.part('packages')}
-    told['precision'] = run.settings.get('precision', 'not recorded')
-    told |= flat(machine) if machine else {'machine': 'not recorded'}
+    facts = {'stylegen': run.record.get('version', 'not recorded'), **run.part('packages')}
+    facts['precision'] = run.settings.get('precision', 'not recorded')
+    facts |= flat(machine) if machine else {'machine': 'not recorded'}
     here = f'Python {platform.python_version()}, {platform.platform()}'
-    return pairs({**told, 'this page was written on': here})
+    return pairs({**facts, 'this page was written on': here})
 
 
 def _checkpoints(run: History) -> str:
@@ -233,7 +236,7 @@ def _checkpoints(run: History) -> str:
     for path in run.checkpoints:
         try:
             found = path.stat()
-        except OSError:  # removed meanwhile, for the run goes on
+        except OSError:  # the run goes on and has removed it
             continue
         when = time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime(found.st_mtime))
         rows.append((path.name, f'{found.st_size / 1e6:.1f} MB', when))
@@ -250,7 +253,7 @@ def _size(path: Path) -> str:
 
 
 def flat(settings: Mapping[str, Any], skip: Iterable[str] = (), before: str = '') -> dict[str, str]:
-    """Settings within settings as names with dots; lists with commas."""
+    """Flattens nested settings to names with dots; lists become text with commas."""
     found: dict[str, str] = {}
     for name, value in settings.items():
         if name in skip:
@@ -265,7 +268,7 @@ def flat(settings: Mapping[str, Any], skip: Iterable[str] = (), before: str = ''
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it."""
+    """Formats a duration in seconds, minutes or hours."""
     minutes = round(seconds / 60)
     if minutes < 2:
         return f'{seconds:.0f} s'

@@ -1,4 +1,4 @@
-"""One run in its workdir: what is trained, kept, watched and written on the way."""
+"""One run in its workdir: it trains the model, saves checkpoints, samples and logs, and checks for problems."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,34 +12,34 @@ from stylegen import images
 from stylegen.dcgan.gan import METRICS
 from stylegen.dcgan.history import FILM, QUALITY, SAMPLES, SETTINGS, data_of
 from stylegen.dcgan.latent_vectors import latents
+from stylegen.dcgan.monitor import FEATURES, Problem, QualityMonitor
 from stylegen.dcgan.plan import Plan, compared
 from stylegen.dcgan.settings import PROGRAM, TrainSettings
-from stylegen.dcgan.watch import FEATURES, Judge, Trouble
 from stylegen.images.animation import save_animation
 from stylegen.images.sheets import grid
 from stylegen.runs.records import machine, versions
-from stylegen.training.callbacks import Callbacks, Events, Interrupts, Log, Periodic, Report, Schedule, Speed, Unwritten
+from stylegen.training.callbacks import Callbacks, Events, Interrupts, Log, NullLog, Periodic, Report, Schedule, Speed
 from stylegen.training.checkpoints import Checkpoints, arrays_of, assign
 from stylegen.training.distribution import Devices
 from stylegen.utils.backend import tf, use_xla
-from stylegen.utils.differences import InWords
-from stylegen.utils.files import make_folder, plain, replacing
+from stylegen.utils.differences import DescribedValue
+from stylegen.utils.files import as_json, atomic_write, make_folder
 from stylegen.utils.version import __version__
 
 if TYPE_CHECKING:
     from stylegen.datasets.imageset import ImageSet
 
-RETRIES = 3  # times that the learning rate is halved before a run is given up
+RETRIES = 3  # times that a run halves the learning rate before it ends
 COLUMNS = (*METRICS, 'learning_rate', 'images_per_second')
 QUALITY_COLUMNS = (f'fid_{FEATURES}', 'best')
 NOT_FINITE = 'not finite'
-LOOKED_AT = 64  # pictures whose diversity is looked at
+DIVERSITY_COUNT = 64  # pictures that the check for a collapse draws
 FILM_FRAMES = 200
-SETTLING = 2048  # latents whose maps give the averaged generator its statistics; their seeds are from 2**31 on
+SETTLING = 2048  # latents for the batch statistics of the averaged generator; their seeds begin at 2**31
 
 
-def chiefly(work: Callable[..., Any]) -> Callable[..., Any]:
-    """A method that one process of a cluster does for all: only the chief touches the workdir."""
+def chief_only(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorates a method that only the chief of a cluster runs, because only the chief uses the workdir."""
 
     @wraps(work)
     def done(self: 'Training', *args: Any) -> Any:
@@ -49,7 +49,7 @@ def chiefly(work: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Training:
-    """One run in its workdir: the model, its checkpoints, and what is written on the way. See `train`."""
+    """One run in its workdir: the model, its checkpoints, logs and samples. See `train`."""
 
     def __init__(
         self,
@@ -64,61 +64,61 @@ class Training:
         self.data, self.plan, self.workdir = data, plan, workdir
         self.settings, self.callback, self.warn = settings, callback, warn
         self.devices = devices or Devices()
-        self.identity = plain(identity(data, plan))
+        self.identity = as_json(identity(data, plan))
         self.checkpoints = Checkpoints(workdir, settings.keep)
         kept = self._kept()
         with self.devices.scope():
             self.gan = plan.build(synchronized=self.devices.replicas > 1)
         if kept is not None:
             assign(self.gan.parts(), kept)
-        self.devices.follow(self.variables)
+        self.devices.copy_from_chief(self.variables)
         chief = self.devices.chief
-        self.events = Events(workdir) if chief else Unwritten()
-        self.log = Log(workdir, COLUMNS, self.step, settings.tensorboard) if chief else Unwritten()
-        self.quality = Log(workdir, QUALITY_COLUMNS, self.step, name=QUALITY) if chief else Unwritten()
+        self.events = Events(workdir) if chief else NullLog()
+        self.log = Log(workdir, COLUMNS, self.step, settings.tensorboard) if chief else NullLog()
+        self.quality = Log(workdir, QUALITY_COLUMNS, self.step, name=QUALITY) if chief else NullLog()
         self.speed = Speed(plan.batch_size * self.gan.d_steps)
         self.latents = latents(range(settings.samples), self.gan.latent_dim)
         self.settling = latents(range(2**31, 2**31 + SETTLING), self.gan.latent_dim)
-        self.settled = -1  # the step
-        self.judge = Judge(data, settings.pictures, plan.training['loss'])
-        self.trouble: Trouble | None = None  # why the fit was stopped
+        self.settled = -1  # the step of the last `settle`
+        self.monitor = QualityMonitor(data, settings.pictures, plan.training['loss'])
+        self.problem: Problem | None = None  # the reason why the fit was stopped
 
     @property
     def step(self) -> int:
-        """Steps that have been made."""
+        """The number of steps that are done."""
         return int(self.gan.steps.numpy())
 
     @property
     def variables(self) -> list:
-        """All that a checkpoint keeps."""
+        """All variables that a checkpoint keeps."""
         return [variable for part in self.gan.parts().values() for variable in part]
 
-    @chiefly
+    @chief_only
     def _kept(self) -> dict[str, np.ndarray] | None:
         make_folder(self.workdir)
         return self.checkpoints.resume(self.identity, self._compared)
 
     def _compared(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Settings of this run, or of the one that the workdir keeps, with the pictures in words."""
+        """Returns the settings of a run for a comparison, with the data in words."""
         digest = settings.get('data')
         known = self.data.manifest if digest == self.data.manifest['sha256'] else data_of(self.workdir, digest)
         words = f'{known["count"]} pictures of {known["source"]}' if {'count', 'source'} <= set(known) else 'others'
-        return compared(settings) | {'data': InWords(digest, words)}
+        return compared(settings) | {'data': DescribedValue(digest, words)}
 
-    @chiefly
+    @chief_only
     def save(self, step: int) -> None:
-        """A checkpoint."""
+        """Writes a checkpoint."""
         self.settle()
         self.checkpoints.save(step, self.identity, arrays_of(self.gan.parts()))
 
     def settle(self) -> None:
-        """Makes the averaged generator fit to be drawn with; at any step the same, whenever it was done before."""
+        """Computes the batch statistics of the averaged generator. The result depends on the step only."""
         if self.settled != self.step:
             self.gan.settle(self.settling)
             self.settled = self.step
 
     def report(self, step: int, steps: int) -> None:
-        """A row of the log, and the callback."""
+        """Writes a row of the log and calls the callback."""
         values = self.gan.means()
         values |= {
             'learning_rate': float(self.gan.g_optimizer.learning_rate.numpy()),
@@ -127,17 +127,17 @@ class Training:
         self.log.add(step, values)
         if self.callback:
             self.callback(Report(step, steps, values, values['images_per_second']))
-        self.alarm(step, self.judge.discriminator(step, values['d_loss']))
+        self.alarm(step, self.monitor.check_discriminator(step, values['d_loss']))
 
-    @chiefly
+    @chief_only
     def sheet(self, step: int) -> None:
-        """The grid of the fixed latents."""
+        """Writes the grid of the fixed latents."""
         folder = make_folder(self.workdir / SAMPLES)
         pictures = self.pictures(self.latents)
         images.save_image(folder / f'step-{step:08d}.png', grid(pictures, gap=2))
 
     def pictures(self, given: np.ndarray, batch_size: int = 64) -> np.ndarray:
-        """What the sampler makes of latents, float32 (N, H, W, C) in [0, 1]; labels go round."""
+        """Draws latents with the sampler, float32 (N, H, W, C) in [0, 1]; the labels are 0, 1, 2, ... in turn."""
         self.settle()
         classes = len(self.plan.classes)
         parts = []
@@ -147,55 +147,57 @@ class Training:
             parts.append(self.gan([z, tf.constant(labels, tf.int32)] if classes else z).numpy())
         return np.clip((np.concatenate(parts) + 1) / 2, 0, 1)
 
-    def watch(self, step: int) -> None:
-        """Stops the fit where something was not finite at a step up to this one; the model has kept which."""
+    def check_finite(self, step: int) -> None:
+        """Stops the fit where a value was not finite at a step up to this one; the model stores the first one."""
         bad, index = (int(value) for value in self.gan.bad.numpy())
         if bad >= 0:
-            self.stop(Trouble(NOT_FINITE, f'{self.gan.checked[index]} is not finite at step {bad + 1}', bad))
+            self.stop(Problem(NOT_FINITE, f'{self.gan.checked[index]} is not finite at step {bad + 1}', bad))
 
     def diversity(self, step: int) -> None:
-        """Looks whether the generator has collapsed."""
-        trouble = None
+        """Checks whether the generator has collapsed."""
+        problem = None
         if self.devices.chief:
-            _, trouble = self.judge.generator(step, self.pictures(latents(range(LOOKED_AT), self.gan.latent_dim)))
-        told = self.devices.told(trouble and [trouble.event, trouble.text, trouble.fine])
-        self.alarm(step, told and Trouble(*told))
+            _, problem = self.monitor.check_generator(
+                step, self.pictures(latents(range(DIVERSITY_COUNT), self.gan.latent_dim))
+            )
+        shared = self.devices.broadcast(problem and [problem.event, problem.text, problem.last_good_step])
+        self.alarm(step, shared and Problem(*shared))
 
-    @chiefly
+    @chief_only
     def evaluate(self, step: int) -> None:
-        """Measures the generator, and keeps it if it is the best."""
-        distance = self.judge.distance(self.pictures(latents(range(self.settings.pictures), self.gan.latent_dim)))
+        """Measures the generator, and saves it if it is the best so far."""
+        distance = self.monitor.distance(self.pictures(latents(range(self.settings.pictures), self.gan.latent_dim)))
         best = self.checkpoints.save_best(self.identity, arrays_of(self.gan.parts()), distance)
         self.quality.add(step, {f'fid_{FEATURES}': distance, 'best': best})
 
-    def alarm(self, step: int, trouble: Trouble | None) -> None:
-        """Tells of it, and stops the fit unless telling is all that was asked for."""
-        if trouble is None:
+    def alarm(self, step: int, problem: Problem | None) -> None:
+        """Records a problem. It warns, or stops the fit, as `on_collapse` says."""
+        if problem is None:
             return
-        self.events.add(trouble.event, step, text=trouble.text, action=self.settings.on_collapse)
+        self.events.add(problem.event, step, text=problem.text, action=self.settings.on_collapse)
         if self.settings.on_collapse == 'warn':
-            self.warn(f'{trouble.text}; --on_collapse=rollback would go back to step {trouble.fine}')
+            self.warn(f'{problem.text}; --on_collapse=rollback would go back to step {problem.last_good_step}')
         else:
-            self.stop(trouble)
+            self.stop(problem)
 
-    def stop(self, trouble: Trouble) -> None:
-        """Ends the fit because of this."""
-        self.trouble = trouble
+    def stop(self, problem: Problem) -> None:
+        """Ends the fit because of a problem."""
+        self.problem = problem
         self.gan.stop_training = True
 
-    def mend(self, trouble: Trouble) -> None:
-        """Goes back to a checkpoint from before the trouble, with half the learning rate.
+    def recover(self, problem: Problem) -> None:
+        """Goes back to a checkpoint from before the problem and halves the learning rate.
 
         Raises:
-            ArithmeticError: That has been done `RETRIES` times already, or is not wanted.
+            ArithmeticError: It was halved `RETRIES` times already, or `on_collapse` is 'stop'.
         """
-        if trouble.event != NOT_FINITE and self.settings.on_collapse == 'stop':
+        if problem.event != NOT_FINITE and self.settings.on_collapse == 'stop':
             self.save(self.step)
-            raise ArithmeticError(f'{trouble.text}; step {self.step} is kept in {self.workdir} (--on_collapse=stop)')
-        at, reason = self.step, trouble.text
-        self._go_back(trouble.fine)
+            raise ArithmeticError(f'{problem.text}; step {self.step} is kept in {self.workdir} (--on_collapse=stop)')
+        at, reason = self.step, problem.text
+        self._go_back(problem.last_good_step)
         self.settled = -1
-        self.devices.follow(self.variables)
+        self.devices.copy_from_chief(self.variables)
         scale = float(self.gan.rate_scale.numpy()) / 2
         if scale < 0.5**RETRIES:
             self.events.add('given up', at, reason=reason)
@@ -204,28 +206,28 @@ class Training:
                 f'{self.workdir}; try a smaller --learning_rate'
             )
         self.gan.rate_scale.assign(scale)
-        self.judge.quiet()
+        self.monitor.reset()
         for log in (self.log, self.quality):
-            log.back_to(self.step)
-        self._forget()
-        self.save(self.step)  # so that a run that is killed now goes on in the same way
+            log.remove_after(self.step)
+        self._discard_later_checkpoints()
+        self.save(self.step)  # a run that is killed now then continues in the same way
         self.events.add('rollback', at, reason=reason, to=self.step, rate_scale=scale)
         self.warn(f'{reason}; back to step {self.step} with {scale:g} of the learning rate')
 
-    @chiefly
-    def _go_back(self, fine: int) -> None:
-        """To the last checkpoint up to this step, or to the first."""
+    @chief_only
+    def _go_back(self, last_good_step: int) -> None:
+        """Loads the last checkpoint up to a step, or else the first one."""
         steps = self.checkpoints.steps()
-        _, arrays = self.checkpoints.load(max((step for step in steps if step <= fine), default=steps[0]))
+        _, arrays = self.checkpoints.load(max((step for step in steps if step <= last_good_step), default=steps[0]))
         assign(self.gan.parts(), arrays)
 
-    @chiefly
-    def _forget(self) -> None:
-        """The checkpoints of later steps."""
+    @chief_only
+    def _discard_later_checkpoints(self) -> None:
+        """Removes the checkpoints of later steps."""
         self.checkpoints.discard_after(self.step)
 
     def run(self) -> None:
-        """Trains until the model has made all its steps."""
+        """Trains until all steps are done."""
         settings, steps = self.settings, self.settings.steps
         self.gan.compile(
             optimizer=self.gan.g_optimizer,
@@ -234,9 +236,9 @@ class Training:
         )
         size = self.plan.batch_size * self.gan.d_steps
         while self.step < steps:
-            self.trouble = None
+            self.problem = None
             self.speed.start(self.step)
-            self.gan.means()  # what is left of them from before
+            self.gan.means()  # resets the sums
             left = steps - self.step
             batches = self.devices.batches(
                 self.data, size, steps=left, parts=self.gan.d_steps, seed=self.plan.training['seed'],
@@ -249,14 +251,14 @@ class Training:
                 Periodic(settings.evaluate_every, self.evaluate, at_end=True),
                 Periodic(settings.checkpoint_every, self.save, at_end=True),
             ]
-            callbacks = Callbacks([Interrupts(), Schedule(works, self.watch, steps)], self.gan, left)
+            callbacks = Callbacks([Interrupts(), Schedule(works, self.check_finite, steps)], self.gan, left)
             self.gan.fit(batches, steps_per_epoch=left, epochs=1, verbose=0, shuffle=False, callbacks=callbacks)
-            if self.trouble:
-                self.mend(self.trouble)
+            if self.problem:
+                self.recover(self.problem)
 
-    @chiefly
+    @chief_only
     def film(self) -> Path | None:
-        """The grids one after the other, as `training.gif`."""
+        """Writes the grids as the animation `training.gif` and returns its path."""
         sheets = sorted((self.workdir / SAMPLES).glob('step-*.png'))
         if len(sheets) < 2:
             return None
@@ -264,9 +266,9 @@ class Training:
         frames = (images.load_image(sheets[i]) for i in chosen)
         return save_animation(self.workdir / FILM, frames, fps=10)
 
-    @chiefly
+    @chief_only
     def write_settings(self) -> None:
-        """`settings.json`: how the run can be made again."""
+        """Writes `settings.json`, from which the run can be repeated."""
         record = {
             'program': PROGRAM,
             'version': __version__,
@@ -279,11 +281,11 @@ class Training:
                 for part in (self.gan.generator, self.gan.discriminator)
             },
         }
-        with replacing(self.workdir / SETTINGS) as beside:
-            beside.write_text(json.dumps(plain(record), indent=2) + '\n', encoding='utf-8')
+        with atomic_write(self.workdir / SETTINGS) as beside:
+            beside.write_text(json.dumps(as_json(record), indent=2) + '\n', encoding='utf-8')
 
 
 def identity(data: 'ImageSet', plan: Plan) -> dict[str, Any]:
-    """What must be the same for a run to go on."""
+    """Returns the settings and the data that must be the same for a run to go on."""
     manifest = {'data': data.manifest['sha256'], 'resize': data.manifest.get('resize')}
     return {**plan.as_settings(), **manifest}

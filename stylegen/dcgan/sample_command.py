@@ -1,4 +1,4 @@
-"""`python -m stylegen.dcgan sample`: its flags, and what it does with them."""
+"""`python -m stylegen.dcgan sample`: its flags and its work."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ from stylegen.utils.errors import UserError
 from stylegen.utils.settings import Settings, setting
 
 DEFAULT_OUTPUT = {'grid': 'samples.png', 'files': 'samples', 'npz': 'samples.npz'}
-MOST_ROWS = 200  # of a sheet of neighbours
-MOST_PIXELS = 1 << 27  # of a grid, whose numbers take 1.6 GB
+MOST_ROWS = 200  # of a sheet of neighbours; each picture has a row
+MOST_PIXELS = 1 << 27  # of a grid; the array takes 1.6 GB
 IDLE = {  # flag -> forms that it is for; none of them is for --neighbours
     'columns': ('grid',), 'scale': ('grid', 'files'), 'overwrite': ('files',), 'batch_size': tuple(FORMS),
 }  # fmt: skip
@@ -32,10 +32,10 @@ IDLE = {  # flag -> forms that it is for; none of them is for --neighbours
 
 @dataclass(frozen=True, kw_only=True)
 class SampleFiles(Settings):
-    """What is written, and what is drawn beside the pictures."""
+    """The output, and the pictures that are drawn beside the generated ones."""
 
     batch_size: int = setting(
-        BATCH_SIZE, 'pictures that are held at a time; changes none of them', group='Pictures', at_least=1
+        BATCH_SIZE, 'pictures in memory at a time; the pictures do not depend on it', group='Pictures', at_least=1
     )
     output: str | None = setting(
         None,
@@ -44,26 +44,28 @@ class SampleFiles(Settings):
         group='Pictures',
         kind='path',
     )
-    format: str | None = setting(None, 'of the output; by default what its name says', group='Pictures', choices=FORMS)
+    format: str | None = setting(
+        None, 'format of the output; by default its name decides', group='Pictures', choices=FORMS
+    )
     neighbours: str | None = setting(
         None,
-        'images, as for --data of train: draw beside each picture the nearest of these',
+        'images, as for --data of train: draw the nearest of these beside each picture',
         group='Pictures',
         kind='path',
     )
-    overwrite: bool = setting(False, 'of a folder: replace pictures that are there', group='Pictures')
+    overwrite: bool = setting(False, 'replace pictures in a folder', group='Pictures')
 
 
 def define_flags() -> cli.Flags:
-    """All flags of the command, in groups."""
+    """Returns the flags of the command, in groups."""
     flags = cli.Flags('Draws pictures: each depends on the generator and its seed alone.')
     flags.settings(GeneratorSettings, SampleSettings, SampleFiles)
-    flags.talk()
+    flags.messages()
     return flags
 
 
 def work(flags: FlagValues) -> None:
-    """Does what the flags say."""
+    """Runs the command with parsed flags."""
     console = Console(flags.quiet)
     source = cli.settings_of(GeneratorSettings, flags)
     settings = cli.settings_of(SampleSettings, flags)
@@ -76,7 +78,7 @@ def work(flags: FlagValues) -> None:
         output = Output.free(Path(DEFAULT_OUTPUT[form]))
     what = 'with --neighbours' if files.neighbours else f'with --format={form}'
     idle = {name: what for name, forms in IDLE.items() if form not in forms or files.neighbours}
-    cli.say_idle({name: why for name, why in idle.items() if flags[name].present}, console.say)
+    cli.report_unused_flags({name: why for name, why in idle.items() if flags[name].present}, console.say)
     if files.neighbours and (form != 'grid' or len(seeds) > MOST_ROWS):
         raise UserError(f'--neighbours makes a sheet of up to {MOST_ROWS} --seeds; give a picture as --output')
     generator = open_generator(source.workdir, settings=source)
@@ -105,10 +107,10 @@ def work(flags: FlagValues) -> None:
 
 
 def check_grid(count: int, generator: Generator, settings: SampleSettings, output: Output) -> None:
-    """Refuses a grid of so many pictures that cannot be written.
+    """Refuses a grid that is too large or cannot be written.
 
     Raises:
-        UserError: It is too large, or there is no such place.
+        UserError: It is too large, or its folder cannot be written.
     """
     height, width = (side * settings.scale for side in generator.plan.size)
     shape = grid_shape(count, (height, width), settings.columns, 2 * settings.scale)
@@ -129,12 +131,12 @@ def draw_neighbours(
     settings: dict[str, Any],
     console: Console,
 ) -> None:
-    """Writes the sheet of pictures and what is nearest to them in a set."""
+    """Writes the sheet of pictures with their nearest neighbours in a set."""
     data = open_images(source, generator.plan.size, generator.plan.channels, labels=False, warn=console.warn)
     console.say(*first_only(data))
     bar = console.progress(data.count)
     try:
-        found = nearest(images.to_uint8(pictures), data, progress=lambda done: bar.to(done, f'{done} looked at'))
+        found = nearest(images.to_uint8(pictures), data, progress=lambda done: bar.to(done, f'{done} compared'))
     finally:
         bar.close()
     record = record_of('sample', settings | {'neighbours': source}, generator) | {'data': data.manifest}

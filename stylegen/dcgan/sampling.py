@@ -1,4 +1,4 @@
-"""Pictures by seed: as a grid, a file each, or an array."""
+"""Draw pictures by seed and write them as a grid, as single files or as an array."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,16 +18,18 @@ from stylegen.utils.npz import write_state
 from stylegen.utils.settings import setting
 
 NPZ = '.npz'
-Progress = Callable[[int], None]  # is told how many pictures are done
+Progress = Callable[[int], None]  # receives the number of pictures done
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleSettings(LabelSettings):
-    """Which pictures are drawn, and how they are laid out; a result carries it."""
+    """The seeds, classes and layout of pictures; results record it."""
 
     seeds: str = setting('0-63', 'numbers and ranges with commas, such as 0-99,105', group='Pictures')
-    columns: int | None = setting(None, 'of the grid; by default as square as can be', group='Pictures', at_least=1)
-    scale: int = setting(1, 'pixels a side that a pixel is drawn with', group='Pictures', at_least=1, at_most=64)
+    columns: int | None = setting(
+        None, 'columns of the grid; by default the grid is as square as possible', group='Pictures', at_least=1
+    )
+    scale: int = setting(1, 'factor by which pictures are enlarged', group='Pictures', at_least=1, at_most=64)
 
 
 def sample(
@@ -38,7 +40,7 @@ def sample(
     batch_size: int = BATCH_SIZE,
     progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
-    """The pictures of seeds, in batches float32 (up to batch_size, H, W, C) in [0, 1].
+    """Draws the pictures of seeds and yields them in batches, float32 (up to batch_size, H, W, C) in [0, 1].
 
     A picture depends on the generator, its seed and its class; not on the other seeds, nor on the batches.
 
@@ -46,11 +48,15 @@ def sample(
         generator: From `open_generator` or `load_generator`.
         seeds: See `latents`.
         labels: int32 (len(seeds),), their classes, where the generator has some, see `labels_of`.
-        batch_size: Pictures that are held at a time.
-        progress: Is told how many are done.
+        batch_size: Pictures in memory at a time.
+        progress: Receives the number of pictures done.
 
     Raises:
-        UserError: Labels were given or are missing where there are none or some.
+        UserError: A generator with classes has no labels, or one without classes has some.
+
+    Example:
+        for pictures in sample(open_generator(), range(100)):
+            print(pictures.shape)
     """
     for start in range(0, len(seeds), batch_size):
         part = seeds[start : start + batch_size]
@@ -60,19 +66,19 @@ def sample(
 
 
 def enlarged(pictures: np.ndarray, scale: int) -> np.ndarray:
-    """Pictures (N, H, W, C) with each pixel as a square of `scale` pixels."""
+    """Enlarges pictures (N, H, W, C): each pixel becomes a square of `scale` pixels."""
     return pictures.repeat(scale, 1).repeat(scale, 2) if scale > 1 else pictures
 
 
 def form_of(output: str | Path, form: str | None = None) -> str:
-    """What an output is by its name: one of `FORMS`.
+    """Returns the form of an output, one of `FORMS`, by its name.
 
     Args:
         output: A picture (grid), .npz, or a folder (files).
         form: One that must fit, or None.
 
     Raises:
-        UserError: The name is of another form than was asked for, or of none.
+        UserError: The name means another form, or none.
     """
     if form is not None and form not in FORMS:
         raise unknown('format', form, FORMS)
@@ -89,12 +95,12 @@ def form_of(output: str | Path, form: str | None = None) -> str:
 
 
 def file_of(folder: Path, seed: int) -> Path:
-    """Where the picture of a seed goes."""
+    """Returns the file for the picture of a seed."""
     return folder / f'seed{seed:04d}.png'
 
 
 def check_output(output: str | Path, form: str, seeds: Sequence[int], overwrite: bool = False) -> None:
-    """Refuses, before any work is done, an output that could not be written.
+    """Refuses an output that cannot be written, before any work is done.
 
     Raises:
         UserError: It cannot be written; or the folder has pictures of these seeds, and `overwrite` is off.
@@ -113,7 +119,7 @@ def save_grid(
     output: Output, batches: Iterator[np.ndarray], seeds: Sequence[int], record: Mapping[str, Any],
     labels: np.ndarray | None, settings: SampleSettings, gap: int = 2,
 ) -> Path:  # fmt: skip
-    """Writes all pictures on one, row by row; gives its path."""
+    """Writes all pictures as one grid, row by row, and returns its path."""
     pictures = [picture for batch in batches for picture in enlarged(batch, settings.scale)]
     sheet = images.grid(pictures, settings.columns, gap * settings.scale)
     return output.save(lambda path, overwrite: images.save_image(path, sheet, settings=record, overwrite=overwrite))
@@ -123,10 +129,10 @@ def save_files(
     output: Output, batches: Iterator[np.ndarray], seeds: Sequence[int], record: Mapping[str, Any],
     labels: np.ndarray | None, settings: SampleSettings,
 ) -> Path:  # fmt: skip
-    """Writes a PNG for each seed into a folder, see `file_of`; each carries its own seed and class. Gives the folder.
+    """Writes a PNG for each seed into a folder, see `file_of`, and returns the folder. Each records its seed and class.
 
     Raises:
-        UserError: One is there and is not to be overwritten.
+        UserError: A file exists and `overwrite` is off.
     """
     folder = None
     number = 0
@@ -135,11 +141,11 @@ def save_files(
             own = {'seeds': str(seeds[number])}
             if labels is not None:
                 own['labels'] = str(labels[number])
-            told = dict(record) | {'settings': record['settings'] | own}
+            own_record = dict(record) | {'settings': record['settings'] | own}
             folder = folder or _made(output)
             path = file_of(folder, seeds[number])
             try:
-                images.save_image(path, picture, settings=told, overwrite=output.overwrite)
+                images.save_image(path, picture, settings=own_record, overwrite=output.overwrite)
             except FileExistsError:
                 raise _there(path) from None
             number += 1
@@ -147,8 +153,8 @@ def save_files(
 
 
 def _made(output: Output) -> Path:
-    """The folder of an output; of a default name one that is new."""
-    if output.like is None:
+    """Returns the folder of an output; for a default name it makes a new one."""
+    if output.default_name is None:
         return output.path
 
     def make(path: Path, overwrite: bool) -> Path:
@@ -159,7 +165,7 @@ def _made(output: Output) -> Path:
 
 
 def _there(path: Path) -> UserError:
-    return UserError(f'{path} is there already; give another --output, or --overwrite')
+    return UserError(f'{path} exists already; give another --output, or --overwrite')
 
 
 def save_npz(

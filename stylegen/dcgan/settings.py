@@ -1,4 +1,4 @@
-"""The settings of a training run: a field says default, bounds or choices, unit, help and flag of one, once."""
+"""The settings of a training run. A field states the default, the bounds or choices and the help of a setting."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def _policy(policy: str, name: str) -> str:
 
 
 def _of_preset(help: str, group: str, **limits: Any) -> Any:
-    """A field whose value the preset has, unless another one is given."""
+    """Returns a field with the default None, which stands for the value of the preset."""
     return setting(None, help, group=group, **limits)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainSettings(Settings):
-    """What `stylegen.dcgan.train` takes. A field that is None by default has the value of the preset.
+    """The settings of `stylegen.dcgan.train`. A field that is None by default has the value of the preset.
 
     Attributes:
         conditional: The labels of the images are an input of both networks, see `stylegen.dcgan.models`.
@@ -62,9 +62,9 @@ class TrainSettings(Settings):
         deterministic: Holds for the whole process while `train` works.
     """
 
-    conditional: bool = setting(False, 'tell the networks the classes', group=IMAGES)
+    conditional: bool = setting(False, 'give the classes to the networks', group=IMAGES)
     flip: bool | None = _of_preset('mirror half of the images', IMAGES)
-    preset: str = setting(USUAL, 'whose networks and settings', group=NETWORKS, choices=PRESETS)
+    preset: str = setting(USUAL, 'published networks and settings', group=NETWORKS, choices=PRESETS)
     latent_dim: int | None = _of_preset(
         "length of a latent vector; this and what follows is by default the preset's", NETWORKS, at_least=1
     )
@@ -77,18 +77,16 @@ class TrainSettings(Settings):
         'how the generator doubles the sides', NETWORKS, choices=('transposed', 'resize')
     )
     steps: int = setting(20000, 'generator steps in all', group=TRAINING, at_least=0)
-    batch_size: int | None = _of_preset('images of a step', TRAINING, at_least=1)
+    batch_size: int | None = _of_preset('images of one step', TRAINING, at_least=1)
     loss: str | None = _of_preset(
         'what the networks minimise', TRAINING, choices=('non_saturating', 'hinge', 'least_squares', 'wasserstein_gp')
     )
-    label_smoothing: float | None = _of_preset(
-        'by how much the target of real images is below 1', TRAINING, at_least=0, below=1
-    )
+    label_smoothing: float | None = _of_preset('1 minus the target of real images', TRAINING, at_least=0, below=1)
     r1: float | None = _of_preset("weight of the discriminator's squared gradient at real images", TRAINING, at_least=0)
-    gradient_penalty: float | None = _of_preset('its weight, for --loss=wasserstein_gp', TRAINING, at_least=0)
-    penalty_every: int | None = _of_preset('steps from one penalty to the next', TRAINING, at_least=1)
+    gradient_penalty: float | None = _of_preset('weight of the penalty of --loss=wasserstein_gp', TRAINING, at_least=0)
+    penalty_every: int | None = _of_preset('steps between gradient penalties', TRAINING, at_least=1)
     augment: str | None = _of_preset(
-        f'what the discriminator sees images through: some of {",".join(AUGMENTATIONS)}, or {NO_AUGMENTATION}',
+        f'augmentation of the images for the discriminator: some of {",".join(AUGMENTATIONS)}, or {NO_AUGMENTATION}',
         TRAINING,
         read=_policy,
     )
@@ -102,51 +100,53 @@ class TrainSettings(Settings):
         choices=('alternating', 'simultaneous'),
     )
     d_steps: int | None = _of_preset('discriminator steps for each generator step', TRAINING, at_least=1)
-    learning_rate: float | None = _of_preset('of Adam', TRAINING, at_least=0)
-    d_learning_rate: float | None = _of_preset("the discriminator's, if another", TRAINING, at_least=0)
+    learning_rate: float | None = _of_preset('learning rate of Adam', TRAINING, at_least=0)
+    d_learning_rate: float | None = _of_preset(
+        'learning rate of the discriminator, if it is another', TRAINING, at_least=0
+    )
     beta_1: float | None = _of_preset("decay of Adam's first moment, below 1", TRAINING, at_least=0, below=1)
     beta_2: float | None = _of_preset("decay of Adam's second moment, below 1", TRAINING, at_least=0, below=1)
     decay: str | None = _of_preset('how the learning rate falls', TRAINING, choices=('none', 'linear'))
-    seed: int = setting(0, 'of everything random', group=TRAINING, at_least=0)
-    checkpoint_every: int = setting(1000, 'steps from one checkpoint to the next', group=KEPT, at_least=1)
-    keep: int = setting(3, 'how many of the last checkpoints', group=KEPT, at_least=1)
-    sample_every: int = setting(500, 'steps from one sheet of samples to the next; 0: none', group=KEPT, at_least=0)
+    seed: int = setting(0, 'seed of all random numbers', group=TRAINING, at_least=0)
+    checkpoint_every: int = setting(1000, 'steps between checkpoints', group=KEPT, at_least=1)
+    keep: int = setting(3, 'number of last checkpoints that are kept', group=KEPT, at_least=1)
+    sample_every: int = setting(500, 'steps between sheets of samples; 0: none', group=KEPT, at_least=0)
     samples: int = setting(64, 'images on a sheet', group=KEPT, at_least=1)
-    log_every: int = setting(100, 'steps from one row of log.csv to the next', group=KEPT, at_least=1)
+    log_every: int = setting(100, 'steps between rows of log.csv', group=KEPT, at_least=1)
     tensorboard: bool = setting(False, 'write the log for TensorBoard too', group=KEPT)
     collapse_every: int = setting(
-        500, "steps from one look at the pictures' diversity to the next; 0: none", group=ALARMS, at_least=0
+        500, 'steps between checks of the diversity of pictures; 0: none', group=ALARMS, at_least=0
     )
     on_collapse: str = setting(
         'warn',
-        'what to do where the generator has collapsed or the discriminator has won',
+        'reaction to a collapsed generator or a discriminator that has won',
         group=ALARMS,
         choices=('warn', 'stop', 'rollback'),
     )
     evaluate_every: int = setting(
         5000,
-        'steps from one measurement of fid_mini to the next; the best is kept; 0: none',
+        'steps between measurements of fid_mini; the best checkpoint is kept; 0: none',
         group=ALARMS,
         at_least=0,
     )
     pictures: int = setting(
-        2000, 'pictures, generated and real, that fid_mini is measured on', group=ALARMS, at_least=2
+        2000, 'generated pictures, and real pictures, that fid_mini compares', group=ALARMS, at_least=2
     )
     distribute: str = setting(
         'none',
-        "each batch over this machine's devices, or over the cluster of TF_CONFIG",
+        'share each batch among the devices of this machine, or of the cluster of TF_CONFIG',
         group=MACHINE,
         choices=DISTRIBUTIONS,
     )
     jit: str = setting('auto', 'compile with XLA; auto: on a GPU', group=MACHINE, choices=JIT)
     precision: str = setting(
         'float32',
-        'of the networks; auto: the faster one here',
+        'number format of the networks; auto: the faster one',
         group=MACHINE,
         choices=('float32', 'mixed_bfloat16', 'auto'),
     )
-    steps_per_execution: int = setting(1, 'steps of a compiled call', group=MACHINE, at_least=1)
-    deterministic: bool = setting(False, 'the same bits each time, where TensorFlow can', group=MACHINE)
+    steps_per_execution: int = setting(1, 'steps in one compiled call', group=MACHINE, at_least=1)
+    deterministic: bool = setting(False, 'use only operations that give the same bits each time', group=MACHINE)
 
 
 OF_PRESET = tuple(name for name, default in TrainSettings.defaults().items() if default is None)
@@ -157,7 +157,7 @@ class MemorySettings(Settings):
     """The memory of a command that holds a set of images."""
 
     max_memory: str | float = setting(
-        'auto', 'memory for the images, such as 4GB; more are read anew for each batch', group=MACHINE
+        'auto', 'memory for the images, such as 4GB; a larger set is read again for each batch', group=MACHINE
     )
 
 

@@ -12,16 +12,16 @@ from stylegen import weights
 from stylegen.dcgan.load import Generator, fill
 from stylegen.dcgan.plan import Plan
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import digest_of, plain
+from stylegen.utils.files import as_json, digest_of
 from stylegen.utils.npz import open_arrays, save_arrays, verify
 from stylegen.utils.zips import TooLarge
 
 SHIPPED = Path(weights.__file__).parent / 'dcgan_cifar10.npz'
-FACTS = 'facts'  # the JSON text among the arrays
+FACTS = 'facts'  # name of the array that holds the JSON text
 
 
 def pack_generator(generator: Generator, path: str | Path, **facts: Any) -> str:
-    """Writes a generator to one file: kernels as float16, all that is one number a channel as float32.
+    """Writes a generator to one file: kernels as float16, vectors as float32.
 
     Args:
         generator: From `load_generator`.
@@ -42,21 +42,21 @@ def pack_generator(generator: Generator, path: str | Path, **facts: Any) -> str:
         if not np.isfinite(kept).all():
             raise ValueError(f'{variable.path} does not fit float16: its values must be finite and within 65504')
         arrays[f'{place:03d}/{variable.path}'] = kept
-    told = {
+    facts = {
         'plan': generator.plan.as_settings(),
         'step': generator.step,
         'which': generator.which,
         'checkpoint': digest_of(generator.path),
         'settings': generator.settings,
         'data': generator.data,
-        'figures': generator.figures,
+        'figures': generator.metrics,
         **facts,
     }
-    return save_arrays(path, {FACTS: np.array(json.dumps(plain(told))), **arrays}, compressed=True)
+    return save_arrays(path, {FACTS: np.array(json.dumps(as_json(facts))), **arrays}, compressed=True)
 
 
 def load_packed(path: str | Path | None = None) -> Generator:
-    """The generator of a file of `pack_generator`; by default the one that ships.
+    """Loads a file of `pack_generator`; by default the generator of the package.
 
     Raises:
         UserError: It is not there, or no such file; that of the package has been changed.
@@ -64,9 +64,7 @@ def load_packed(path: str | Path | None = None) -> Generator:
     path = Path(path or SHIPPED)
     if path == SHIPPED:
         if not path.exists():
-            raise UserError(
-                f'no generator came along with this installation ({path.name}); give the --workdir of a run'
-            )
+            raise UserError(f'this installation has no generator ({path.name}); give the --workdir of a run')
         verify(path)
     try:
         with open_arrays(path) as archive:

@@ -1,4 +1,4 @@
-"""Which image sizes can be built: those that can be halved down to a shorter side of 4 to 7 pixels."""
+"""The image sizes that can be built: halving leads to a shorter side of 4 to 7 pixels."""
 
 import itertools
 import re
@@ -9,7 +9,7 @@ LEAST, BASE = 16, 4
 
 
 def levels(size: tuple[int, int]) -> int:
-    """How often the sides are halved.
+    """Returns the number of halvings of a size.
 
     Raises:
         UserError: A side is below 16 or cannot be halved so often; the nearest sizes that can are named.
@@ -23,7 +23,7 @@ def levels(size: tuple[int, int]) -> int:
 
 
 def parse_size(text: str | tuple[int, int], name: str = 'image_size') -> tuple[int, int]:
-    """Returns height and width of the text N or HxW; of what is a size already, the same.
+    """Parses N or HxW and returns (height, width); a tuple stays as it is.
 
     Raises:
         UserError: The text is of another form.
@@ -38,7 +38,7 @@ def parse_size(text: str | tuple[int, int], name: str = 'image_size') -> tuple[i
 
 
 def show_size(size: tuple[int, int]) -> str:
-    """What `parse_size` reads."""
+    """Formats a size as text that `parse_size` reads."""
     height, width = size
     return str(height) if height == width else f'{height}x{width}'
 
@@ -52,7 +52,7 @@ def _can(size: tuple[int, int]) -> bool:
 
 
 def _nearest(size: tuple[int, int]) -> list[tuple[int, int]]:
-    """The two nearest sizes that can be built; squares for a square."""
+    """Returns the two nearest sizes that can be built; squares for a square."""
     reach = 2 << _halvings(size)
     heights, widths = (range(max(LEAST, side - reach), side + reach + 1) for side in size)
     pairs = zip(heights, widths, strict=True) if size[0] == size[1] else itertools.product(heights, widths)

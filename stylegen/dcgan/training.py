@@ -1,4 +1,4 @@
-"""Train a DCGAN: from the beginning, or from where the workdir says that it was left."""
+"""Train a DCGAN from the start, or continue the run of a workdir."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stylegen.dcgan.plan import compared, make_plan
 from stylegen.dcgan.settings import OF_PRESET, TrainSettings
 from stylegen.training.distribution import DISTRIBUTIONS
 from stylegen.utils.errors import UserError
-from stylegen.utils.locks import alone_in
+from stylegen.utils.locks import folder_lock
 from stylegen.utils.process_settings import ProcessSetting
 from stylegen.utils.settings import takes
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @functools.cache
 def _determinism() -> ProcessSetting:
-    """Of TensorFlow's operations; its public functions can switch it on only."""
+    """Returns the switch for deterministic operations; the public functions of TensorFlow can only turn them on."""
     from tensorflow.python.framework import config
 
     switch = {True: config.enable_op_determinism, False: config.disable_op_determinism}
@@ -41,7 +41,7 @@ def train(
     warn: Callable[[str], None] | None = None,
     settings: TrainSettings,
 ) -> Training:
-    """Trains a DCGAN on images; where the workdir keeps an unfinished run of the same settings, that goes on.
+    """Trains a DCGAN on images. A workdir with an unfinished run of the same settings continues this run.
 
     In float32 on a CPU, and with `deterministic` on, a run that was stopped at any moment and one that was not come to
     the same bits. The workdir has then: `settings.json`, `log.csv`, `quality.csv`, `events.jsonl`, `checkpoints/`,
@@ -51,14 +51,18 @@ def train(
         data: The images, see `stylegen.datasets.open_images`; their size and channels are those of the networks.
         workdir: Folder of the run.
         {settings}
-        callback: Is told a `Report` with every log row.
-        warn: Is told, in a line, what goes wrong and is mended.
+        callback: Receives a `Report` with every log row.
+        warn: Receives a line for each problem that the run recovers from.
 
     Raises:
-        UserError: The workdir keeps a run of other settings, or another process is at work in it; there are no classes;
-            options do not go together; `distribute` finds no devices or cluster.
-        ArithmeticError: Values that are not finite came again and again.
+        UserError: The workdir has a run of other settings, or another process uses it; the data has no classes; two
+            settings exclude each other; `distribute` finds no devices or cluster.
+        ArithmeticError: Values were not finite again after the learning rate was halved three times.
         WorkerLost: Another process of the cluster has gone.
+
+    Example:
+        data = open_images('photos/', (64, 64))
+        train(data, workdir='run', preset='paper64', steps=5000)
     """
     if settings.conditional and not data.classes:
         raise UserError('--conditional needs images in class folders, or with labels; leave it out')
@@ -73,9 +77,9 @@ def train(
     )
     devices.check(plan.batch_size, settings.jit, settings.steps_per_execution)
     exact = _determinism().at(True) if settings.deterministic else contextlib.nullcontext()
-    with alone_in(workdir) if devices.chief else contextlib.nullcontext(), devices.together(), exact:
+    with folder_lock(workdir) if devices.chief else contextlib.nullcontext(), devices.report_lost_workers(), exact:
         same = {name: value for name, value in settings.recorded().items() if name not in (*OF_PRESET, 'jit')}
-        devices.agree(compared(identity(data, plan)) | same | {'count of pictures': data.count})
+        devices.check_same_settings(compared(identity(data, plan)) | same | {'count of pictures': data.count})
         run = Training(data, plan, Path(workdir), settings, callback, warn or (lambda line: None), devices)
         run.write_settings()
         if run.step == 0:
@@ -93,5 +97,5 @@ def train(
                 run.warn(f'stopped; step {run.step} is kept in {workdir}: the same command goes on')
             raise
         run.film()
-        devices.told('done')  # nobody leaves before the chief has written everything
+        devices.broadcast('done')  # all processes wait until the chief has written everything
     return run

@@ -1,4 +1,4 @@
-"""`python -m stylegen.dcgan train`: its flags, and what it does with them."""
+"""`python -m stylegen.dcgan train`: its flags and its work."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from stylegen.dcgan.settings import DEFAULT_WORKDIR, HEADINGS, IMAGES, KEPT, Mem
 from stylegen.dcgan.sizes import parse_size, show_size
 from stylegen.dcgan.training import train
 from stylegen.runs import cli
-from stylegen.training.distribution import WorkerLost, begin_again, read_cluster
+from stylegen.training.distribution import WorkerLost, read_cluster, restart_process
 from stylegen.utils.console import Console
 from stylegen.utils.settings import Settings, setting
 
@@ -24,7 +24,7 @@ DEFAULT_DATA, FALLBACK = 'cifar10', 'shapes'
 
 @dataclass(frozen=True, kw_only=True)
 class TrainFiles(Settings):
-    """Where the images are, and where the run is kept."""
+    """The images, and the folder of the run."""
 
     data: str | None = setting(
         None,
@@ -43,22 +43,22 @@ class TrainFiles(Settings):
 
 
 def define_flags() -> cli.Flags:
-    """All flags of the command, in groups."""
+    """Returns the flags of the command, in groups."""
     flags = cli.Flags('Trains a DCGAN; the same command again goes on where it was left.')
-    flags.words('data')
+    flags.positional('data')
     for heading in HEADINGS:
         flags.group(heading)
     flags.settings(TrainFiles, TrainSettings, MemorySettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
 def open_data(
     source: str | None, size: tuple[int, int], channels: int, memory: str | float, console: Console
 ) -> 'ImageSet':
-    """The images; where no source was given the default or what can be had instead, and a line says which."""
+    """Opens the images. Without a source it opens the default, or the fallback offline, and prints which one."""
     from stylegen.datasets.opening import open_images
-    from stylegen.datasets.tables import Unfetched
+    from stylegen.datasets.tables import NotDownloaded
 
     options: dict[str, Any] = {'memory_budget': memory, 'warn': console.warn}
     if source:
@@ -66,28 +66,28 @@ def open_data(
     try:
         images = open_images(DEFAULT_DATA, size, channels, **options)
         source = DEFAULT_DATA
-    except Unfetched:
+    except NotDownloaded:
         images, source = open_images(FALLBACK, size, channels, **options), FALLBACK
     console.say(f'no --data was given: training on {source}')
     return images
 
 
 def first_only(images: 'ImageSet') -> list[str]:
-    """A line where only the first of several frames or pages is used of some images."""
+    """Returns a line about images of several frames or pages, of which only the first is used."""
     names = images.first_only
     return [f'{len(names)} images have several frames or pages, such as {names[0]}; the first is used'] if names else []
 
 
 def work(flags: FlagValues) -> None:
-    """Does what the flags say."""
+    """Runs the command with parsed flags."""
     console = Console(flags.quiet)
     files = cli.settings_of(TrainFiles, flags)
     settings = cli.settings_of(TrainSettings, flags)
     memory = cli.settings_of(MemorySettings, flags)
     base = PRESETS[settings.preset]
     size, channels = files.image_size or base.size, int(files.channels or base.channels)
-    plan = make_plan(size, channels, settings=settings)  # which refuses what cannot be, before images are read
-    cli.say_idle(idle_options(plan, cli.typed_settings(flags, TrainSettings)), console.say)
+    plan = make_plan(size, channels, settings=settings)  # refuses wrong settings before images are read
+    cli.report_unused_flags(idle_options(plan, cli.typed_settings(flags, TrainSettings)), console.say)
     if settings.distribute == 'multi_worker':
         index, workers = read_cluster()
         console.say(f'worker {index} of {workers}; training begins when all are there')
@@ -109,7 +109,7 @@ def work(flags: FlagValues) -> None:
     try:
         run = train(images, workdir=files.workdir, callback=report, warn=console.warn, settings=settings)
     except WorkerLost as lost:
-        begin_again(lost, console.warn)
+        restart_process(lost, console.warn)
     finally:
         if bar:
             bar.close()

@@ -1,4 +1,4 @@
-"""Sums and differences of latent vectors, as in 'with glasses' - 'without' + 'another one without'."""
+"""Add and subtract latent vectors, as in 'man with glasses' - 'man' + 'woman'."""
 
 import re
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class Term:
     seeds: tuple[int, ...]
 
     def __str__(self) -> str:
-        """As it is typed, with its sign."""
+        """Returns the term as a user types it, with its sign."""
         size = abs(self.factor)
         seeds = ','.join(map(str, self.seeds))
         return f'{"-" if self.factor < 0 else "+"} ' + ('' if size == 1 else f'{size:g}*') + f'mean({seeds})'
@@ -32,7 +32,7 @@ class Term:
 
 @dataclass(frozen=True, eq=False)
 class Sum:
-    """What came of an expression; pictures are float32 (N, H, W, C) in [0, 1].
+    """The result of an expression; pictures are float32 (N, H, W, C) in [0, 1].
 
     Attributes:
         terms: What was added up.
@@ -52,10 +52,10 @@ class Sum:
 
 
 def parse_expression(text: str) -> tuple[Term, ...]:
-    """The terms of 'mean(1,4,7) - mean(2,3) + 0.5*mean(9) + 12'; seeds may be ranges.
+    """Parses an expression such as 'mean(1,4,7) - mean(2,3) + 0.5*mean(9) + 12'; seeds may be ranges.
 
     Raises:
-        UserError: It is none.
+        UserError: The text is not an expression.
     """
     terms: list[Term] = []
     place = 0
@@ -75,9 +75,11 @@ def parse_expression(text: str) -> tuple[Term, ...]:
 class ArithmeticSettings(Settings):
     """The pictures near a sum."""
 
-    around: int = setting(8, 'pictures near the sum to show', group='Sum', at_least=0, at_most=1000)
-    noise: float = setting(0.25, 'how far from it they are, at most', group='Sum', at_least=0)
-    seed: int = setting(0, 'of that noise', group='Sum', at_least=0)
+    around: int = setting(8, 'pictures near the sum', group='Sum', at_least=0, at_most=1000)
+    noise: float = setting(
+        0.25, 'greatest distance of these pictures from the sum, in each entry of the vector', group='Sum', at_least=0
+    )
+    seed: int = setting(0, 'seed of this noise', group='Sum', at_least=0)
 
 
 @takes(ArithmeticSettings)
@@ -102,6 +104,9 @@ def arithmetic(
 
     Raises:
         UserError: There are no such classes.
+
+    Example:
+        total = arithmetic(open_generator(), parse_expression('mean(1,4,7) - mean(2,3) + 9'))
     """
     seeds = [seed for term in terms for seed in term.seeds]
     given = generator.given(latents(seeds, generator.latent_dim), labels_of(generator, seeds, labels))
@@ -121,7 +126,7 @@ def arithmetic(
 
 
 def sheet(found: Sum) -> np.ndarray:
-    """All of it on one picture: a row for each term, its seeds and then their mean; then the sum and those about it."""
+    """Draws a sheet: a row for each term with its seeds and their mean, then the sum and the pictures near it."""
     columns = max([len(term.seeds) for term in found.terms] + [min(len(found.around), 4)]) + 1
     blank = np.ones(found.result.shape[1:], np.float32)
     cells, said = [], []

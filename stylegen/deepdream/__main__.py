@@ -5,18 +5,26 @@ from collections.abc import Sequence
 from absl.flags import FlagValues
 
 from stylegen import images
-from stylegen.deepdream import settings
 from stylegen.deepdream.command_line import NOISE, CommandLine, check_flags
+from stylegen.deepdream.command_settings import (
+    DEFAULT_OUTPUT,
+    HEADINGS,
+    TILE_SIZE,
+    DreamResultSettings,
+    FilmSettings,
+    PictureSettings,
+)
 from stylegen.deepdream.explore import explore
 from stylegen.deepdream.film import dream_film
 from stylegen.deepdream.folder import dream_folder
 from stylegen.deepdream.job import Job, Session
 from stylegen.deepdream.noise import dream_from_noise, noise_picture
 from stylegen.deepdream.presets import EMBEDDED, FIRST_CHOICE
+from stylegen.deepdream.settings import DreamSettings, NoiseSettings
 from stylegen.networks import listings
 from stylegen.runs import cli
 from stylegen.runs.inputs import DEFAULT_PICTURE, DEFAULT_SIZE, read_picture
-from stylegen.runs.jobs import settled_memory
+from stylegen.runs.jobs import resolve_memory
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 
@@ -24,13 +32,13 @@ from stylegen.utils.console import Console
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
     flags = cli.Flags('Lets a neural network dream on a picture: what it sees, it draws.')
-    flags.words('input', many=True)
-    for heading in settings.HEADINGS:
+    flags.positional('input', many=True)
+    for heading in HEADINGS:
         flags.group(heading)
-    flags.settings(settings.PictureSettings, without=('explore',))
-    flags.settings(settings.DreamSettings, settings.NoiseSettings, settings.FilmSettings)
-    flags.settings(settings.DreamResultSettings, settings.PictureSettings)
-    flags.talk()
+    flags.settings(PictureSettings, without=('explore',))
+    flags.settings(DreamSettings, NoiseSettings, FilmSettings)
+    flags.settings(DreamResultSettings, PictureSettings)
+    flags.messages()
     return flags
 
 
@@ -41,7 +49,7 @@ def work(flags: FlagValues) -> None:
     if lines := list_names(command):
         return print('\n'.join(lines))
     check_flags(command, console.say)
-    memory = settled_memory(str(command.dream.max_memory), command.result.workdir)
+    memory = resolve_memory(str(command.dream.max_memory), command.result.workdir)
     command = command.replace(dream=command.dream.replace(max_memory=memory))
     if command.mode == 'explore':
         return explore(command, console)
@@ -49,7 +57,7 @@ def work(flags: FlagValues) -> None:
         return dream_film(command, console)
     if command.mode == 'folder':
         return dream_folder(command, console)
-    output = Output.of(command.result.output, settings.DEFAULT_OUTPUT, say=console.say)
+    output = Output.from_flag(command.result.output, DEFAULT_OUTPUT, say=console.say)
     images.check_writable(output.path, depth=command.result.depth)
     if command.mode == 'noise':
         return dream_from_noise(command, output, console)
@@ -60,14 +68,14 @@ def dream_picture(command: CommandLine, output: Output, console: Console) -> Non
     """Dreams on one picture, or on noise where a tile is to repeat."""
     source, size = next(iter(command.pictures.input), None), command.pictures.size
     if source == NOISE:
-        picture = noise_picture(size or settings.TILE_SIZE, command.dream.seed)
+        picture = noise_picture(size or TILE_SIZE, command.dream.seed)
     else:
         hint = '--output=NAME.gif makes a clip of all'
         picture = read_picture(source, size, console.say, default=DEFAULT_PICTURE, default_size=DEFAULT_SIZE, hint=hint)
     session = Session.open(command, console.say)
-    console.say(*session.about())
+    console.say(*session.describe_subject())
     picture = session.prepare(picture)
-    console.say(*session.outlook(picture))
+    console.say(*session.describe_plan(picture))
     Job(session, picture, output, console, workdir=command.result.workdir).run()
 
 
@@ -77,9 +85,9 @@ def list_names(command: CommandLine) -> list[str]:
     if dream.network == 'list':
         return listings.list_networks()
     if [*(dream.layers or ())] == ['list']:
-        return listings.list_layers(listings.settled_network(dream.network, FIRST_CHOICE, EMBEDDED[0]))
+        return listings.list_layers(listings.resolve_network(dream.network, FIRST_CHOICE, EMBEDDED[0]))
     if [*(dream.classes or ())] == ['list']:
-        return listings.list_classes(listings.settled_network(dream.network, FIRST_CHOICE))
+        return listings.list_classes(listings.resolve_network(dream.network, FIRST_CHOICE))
     return []
 
 
@@ -89,4 +97,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    cli.leave(main())
+    cli.exit_with(main())

@@ -10,14 +10,9 @@ from typing import Any
 
 from absl.flags import FlagValues
 
+from stylegen.deepdream.command_settings import DreamResultSettings, FilmSettings, PictureSettings
 from stylegen.deepdream.presets import FRAME_DEFAULTS, PRESETS
-from stylegen.deepdream.settings import (
-    DreamResultSettings,
-    DreamSettings,
-    FilmSettings,
-    NoiseSettings,
-    PictureSettings,
-)
+from stylegen.deepdream.settings import DreamSettings, NoiseSettings
 from stylegen.images.animated import is_animated
 from stylegen.images.animation import ANIMATIONS
 from stylegen.runs import cli, records
@@ -231,4 +226,4 @@ def check_flags(command: CommandLine, say: Callable[[str], None]) -> None:
         if name in command.typed and (name != 'count' or command.noise.count > 1):
             raise UserError(f'--{name} does not go with {MODES[command.mode]}: {why}; leave it out')
     unused = {*UNUSED[command.mode], *(() if command.pictures.guide else ('guide_layers',))} & command.typed
-    cli.say_idle(dict.fromkeys(sorted(unused), f'what is made is {MODES[command.mode]}'), say)
+    cli.report_unused_flags(dict.fromkeys(sorted(unused), f'what is made is {MODES[command.mode]}'), say)

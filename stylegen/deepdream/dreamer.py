@@ -20,7 +20,7 @@ from stylegen.images.conversion import PictureLike, as_pictures
 from stylegen.optimize import pyramid
 from stylegen.runs.layer_weights import WeightsLike, as_weights
 from stylegen.utils.errors import UserError
-from stylegen.utils.locks import Turn
+from stylegen.utils.locks import PictureLock
 from stylegen.utils.memory import parse_memory
 from stylegen.utils.settings import takes
 
@@ -80,7 +80,7 @@ class Dreamer:
         self.subject = choose(self.extractor.network, default=own_layers)
         self.subject.check(self.extractor.channels)
         self.settings = _complete(settings, self.extractor.network, self.subject)
-        self._turn = Turn('dreamer')
+        self._turn = PictureLock('dreamer')
 
     def scaled(self, share: float) -> Dreamer:
         """A dreamer by the same network whose strength, or step size, is `share` times this one's, at most 1."""
@@ -136,7 +136,7 @@ class Dreamer:
     def _loudness(self):
         from stylegen.utils.backend import tf
 
-        measure = lambda image: self._objective.loudness(image, self.settings.balance)
+        measure = lambda image: self._objective.gradient_norms(image, self.settings.balance)
         return tf.function(measure, input_signature=[tf.TensorSpec([1, None, None, 3])], autograph=False)
 
     @cached_property

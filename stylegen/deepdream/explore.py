@@ -9,13 +9,12 @@ import numpy as np
 
 from stylegen import images, networks
 from stylegen.deepdream.command_line import PROGRAM, CommandLine
+from stylegen.deepdream.command_settings import EXPLORE_SIZE
 from stylegen.deepdream.job import Session
-from stylegen.deepdream.settings import EXPLORE_SIZE
 from stylegen.deepdream.targets import parse_target
 from stylegen.runs import records, saving
-from stylegen.runs.inputs import DEFAULT_PICTURE, load_first, refuse_inputs
+from stylegen.runs.inputs import DEFAULT_PICTURE, load_first_frame, refuse_overwriting_inputs
 from stylegen.runs.names import Output
-from stylegen.utils import interrupts
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 
@@ -54,13 +53,15 @@ def explore(command: CommandLine, console: Console) -> None:
         KeyboardInterrupt: Ctrl-C. The sheet of the dreams so far is saved.
     """
     result = command.result
-    output = Output.of(result.output, DEFAULT_SHEET, say=console.say)
+    output = Output.from_flag(result.output, DEFAULT_SHEET, say=console.say)
     images.check_writable(output.path, depth=result.depth)
     command = _without_subject(command)
-    picture = load_first(next(iter(command.pictures.input), DEFAULT_PICTURE), command.pictures.size, console.say)
-    refuse_inputs(output.path, [picture.path])
+    picture = load_first_frame(next(iter(command.pictures.input), DEFAULT_PICTURE), command.pictures.size, console.say)
+    refuse_overwriting_inputs(output.path, [picture.path])
     session, targets, network = open_targets(command, picture.pixels)
-    console.say(*(session.about() if command.pictures.explore != EVERY_LAYER else session.about()[:1]))
+    console.say(
+        *(session.describe_subject() if command.pictures.explore != EVERY_LAYER else session.describe_subject()[:1])
+    )
     opened = session.dreamer.settings
     known = {'network': opened.network, 'precision': opened.precision, 'max_memory': opened.max_memory}
     command = command.replace(dream=command.dream.replace(**known))
@@ -79,11 +80,7 @@ def explore(command: CommandLine, console: Console) -> None:
     labels = ['the picture', *(f'--layers={target}' for target in dreams)]
     sheet = images.contact_sheet([picture.pixels, *dreams.values()], labels, title=title)
     record = records.record(PROGRAM, command.recorded(), inputs, source)
-    with interrupts.uninterrupted():
-        write = lambda path, overwrite: images.save_image(
-            path, sheet, depth=result.depth, settings=record, sidecar=result.sidecar, overwrite=overwrite
-        )
-        path = saving.save_somewhere(write, output)
+    path = saving.save_result(output, sheet, record, result)
     console.say(f'result   {path}')
     if stopped:
         raise KeyboardInterrupt

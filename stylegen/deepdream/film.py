@@ -14,15 +14,16 @@ import numpy as np
 
 from stylegen import images
 from stylegen.deepdream.command_line import CLIPS, CommandLine
+from stylegen.deepdream.command_settings import FILM_SIZE
 from stylegen.deepdream.dreamer import Dreamer
 from stylegen.deepdream.frames import Callback, FilmFrame, KeptFrames, keep_footage, keep_zoom
 from stylegen.deepdream.job import Session
-from stylegen.deepdream.settings import FILM_SIZE, RATE
+from stylegen.deepdream.settings import RATE
 from stylegen.deepdream.zoom import DreamFunction
 from stylegen.images.animated import open_animation
 from stylegen.runs import records
-from stylegen.runs.inputs import DEFAULT_PICTURE, load_first, refuse_inputs
-from stylegen.runs.names import Output, names_like
+from stylegen.runs.inputs import DEFAULT_PICTURE, load_first_frame, refuse_overwriting_inputs
+from stylegen.runs.names import Output, numbered_names
 from stylegen.runs.workdir import Workdir
 from stylegen.utils.console import Console, Progress
 from stylegen.utils.differences import OtherState
@@ -89,7 +90,7 @@ def open_clip_source(command: CommandLine, size: int, say: Callable[[str], None]
 
 def open_zoom_source(command: CommandLine, size: int, say: Callable[[str], None]) -> Source:
     """A picture that is zoomed into."""
-    picture = load_first(next(iter(command.pictures.input), DEFAULT_PICTURE), size, say)
+    picture = load_first_frame(next(iter(command.pictures.input), DEFAULT_PICTURE), size, say)
     film = command.film
 
     def keep(workdir: Workdir, dream: DreamFunction, follow: Callback) -> KeptFrames:
@@ -107,15 +108,15 @@ def dream_film(command: CommandLine, console: Console) -> None:
     which is removed when the film is written.
     """
     result, size = command.result, command.pictures.size or FILM_SIZE
-    output = Output.of(result.output, DEFAULT_FILM, say=console.say)
+    output = Output.from_flag(result.output, DEFAULT_FILM, say=console.say)
     command = command.replace(pictures=command.pictures.replace(size=size))
     open_source = open_clip_source if command.mode == 'clip' else open_zoom_source
     source = open_source(command, size, console.say)
     images.check_animation(output.path, source.fps)
     session = Session.open(command, console.say)
-    console.say(*session.about())
+    console.say(*session.describe_subject())
     mask, regions = session.read_masks(source.shape)
-    refuse_inputs(output.path, {**source.inputs, **session.inputs.hashes})
+    refuse_overwriting_inputs(output.path, {**source.inputs, **session.inputs.hashes})
     record = session.record(source.inputs, console)
     began = time.monotonic()
     dreamer = source.adapt(session.dreamer)
@@ -152,24 +153,24 @@ def open_frames(output: Output, folder: str | None, record: dict[str, Any]) -> I
     Raises:
         UserError: Another process works in the folder, or it has frames of another record.
     """
-    if folder or output.like is None:
+    if folder or output.default_name is None:
         workdir = Workdir(folder or f'{output.path}.frames', record, records.identity)
-        with workdir.alone():
+        with workdir.locked():
             yield output, workdir
         return
-    for path in names_like(output.like):
+    for path in numbered_names(output.default_name):
         with contextlib.ExitStack() as stack:
             if not path.exists():
                 workdir = Workdir(f'{path}.frames', record, records.identity)
                 if _enter(workdir, stack) and not path.exists():  # another run may have written it before it left
-                    yield output.at(path), workdir
+                    yield output.with_path(path), workdir
                     return
 
 
 def _enter(workdir: Workdir, stack: contextlib.ExitStack) -> bool:
     """Enters a workdir and returns whether it did. A folder with another process or other frames is not entered."""
     try:
-        stack.enter_context(workdir.alone())
+        stack.enter_context(workdir.locked())
         workdir.load()
     except (Busy, OtherState):
         return False

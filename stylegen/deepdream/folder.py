@@ -5,7 +5,7 @@ from pathlib import Path
 from stylegen import images
 from stylegen.deepdream.command_line import CommandLine
 from stylegen.deepdream.job import Job, Session
-from stylegen.runs.folders import check_folder, each, pictures_of, result_names
+from stylegen.runs.folders import check_output_folder, expand_folders, make_results, result_paths
 from stylegen.runs.inputs import DEFAULT_PICTURE, DEFAULT_SIZE, read_picture
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
@@ -21,15 +21,15 @@ def dream_folder(command: CommandLine, console: Console) -> None:
     """
     sources, result = command.pictures.input, command.result
     target = Path(result.output or DEFAULT_FOLDER)
-    pictures = pictures_of(sources)
+    pictures = expand_folders(sources)
     for source in sources:
-        check_folder(Path(source), target)
-    outputs = result_names(pictures, target, result.depth)
+        check_output_folder(Path(source), target)
+    outputs = result_paths(pictures, target, result.depth)
     images.check_writable(outputs[0], depth=result.depth)
 
     def begin() -> Session:
         session = Session.open(command, console.say)
-        console.say(*session.about())
+        console.say(*session.describe_subject())
         return session
 
     def make(session: Session, number: int, unfinished: Path) -> None:
@@ -40,8 +40,8 @@ def dream_folder(command: CommandLine, console: Console) -> None:
         picture = session.prepare(
             read_picture(path, one.pictures.size, console.say, default=DEFAULT_PICTURE, default_size=DEFAULT_SIZE)
         )
-        console.say(*session.outlook(picture))
+        console.say(*session.describe_plan(picture))
         target = Output(output, result.overwrite)
         Job(session, picture, target, console, workdir=workdir, unfinished=unfinished).run()
 
-    each(outputs, [path.name for path in pictures], begin, make, overwrite=result.overwrite, console=console)
+    make_results(outputs, [path.name for path in pictures], begin, make, overwrite=result.overwrite, console=console)

@@ -17,7 +17,7 @@ from stylegen.runs import jobs, records
 from stylegen.runs.inputs import Inputs, read_mask
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
-from stylegen.utils.memory import format_memory, shortage
+from stylegen.utils.memory import format_memory, memory_advice
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Session:
         dreamer = Dreamer(guides=guides, regions=regions, settings=command.dream)
         return cls(command.replace(dream=dreamer.settings), dreamer, inputs)
 
-    def about(self) -> list[str]:
+    def describe_subject(self) -> list[str]:
         """Lines that say through which network the dream is, and what it is of."""
         lines = [f'network  {self.dreamer.network_note}']
         settings = self.command.recorded()
@@ -68,7 +68,7 @@ class Session:
         tile = np.clip(images.resize(tile, shape, wrap=True), 0, 1)
         return images.Picture(tile, None, picture.path, picture.sha256)
 
-    def outlook(self, picture: images.Picture) -> list[str]:
+    def describe_plan(self, picture: images.Picture) -> list[str]:
         """Lines that say what sizes and how much memory a picture takes, and whether so much is free."""
         height, width = picture.pixels.shape[:2]
         plan = self.dreamer.plan((height, width))
@@ -78,7 +78,7 @@ class Session:
             f'sizes    {", ".join(f"{w} x {h}" for h, w in plan.sizes)}; {self.dreamer.settings.steps} steps each',
             f'memory   about {format_memory(plan.memory)} beside what TensorFlow takes to start{tiles}',
         ]
-        return lines + shortage(plan.memory)
+        return lines + memory_advice(plan.memory)
 
     def record(self, inputs: Mapping[str, str], console: Console) -> dict[str, Any]:
         """The record of a result. It is checked against that of the result that is made again, if there is one.
@@ -121,7 +121,7 @@ class Job(jobs.Job):
         super().__init__(
             target,
             session.record({picture.path: picture.sha256}, console),
-            session.command.result,  # type: ignore[arg-type]
+            session.command.result,
             console,
             shape=picture.pixels.shape,
             alpha=picture.alpha,
@@ -134,7 +134,7 @@ class Job(jobs.Job):
         start, dreamer = None, self.session.dreamer
         if state is not None:
             start = Start(int(state['octave']), int(state['step']), state['image'], state['balance'])
-            self.number = start.octave * dreamer.settings.steps + start.step
+            self.steps_done = start.octave * dreamer.settings.steps + start.step
             if self.workdir:
                 self.console.say(f'going on from {self.workdir.folder}: octave {start.octave + 1}, step {start.step}')
         return dreamer(
@@ -142,17 +142,17 @@ class Job(jobs.Job):
             mask=self.mask,
             regions=self.regions,
             start=start,
-            callback=self.follow,
+            callback=self.on_step,
             steps_per_call=1 if self.session.command.result.save_every else None,
         )
 
-    def place(self, step: DreamStep) -> jobs.Place:
+    def progress_of(self, step: DreamStep) -> jobs.JobProgress:
         """How far a step is."""
         words = f'octave {step.octave + 1}/{step.octaves} step {step.step}/{step.steps}'
         number = step.octave * step.steps + step.step
-        return jobs.Place(step.work, step.all_work, number, words, sum(step.losses.values()))
+        return jobs.JobProgress(step.work, step.all_work, number, words, sum(step.losses.values()))
 
-    def arrays(self, step: DreamStep) -> dict[str, Any]:
+    def state_arrays(self, step: DreamStep) -> dict[str, Any]:
         """The state after a step, as `work` reads it."""
         return {'octave': step.octave, 'step': step.step, 'image': step.image, 'balance': step.balance}
 

@@ -19,7 +19,6 @@ from stylegen.images.sheets import grid_shape
 from stylegen.networks.catalog import CLASSES
 from stylegen.runs import records, saving
 from stylegen.runs.names import Output
-from stylegen.utils import interrupts
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 
@@ -77,11 +76,7 @@ def dream_from_noise(command: CommandLine, output: Output, console: Console) -> 
 
     def save(pictures: np.ndarray) -> Path:
         picture = pictures[0] if len(pictures) == 1 else images.grid(pictures)
-        write = lambda path, overwrite: images.save_image(
-            path, picture, depth=result.depth, settings=record, sidecar=result.sidecar, overwrite=overwrite
-        )
-        with interrupts.uninterrupted():
-            return saving.save_somewhere(write, output)
+        return saving.save_result(output, picture, record, result)
 
     latest: list[VisualizeStep] = []
     progress = console.progress(noise.steps)
@@ -92,7 +87,9 @@ def dream_from_noise(command: CommandLine, output: Output, console: Console) -> 
 
     began = time.monotonic()
     try:
-        with saving.rescued(save, lambda: latest[0].pictures() if latest else None, console.say, dream.precision):
+        with saving.save_on_failure(
+            save, lambda: latest[0].pictures() if latest else None, console.say, dream.precision
+        ):
             pictures = visualize(
                 MaskedExtractor(extractor, masks) if neurons else extractor,
                 terms,

@@ -1,29 +1,21 @@
-"""Settings of DeepDream: each field says its default, its bounds or choices, its unit and what it does."""
+"""The settings that the functions of DeepDream take: how to dream, from noise and on films."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stylegen.deepdream.presets import PRESETS
-from stylegen.runs.inputs import DEFAULT_SIZE
-from stylegen.runs.layer_weights import WeightsLike, as_weights, format_weights, parse_weights
-from stylegen.runs.settings import MachineSettings, NetworkSettings, ResultSettings
+from stylegen.runs.layer_weights import WeightsLike, as_weights, format_weights
+from stylegen.runs.settings import MachineSettings, NetworkSettings
 from stylegen.utils.choices import JIT, SMOOTHINGS
 from stylegen.utils.errors import UserError
-from stylegen.utils.memory import AUTO, settled_memory
+from stylegen.utils.memory import AUTO, resolve_memory
 from stylegen.utils.settings import Settings, setting
 
-PICTURES, SUBJECT, STEPS = 'Pictures', 'What to dream of', 'How to dream'  # headings of `--help`
+SUBJECT, STEPS = 'What to dream of', 'How to dream'  # headings of `--help`
 FROM_NOISE, FILM = 'From noise (--input=noise)', 'Film (--zoom, or a clip as --input)'
-HEADINGS = (PICTURES, 'Network', SUBJECT, STEPS, FROM_NOISE, FILM, 'Machine')
-DEFAULT_OUTPUT = 'deepdream.png'
-FILM_SIZE = 512  # longest side of a film's frames, in pixels, unless --size says otherwise
-NOISE_SIZE = 256  # side of a picture from noise
-TILE_SIZE = 512  # side of a tile that repeats and is made from noise
-EXPLORE_SIZE = 256  # longest side of each picture on a contact sheet
+NOISE_SIZE = 256  # side of a picture from noise, in pixels
 RATE = 24.0  # frames per second of a zoom
 
 
@@ -59,63 +51,70 @@ class DreamSettings(MachineSettings, NetworkSettings):
 
     layers: WeightsLike = setting(
         None,
-        "LAYER:WEIGHT,... or 'list' to see what the network has",
+        "layers that become more active: LAYER:WEIGHT,...; 'list' shows those of the network",
         group='Network',
         read=as_weights,
         write=format_weights,
     )
     classes: WeightsLike = setting(
         None,
-        "CLASS:WEIGHT,... by name or number, or 'list': the picture becomes more like them",
+        "classes that the picture becomes more like: CLASS:WEIGHT,... by name or number; 'list' shows them",
         group=SUBJECT,
         read=as_weights,
         write=format_weights,
     )
     guide_layers: WeightsLike = setting(
         None,
-        'LAYER:WEIGHT,... that are compared with the guide',
+        'layers that are compared with the guide: LAYER:WEIGHT,...',
         group=SUBJECT,
         read=as_weights,
         write=format_weights,
     )
     balance: str = setting(
         'signal',
-        'signal, gradient: make all layers contribute equally before their weights apply',
+        'how layers are made to contribute equally before their weights apply; none: not at all',
         group=SUBJECT,
         choices=('signal', 'gradient', 'none'),
     )
     measure: str = setting(
         'auto',
-        'of activity; auto: mean_square of layers, mean of channels and classes',
+        'what of the activations rises; auto: mean_square of layers, mean of channels and classes',
         group=SUBJECT,
         choices=('auto', 'mean_square', 'mean'),
     )
-    octaves: int | None = setting(None, 'sizes to work through; default by network', group=STEPS, at_least=1)
+    octaves: int | None = setting(
+        None, "how many sizes to work through; by default the network's own", group=STEPS, at_least=1
+    )
     octave_scale: float | None = setting(
-        None, 'ratio of one size to the next; default by network', group=STEPS, above=1, at_most=100
+        None, "ratio of one size to the next; by default the network's own", group=STEPS, above=1, at_most=100
     )
     steps: int = setting(10, 'steps at each size', group=STEPS, at_least=0)
     strength: float | None = setting(
         None,
-        'RMS change of a picture or frame, pixels being 0 to 1; steps adapt to reach it; default by network',
+        'RMS change of a picture or frame, where pixels are 0 to 1; the steps adapt to reach it; by default '
+        "the network's own",
         group=STEPS,
         above=0,
         at_most=1,
     )
     step_size: float | None = setting(
-        None, 'fixed change per step, instead of the strength', group=STEPS, at_least=0, at_most=1
+        None, 'fixed change per step, in place of the strength', group=STEPS, at_least=0, at_most=1
     )
     norm: str = setting(
         'mean_abs', 'how the size of the gradient is measured for step_size', group=STEPS, choices=('mean_abs', 'std')
     )
-    smoothing: str | None = setting(None, 'of the gradient; default by network', group=STEPS, choices=SMOOTHINGS)
-    variation: float = setting(
-        0.0, 'smooths the picture (total variation): share of each step', group=STEPS, at_least=0
+    smoothing: str | None = setting(
+        None, "how the gradient is smoothed; by default the network's own", group=STEPS, choices=SMOOTHINGS
     )
-    jitter: int = setting(32, 'random shift before each step', group=STEPS, at_least=0, at_most=10000, unit='pixels')
+    variation: float = setting(
+        0.0, 'how much each step smooths the picture (total variation), as a share of the step', group=STEPS, at_least=0
+    )
+    jitter: int = setting(
+        32, 'largest random shift before each step', group=STEPS, at_least=0, at_most=10000, unit='pixels'
+    )
     color: str = setting(
         'free',
-        'luminance keeps the colours, match their mean and spread',
+        'luminance keeps the colours, match keeps their mean and spread',
         group=STEPS,
         choices=('free', 'luminance', 'match'),
     )
@@ -128,7 +127,7 @@ class DreamSettings(MachineSettings, NetworkSettings):
 
         named = isinstance(self.network, str)  # a `FeatureExtractor` has its precision already
         precision = fast_precision() if named and self.precision == AUTO else self.precision
-        memory = settled_memory(AUTO) if self.max_memory == AUTO else self.max_memory
+        memory = resolve_memory(AUTO) if self.max_memory == AUTO else self.max_memory
         return self.replace(max_memory=memory, precision=precision)
 
 
@@ -148,13 +147,17 @@ def read_sides(value: Any, name: str) -> int | tuple[int, int]:
 class NoiseSettings(Settings):
     """How pictures are made from noise, as far as the command line says it."""
 
-    parameterization: str = setting('fourier', 'what is optimised', group=FROM_NOISE, choices=('fourier', 'pixels'))
+    parameterization: str = setting(
+        'fourier', 'what Adam changes: Fourier coefficients or pixels', group=FROM_NOISE, choices=('fourier', 'pixels')
+    )
     size: int | tuple[int, int] = setting(
         NOISE_SIZE, 'side of the square pictures, or (height, width)', unit='pixels', read=read_sides
     )
-    count: int = setting(1, 'pictures, on one sheet', group=FROM_NOISE, at_least=1, at_most=1000)
+    count: int = setting(1, 'how many pictures, on one sheet', group=FROM_NOISE, at_least=1, at_most=1000)
     steps: int = setting(128, 'steps of Adam', at_least=0)
-    diversity: float = setting(0.0, 'pushes the pictures apart; 1 to 3 is felt', group=FROM_NOISE, at_least=0)
+    diversity: float = setting(
+        0.0, 'how much the pictures are pushed apart; 1 to 3 is felt', group=FROM_NOISE, at_least=0
+    )
     seed: int = setting(0, 'the same seed gives the same pictures', at_least=0)
     jit: str = setting('auto', 'compile with XLA; auto: on a GPU', choices=JIT)
 
@@ -179,7 +182,7 @@ class VisualizeSettings(NoiseSettings):
 
     decay: float = setting(1.2, 'how fast the Fourier parameters fall with the frequency', flag=False)
     contrast: float = setting(0.2, 'contrast of the noise', flag=False, at_least=0)
-    learning_rate: float = setting(0.03, 'of Adam', flag=False, above=0)
+    learning_rate: float = setting(0.03, 'learning rate of Adam', flag=False, above=0)
     jitter: int | None = setting(None, 'largest shift of a view', flag=False, at_least=0, unit='pixels')
     scale: float = setting(0.1, 'largest change of the size of a view, as a share', flag=False, at_least=0, below=1)
     rotation: float = setting(10.0, 'largest turn of a view', flag=False, at_least=0, unit='degrees')
@@ -219,18 +222,18 @@ class ZoomSettings(Settings):
         shift: (x, y): how fast the middle moves to the right and down.
     """
 
-    zoom: float = setting(1.5, 'factor per second', group=FILM, at_least=1)
-    rotation: float = setting(0.0, 'of a zoom: degrees per second', group=FILM)
+    zoom: float = setting(1.5, 'growth of a zoom: factor per second', group=FILM, at_least=1)
+    rotation: float = setting(0.0, 'turn of a zoom: degrees per second', group=FILM)
     shift: tuple[float, float] = setting(
         (0.0, 0.0),
-        'of a zoom: X,Y in widths and heights per second',
+        'shift of a zoom: X,Y in widths and heights per second',
         group=FILM,
         read=read_shift,
         write=_format_shift,
     )
     seconds: float = setting(5.0, 'length of a zoom', group=FILM, above=0)
     fps: float = setting(
-        RATE, f'of a zoom: frames per second; the strength is that of a frame at {RATE:g}', group=FILM, above=0
+        RATE, f'rate of a zoom: frames per second; the strength is that of a frame at {RATE:g}', group=FILM, above=0
     )
 
     @property
@@ -250,107 +253,8 @@ class FootageSettings(Settings):
 
     blend: float = setting(
         0.7,
-        'of a clip: share of the dream that is carried along by the optical flow',
+        'share of the dream that the optical flow carries to the next frame of a clip',
         group=FILM,
         at_least=0,
         below=1,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class FilmSettings(FootageSettings, ZoomSettings):
-    """The film that the command makes. Without a zoom it makes one of a clip only."""
-
-    zoom: float | None = setting(  # type: ignore[assignment]
-        None,
-        'makes a film that zooms into its own dream: factor per second, such as 1.5',
-        group=FILM,
-        at_least=1,
-    )
-
-
-def read_paths(value: Any, name: str) -> tuple[str, ...]:
-    """Paths, from one, several or none."""
-    return () if value is None else (value,) if isinstance(value, str) else tuple(map(str, value))
-
-
-def _format_inputs(paths: Sequence[str]) -> Any:
-    """None, one path or a list, as results have recorded `input` from the first."""
-    return list(paths) if len(paths) > 1 else paths[0] if paths else None
-
-
-def read_regions(value: Any, name: str) -> tuple[tuple[str, dict[str, float]], ...]:
-    """Pairs of a mask's path and weights by layer, also from texts 'MASK=LAYER:WEIGHT,...'.
-
-    Raises:
-        UserError: A text has another form.
-    """
-    regions = []
-    for region in value:
-        path, equals, layers = region.rpartition('=') if isinstance(region, str) else (region[0], '=', region[1])
-        if not equals or not path:
-            raise UserError(f'expected --{name}=MASK=LAYER:WEIGHT,..., got {region!r}')
-        regions.append((path, parse_weights(layers, name) if isinstance(layers, str) else layers))
-    return tuple(regions)
-
-
-def _format_regions(regions: Sequence[tuple[str, dict[str, float]]]) -> list[str]:
-    return [f'{path}={format_weights(layers)}' for path, layers in regions]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PictureSettings(Settings):
-    """The pictures that the command reads, and what it makes of them."""
-
-    input: tuple[str, ...] = setting(
-        (),
-        "a picture, a folder, a clip, or 'noise'; several pictures give a result each; by default a picture that comes "
-        'with the program',
-        group=PICTURES,
-        kind='paths',
-        read=read_paths,
-        write=_format_inputs,
-    )
-    size: int | None = setting(
-        None,
-        f'longest side in pixels; by default its own, up to {DEFAULT_SIZE}; of a film {FILM_SIZE}, from noise '
-        f'{NOISE_SIZE} (a tile {TILE_SIZE}), of each picture on a contact sheet {EXPLORE_SIZE}',
-        group=PICTURES,
-        at_least=1,
-    )
-    mask: str | None = setting(
-        None, 'grey picture: white dreams, black stays as it is, bit for bit', group=PICTURES, kind='path'
-    )
-    preset: str | None = setting(None, 'settings by name; what is typed beside it wins', group=SUBJECT, choices=PRESETS)
-    guide: tuple[str, ...] = setting(
-        (),
-        'a picture whose contents are looked for in yours; may be given several times',
-        group=SUBJECT,
-        kind='paths',
-        read=read_paths,
-        write=list,
-    )
-    region: tuple[tuple[str, dict[str, float]], ...] = setting(
-        (),
-        'MASK=LAYER:WEIGHT,...: layers that act where a grey picture is white; may be given several times',
-        group=SUBJECT,
-        kind='paths',
-        read=read_regions,
-        write=_format_regions,
-    )
-    explore: str | None = setting(
-        None, "a contact sheet of what 'layers' do to the picture, or the channels of a layer", group=SUBJECT
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class DreamResultSettings(ResultSettings):
-    """How the command writes its results."""
-
-    output: str | None = setting(
-        None,
-        f'PNG, JPEG, WebP or TIFF; GIF, WebP or MP4 of a film; of many results a folder; by default {DEFAULT_OUTPUT}, '
-        'or a free name like it',
-        group=PICTURES,
-        kind='path',
     )

@@ -10,7 +10,13 @@ _FORM = 'expected LAYER, LAYER[CHANNEL,CHANNEL-CHANNEL,...] or LAYER[CHANNEL@X,Y
 
 @dataclass(frozen=True)
 class Target:
-    """A layer, its channels in ascending order (none: all), or one neuron: a channel at (x, y), shares of the sides."""
+    """What becomes more active: a layer, channels of it, or one neuron.
+
+    Attributes:
+        layer: Name of the layer.
+        channels: In ascending order. Empty: all channels.
+        at: (x, y) of the neuron, as shares of the sides. None: the whole layer or channel.
+    """
 
     layer: str
     channels: tuple[int, ...] = ()
@@ -19,8 +25,8 @@ class Target:
     def __str__(self) -> str:
         if not self.channels:
             return self.layer
-        place = '@' + ','.join(f'{share:.15f}'.rstrip('0').rstrip('.') for share in self.at) if self.at else ''
-        return f'{self.layer}[{",".join(map(str, self.channels))}{place}]'
+        position = '@' + ','.join(f'{share:.15f}'.rstrip('0').rstrip('.') for share in self.at) if self.at else ''
+        return f'{self.layer}[{",".join(map(str, self.channels))}{position}]'
 
 
 def parse_target(text: str) -> Target:
@@ -31,7 +37,7 @@ def parse_target(text: str) -> Target:
     """
     match = re.fullmatch(r'([^\[\]@]+)(?:\[([\d,\-\s]+)(?:@(\d*\.?\d+),(\d*\.?\d+))?\])?', text.strip())
     if not match:
-        raise UserError(f'{text!r} names nothing to dream of; {_FORM}')
+        raise UserError(f'{text!r} is no target; {_FORM}')
     layer, inner, x, y = match.groups()
     channels: list[int] = []
     for part in (inner or '').split(','):
@@ -41,7 +47,7 @@ def parse_target(text: str) -> Target:
         if ends:
             first, last = int(ends[1]), int(ends[2] or ends[1])
             if last < first or last - first > 10**5:
-                raise UserError(f'{part!r} in {text!r} is no range of channels')
+                raise UserError(f'{part!r} in {text!r} is no range of channels; {_FORM}')
             channels += range(first, last + 1)
     if inner and not channels:
         raise UserError(f'{text!r} names no channel; {_FORM}')

@@ -16,7 +16,7 @@ from PIL import Image
 from stylegen.images.decoding import opened, to_upright
 from stylegen.images.pixels import on_white
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import read_bytes, shown
+from stylegen.utils.files import quoted, read_bytes
 
 ANIMATED = (
     'GIF',
@@ -49,7 +49,7 @@ def first_only(path: str | os.PathLike[str], hint: str = '') -> str | None:
         count = count_frames(image)
         if count > 1:
             what, hint = ('pages', '') if image.format in PAGED else ('frames', hint)
-            return f'{shown(path)} has {count} {what}; only the first one is used' + (f'; {hint}' if hint else '')
+            return f'{quoted(path)} has {count} {what}; only the first one is used' + (f'; {hint}' if hint else '')
     return None
 
 

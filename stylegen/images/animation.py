@@ -12,7 +12,7 @@ from PIL import Image
 from stylegen.images.pixels import as_rgb, to_uint8
 from stylegen.images.video import Clip, check_crf, ffmpeg_program, write_mp4
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import check_target, replacing, settings_beside
+from stylegen.utils.files import atomic_write, check_target, settings_beside
 
 
 def check_animation(path: str | os.PathLike[str], fps: float = 10) -> None:
@@ -53,7 +53,7 @@ def save_animation(
         crf: x264's constant rate factor for MP4, from 1 (largest and best) to 51; about 6 more halve the file.
         sound: A clip whose sound the MP4 gets, as long as the frames last.
         settings: How the animation was made; written to `<path>.json`.
-        overwrite: False never replaces a file, see `stylegen.utils.files.replacing`.
+        overwrite: False never replaces a file, see `stylegen.utils.files.atomic_write`.
 
     Returns:
         The path.
@@ -76,7 +76,7 @@ def save_animation(
     first = next(checked, None)
     if first is None:
         raise ValueError('an animation needs at least one frame; got none')
-    with settings_beside(path, settings), replacing(path, overwrite) as temp:
+    with settings_beside(path, settings), atomic_write(path, overwrite) as temp:
         ANIMATIONS[path.suffix.lower()](temp, itertools.chain([first], checked), fps, loop=loop, crf=crf, sound=sound)
     return path
 

@@ -57,7 +57,7 @@ def chroma_moments(pictures: Sequence[tuple[np.ndarray, float]]) -> tuple[np.nda
     return mean, float(np.sqrt(variance))
 
 
-def toned(image: np.ndarray, mean: np.ndarray, deviation: float, share: float = 1.0) -> np.ndarray:
+def match_tone(image: np.ndarray, mean: np.ndarray, deviation: float, share: float = 1.0) -> np.ndarray:
     """Reduces a picture's colours to those of a nearly colourless style: ink, black-and-white or sepia.
 
     The chroma gets the style's mean and at most its deviation. The effect is full if the style's deviation is under

@@ -15,7 +15,7 @@ from stylegen.images.png_chunks import SIGNATURE, essential_chunks
 from stylegen.images.ranges import BYTES, DEEP, IN_FILES, UNIT, Range, range_of, scaled
 from stylegen.images.sixteen_bit import is_colour, read_at_16_bits
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import shown
+from stylegen.utils.files import quoted
 from stylegen.utils.notes import note
 from stylegen.utils.process_settings import ProcessSetting
 
@@ -68,16 +68,16 @@ def opened(data: bytes, path: str | os.PathLike[str]) -> Iterator[Image.Image]:
     with _PILLOWS_LIMIT.at(None):
         try:
             with Image.open(io.BytesIO(data), formats=[name for name in _READ if name in Image.OPEN]) as image:
-                _check_size(image, shown(path))
+                _check_size(image, quoted(path))
                 image.info[_NOTES] = notes
                 yield image
         except UnidentifiedImageError:
-            raise UserError(f'{shown(path)} is not a picture that can be read; convert it to PNG or JPEG') from None
+            raise UserError(f'{quoted(path)} is not a picture that can be read; convert it to PNG or JPEG') from None
         except (UserError, MemoryError):
             raise
         except Exception as error:  # Pillow's decoders raise nearly anything
             raise UserError(
-                f'{shown(path)} is damaged or cut short ({_reason(error)}); copy or download it again'
+                f'{quoted(path)} is damaged or cut short ({_reason(error)}); copy or download it again'
             ) from error
 
 
@@ -119,13 +119,13 @@ def decode_bytes(
     """
     with opened(data, path) as image:
         check(image)
-        upright = to_upright(image, shown(path))
+        upright = to_upright(image, quoted(path))
         deep = is_colour(data, image)
     if deep:
         pixels, alpha, line = read_at_16_bits(data, upright.pixels, upright.alpha)
         upright = Upright(pixels, alpha, (*upright.notes, *filter(None, [line])))
     for line in upright.notes:
-        note(f'{shown(path)}: {line}')
+        note(f'{quoted(path)}: {line}')
     return upright
 
 

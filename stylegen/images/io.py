@@ -22,7 +22,7 @@ from stylegen.images.decoding import MAX_PIXELS, decode_bytes, opened, srgb_prof
 from stylegen.images.pixels import as_rgb, fit, quantize, resize
 from stylegen.images.sixteen_bit import png_bytes, tiff_bytes
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import check_target, plain, read_bytes, replacing, settings_beside, shown
+from stylegen.utils.files import as_json, atomic_write, check_target, quoted, read_bytes, settings_beside
 from stylegen.utils.files import sidecar as sidecar_path
 
 _KEY = 'stylegen'
@@ -114,7 +114,7 @@ def load_picture(path: str | os.PathLike[str], size: int | None = None) -> Pictu
 
     def check(image: Image.Image) -> None:
         if size is not None and math.prod(fit((image.height, image.width), size)) > MAX_PIXELS:
-            raise UserError(f'{shown(path)} at size {size} is above {MAX_PIXELS // 10**6} million pixels; use less')
+            raise UserError(f'{quoted(path)} at size {size} is above {MAX_PIXELS // 10**6} million pixels; use less')
 
     data = read_bytes(path)
     pixels, alpha, _ = decode_bytes(data, path, check)
@@ -156,10 +156,10 @@ def check_writable(path: str | os.PathLike[str], shape: tuple[int, ...] | None =
     check_target(path, FORMATS)
     kind = FORMATS[Path(path).suffix.lower()]
     if shape and max(shape[:2]) > kind.longest:
-        raise UserError(f'{shown(path)}: {kind.name} holds at most {kind.longest} pixels a side; save as PNG')
+        raise UserError(f'{quoted(path)}: {kind.name} holds at most {kind.longest} pixels a side; save as PNG')
     if depth not in (8, 16) or (depth == 16 and not kind.deep):
         deep = ', '.join(suffix for suffix, other in FORMATS.items() if other.deep)
-        raise UserError(f'{shown(path)}: {depth} bits a channel; there are 8, and 16 for {deep}')
+        raise UserError(f'{quoted(path)}: {depth} bits a channel are not possible; use 8, or 16 for {deep}')
 
 
 def save_image(
@@ -184,7 +184,7 @@ def save_image(
         settings: How the picture was made; values that JSON lacks become text. PNG, TIFF, WebP and JPEG (up to 65,000
             characters) store it inside.
         sidecar: Also writes the settings to `<path>.json`. This is always done if the format cannot store them.
-        overwrite: False never replaces a file, see `stylegen.utils.files.replacing`.
+        overwrite: False never replaces a file, see `stylegen.utils.files.atomic_write`.
 
     Returns:
         The path.
@@ -202,17 +202,17 @@ def save_image(
     check_writable(path, np.shape(image), depth)
     kind = FORMATS[path.suffix.lower()]
     if not 1 <= quality <= 100:
-        raise UserError(f'{shown(path)}: quality is from 1 to 100; got {quality}')
+        raise UserError(f'{quoted(path)}: quality is from 1 to 100; got {quality}')
     pixels = quantize(as_rgb(image), depth)
     if alpha is not None and kind.alpha:
         alpha = np.asarray(alpha)
         if alpha.shape != pixels.shape[:2]:
             raise ValueError(f'alpha {alpha.shape} and image {pixels.shape} are of different sizes')
         pixels = np.dstack([pixels, quantize(alpha, depth)])
-    settings = None if settings is None else plain(settings)
+    settings = None if settings is None else as_json(settings)
     data = (_encode_deep if depth == 16 else _encode)(kind, pixels, settings, quality)
     beside = sidecar or len(_text(settings)) > kind.text
-    with settings_beside(path, settings if beside else None), replacing(path, overwrite) as temp:
+    with settings_beside(path, settings if beside else None), atomic_write(path, overwrite) as temp:
         temp.write_bytes(data)
     return path
 
@@ -261,7 +261,7 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     if found is None and os.path.isfile(sidecar_path(path)):
         found = _parsed(read_bytes(sidecar_path(path)))
     if found is None:
-        raise UserError(f'{shown(path)} has no settings in it, nor in a file {shown(sidecar_path(path))} beside it')
+        raise UserError(f'{quoted(path)} has no settings in it, nor in a file {quoted(sidecar_path(path))} beside it')
     return found
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from stylegen.images.pixels import from_uint8
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import reading, replacing, shown
+from stylegen.utils.files import atomic_write, quoted, reading
 
 COPIED = ('aac', 'mp3', 'ac3', 'eac3', 'alac')  # sound codecs that players expect in MP4; others are re-encoded as AAC
 _SQUARE = ['-vf', 'scale=round(iw*sar):ih:flags=bicubic+accurate_rnd+full_chroma_int,setsar=1']
@@ -166,7 +166,7 @@ def write_mp4(
 
 def _add_sound(path: Path, clip: Clip, seconds: float) -> None:
     codec = ['copy'] if clip.sound in COPIED else ['aac', '-b:a', '192k']
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         video = ['-i', f'file:{path}', '-t', str(seconds), *_input(clip.path), '-map', '0:v:0', '-map', '1:a:0']
         muxed = _run(*_quiet(), '-y', *video, '-c:v', 'copy', '-c:a', *codec, *_mp4(beside))
         if muxed.returncode:
@@ -206,12 +206,12 @@ def _even(frame: np.ndarray) -> np.ndarray:
 
 def _unreadable(path: str, log: str) -> UserError:
     if 'matches no streams' in log:
-        return UserError(f'{shown(path)} has no video in it; give a clip')
+        return UserError(f'{quoted(path)} has no video in it; give a clip')
     if re.search('partial file|ended prematurely|moov atom not found', log):
-        return UserError(f'{shown(path)} is cut short or damaged; copy or download it again')
+        return UserError(f'{quoted(path)} is cut short or damaged; copy or download it again')
     reason = (log.strip().splitlines() or ['no frames'])[0]
     reason = re.sub(r'^\[.*?\] ', '', reason)[:200]
-    return UserError(f'{shown(path)} is not a clip that can be read ({reason}); convert it to MP4')
+    return UserError(f'{quoted(path)} is not a clip that can be read ({reason}); convert it to MP4')
 
 
 def _failed(log: str) -> OSError:

@@ -29,19 +29,19 @@ class SummedLoss:
         of_whole_picture: Maps the features of a whole picture to another input of `value`, with fewer operations. None:
             use `sums`.
         value: Maps the sums over all positions to the loss, in their precision.
-        survey: None, or sums of the whole picture without a gradient that `sums` takes as its second argument.
+        first_pass: None, or sums of the whole picture without a gradient that `sums` takes as its second argument.
     """
 
     layer: str
     sums: Callable[..., Sums]
     of_whole_picture: Callable[[Features], Sums] | None
     value: Callable[[Sums], tf.Tensor]
-    survey: Callable[[Features], Sums] | None = None
+    first_pass: Callable[[Features], Sums] | None = None
 
     def sums_of(self, features: Features) -> Sums:
         """Returns the sums over a whole picture."""
-        if self.survey is not None:
-            return self.sums(features, self.survey(features))
+        if self.first_pass is not None:
+            return self.sums(features, self.first_pass(features))
         return (self.of_whole_picture or self.sums)(features)
 
     def __call__(self, features: Features) -> tf.Tensor:
@@ -125,10 +125,10 @@ def wasserstein_loss(layer: str, target: Sums, region: int | None = None) -> Sum
 
     Args:
         layer, region: As for `gram_loss`.
-        target: The result of `for_wasserstein` for the style.
+        target: The result of `wasserstein_target` for the style.
 
     Example:
-        target = for_wasserstein(moments(extractor(style), 'block1_conv1'))
+        target = wasserstein_target(moments(extractor(style), 'block1_conv1'))
         loss = wasserstein_loss('block1_conv1', target)
     """
     return SummedLoss(layer, *_moments_of(layer, region), Distance(target))
@@ -147,7 +147,7 @@ def histogram_loss(layer: str, target: Sums, region: int | None = None) -> Summe
             value of interest, and target['histogram'] the style's `histogram` with it.
     """
 
-    def survey(features):
+    def first_pass(features):
         return histogram(features, layer, target['top'], region)
 
     def sums(features, counts):
@@ -162,7 +162,7 @@ def histogram_loss(layer: str, target: Sums, region: int | None = None) -> Summe
     def value(total):
         return tf.math.divide_no_nan(total, tf.cast(tf.linalg.trace(gram(target))[0], total.dtype))
 
-    return SummedLoss(layer, sums, None, value, survey=survey)
+    return SummedLoss(layer, sums, None, value, first_pass=first_pass)
 
 
 def diversity_loss(layer: str) -> Loss:

@@ -23,7 +23,7 @@ MIN_DEVIATION = 1e-5  # relative to the length of the mean; far below what the e
 BATCH_COST = 5 * 2**18  # the cost of one more batch, in multiplications of a matrix product
 
 
-def for_wasserstein(sums: Sums, dtype: tf.DType = tf.float32) -> dict[str, tf.Tensor]:
+def wasserstein_target(sums: Sums, dtype: tf.DType = tf.float32) -> dict[str, tf.Tensor]:
     """Returns what the distance from a style needs.
 
     Directions whose share of the variance is below rounding errors are left out, so R may be less than C.
@@ -34,14 +34,14 @@ def for_wasserstein(sums: Sums, dtype: tf.DType = tf.float32) -> dict[str, tf.Te
 
     Returns:
         'factor' (1, C, R), F with F F' the covariance, of `dtype`; 'mean' (1, C); 'trace' (1,), of the covariance;
-        'own' (1,), the trace of the root for the style and itself.
+        'root_trace' (1,), the trace of the root for the style and itself.
     """
     matrix, wanted = covariance(sums).numpy(), mean(sums).numpy()
     rest = DISCARDED_VARIANCE * np.finfo(dtype.as_numpy_dtype).eps
     factor, trace = low_rank_factor(matrix, rest), np.trace(matrix, axis1=1, axis2=2)
     values = np.sum(factor**2, 1)  # eigenvalues, because the factor's columns are orthogonal
     regularized = values * (values + _regularization(trace, np.sum(wanted**2, 1), dtype)[:, None] / matrix.shape[-1])
-    found = {'mean': wanted, 'trace': trace, 'own': root_trace_of_eigenvalues(regularized)}
+    found = {'mean': wanted, 'trace': trace, 'root_trace': root_trace_of_eigenvalues(regularized)}
     return {name: tf.constant(x) for name, x in found.items()} | {'factor': tf.constant(factor, dtype)}
 
 
@@ -50,7 +50,7 @@ class Distance:
     """The distance from one style as a function of sums: the mean over the pictures of a batch.
 
     Attributes:
-        target: The result of `for_wasserstein`.
+        target: The result of `wasserstein_target`.
     """
 
     target: Sums
@@ -120,7 +120,7 @@ def _batched_distances(targets: Sequence[Sums], sums: Sequence[Sums]) -> list[tf
         stacked(zeros or [each['centre'] for each in sums], width),
         tf.repeat(tf.constant(channels, dtype), counts),
         {'factor': wanted('factor', width, rank), 'mean': tf.cast(wanted('mean', width), dtype)}
-        | {name: tf.cast(wanted(name), dtype) for name in ('trace', 'own')},
+        | {name: tf.cast(wanted(name), dtype) for name in ('trace', 'root_trace')},
     )
     return tf.split(relative_distances, counts)
 
@@ -149,7 +149,7 @@ def _relative_distances(second_moment, total, weight, centre, channels, target):
         average, variance = centre + shift, tf.linalg.trace(matrix)
         common, inverse = root_trace_and_inverse(project(factor, _regularized(matrix, average, channels, factor.dtype)))
         offset, unit = average - target['mean'], _squares(target['mean']) + target['trace']
-        traces = variance - target['trace'] + 2 * (target['own'] - tf.cast(common, variance.dtype))
+        traces = variance - target['trace'] + 2 * (target['root_trace'] - tf.cast(common, variance.dtype))
 
         def gradient(upstream):
             share = tf.math.divide_no_nan(upstream, unit) * each

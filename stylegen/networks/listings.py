@@ -27,7 +27,7 @@ def list_classes(network: str) -> list[str]:
     return [f'{number:>4}  {name}' for number, name in enumerate(class_names(network))]
 
 
-def settled_network(network: str, first_choice: str, embedded: str = FALLBACK) -> str:
+def resolve_network(network: str, first_choice: str, embedded: str = FALLBACK) -> str:
     """Returns the network that 'auto' means on this machine without a download; any other name is returned unchanged.
 
     Args:

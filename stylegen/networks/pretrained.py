@@ -45,7 +45,7 @@ _say: ContextVar[Callable[[str], None]] = ContextVar('say', default=_on_stderr)
 
 
 @contextlib.contextmanager
-def telling(say: Callable[[str], None]) -> Iterator[None]:
+def announcing_downloads(say: Callable[[str], None]) -> Iterator[None]:
     """Within the block `say` gets a line before each download; by default the line goes to stderr."""
     before = _say.set(say)
     try:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stylegen.optimize.pyramid import octave_sizes
     from stylegen.optimize.random_transforms import random_views
     from stylegen.optimize.tiling import TiledObjective
-    from stylegen.optimize.updates import Update, adam, gradient_descent, keeping_best, lbfgs, normalized_step
+    from stylegen.optimize.updates import Update, adam, gradient_descent, keep_best, lbfgs, normalized_step
     from stylegen.optimize.windows import WindowedObjective
 
 _NAMES = {
@@ -22,7 +22,7 @@ _NAMES = {
     'pyramid': ['octave_sizes'],
     'random_transforms': ['random_views'],
     'tiling': ['TiledObjective'],
-    'updates': ['Update', 'adam', 'gradient_descent', 'keeping_best', 'lbfgs', 'normalized_step'],
+    'updates': ['Update', 'adam', 'gradient_descent', 'keep_best', 'lbfgs', 'normalized_step'],
     'windows': ['WindowedObjective'],
 }
 __getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES)

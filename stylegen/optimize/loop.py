@@ -90,7 +90,7 @@ class Objective:
     terms: tuple[Term, ...]
     compiled: OrderedDict = field(default_factory=OrderedDict, init=False, repr=False)  # see `_loop`
     # a lock for the running loop: an objective may keep sums in variables, which threads must not share
-    turn: Any = field(default_factory=threading.RLock, init=False, repr=False)
+    lock: Any = field(default_factory=threading.RLock, init=False, repr=False)
 
     def __call__(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the weighted loss of every term, by name."""
@@ -267,7 +267,7 @@ def optimize_image(
     state = update.start(image) if state is None else tf.nest.map_structure(tf.convert_to_tensor, state)
     names = [term.name for term in objective.terms if term.weight]
     losses = {name: tf.constant(0.0) for name in names}
-    with objective.turn:
+    with objective.lock:
         run = _loop(objective, update, bounds, xla, image, state, losses)
 
     seed = tf.constant(seed % 2**31, tf.int32)
@@ -275,7 +275,7 @@ def optimize_image(
     while step < steps:
         began = time.monotonic()
         last = min(step + count - (step % count if steps_per_call else 0), steps)
-        with objective.turn:
+        with objective.lock:
             reached, image, before, state, losses, good = run(
                 image, before, state, losses, seed, tf.constant(step), tf.constant(last)
             )

@@ -10,10 +10,10 @@ def draw(key: tf.Tensor, count: int | tf.Tensor = 2) -> tf.Tensor:
     """
     seed, step = tf.unstack(tf.cast(key, tf.uint32))
     lanes = tf.cast(tf.range(count), tf.uint32) * 0xEE817C82 + 0x27D4EB2F
-    return mixed(seed * 0x9E3779B1 + step * 0x85EBCA77 + lanes)
+    return hash_uint32(seed * 0x9E3779B1 + step * 0x85EBCA77 + lanes)
 
 
-def mixed(x: tf.Tensor) -> tf.Tensor:
+def hash_uint32(x: tf.Tensor) -> tf.Tensor:
     """Hashes each uint32, so that every bit of the result depends on all bits (lowbias32)."""
     for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)):
         x = tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(shift, tf.uint32))) * factor

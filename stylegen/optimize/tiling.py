@@ -87,7 +87,7 @@ class TiledObjective(Objective):
         share = 1.0 / tf.cast(tf.reduce_prod(layout.counts), tf.float32)
         return {name: loss * share for name, loss in losses.items()}, tf.ensure_shape(gradient * share, image.shape)
 
-    def loudness(self, image: tf.Tensor, where: str = 'signal') -> tf.Tensor:
+    def gradient_norms(self, image: tf.Tensor, where: str = 'signal') -> tf.Tensor:
         """Returns the norm of each term's gradient, without the term's weight.
 
         The picture is cut as by `value_and_gradient` without a key.

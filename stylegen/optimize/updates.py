@@ -19,14 +19,14 @@ class Update:
         step: Maps (image, gradient, loss, state, evaluate) to the next image and state. `loss` is the objective at
             `image`; `evaluate(image)` computes it at another image, with a pass through the network.
         result: Maps (image, state) to the final image of a run that ends here.
-        carried: Maps (state, image, resize) to the state at another size; None starts anew.
+        resized_state: Maps (state, image, resize) to the state at another size; None starts anew.
             `image` is the picture at that size, and `resize(x)` resizes a tensor like a picture.
     """
 
     start: Callable[[tf.Tensor], State]
     step: Callable[..., tuple[tf.Tensor, State]]
     result: Callable[[tf.Tensor, State], tf.Tensor] = lambda image, state: image
-    carried: Callable[..., State] = lambda state, image, resize: None
+    resized_state: Callable[..., State] = lambda state, image, resize: None
 
 
 NORMS = {
@@ -72,7 +72,7 @@ def gradient_descent(learning_rate: float, decay: float = 1.0) -> Update:
     def step(image, gradient, loss, state, evaluate):
         return image - learning_rate * tf.pow(decay, state) * gradient, state + 1.0
 
-    return Update(lambda image: tf.constant(0.0), step, carried=lambda state, image, resize: state)
+    return Update(lambda image: tf.constant(0.0), step, resized_state=lambda state, image, resize: state)
 
 
 def adam(
@@ -119,12 +119,12 @@ def adam(
             return image
         return (average * averaged + (1 - average) * image) / (average * weight + 1 - average)
 
-    def carried(state, image, resize):
+    def resized_state(state, image, resize):
         mean, square, count, _, _ = state
         zeros = tf.zeros_like(image)
         return resize(mean), tf.nn.relu(resize(square)), count, zeros, tf.constant(0.0)
 
-    return Update(start, step, result, carried)
+    return Update(start, step, result, resized_state)
 
 
 def lbfgs(history: int = 10, learning_rate: float = 1.0, backtracking: int = 0, tolerance: float = 1e-10) -> Update:
@@ -199,10 +199,10 @@ def _direction(gradient: tf.Tensor, steps: tf.Tensor, changes: tf.Tensor, invers
     return -q
 
 
-def keeping_best(update: Update) -> Update:
+def keep_best(update: Update) -> Update:
     """Returns an update with the same steps whose result is the evaluated image with the lowest loss.
 
-    At another size it starts anew with the carried state of the rule.
+    At another size it starts anew with the resized_state state of the rule.
     """
 
     def start(image):
@@ -219,8 +219,8 @@ def keeping_best(update: Update) -> Update:
         _, best, lowest = state
         return best if lowest < float('inf') else image
 
-    def carried(state, image, resize):
-        inner = update.carried(state[0], image, resize)
+    def resized_state(state, image, resize):
+        inner = update.resized_state(state[0], image, resize)
         return None if inner is None else (inner, *start(image)[1:])
 
-    return Update(start, step, result, carried)
+    return Update(start, step, result, resized_state)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from stylegen.losses.features import Features
 from stylegen.losses.statistics import SummedLoss, values_of
 from stylegen.optimize.loop import Objective, loss_scale
-from stylegen.optimize.scene import Scene, Window
+from stylegen.optimize.target_variables import TargetVariables, Window
 from stylegen.utils.backend import keras, tf
 
 Segments = Sequence[tuple[str, keras.Model]]  # see `FeatureExtractor.segments`
@@ -36,17 +36,17 @@ class WindowedObjective(Objective):
 
     Args:
         strides: {layer: pixels per position} of the extractor, each a divisor of the largest.
-        scene: The targets. A term is multiplied by its weight and its factor there.
+        variables: The targets. A term is multiplied by its weight and its factor there.
         halo: Pixels around a window's core, a multiple of the largest stride, see `receptive_field.radius`.
         cut: Whether to compute by windows.
     """
 
     strides: Mapping[str, int]
-    scene: Scene
+    variables: TargetVariables
     halo: int = 0
     cut: bool = False
 
-    def cutting(self, cut: bool) -> 'WindowedObjective':
+    def by_windows(self, cut: bool) -> 'WindowedObjective':
         """Returns the same objective with or without windows."""
         return self if cut == self.cut else replace(self, cut=cut)
 
@@ -62,7 +62,7 @@ class WindowedObjective(Objective):
     def __call__(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the weighted loss of every term, by name."""
         totals = self.totals(image)
-        if self.cut and any(term.loss.survey for term in self._network_terms):
+        if self.cut and any(term.loss.first_pass for term in self._network_terms):
             losses = self._windowed_gradient(image, totals)[0]
         else:
             losses = self._weighted(totals, image)
@@ -85,7 +85,7 @@ class WindowedObjective(Objective):
         return losses | on_pixels, gradient + tape.gradient(total, image, unconnected_gradients=zero)
 
     def _factor(self, number: int) -> tf.Tensor:
-        return self.terms[number].weight * self.scene.factors[number]
+        return self.terms[number].weight * self.variables.factors[number]
 
     def _weighted(self, totals, image):
         """Returns the weighted losses of the network terms in `totals`, by name, in the precision of the picture."""
@@ -108,7 +108,7 @@ class WindowedObjective(Objective):
         shallow = [(i, t) for i, t in enumerate(self.terms) if t.weight and i not in deep]
         return {t.name: self._factor(i) * t.loss({'input': image}) for i, t in shallow}
 
-    def seen(self, pixels: tf.Tensor, window: Window | None = None) -> Features:
+    def features_of(self, pixels: tf.Tensor, window: Window | None = None) -> Features:
         """Returns the features of a picture, or of the core of a window, together with their targets."""
 
         def part(layer, features, whole=False):
@@ -124,18 +124,20 @@ class WindowedObjective(Objective):
 
     def _windows(self, image):
         size = tf.shape(image)[1:3]
-        return tf.reduce_prod(-(-size // self.scene.core)), lambda i: Window.at(i, self.scene.core, self.halo, size)
+        return tf.reduce_prod(-(-size // self.variables.core)), lambda i: Window.at(
+            i, self.variables.core, self.halo, size
+        )
 
     def totals(self, image: tf.Tensor) -> dict[str, Any]:
-        """Returns, by term, the sums over the whole picture that the loss needs; by windows the survey, if any."""
+        """Returns, by term, the sums over the whole picture that the loss needs; by windows the first pass, if any."""
         if not self.cut:
-            return self.totals_of(self.seen(image))
+            return self.totals_of(self.features_of(image))
         count, window_at = self._windows(image)
 
         def gather(index, picture):
             window = window_at(index)
-            features = self.seen(window.cut(picture), window)
-            return {t.name: (t.loss.survey or t.loss.sums)(features) for t in self._network_terms}
+            features = self.features_of(window.cut(picture), window)
+            return {t.name: (t.loss.first_pass or t.loss.sums)(features) for t in self._network_terms}
 
         traced = tf.function(gather, autograph=False).get_concrete_function(tf.constant(0), image)
         nothing = tf.nest.map_structure(lambda x: tf.zeros(x.shape, x.dtype), traced.structured_outputs)
@@ -210,23 +212,25 @@ class WindowedObjective(Objective):
 
     def _targets(self, part):
         """Returns the targets of features. `part` cuts their maps."""
-        found = {('content', layer): part(layer, content) for layer, content in self.scene.content.items()}
-        found |= {('total_variance', n): tf.convert_to_tensor(value) for n, value in self.scene.total_variance.items()}
-        return found | {('weights', layer): part(layer, maps) for layer, maps in self.scene.weights.items()}
+        found = {('content', layer): part(layer, content) for layer, content in self.variables.content.items()}
+        found |= {
+            ('total_variance', n): tf.convert_to_tensor(value) for n, value in self.variables.total_variance.items()
+        }
+        return found | {('weights', layer): part(layer, maps) for layer, maps in self.variables.weights.items()}
 
     def _windowed_gradient(self, image, totals):
         """Returns the weighted losses by term, and the gradient of their sum with respect to the picture."""
         count, window_at = self._windows(image)
-        with_survey = {term.name: term for term in self._network_terms if term.loss.survey}
-        sums = {name: of for name, of in totals.items() if name not in with_survey}
+        two_pass_terms = {term.name: term for term in self._network_terms if term.loss.first_pass}
+        sums = {name: of for name, of in totals.items() if name not in two_pass_terms}
         losses, changes = self._losses_and_derivatives(sums, image)
         scale = loss_scale(image)
 
         def window_loss(features):
-            """Returns a window's share of the weighted losses; for terms with a survey, also each loss by name."""
+            """Returns a window's share of the weighted losses; for terms with a first pass, also each loss by name."""
             total, new = tf.constant(0.0), {}
             for term in self._network_terms:
-                if term.name in with_survey:
+                if term.name in two_pass_terms:
                     value = term.loss.value(term.loss.sums(features, totals[term.name]))
                     new[term.name] = self._factor(term.number) * tf.cast(value, image.dtype)
                     total += scale * new[term.name]
@@ -242,19 +246,19 @@ class WindowedObjective(Objective):
             pixels = window.cut(image)
             with tf.GradientTape() as tape:
                 tape.watch(pixels)
-                total, new = window_loss(self.seen(pixels, window))
+                total, new = window_loss(self.features_of(pixels, window))
             here = slice(None), slice(window.begin[0], window.end[0]), slice(window.begin[1], window.end[1])
-            added = self.scene.gradient[here] + tape.gradient(total, pixels) / scale
-            self.scene.gradient[here].assign(added)
+            added = self.variables.gradient[here] + tape.gradient(total, pixels) / scale
+            self.variables.gradient[here].assign(added)
             return index + 1, tf.nest.map_structure(tf.add, found, new)
 
-        self.scene.gradient.assign(tf.zeros_like(image))
-        nothing = {name: tf.constant(0.0) for name in with_survey}
+        self.variables.gradient.assign(tf.zeros_like(image))
+        nothing = {name: tf.constant(0.0) for name in two_pass_terms}
         last, found = tf.while_loop(
             lambda index, _: index < count, step, (tf.constant(0), nothing), parallel_iterations=1
         )
         with tf.control_dependencies([last]):
-            gradient = tf.ensure_shape(self.scene.gradient.read_value(), image.shape)
+            gradient = tf.ensure_shape(self.variables.gradient.read_value(), image.shape)
         return losses | found, gradient
 
 

@@ -5,8 +5,6 @@ success, 2 after a mistake of the user, 1 after an error of ours, 130 after Ctrl
 """
 
 import contextlib
-import functools
-import math
 import os
 import re
 import sys
@@ -14,21 +12,27 @@ import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from absl import flags
 
-from stylegen.networks.pretrained import telling
-from stylegen.networks.registry import PRECISIONS
-from stylegen.runs import typed
+from stylegen.networks.pretrained import announcing_downloads
+from stylegen.runs import flag_types
 from stylegen.utils import interrupts, streams
-from stylegen.utils.choices import JIT
 from stylegen.utils.console import Console, close_bars
 from stylegen.utils.errors import UserError, one_line, unknown
-from stylegen.utils.memory import FREE_SHARE
 from stylegen.utils.notes import notes_to
-from stylegen.utils.settings import About, Settings, SettingsRecord
-from stylegen.utils.signatures import defaults_of
+from stylegen.utils.settings import About, Settings, SettingsRecord, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageSettings(Settings):
+    """How much a program prints."""
+
+    quiet: bool = setting(False, 'print errors only', group='Messages')
+    debug: bool = setting(False, "print tracebacks and TensorFlow's messages", group='Messages')
+    help: bool = setting(False, 'print this help', group='Messages')
 
 
 class Flags:
@@ -36,72 +40,27 @@ class Flags:
 
     Args:
         summary: One sentence for `--help` that says what the command does.
-        works: Functions whose keyword defaults become the defaults of the flags that state none. If two functions have
-            the same keyword, the first one counts.
     """
 
-    def __init__(self, summary: str, *works: Callable):
+    def __init__(self, summary: str):
         self.summary = summary
         self.values = flags.FlagValues()
         self.groups: dict[str, list[str]] = {}
-        self._words: tuple[str, ...] = ()
+        self._positional: tuple[str, ...] = ()
         self._many = False
-        self._defaults = {name: value for work in reversed(works) for name, value in defaults_of(work).items()}
 
     def group(self, title: str) -> None:
         """Begins a group: the flags that are defined next belong to it."""
         self.groups[title] = []
 
-    def words(self, *names: str, many: bool = False) -> None:
+    def positional(self, *names: str, many: bool = False) -> None:
         """Lets these flags take words that are typed without a flag, one word each, in this order.
 
         Args:
             names: The flags.
             many: Whether the last flag takes all words that are left.
         """
-        self._words, self._many = names, many
-
-    def _define(self, define, name, *args, default=..., **kwargs):
-        default = self._defaults[name] if default is ... else default
-        define(name, default, *args, flag_values=self.values, **kwargs)
-        list(self.groups.values())[-1].append(name)
-
-    def string(self, name: str, text: str, **kwargs: Any) -> None:
-        """Defines a flag whose value is a text."""
-        self._define(flags.DEFINE_string, name, text, **kwargs)
-
-    def strings(self, name: str, text: str) -> None:
-        """Defines a flag that may be typed several times; its value is a list of texts."""
-        self._define(flags.DEFINE_multi_string, name, text, default=[])
-
-    def path(self, name: str, text: str, **kwargs: Any) -> None:
-        """Defines a flag whose value is a path."""
-        self._define(functools.partial(flags.DEFINE, typed.Path()), name, text, **kwargs)
-
-    def paths(self, name: str, text: str) -> None:
-        """Defines a flag that may be typed several times; its value is a list of paths, such as MASK=STYLE:SHARE."""
-        self._define(functools.partial(flags.DEFINE_multi, typed.Path(), None), name, text, default=[])
-
-    def integer(self, name: str, text: str, **kwargs: Any) -> None:
-        """Defines a flag whose value is a whole number from `lower_bound` to `upper_bound`."""
-        limits = {limit: kwargs.pop(limit, None) for limit in ('lower_bound', 'upper_bound')}
-        self._define(functools.partial(flags.DEFINE, typed.Integer(**limits)), name, text, **kwargs)
-
-    def number(self, name: str, text: str, **kwargs: Any) -> None:
-        """Defines a flag whose value is a number from `lower_bound` to `upper_bound`."""
-        limits = {limit: kwargs.pop(limit, None) for limit in ('lower_bound', 'upper_bound')}
-        self._define(functools.partial(flags.DEFINE, typed.Number(**limits)), name, text, **kwargs)
-        flags.register_validator(
-            name, lambda value: value is None or math.isfinite(value), 'expected a number', flag_values=self.values
-        )
-
-    def switch(self, name: str, text: str, default: bool | None = False) -> None:
-        """Defines a flag that is on or off; with `default` None it is None until it is typed."""
-        self._define(flags.DEFINE_boolean, name, text, default=default)
-
-    def choice(self, name: str, text: str, choices: Iterable[str], **kwargs: Any) -> None:
-        """Defines a flag whose value is one of `choices`."""
-        self._define(flags.DEFINE_enum, name, list(choices), text, **kwargs)
+        self._positional, self._many = names, many
 
     def settings(self, *records: type[Settings], without: Iterable[str] = ()) -> None:
         """Defines a flag for each field of settings records, in the group that the field names.
@@ -122,9 +81,15 @@ class Flags:
 
     def _define_setting(self, kind: str, name: str, default: Any, about: About) -> None:
         text = f'{about.help}{f", in {about.unit}" if about.unit else ""}'
-        parsers = {'integer': typed.Integer, 'number': typed.Number, 'path': typed.Path, 'paths': typed.Path}
+        parsers = {
+            'integer': flag_types.Integer,
+            'number': flag_types.Number,
+            'path': flag_types.Path,
+            'paths': flag_types.Path,
+        }
         if kind == 'paths':
-            flags.DEFINE_multi(typed.Path(), None, name, [*(default or ())], text, flag_values=self.values)  # type: ignore[call-overload]
+            define_multi: Any = flags.DEFINE_multi  # its annotations leave out a serializer of None
+            define_multi(flag_types.Path(), None, name, list(default or ()), text, flag_values=self.values)
         elif kind in parsers:
             flags.DEFINE(parsers[kind](), name, default, text, flag_values=self.values)
         elif kind == 'switch':
@@ -137,32 +102,16 @@ class Flags:
             flags.DEFINE_alias(about.formerly, name, flag_values=self.values)
         self.groups[about.group].append(name)
 
-    def network(self, layers: str = "LAYER:WEIGHT,... or 'list' to see what the network has") -> None:
-        """Defines the flags that choose the feature network; `layers` is the help of --layers."""
-        self.group('Network')
-        self.path('network', "auto, a name, a .keras file, or 'list' to see all names")
-        self.path('weights', 'weights for the network: .h5, .weights.h5, .keras or, of Caffe, .caffemodel')
-        self.string('layers', layers, default=None)
-
-    def machine(self) -> None:
-        """Defines the flags that choose how the machine is used: memory, compiler, precision, workdir."""
-        self.group('Machine')
-        share = f'auto: up to {FREE_SHARE:.0%} of the free memory'
-        self.string('max_memory', f'memory limit, such as 4GB; larger pictures are cut into tiles; {share}')
-        self.choice('jit', 'compile with XLA; auto: only on a GPU', JIT)
-        self.choice('precision', 'precision of the network; everything else is float32', PRECISIONS)
-        self.path('workdir', 'folder for the state; the same command continues from it', default=None)
-
-    def talk(self) -> None:
+    def messages(self) -> None:
         """Defines the flags that choose how much a program prints."""
-        self.group('Messages')
-        self.switch('quiet', 'print errors only')
-        self.switch('debug', "print tracebacks and TensorFlow's messages")
-        self.switch('help', 'print this help')
+        self.settings(MessageSettings)
 
     def help(self, program: str) -> str:
         """Returns the text of `--help`."""
-        words = [f'[{name.upper()}{" ..." if self._many and name == self._words[-1] else ""}]' for name in self._words]
+        words = [
+            f'[{name.upper()}{" ..." if self._many and name == self._positional[-1] else ""}]'
+            for name in self._positional
+        ]
         lines = [f'usage: {" ".join([program, *words])} [--flag=value ...]', '', self.summary]
         names = [name for group in self.groups.values() for name in group]
         width = max(20, *(len(self._head(name)) + 1 for name in names))
@@ -204,16 +153,16 @@ class Flags:
         Raises:
             UserError: There are too many words, or a word looks like a flag.
         """
-        names = [name for name in self._words if self._many or not self.values[name].present]
+        names = [name for name in self._positional if self._many or not self.values[name].present]
         for number, word in enumerate(words):
             flag = word.partition('=')[0]
-            if '=' in word and flag in self.values and not os.path.exists(typed.expanded(word)):
+            if '=' in word and flag in self.values and not os.path.exists(flag_types.expand_home(word)):
                 raise UserError(f'unexpected argument {word!r}; flags are typed --name=value: --{word}')
             if number >= len(names) and not (names and self._many):
                 takes = 'takes only flags'
-                if self._words:
-                    takes = f'takes {" and ".join(self._words)} without a flag'
-                several = [name for name in self._words if isinstance(self.values[name].value, list)]
+                if self._positional:
+                    takes = f'takes {" and ".join(self._positional)} without a flag'
+                several = [name for name in self._positional if isinstance(self.values[name].value, list)]
                 more = f'; several are typed --{several[-1]}=A --{several[-1]}=B' if several else ''
                 raise UserError(f'unexpected argument {word!r}: this command {takes}{more}; see --help')
             try:
@@ -245,7 +194,7 @@ def settings_of(record: type[SettingsRecord], values: flags.FlagValues, *sources
     return record.of_record(given)
 
 
-@streams.lasting()
+@streams.safe_streams()
 def run(
     program: str, define: Callable[[], Flags], work: Callable[[Any], None], argv: Sequence[str] | None = None
 ) -> int:
@@ -269,8 +218,8 @@ def run(
             print(command.help(program))
             return 0
         debug = values.debug
-        quiet = telling(lambda text: None) if values.quiet else contextlib.nullcontext()
-        with warnings.catch_warnings(), interrupts.remembered(), quiet, _debugging(debug):
+        quiet = announcing_downloads(lambda text: None) if values.quiet else contextlib.nullcontext()
+        with warnings.catch_warnings(), interrupts.remember_signals(), quiet, _debugging(debug):
             if not debug:
                 warnings.simplefilter('ignore')
             notes_to((lambda line: None) if values.quiet else Console().warn)
@@ -303,7 +252,7 @@ def _debugging(debug: bool) -> Iterator[None]:
             os.environ.pop('STYLEGEN_DEBUG', None)
 
 
-def leave(code: int) -> None:
+def exit_with(code: int) -> None:
     """Ends the process. After Ctrl-C it skips Python's cleanup: TensorFlow may still compute, and could crash in it."""
     if code > 128:
         streams.flush()
@@ -318,7 +267,7 @@ def _print_error(program: str, text: str, debug: bool) -> None:
     print(f'{program}: {text}', file=sys.stderr)
 
 
-def say_idle(idle: Mapping[str, str], say: Callable[[str], None]) -> None:
+def report_unused_flags(idle: Mapping[str, str], say: Callable[[str], None]) -> None:
     """Prints one line that lists the flags that change nothing, if there are any.
 
     Args:

@@ -32,13 +32,13 @@ def pictures_in(folder: Path) -> list[Path]:
     return pictures
 
 
-def pictures_of(paths: Sequence[str]) -> list[Path]:
+def expand_folders(paths: Sequence[str]) -> list[Path]:
     """Returns the paths; each folder is replaced by the pictures in it."""
     groups = [pictures_in(Path(path)) if Path(path).is_dir() else [Path(path)] for path in paths]
     return [path for group in groups for path in group]
 
 
-def result_names(pictures: Sequence[Path], folder: Path, depth: int = 8) -> list[Path]:
+def result_paths(pictures: Sequence[Path], folder: Path, depth: int = 8) -> list[Path]:
     """Returns a path in `folder` for the result of each picture.
 
     The name comes from `unique_names`, the suffix from the picture. It becomes .png if that format cannot be written
@@ -67,7 +67,7 @@ def unique_names(groups: Sequence[Sequence[Path]]) -> list[str]:
     return list(names)
 
 
-def unfinished_of(output: Path) -> Path:
+def unfinished_path(output: Path) -> Path:
     """Returns the path for an unfinished picture. It is not the output's, since a file there counts as finished."""
     return output.with_stem(f'{output.stem}-unfinished')
 
@@ -78,7 +78,7 @@ def remove_unfinished(path: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def each(
+def make_results(
     outputs: Sequence[Path],
     names: Sequence[str],
     open_session: Callable[[], Session],
@@ -104,11 +104,11 @@ def each(
     for number, (output, name) in enumerate(zip(outputs, names, strict=True)):
         head = f'{number + 1}/{len(outputs)}'
         if output.exists() and not overwrite:
-            console.say(f'{head}  {output} is there already; --overwrite makes it again')
+            console.say(f'{head}  {output} exists already; --overwrite makes it again')
             continue
         console.say(f'{head}  {name}')
         session = session or open_session()
-        unfinished = unfinished_of(output)
+        unfinished = unfinished_path(output)
         try:
             make(session, number, unfinished)
             if unfinished not in outputs:
@@ -120,7 +120,7 @@ def each(
         raise UserError(f'{len(failed)} of {len(outputs)} results could not be made: {", ".join(failed[:10])}')
 
 
-def check_folder(source: Path, target: Path) -> None:
+def check_output_folder(source: Path, target: Path) -> None:
     """Refuses an output folder that cannot hold the results of many pictures. It may be missing: it is made later.
 
     Args:

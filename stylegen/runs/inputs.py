@@ -31,14 +31,14 @@ class Inputs:
     say: Callable[[str], None] = lambda text: None
 
     def load(self, path: str) -> images.Picture:
-        """Reads a picture with `load_first` and adds its hash to `hashes`."""
+        """Reads a picture with `load_first_frame` and adds its hash to `hashes`."""
         again = path in self.hashes
-        picture = images.load_picture(path) if again else load_first(path, None, self.say)
+        picture = images.load_picture(path) if again else load_first_frame(path, None, self.say)
         self.hashes[path] = picture.sha256
         return picture
 
 
-def load_first(path: str | Path, size: int | None, say: Callable[[str], None], hint: str = '') -> images.Picture:
+def load_first_frame(path: str | Path, size: int | None, say: Callable[[str], None], hint: str = '') -> images.Picture:
     """Reads the first frame or page of a file.
 
     Args:
@@ -56,7 +56,7 @@ def load_first(path: str | Path, size: int | None, say: Callable[[str], None], h
     return picture
 
 
-def refuse_inputs(output: Path, inputs: Iterable[str]) -> None:
+def refuse_overwriting_inputs(output: Path, inputs: Iterable[str]) -> None:
     """Refuses an output that is one of the inputs, also through a link.
 
     Raises:
@@ -101,13 +101,13 @@ def read_picture(
         say: Prints a line if the picture is reduced although no size was given, or has further frames or pages.
         default: The path of the default picture.
         default_size: The longest side in pixels to which a larger picture is reduced if no size is given.
-        hint: How to use all frames of an animation, see `load_first`.
+        hint: How to use all frames of an animation, see `load_first_frame`.
 
     Returns:
         The picture.
     """
     source = default if source is None else source
-    picture = load_first(source, size, say, hint)
+    picture = load_first_frame(source, size, say, hint)
     longest = max(picture.pixels.shape)
     if size is None and longest > default_size:
         say(f'{Path(source).name} is {longest} pixels long; --size={longest} works at its full size')

@@ -15,7 +15,7 @@ import numpy as np
 
 from stylegen import images
 from stylegen.runs import saving
-from stylegen.runs.inputs import refuse_inputs
+from stylegen.runs.inputs import refuse_overwriting_inputs
 from stylegen.runs.names import Output
 from stylegen.runs.records import identity
 from stylegen.runs.settings import ResultSettings
@@ -29,37 +29,37 @@ SAVE_SECONDS = 10  # at least, from one save of the state to the next
 SAVE_SHARE = 0.05  # of the run's time, at most, that saving states may take
 
 
-def settled_memory(setting: str, workdir: str | Path | None) -> str:
+def resolve_memory(setting: str, workdir: str | Path | None) -> str:
     """Returns the memory limit of a run as a size, also where --max_memory is 'auto'.
 
     For 'auto' that is the limit in the state of the workdir. If there is no state, it follows from the memory that is
     free now. A run that continues must use the same tiles as before, whatever memory is free now.
     """
     saved = saved_settings(workdir) if workdir and setting == AUTO else None
-    return saved['settings']['max_memory'] if saved else memory.settled_memory(setting)
+    return saved['settings']['max_memory'] if saved else memory.resolve_memory(setting)
 
 
 @dataclass(frozen=True)
-class Place:
+class JobProgress:
     """The progress of a job after a step.
 
     Attributes:
         done: Work done so far, in any unit.
         total: All work, in the same unit.
-        number: Steps done so far, also those of earlier runs.
-        words: The progress as a text for the progress bar.
+        steps_done: Steps done so far, also those of earlier runs.
+        text: The progress as a text for the progress bar.
         loss: The loss of the step.
     """
 
     done: float
     total: float
-    number: int
-    words: str
+    steps_done: int
+    text: str
     loss: float
 
 
 class Job(ABC):
-    """Makes one picture. A program's subclass defines `work`, `place`, `arrays` and `picture`.
+    """Makes one picture. A program's subclass defines `work`, `progress_of`, `state_arrays` and `picture`.
 
     Args:
         target: The output of the picture.
@@ -69,7 +69,7 @@ class Job(ABC):
         shape: (height, width, ...) of the picture, which the format of the output must be able to hold.
         alpha: The transparency of the picture, (H, W), or None.
         workdir: The folder from which the state is loaded and in which it is saved, or None.
-        refuge: Returns the folder for the state if a run without a workdir stops, given the output's path.
+        fallback_workdir: Returns the folder for the state if a run without a workdir stops, given the output's path.
         unfinished: The path for the unfinished picture if the run stops; by default the output.
 
     Raises:
@@ -86,19 +86,19 @@ class Job(ABC):
         shape: tuple[int, ...] | None = None,
         alpha: np.ndarray | None = None,
         workdir: str | Path | None = None,
-        refuge: Callable[[Path], Path] | None = None,
+        fallback_workdir: Callable[[Path], Path] | None = None,
         unfinished: Path | None = None,
     ):
         self.target, self.record, self.result, self.console, self.alpha = target, record, result, console, alpha
-        self.refuge, self.unfinished = refuge, unfinished
-        self.default = target.like is not None  # the user gave no name: no file is overwritten
-        refuse_inputs(target.path, record['inputs'])
+        self.fallback_workdir, self.unfinished = fallback_workdir, unfinished
+        self.has_default_name = target.default_name is not None  # the user gave no name: no file is overwritten
+        refuse_overwriting_inputs(target.path, record['inputs'])
         images.check_writable(target.path, shape, result.depth)
         if result.save_every:
             self._check_numbered_paths(record['inputs'])
         self.workdir = Workdir(workdir, record, identity) if workdir else None
         self.latest: Any = None  # the last step
-        self.number = 0  # steps done so far, also by earlier runs
+        self.steps_done = 0  # steps done so far, also by earlier runs
         self.resumed = False
         self.next_save = 0.0  # of the state, by time.monotonic()
         self.progress: Progress | None = None
@@ -109,13 +109,13 @@ class Job(ABC):
         return self.target.path
 
     @property
-    def again(self) -> str:
+    def resume_hint(self) -> str:
         """The command that continues from the state, in words."""
         return 'the same command'
 
     @abstractmethod
     def work(self, state: Mapping[str, np.ndarray] | None) -> np.ndarray:
-        """Makes the picture and calls `follow` after steps.
+        """Makes the picture and calls `on_step` after steps.
 
         Args:
             state: The arrays of an earlier run from which it continues, or None.
@@ -125,11 +125,11 @@ class Job(ABC):
         """
 
     @abstractmethod
-    def place(self, step: Any) -> Place:
+    def progress_of(self, step: Any) -> JobProgress:
         """Returns the progress after a step."""
 
     @abstractmethod
-    def arrays(self, step: Any) -> dict[str, Any]:
+    def state_arrays(self, step: Any) -> dict[str, Any]:
         """Returns the arrays from which `work` can continue after a step."""
 
     @abstractmethod
@@ -150,11 +150,11 @@ class Job(ABC):
         precision = self.record['settings'].get('precision', 'float32')
         with contextlib.ExitStack() as stack:
             if self.workdir:
-                stack.enter_context(self.workdir.alone())
+                stack.enter_context(self.workdir.locked())
             state = self.workdir.load() if self.workdir else None
             self.resumed = state is not None
             try:
-                with saving.rescued(self.save_unfinished, self._picture_so_far, self.console.say, precision):
+                with saving.save_on_failure(self.save_unfinished, self._picture_so_far, self.console.say, precision):
                     picture = self.work(state)
             finally:
                 if self.progress:
@@ -165,23 +165,23 @@ class Job(ABC):
         self.console.say(f'result   {path} ({time.monotonic() - began:.1f} s)')
         return path
 
-    def follow(self, step: Any) -> None:
+    def on_step(self, step: Any) -> None:
         """Prints the progress of a step; saves the state, and a numbered picture for --save_every, when it is time."""
-        place = self.place(step)
+        progress = self.progress_of(step)
         if self.progress is None:
-            self.progress = self.console.progress(place.total, initial=place.done if self.resumed else 0)
+            self.progress = self.console.progress(progress.total, initial=progress.done if self.resumed else 0)
         self.latest = step
-        self.progress.to(place.done, place.words, loss=place.loss)
-        every, before, self.number = self.result.save_every, self.number, place.number
-        if every and self.number // every > before // every:  # a call may come only after several steps
-            self.save_beside(self.picture(step), self._numbered_path)
+        self.progress.to(progress.done, progress.text, loss=progress.loss)
+        every, before, self.steps_done = self.result.save_every, self.steps_done, progress.steps_done
+        if every and self.steps_done // every > before // every:  # a call may come only after several steps
+            self.save_intermediate(self.picture(step), self._numbered_path)
         if self.workdir and time.monotonic() >= self.next_save:
             self._save_state(self.workdir)
 
     def save(self, pixels: np.ndarray) -> Path:
         """Saves a picture with its record to the output and returns its path, see `saving.save_result`."""
         path = saving.save_result(self.target, pixels, self.record, self.result, self.alpha)
-        self.target = self.target.at(path)
+        self.target = self.target.with_path(path)
         return path
 
     def save_unfinished(self, pixels: np.ndarray) -> Path:
@@ -190,7 +190,7 @@ class Job(ABC):
             return self.save(pixels)
         return saving.save_result(Output(self.unfinished), pixels, self.record, self.result, self.alpha)
 
-    def save_beside(self, pixels: np.ndarray, name: Callable[[Path], Path]) -> Path:
+    def save_intermediate(self, pixels: np.ndarray, name: Callable[[Path], Path]) -> Path:
         """Saves an intermediate picture, which also fixes the name of the output.
 
         Args:
@@ -201,13 +201,13 @@ class Job(ABC):
             The path of the intermediate picture.
         """
         self.target = self.target.with_fixed_name()
-        output = Output(name(self.output), overwrite=not self.default)
+        output = Output(name(self.output), overwrite=not self.has_default_name)
         return saving.save_result(output, pixels, self.record, self.result, self.alpha)
 
-    def claim(self) -> None:
+    def reserve_name(self) -> None:
         """Makes the folder for the state beside the output, which fixes a default name of the output."""
-        folder_of = self.refuge
-        if folder_of is None or self.target.like is None:
+        folder_of = self.fallback_workdir
+        if folder_of is None or self.target.default_name is None:
             return
 
         def make(path: Path, overwrite: bool) -> Path:
@@ -217,7 +217,7 @@ class Job(ABC):
                 raise FileExistsError(path)
             return path
 
-        self.target = self.target.at(self.target.save(make))
+        self.target = self.target.with_path(self.target.save(make))
 
     def _picture_so_far(self) -> np.ndarray | None:
         """Saves the state and returns the unfinished picture; returns None before the first step."""
@@ -229,22 +229,22 @@ class Job(ABC):
             self.console.warn(f'the state could not be kept: {error}')
         else:
             if workdir and self._save_state(workdir):
-                self.console.say(f'the state is in {workdir.folder}: {self.again} goes on from it')
+                self.console.say(f'the state is in {workdir.folder}: {self.resume_hint} goes on from it')
         return self.picture(self.latest)
 
     def _workdir_beside(self) -> Workdir | None:
         """Returns the workdir beside the output, for a job that was given none."""
-        if self.refuge is None:
+        if self.fallback_workdir is None:
             return None
-        self.claim()
-        return Workdir(self.refuge(self.output), self.record, identity)
+        self.reserve_name()
+        return Workdir(self.fallback_workdir(self.output), self.record, identity)
 
     def _save_state(self, workdir: Workdir) -> bool:
         """Saves the state after the latest step. Returns whether that succeeded."""
         began = time.monotonic()
         try:
-            with interrupts.uninterrupted():
-                workdir.save(**self.arrays(self.latest))
+            with interrupts.delay_signals():
+                workdir.save(**self.state_arrays(self.latest))
         except (OSError, UserError) as error:  # the run must not stop for this
             self.console.warn(f'the state could not be kept: {error}')
             return False
@@ -255,10 +255,10 @@ class Job(ABC):
 
     def _numbered_path(self, output: Path, number: int | None = None) -> Path:
         """Returns the path of the picture that --save_every saves after so many steps, by default after those done."""
-        return output.with_stem(f'{output.stem}-{self.number if number is None else number:04}')
+        return output.with_stem(f'{output.stem}-{self.steps_done if number is None else number:04}')
 
     def _check_numbered_paths(self, inputs: Iterable[str]) -> None:
         """Refuses an output whose numbered pictures would overwrite an input."""
         numbers = (re.fullmatch(rf'{re.escape(self.output.stem)}-(\d{{4,}})', Path(path).stem) for path in inputs)
         for number in filter(None, numbers):
-            refuse_inputs(self._numbered_path(self.output, int(number[1])), inputs)
+            refuse_overwriting_inputs(self._numbered_path(self.output, int(number[1])), inputs)

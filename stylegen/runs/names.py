@@ -18,7 +18,7 @@ from typing import TypeVar
 Written = TypeVar('Written')
 
 
-def names_like(name: str | os.PathLike[str]) -> Iterator[Path]:
+def numbered_names(name: str | os.PathLike[str]) -> Iterator[Path]:
     """Yields `name`, name-2, name-3 and so on, without end."""
     path = Path(name)
     return itertools.chain([path], (path.with_stem(f'{path.stem}-{count}') for count in itertools.count(2)))
@@ -38,8 +38,8 @@ def is_taken(path: Path, *suffixes: str) -> bool:
 
 
 def free_name(name: str | os.PathLike[str], *suffixes: str) -> Path:
-    """Returns the first of `names_like` that is not taken, see `is_taken`."""
-    return next(path for path in names_like(name) if not is_taken(path, *suffixes))
+    """Returns the first of `numbered_names` that is not taken, see `is_taken`."""
+    return next(path for path in numbered_names(name) if not is_taken(path, *suffixes))
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,17 @@ class Output:
     Attributes:
         path: The path. If the user gave no name, `save` may write to a later name, since this one can be taken by then.
         overwrite: Whether an existing file is replaced. True if the user gave the name.
-        like: The default name from which `path` was made, see `names_like`; None if there was none.
+        default_name: The default name from which `path` was made, see `numbered_names`; None if there was none.
         suffixes: Suffixes of files that are written beside the result, see `is_taken`.
     """
 
     path: Path
     overwrite: bool = True
-    like: Path | None = None
+    default_name: Path | None = None
     suffixes: tuple[str, ...] = ()
 
     @classmethod
-    def of(
+    def from_flag(
         cls, given: str | None, default: str, *suffixes: str, say: Callable[[str], None] = lambda text: None
     ) -> Output:
         """Returns the output that the user named, or one with a free default name.
@@ -82,23 +82,23 @@ class Output:
         return cls(path)
 
     @classmethod
-    def free(cls, like: Path, *suffixes: str) -> Output:
-        """Returns an output with a free name: `like`, or with a number if that is taken."""
-        return cls(free_name(like, *suffixes), False, like, suffixes)
+    def free(cls, default_name: Path, *suffixes: str) -> Output:
+        """Returns an output with a free name: `default_name`, or with a number if that is taken."""
+        return cls(free_name(default_name, *suffixes), False, default_name, suffixes)
 
     def free_paths(self) -> Iterator[Path]:
         """Yields the free paths that the result may get, best first, without end."""
-        if self.like is None:
-            return (path for path in names_like(self.path) if not os.path.lexists(path))
-        return (path for path in names_like(self.like) if not is_taken(path, *self.suffixes))
+        if self.default_name is None:
+            return (path for path in numbered_names(self.path) if not os.path.lexists(path))
+        return (path for path in numbered_names(self.default_name) if not is_taken(path, *self.suffixes))
 
-    def at(self, path: Path) -> Output:
+    def with_path(self, path: Path) -> Output:
         """Returns the output with this path. `save` writes to another one only if the file must not be overwritten."""
-        return replace(self, path=path, like=None)
+        return replace(self, path=path, default_name=None)
 
     def with_fixed_name(self) -> Output:
         """Returns the output with the name that is free now, for use before another file with this name is written."""
-        return self if self.like is None else self.at(next(self.free_paths()))
+        return self if self.default_name is None else self.with_path(next(self.free_paths()))
 
     def save(self, write: Callable[[Path, bool], Written]) -> Written:
         """Writes the result to the path, or to the next free path.

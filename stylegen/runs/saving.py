@@ -44,7 +44,7 @@ def save_result(
             path, pixels, alpha=alpha, depth=result.depth, settings=record, sidecar=result.sidecar, overwrite=overwrite
         )
 
-    with interrupts.uninterrupted():
+    with interrupts.delay_signals():
         try:
             return output.save(write)
         except (OSError, UserError) as error:
@@ -57,7 +57,7 @@ def save_result(
 
 
 @contextlib.contextmanager
-def rescued(
+def save_on_failure(
     save: Callable[[Any], Path], latest: Callable[[], Any], say: Callable[[str], None], precision: str = 'float32'
 ) -> Iterator[None]:
     """Saves the picture so far if an exception or Ctrl-C leaves the block; then raises the exception again.

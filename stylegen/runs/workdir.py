@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from stylegen.utils.differences import OtherState, refuse_other
+from stylegen.utils.differences import OtherState, refuse_other_settings
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import check_target, make_folder, plain
-from stylegen.utils.locks import LOCK, alone_in
+from stylegen.utils.files import as_json, check_target, make_folder
+from stylegen.utils.locks import LOCK, folder_lock
 from stylegen.utils.npz import read_settings, read_state, write_state
 from stylegen.utils.zips import TooLarge
 
@@ -37,19 +37,19 @@ class Workdir:
         identity: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
     ):
         self.folder = make_folder(folder)
-        self.settings = plain(settings)
+        self.settings = as_json(settings)
         self.identity = identity
         self.path = self.folder / STATE
         check_target(self.path, ['.npz'])
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Locks the folder for other processes within the block; removes it at the end if it is empty.
 
         Raises:
             UserError: Another process has locked the folder.
         """
-        with alone_in(self.folder):
+        with folder_lock(self.folder):
             try:
                 yield
             finally:
@@ -74,7 +74,7 @@ class Workdir:
             raise
         except Exception:
             raise OtherState(f'{self.path} is not a state of ours; remove it or give another --workdir') from None
-        refuse_other(self.folder, saved, self.identity(self.settings))
+        refuse_other_settings(self.folder, saved, self.identity(self.settings))
         return arrays
 
     def save(self, **arrays: Any) -> None:
@@ -86,10 +86,10 @@ class Workdir:
         self.path.unlink(missing_ok=True)
 
 
-def forget_state(folder: Path) -> None:
+def remove_state(folder: Path) -> None:
     """Removes the state in a folder, unless another run has locked it, and then the folder if it is empty."""
     if folder.is_dir():
-        with contextlib.suppress(OSError, UserError), alone_in(folder):
+        with contextlib.suppress(OSError, UserError), folder_lock(folder):
             _remove(folder, STATE, LOCK)
 
 

@@ -28,12 +28,12 @@ def define_flags() -> cli.Flags:
         'Paints the content of one picture in the style of others. `apply` paints in one pass of a trained network, '
         '`train` trains one: `apply --help`, `train --help`.'
     )
-    flags.words('content', 'style')
+    flags.positional('content', 'style')
     for heading in HEADINGS:
         flags.group(heading)
     flags.settings(StyleSettings, without=('like',))
     flags.settings(PictureSettings, StyleResultSettings, ListSettings)
-    flags.talk()
+    flags.messages()
     return flags
 
 
@@ -56,7 +56,7 @@ def list_network(network: str) -> list[str]:
     """The layers of a network, or for 'list' the networks."""
     if network == LIST:
         return listings.list_networks()
-    return listings.list_layers(listings.settled_network(network, FIRST_CHOICE, EMBEDDED[0]))
+    return listings.list_layers(listings.resolve_network(network, FIRST_CHOICE, EMBEDDED[0]))
 
 
 def list_published() -> list[str]:
@@ -80,4 +80,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    cli.leave(main())
+    cli.exit_with(main())

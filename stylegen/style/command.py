@@ -96,7 +96,7 @@ class Command:
         for name, why in self._contrary().items():
             if name in self.typed:
                 raise UserError(f'leave out --{name}: {why}')
-        cli.say_idle({name: why for name, why in self._idle().items() if name in self.typed}, say)
+        cli.report_unused_flags({name: why for name, why in self._idle().items() if name in self.typed}, say)
 
     def _contrary(self) -> dict[str, str]:
         """The flags that contradict others, and why they do."""

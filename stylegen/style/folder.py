@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stylegen import images
-from stylegen.runs.folders import check_folder, each, pictures_of, unique_names
+from stylegen.runs.folders import check_output_folder, expand_folders, make_results, unique_names
 from stylegen.runs.names import Output
 from stylegen.style.command import Command
 from stylegen.style.job import Job, state_folder
@@ -25,13 +25,13 @@ def pairs_of(sources: PictureSettings, target: Path) -> list[tuple[PictureSettin
     Raises:
         UserError: A folder has no pictures, or is given together with files of style.
     """
-    contents = [[str(path)] for path in pictures_of(sources.content)] or [[]]
+    contents = [[str(path)] for path in expand_folders(sources.content)] or [[]]
     styles = [list(sources.style)]
     folders = [path for path in sources.style if Path(path).is_dir()]
     if folders:
         if len(folders) < len(sources.style):
             raise UserError(f'{folders[0]} is a folder, each picture of which is a style; leave out the other --style')
-        styles = [[str(path)] for path in pictures_of(folders)]
+        styles = [[str(path)] for path in expand_folders(folders)]
     content_names, style_names = _names(contents, DEFAULT_CONTENT), _names(styles, DEFAULT_STYLE)
     return [
         (sources.replace(content=content, style=style), target / f'{content_name}__{style_name}.png')
@@ -55,7 +55,7 @@ def paint_folder(command: Command, console: Console) -> None:
     target = Path(results.output or DEFAULT_FOLDER)
     pairs = pairs_of(command.sources, target)
     for source in (*command.sources.content, *(parse_style(text)[0] for text in command.sources.style)):
-        check_folder(Path(source), target)
+        check_output_folder(Path(source), target)
     outputs = [output for _, output in pairs]
     images.check_writable(outputs[0])
 
@@ -76,4 +76,6 @@ def paint_folder(command: Command, console: Console) -> None:
         job.run()
         console.say(*job.terms())
 
-    each(outputs, [output.name for output in outputs], begin, make, overwrite=results.overwrite, console=console)
+    make_results(
+        outputs, [output.name for output in outputs], begin, make, overwrite=results.overwrite, console=console
+    )

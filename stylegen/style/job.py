@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from stylegen.runs import jobs, records
-from stylegen.runs.inputs import refuse_inputs
+from stylegen.runs.inputs import refuse_overwriting_inputs
 from stylegen.runs.names import Output
-from stylegen.runs.workdir import forget_state
+from stylegen.runs.workdir import remove_state
 from stylegen.style.command import PROGRAM
 from stylegen.style.film import Film
 from stylegen.style.options import PictureSettings, StyleResultSettings
@@ -76,7 +76,7 @@ class Job(jobs.Job):
             shape=pictures.content.pixels.shape,
             alpha=pictures.content.alpha,
             workdir=workdir,
-            refuge=state_folder,
+            fallback_workdir=state_folder,
             unfinished=unfinished,
         )
         self.preview = result.preview and len(self.stages) > 1  # whether a preview is still to be saved
@@ -85,14 +85,14 @@ class Job(jobs.Job):
         self.film_path = Path(result.film) if result.film else None
         for path in (preview_of(output) if self.preview else None, unfinished, self.film_path):
             if path:
-                refuse_inputs(path, pictures.hashes)
+                refuse_overwriting_inputs(path, pictures.hashes)
 
     @property
-    def again(self) -> str:
+    def resume_hint(self) -> str:
         """What to do to go on from the state."""
         if self.workdir:
             return 'the same command'
-        return 'the same command with --resume' + (f' and --output={self.output}' if self.default else '')
+        return 'the same command with --resume' + (f' and --output={self.output}' if self.has_default_name else '')
 
     def run(self) -> Path:
         """Works to the end and saves picture and film; when it is stopped or fails, saves the picture so far."""
@@ -104,18 +104,18 @@ class Job(jobs.Job):
         if self.film and self.painted is not None:
             self.console.say(f'film     {self.film.save(self.painted, self.record if self.result.sidecar else None)}')
         if not self.result.workdir:
-            forget_state(state_folder(self.output))  # of an earlier run with this output
+            remove_state(state_folder(self.output))  # of an earlier run with this output
         return path
 
     def work(self, state: Mapping[str, np.ndarray] | None) -> np.ndarray:
         """Paints the picture, from the beginning or from a state on."""
         start = self._start(state) if state else None
-        self.number = self._number(start.stage, start.step) if start else 0
+        self.steps_done = self._number(start.stage, start.step) if start else 0
         if self.result.resume and self.workdir and not state:
             self.console.say(f'nothing is kept in {self.workdir.folder}: this is the beginning')
         if self.film_path:
             self.film = self._film(self.film_path)
-            self.film.begin(self.number)
+            self.film.begin(self.steps_done)
         stride = self.film.stride if self.film else None
         self.painted = self.session.stylizer(
             self.pictures.content.pixels,
@@ -125,7 +125,7 @@ class Job(jobs.Job):
             init=self.pictures.init,
             seed=self.sources.seed,
             start=start,
-            callback=self.follow,
+            callback=self.on_step,
             steps_per_call=1 if self.result.save_every else stride,
         )
         return self.painted
@@ -133,16 +133,16 @@ class Job(jobs.Job):
     def _film(self, path: Path) -> Film:
         """The film, whose frames are kept with the state."""
         if not self.workdir:
-            self.claim()
+            self.reserve_name()
         folder = self.workdir.folder if self.workdir else state_folder(self.output)
         return Film(path, folder / 'film', sum(stage.steps for stage in self.stages))
 
-    def follow(self, step: StyleStep) -> None:
+    def on_step(self, step: StyleStep) -> None:
         """Shows a step, and saves what is due: a frame, the picture, the state, the preview."""
         before = self.latest
         if self.film:  # first, so that the film has all frames up to the state that is kept
             self.film.add(self._number(step.stage, step.step), step.result)
-        super().follow(step)
+        super().on_step(step)
         if self.preview:
             self._save_preview(before, step)
 
@@ -152,18 +152,18 @@ class Job(jobs.Job):
             return
         done = before if step.stage else step  # patience may have ended the size before its last step
         if done:
-            path = self.save_beside(done.result(), preview_of)
+            path = self.save_intermediate(done.result(), preview_of)
             if self.progress and not self.console.quiet:
                 self.progress.say(f'preview  {path}')
         self.preview = False
 
-    def place(self, step: StyleStep) -> jobs.Place:
+    def progress_of(self, step: StyleStep) -> jobs.JobProgress:
         """How far a step is."""
         words = f'size {step.stage + 1}/{step.stages} step {step.step}/{step.steps}'
         number = self._number(step.stage, step.step)
-        return jobs.Place(step.work, step.all_work, number, words, sum(step.losses.values()))
+        return jobs.JobProgress(step.work, step.all_work, number, words, sum(step.losses.values()))
 
-    def arrays(self, step: StyleStep) -> dict[str, Any]:
+    def state_arrays(self, step: StyleStep) -> dict[str, Any]:
         """The arrays of a state, which `_start` reads."""
         state = {f'state{number:02}': array for number, array in enumerate(step.state)}
         return {'stage': step.stage, 'step': step.step, 'image': step.image, **state}

@@ -12,7 +12,7 @@ from stylegen.losses.histograms import histogram
 from stylegen.losses.statistics import SummedLoss
 from stylegen.networks.extractor import FeatureExtractor
 from stylegen.optimize.loop import Term
-from stylegen.optimize.scene import Scene, Window
+from stylegen.optimize.target_variables import TargetVariables, Window
 from stylegen.optimize.windows import WindowedObjective
 from stylegen.utils.backend import tf
 
@@ -63,8 +63,8 @@ class Measurer:
         terms = [self._moments_term(layer) for layer in style_layers]
         if histograms:
             terms += [self._histogram_term(layer) for layer in style_layers]
-        scene = Scene(channels, (), len(terms))
-        self.objective = WindowedObjective(extractor, tuple(terms), strides, scene, halo)
+        variables = TargetVariables(channels, (), len(terms))
+        self.objective = WindowedObjective(extractor, tuple(terms), strides, variables, halo)
         self._traces = Traces()
 
     @staticmethod
@@ -84,14 +84,14 @@ class Measurer:
         """
 
         def whole(picture):
-            features = self.objective.seen(picture)
+            features = self.objective.features_of(picture)
             maps = {layer: tf.cast(features[layer], tf.float32) for layer in self.content_layers}
             return self.objective.totals_of(features), maps
 
         def by_windows(picture):
-            return self.objective.cutting(True).totals(picture), {}
+            return self.objective.by_windows(True).totals(picture), {}
 
-        self.objective.scene.core.assign(core)
+        self.objective.variables.core.assign(core)
         function = self._traces.of(*(('windows', by_windows) if core else ('whole', whole)))
         totals, maps = function(picture)
         return totals, {layer: found.numpy() for layer, found in maps.items()}

@@ -103,7 +103,7 @@ class Run:
                 self.lowest = float(loss), int(step)
                 state = tf.nest.pack_sequence_as(self.update.start(batch), [tf.constant(x) for x in arrays])
             elif state is not None:
-                state = self.update.carried(state, batch, lambda x, size=stage.size: self._resized(x, size))
+                state = self.update.resized_state(state, batch, lambda x, size=stage.size: self._resized(x, size))
             try:
                 image, state = self._optimize(batch, stage, state, start.step if start else 0)
                 image = self._without_margin(image)
@@ -117,7 +117,7 @@ class Run:
         """The result that a picture at the present size gives: at full size, with its final colours and the mask."""
         image = np.clip(images.resize(image, self.content.shape[:2]), 0, 1)
         if self.settings.color == 'style' and self.style_chroma:
-            image = colors.toned(image, *self.style_chroma, share=min(1.0, 2 * self.settings.strength))
+            image = colors.match_tone(image, *self.style_chroma, share=min(1.0, 2 * self.settings.strength))
         image = self.coloring.finish(image, self.original)
         if self.mask is None:
             return image
@@ -252,14 +252,14 @@ class Run:
 
 def _update_rule(settings: StyleSettings, history: int) -> Update:
     """The rule that the picture is changed by; L-BFGS keeps `history` pairs."""
-    from stylegen.optimize.updates import adam, gradient_descent, keeping_best, lbfgs
+    from stylegen.optimize.updates import adam, gradient_descent, keep_best, lbfgs
 
     if settings.optimizer == 'adam':
         rates = settings.learning_rate, settings.beta_1, settings.beta_2
         return adam(*rates, settings.epsilon, settings.ema_decay, settings.epsilon_hat)
     if settings.optimizer == 'lbfgs':
-        return keeping_best(lbfgs(history, backtracking=settings.backtracking))
-    return keeping_best(gradient_descent(settings.learning_rate, 0.96**0.01))  # the decay of the Keras example
+        return keep_best(lbfgs(history, backtracking=settings.backtracking))
+    return keep_best(gradient_descent(settings.learning_rate, 0.96**0.01))  # the decay of the Keras example
 
 
 def _memory_of(tensor: tf.Tensor) -> np.ndarray:

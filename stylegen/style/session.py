@@ -13,7 +13,7 @@ from stylegen.style.pictures import Pictures
 from stylegen.style.settings import StyleSettings
 from stylegen.style.styles import check_style
 from stylegen.style.stylizer import Stylizer
-from stylegen.utils.memory import AUTO, format_memory, parse_memory, shortage
+from stylegen.utils.memory import AUTO, format_memory, memory_advice, parse_memory
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Session:
 
         settings = command.style
         settings = settings.replace(
-            max_memory=jobs.settled_memory(str(settings.max_memory), workdir),
+            max_memory=jobs.resolve_memory(str(settings.max_memory), workdir),
             precision=fast_precision() if settings.precision == AUTO else settings.precision,
         )
         stylizer = Stylizer(settings=settings, regions=len(parse_regions(command.sources.region)))
@@ -83,4 +83,4 @@ class Session:
         allowed = format_memory(parse_memory(self.settings.max_memory))
         needed = f'about {format_memory(plan.memory)} of {allowed} allowed'
         lines.append(f'memory   {needed}, beside what TensorFlow takes to start{windows}')
-        return lines + shortage(plan.memory)
+        return lines + memory_advice(plan.memory)

@@ -271,13 +271,13 @@ class StyleSettings(MachineSettings, NetworkSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.like:
-            own = self.defaults() | self.preset({'like': self.like})
+            own = self.defaults() | self.preset_values({'like': self.like})
             for name in ('loss', 'tv_form'):  # the published weights are in the unit of these
                 if getattr(self, name) != own[name]:
                     raise UserError(f'like={self.like} has its own {name}, {own[name]}; leave out {name}')
 
     @classmethod
-    def preset(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+    def preset_values(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of the published program that `like` names."""
         published = PUBLISHED.get(values.get('like') or '')
         return dict(published.settings) if published else {}

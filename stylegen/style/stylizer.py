@@ -17,7 +17,7 @@ from stylegen.style.settings import StyleSettings
 from stylegen.style.steps import Start, StyleStep
 from stylegen.style.styles import check_styles
 from stylegen.utils.errors import UserError, unknown
-from stylegen.utils.locks import Turn
+from stylegen.utils.locks import PictureLock
 from stylegen.utils.settings import takes
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Stylizer:
         missing = [name for name in network_layers(self.settings) if name not in self.extractor.taps]
         if missing:
             raise unknown('layer of the extractor', missing[0], self.extractor.taps)
-        self._turn = Turn('stylizer')
+        self._turn = PictureLock('stylizer')
 
     @cached_property
     def targets(self) -> Targets:

@@ -11,11 +11,11 @@ from stylegen.losses import moments, statistics
 from stylegen.losses.features import VARIATIONS
 from stylegen.losses.histograms import HISTOGRAM_BINS
 from stylegen.losses.statistics import STYLE_LOSSES, SummedLoss
-from stylegen.losses.wasserstein import for_wasserstein
+from stylegen.losses.wasserstein import wasserstein_target
 from stylegen.networks import receptive_field
 from stylegen.networks.extractor import FeatureExtractor
 from stylegen.optimize.loop import Term
-from stylegen.optimize.scene import Scene
+from stylegen.optimize.target_variables import TargetVariables
 from stylegen.optimize.windows import WindowedObjective
 from stylegen.style.measuring import Measurer, Traces
 from stylegen.style.plan import Costs
@@ -62,9 +62,9 @@ class Targets:
         }
         self.keys: list[TermKey] = []
         terms = self._terms(settings)
-        self.scene = Scene(self.channels, tuple(self.content_layers), len(terms), regions)
-        self.objective = WindowedObjective(extractor, tuple(terms), self.strides, self.scene, self.halo or 0)
-        self._cut = self.objective.cutting(True)
+        self.variables = TargetVariables(self.channels, tuple(self.content_layers), len(terms), regions)
+        self.objective = WindowedObjective(extractor, tuple(terms), self.strides, self.variables, self.halo or 0)
+        self._cut = self.objective.by_windows(True)
         self._measurer = Measurer(
             extractor,
             tuple(self.style_layers),
@@ -99,7 +99,7 @@ class Targets:
         sums = {'second_moment': (1, channels, channels), 'sum': (1, channels), 'weight': (1,)}
         others: dict[str, tuple[int | None, ...]] = {}
         if 'wasserstein' in self._losses:
-            sums |= {'mean': (1, channels), 'trace': (1,), 'own': (1,)}
+            sums |= {'mean': (1, channels), 'trace': (1,), 'root_trace': (1,)}
             others |= {'factor': (1, channels, None)}
         if 'histogram' in self._losses:
             others |= {'top': (channels,), 'histogram': (channels, HISTOGRAM_BINS)}
@@ -135,16 +135,16 @@ class Targets:
             masks: (H, W) for each region.
             core: Side of the core of the windows that the content is measured by; 0: it is measured whole.
         """
-        self.scene.core.assign(core)
+        self.variables.core.assign(core)
         image = tf.constant(content[None])
         totals, maps = self._measurer.measure(image, core)
         self._content_moments = self._measurer.by_layer(totals, 'moments')
         for layer, found in (self._measurer.content_maps(image, core) if core else maps).items():
-            self.scene.content[layer].assign(found)
+            self.variables.content[layer].assign(found)
             variances = found.var((0, 1, 2), dtype=np.float64)
-            self.scene.total_variance[layer].assign(variances.sum() * found[0, ..., 0].size)
+            self.variables.total_variance[layer].assign(variances.sum() * found[0, ..., 0].size)
         self.shapes = self.extractor.compute_output_shape(tuple(image.shape))
-        for layer, weights in self.scene.weights.items():
+        for layer, weights in self.variables.weights.items():
             stacked = [_shrunk(mask, self.strides[layer], self.shapes[layer][1:3]) for mask in masks]
             weights.assign(np.stack(stacked, -1)[None])
         self.areas = [float(mask.mean()) for mask in masks] or [1.0]
@@ -163,7 +163,7 @@ class Targets:
         for layer in self.style_layers:
             found, target = sums[layer], self.style_targets[layer, region]
             if 'factor' in target:
-                found |= for_wasserstein(found)
+                found |= wasserstein_target(found)
             if 'top' in target:
                 variances = tf.linalg.diag_part(moments.covariance(found))[0]
                 top = moments.mean(found)[0] + TOP * tf.sqrt(tf.nn.relu(variances))
@@ -183,8 +183,8 @@ class Targets:
         """The distance of the content that was set from the styles, by term, without factors; 0 for other terms."""
         terms = zip(self.keys, self.objective.terms, strict=True)
         losses: dict[int, Any] = {n: term.loss for n, (key, term) in enumerate(terms) if key.kind == 'style'}
-        summed = [loss for loss in losses.values() if isinstance(loss, SummedLoss) and not loss.survey]
-        if self.scene.weights or len(summed) < len(losses):  # the moments of the whole content are not enough
+        summed = [loss for loss in losses.values() if isinstance(loss, SummedLoss) and not loss.first_pass]
+        if self.variables.weights or len(summed) < len(losses):  # the moments of the whole content are not enough
             relative = self.relative_losses(content, core)
             values = [relative[self.objective.terms[number].name] for number in losses]
         else:
@@ -196,7 +196,7 @@ class Targets:
 
     def relative_losses(self, image: np.ndarray, core: int) -> dict[str, float]:
         """The losses of a picture (H, W, 3) by term, without factors; 0 where the target is met."""
-        self.scene.factors.assign(tf.ones_like(self.scene.factors))
+        self.variables.factors.assign(tf.ones_like(self.variables.factors))
         losses = self._traces.of(f'losses {bool(core)}', self.objective_for(core).__call__)(tf.constant(image[None]))
         return {name: float(value) for name, value in losses.items()}
 

@@ -36,7 +36,7 @@ def set_factors(
         factors = _balanced_factors(targets, settings, targets.style_distances(content, core))
     else:
         factors = _plain_factors(targets, settings)
-    targets.scene.factors.assign(factors)
+    targets.variables.factors.assign(factors)
     return factors
 
 
@@ -89,7 +89,7 @@ def _published_factors(targets: Targets, settings: StyleSettings, size: tuple[in
             unit = formula.unit(targets.style_gram(key.layer, key.region))
             factors.append(formula.style(unit, channels, height * width, size) * _style_weight(targets, key))
         else:
-            variance = float(targets.scene.total_variance[key.layer])
+            variance = float(targets.variables.total_variance[key.layer])
             weight = targets.content_layers[key.layer]
             factors.append(formula.content(variance, channels, height * width) * weight)
     return np.asarray(factors, np.float32)

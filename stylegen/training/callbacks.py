@@ -15,7 +15,7 @@ from typing import Any
 from stylegen.training.logs import EVENTS, LOG, read_log
 from stylegen.utils import interrupts
 from stylegen.utils.backend import keras, tf
-from stylegen.utils.files import replacing
+from stylegen.utils.files import atomic_write
 
 Logs = Mapping[str, Any] | None  # Keras's values of a batch or an epoch
 LOOK_EVERY = 25  # steps from one check for values that are not finite to the next
@@ -143,16 +143,16 @@ class Log:
         self.path = Path(workdir) / name
         self.columns = ('step', *columns)
         self.writer = tf.summary.create_file_writer(str(Path(workdir) / 'tensorboard')) if tensorboard else None
-        self.back_to(step)
+        self.remove_after(step)
 
     def rows(self) -> list[dict[str, str]]:
         """Returns the rows so far."""
         return read_log(self.path)
 
-    def back_to(self, step: int) -> None:
+    def remove_after(self, step: int) -> None:
         """Removes the rows of later steps."""
         kept = [row for row in self.rows() if int(row['step']) <= step]
-        with replacing(self.path) as beside, open(beside, 'w', newline='') as file:
+        with atomic_write(self.path) as beside, open(beside, 'w', newline='') as file:
             table = csv.DictWriter(file, self.columns, extrasaction='ignore')
             table.writeheader()
             table.writerows(kept)
@@ -188,13 +188,13 @@ class Events:
             os.fsync(file.fileno())
 
 
-class Unwritten:
+class NullLog:
     """Replaces a `Log` or `Events` in a process that does not write."""
 
     def add(self, *args: Any, **kwargs: Any) -> None:
         """Does nothing."""
 
-    def back_to(self, step: int) -> None:
+    def remove_after(self, step: int) -> None:
         """Does nothing."""
 
 

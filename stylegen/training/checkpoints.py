@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from stylegen.utils.differences import refuse_other
+from stylegen.utils.differences import refuse_other_settings
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import make_folder, plain
-from stylegen.utils.interrupts import uninterrupted
+from stylegen.utils.files import as_json, make_folder
+from stylegen.utils.interrupts import delay_signals
 from stylegen.utils.npz import open_arrays, read_state, write_state
 from stylegen.utils.zips import TooLarge
 
@@ -41,7 +41,7 @@ class Checkpoints:
         names = (re.fullmatch(r'step-([0-9]{8,})', path.stem) for path in self.folder.glob('step-*.npz'))
         return sorted(int(name[1]) for name in names if name)
 
-    def place(self, which: str | int) -> Path:
+    def path_of(self, which: str | int) -> Path:
         """Returns the path of the best checkpoint or of a step's, whether it exists or not."""
         return self.folder / (f'{BEST}.npz' if which == BEST else f'step-{int(which):08d}.npz')
 
@@ -56,7 +56,7 @@ class Checkpoints:
         steps = self.steps()
         if which == LAST and not steps:
             raise UserError(f'{self.workdir} keeps no checkpoint; train there first, or give another --workdir')
-        path = self.place(steps[-1] if which == LAST else which)
+        path = self.path_of(steps[-1] if which == LAST else which)
         if not path.exists():
             there = ', '.join(map(str, steps)) or 'none'
             raise UserError(f'{self.workdir} keeps no checkpoint {which}; there are the steps {there}')
@@ -69,11 +69,11 @@ class Checkpoints:
             DiskFull: The disk is full. The earlier checkpoints are intact.
         """
         make_folder(self.folder)
-        path = self.place(step)
-        with uninterrupted():
+        path = self.path_of(step)
+        with delay_signals():
             write_state(path, settings, arrays)
             for old in self.steps()[: -self.keep] if self.keep else ():
-                self.place(old).unlink(missing_ok=True)
+                self.path_of(old).unlink(missing_ok=True)
         return path
 
     def save_best(self, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray], score: float) -> bool:
@@ -81,14 +81,14 @@ class Checkpoints:
         if not score < self.best_score():
             return False
         make_folder(self.folder)
-        with uninterrupted():
-            write_state(self.place(BEST), settings, {**arrays, SCORE: np.float64(score)})
+        with delay_signals():
+            write_state(self.path_of(BEST), settings, {**arrays, SCORE: np.float64(score)})
         return True
 
     def best_score(self) -> float:
         """Returns the score of the best checkpoint; infinite if there is none."""
         try:
-            with open_arrays(self.place(BEST)) as stored:
+            with open_arrays(self.path_of(BEST)) as stored:
                 return float(stored[SCORE])
         except Exception:  # missing or damaged: any score is better
             return float('inf')
@@ -127,13 +127,13 @@ class Checkpoints:
         if not self.steps():
             return None
         kept, arrays = self.load(LAST)
-        refuse_other(self.workdir, compared(kept), compared(plain(settings)))
+        refuse_other_settings(self.workdir, compared(kept), compared(as_json(settings)))
         return arrays
 
     def discard_after(self, step: int) -> None:
         """Removes the checkpoints of later steps."""
         for later in filter(lambda s: s > step, self.steps()):
-            self.place(later).unlink(missing_ok=True)
+            self.path_of(later).unlink(missing_ok=True)
 
 
 def arrays_of(parts: Mapping[str, Iterable]) -> dict[str, np.ndarray]:

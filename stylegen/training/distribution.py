@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylegen.utils import streams
-from stylegen.utils.differences import differing
+from stylegen.utils.differences import differences_in_words
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import plain
+from stylegen.utils.files import as_json
 from stylegen.utils.interrupts import ending_the_process
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Devices:
 
         return self.strategy.distribute_datasets_from_function(here)
 
-    def follow(self, variables: Iterable[Any]) -> None:
+    def copy_from_chief(self, variables: Iterable[Any]) -> None:
         """Copies the chief's values of Keras variables to this process. All processes must call it."""
         if self.workers > 1:
             variables = list(variables)
@@ -114,7 +114,7 @@ class Devices:
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
 
-    def told(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """Returns the chief's value, through JSON. All processes must call it."""
         if self.workers == 1:
             return value
@@ -124,18 +124,18 @@ class Devices:
         (letters,) = self._values_of_chief([padded.astype(np.int64)])
         return json.loads(bytes(letters.numpy().astype(np.uint8)))
 
-    def agree(self, settings: Mapping[str, Any]) -> None:
+    def check_same_settings(self, settings: Mapping[str, Any]) -> None:
         """Checks that all processes have the same settings. All processes must call it.
 
         Raises:
             UserError: The chief has other settings than this process. The error names them.
         """
-        settings = plain(settings)
-        if differences := differing(self.told(settings), settings, 'there', 'here'):
+        settings = as_json(settings)
+        if differences := differences_in_words(self.broadcast(settings), settings, 'there', 'here'):
             raise UserError(f'the chief has another {differences}; start all workers with the same flags and data')
 
     @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
+    def report_lost_workers(self) -> Iterator[None]:
         """Within this context an error of a lost process becomes `WorkerLost`. For work that needs all processes.
 
         Raises:
@@ -249,7 +249,7 @@ def read_cluster(text: str | None = None) -> tuple[int, int]:
     )
 
 
-def begin_again(lost: WorkerLost, tell: Callable[[str], None]) -> None:
+def restart_process(lost: WorkerLost, tell: Callable[[str], None]) -> None:
     """Restarts this process with the same command, because TensorFlow can join a cluster only once.
 
     Args:

@@ -16,17 +16,17 @@ class OtherState(UserError):
     """The folder holds the state of a run with other settings."""
 
 
-def refuse_other(folder: Path, kept: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+def refuse_other_settings(folder: Path, kept: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Refuses to continue a run with other settings.
 
     Raises:
         OtherState: The settings differ. The error names those that do.
     """
-    if differences := differing(kept, given, 'then', 'now'):
+    if differences := differences_in_words(kept, given, 'then', 'now'):
         raise OtherState(f'{folder} keeps a run with another {differences}; give the same, or another --workdir')
 
 
-def differing(first: Mapping[str, Any], second: Mapping[str, Any], one: str, other: str) -> str:
+def differences_in_words(first: Mapping[str, Any], second: Mapping[str, Any], one: str, other: str) -> str:
     """Returns the differences of two sets of settings in words; '' if there are none.
 
     Args:
@@ -36,7 +36,7 @@ def differing(first: Mapping[str, Any], second: Mapping[str, Any], one: str, oth
         other: Whose values the second are, such as 'now'.
 
     Example:
-        differing({'steps': 10}, {'steps': 20}, 'then', 'now')  # 'steps (10 then, 20 now)'
+        differences_in_words({'steps': 10}, {'steps': 20}, 'then', 'now')  # 'steps (10 then, 20 now)'
     """
     old, new = _flat(first), _flat(second)
     names = sorted(name for name in {*old, *new} if old.get(name, _MISSING) != new.get(name, _MISSING))
@@ -45,7 +45,7 @@ def differing(first: Mapping[str, Any], second: Mapping[str, Any], one: str, oth
 
 
 @dataclass(frozen=True)
-class InWords:
+class DescribedValue:
     """A setting that is compared by its value and shown in words."""
 
     value: Any

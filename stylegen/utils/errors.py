@@ -56,4 +56,4 @@ def one_line(error: Exception) -> str:
         return 'out of memory; make the pictures, their number or the batch smaller, or --max_memory where there is one'
     if isinstance(error, (OSError, ArithmeticError, UserError)):
         return text
-    return f'{type(error).__name__}: {text[:300]} (an error of ours; --debug shows where)'
+    return f'{type(error).__name__}: {text[:300]} (a fault in stylegen; --debug shows where)'

@@ -23,7 +23,7 @@ class DiskFull(OSError):
     """The disk is full (ENOSPC or EDQUOT), and no file was damaged."""
 
 
-def shown(path: str | os.PathLike[str]) -> str:
+def quoted(path: str | os.PathLike[str]) -> str:
     """Returns a path for a message: quoted, on one line, shortened if it is long."""
     text = os.fspath(path)
     return repr(text if len(text) <= 300 else f'{text[:150]}...{text[-50:]}')
@@ -38,25 +38,25 @@ def reading(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """
     name = os.path.expanduser(os.fspath(path))
     if re.match(r'data:|[A-Za-z][A-Za-z0-9+.-]+:/', name):
-        raise UserError(f'{shown(name)} is an address, not a file; download it first and give the path of the file')
+        raise UserError(f'{quoted(name)} is an address, not a file; download it first and give the path of the file')
     if os.path.isdir(name):
-        raise UserError(f'{shown(name)} is a folder; give the path of one file in it')
+        raise UserError(f'{quoted(name)} is a folder; give the path of one file in it')
     try:
         with open(name, 'rb') as file:
             if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
-                raise UserError(f'{shown(name)} is a device; give the path of a file')
+                raise UserError(f'{quoted(name)} is a device; give the path of a file')
             if not file.peek(1):
-                raise UserError(f'{shown(name)} is empty (0 bytes); copy or download it again')
+                raise UserError(f'{quoted(name)} is empty (0 bytes); copy or download it again')
             yield file
     except FileNotFoundError:
-        raise UserError(f'{shown(name)} does not exist (seen from {os.getcwd()}); check the path') from None
+        raise UserError(f'{quoted(name)} does not exist (seen from {os.getcwd()}); check the path') from None
     except PermissionError:
-        raise UserError(f'{shown(name)} may not be read by this user; change its permissions') from None
+        raise UserError(f'{quoted(name)} may not be read by this user; change its permissions') from None
     except UserError:
         raise
     except (OSError, ValueError) as error:
         reason = getattr(error, 'strerror', None) or error
-        raise UserError(f'{shown(name)} cannot be read ({reason}); check the path') from error
+        raise UserError(f'{quoted(name)} cannot be read ({reason}); check the path') from error
 
 
 def digest_of(path: Path, algorithm: str = 'sha256') -> str:
@@ -76,7 +76,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """
     with reading(path) as file:
         if os.fstat(file.fileno()).st_size > MAX_BYTES:
-            raise UserError(f'{shown(path)} is larger than {MAX_BYTES >> 30} GiB; make it smaller first')
+            raise UserError(f'{quoted(path)} is larger than {MAX_BYTES >> 30} GiB; make it smaller first')
         return file.read()
 
 
@@ -111,7 +111,7 @@ def check_target(path: str | os.PathLike[str], suffixes: Iterable[str]) -> None:
     suffix = Path(path).suffix
     if suffix.lower() not in (suffixes := list(suffixes)):
         what = f'the suffix {suffix!r} is not one that can be written' if suffix else 'there is no suffix'
-        raise UserError(f'{shown(path)}: {what}; use one of {", ".join(suffixes)}')
+        raise UserError(f'{quoted(path)}: {what}; use one of {", ".join(suffixes)}')
     _check_is_file(path)
     temp = _temporary(path)
     folder = next(folder for folder in temp.parents if folder.exists())  # the innermost one that exists
@@ -120,7 +120,7 @@ def check_target(path: str | os.PathLike[str], suffixes: Iterable[str]) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[Path]:
     """Yields the path of a new empty file. When the block ends, this file replaces `path` in one step.
 
     The new file is hidden, in the same folder, and named `.NAME.PID-N.tmp`. It is removed if the block or the disk
@@ -137,7 +137,7 @@ def replacing(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[
         DiskFull: The disk is full.
 
     Example:
-        with replacing('results.json') as temporary:
+        with atomic_write('results.json') as temporary:
             temporary.write_text('{}')
     """
     if not overwrite and os.path.lexists(path):
@@ -157,7 +157,7 @@ def replacing(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[
             if overwrite:
                 os.replace(temp, os.path.realpath(path))
             else:
-                place_new(temp, os.path.realpath(path))
+                move_without_replacing(temp, os.path.realpath(path))
         except FileExistsError:
             raise _exists_error(path) from None
         except OSError as error:
@@ -171,7 +171,7 @@ def replacing(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[
         raise
 
 
-def place_new(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+def move_without_replacing(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
     """Moves a file or folder to a new name. It never replaces what another process puts there meanwhile.
 
     A hard link does so in one step. File systems without hard links (FAT, some network drives) first get an empty file
@@ -210,7 +210,7 @@ def remove_empty(folders: Iterable[Path]) -> None:
             folder.rmdir()
 
 
-def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+def as_json(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Returns settings as JSON can store them: arrays become lists, and other values that JSON lacks become text."""
     return json.loads(json.dumps(dict(settings), default=lambda v: v.tolist() if hasattr(v, 'tolist') else str(v)))
 
@@ -226,13 +226,13 @@ def settings_beside(path: str | os.PathLike[str], settings: Mapping[str, Any] | 
     if settings is None:
         yield
         return
-    with replacing(sidecar(path)) as temp:
-        temp.write_text(json.dumps(plain(settings), indent=2) + '\n', encoding='utf-8')
+    with atomic_write(sidecar(path)) as temp:
+        temp.write_text(json.dumps(as_json(settings), indent=2) + '\n', encoding='utf-8')
         yield
 
 
 def _exists_error(path: str | os.PathLike[str]) -> FileExistsError:
-    return FileExistsError(errno.EEXIST, 'is there already and is not overwritten', str(path))
+    return FileExistsError(errno.EEXIST, 'exists already and is not overwritten', str(path))
 
 
 def _disk_full(path: str | os.PathLike[str]) -> DiskFull:
@@ -245,18 +245,18 @@ def _disk_full(path: str | os.PathLike[str]) -> DiskFull:
 def _write_error(path: str | os.PathLike[str], error: OSError) -> Exception:
     if error.errno in _NO_SPACE:
         return _disk_full(path)
-    return UserError(f'{shown(path)} cannot be written ({error.strerror}); choose another name or folder')
+    return UserError(f'{quoted(path)} cannot be written ({error.strerror}); choose another name or folder')
 
 
 def _check_is_file(path: str | os.PathLike[str]) -> None:
     real = os.path.realpath(path)
     if os.path.isdir(real):
-        raise UserError(f'{shown(path)} is a folder; give the name of a file in it')
+        raise UserError(f'{quoted(path)} is a folder; give the name of a file in it')
     if os.path.exists(real) and not os.path.isfile(real):
-        raise UserError(f'{shown(path)} is a device or a pipe, not an ordinary file; give the name of a file')
+        raise UserError(f'{quoted(path)} is a device or a pipe, not an ordinary file; give the name of a file')
     folder = next(folder for folder in Path(real).parents if os.path.lexists(folder))
     if not folder.is_dir():
-        raise UserError(f'{shown(path)}: {shown(folder)} is not a folder; choose another folder')
+        raise UserError(f'{quoted(path)}: {quoted(folder)} is not a folder; choose another folder')
 
 
 def _make_parents(folder: Path, path: str | os.PathLike[str]) -> list[Path]:

@@ -27,7 +27,7 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
-def remembered() -> Iterator[None]:
+def remember_signals() -> Iterator[None]:
     """Within the block the signals raise KeyboardInterrupt with their number, and `check` raises it again."""
     global _pending
     with contextlib.suppress(ValueError):  # only the main thread receives signals
@@ -44,7 +44,7 @@ def remembered() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
+def delay_signals() -> Iterator[None]:
     """Delays the signals until the block ends, so that a file is saved completely.
 
     If the block fails, the signal is raised with that failure as its cause.
@@ -94,6 +94,6 @@ def exit_code(interrupt: KeyboardInterrupt) -> int:
 
 
 def check() -> None:
-    """Raises KeyboardInterrupt if a signal arrived within a `remembered` block. Call it at every step."""
+    """Raises KeyboardInterrupt if a signal arrived within a `remember_signals` block. Call it at every step."""
     if _pending:
         raise KeyboardInterrupt(_pending)

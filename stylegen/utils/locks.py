@@ -20,7 +20,7 @@ class Busy(UserError):
     """Another process works in the folder."""
 
 
-class Turn:
+class PictureLock:
     """A lock for an object that works at one picture at a time. Other threads wait while the block runs.
 
     Args:
@@ -46,7 +46,7 @@ class Turn:
 
 
 @contextlib.contextmanager
-def alone_in(folder: str | os.PathLike) -> Iterator[None]:
+def folder_lock(folder: str | os.PathLike) -> Iterator[None]:
     """Locks a folder: while the block runs, no other process can lock it.
 
     The system releases the lock however the process ends. On a file system without locks nothing is locked.

@@ -22,7 +22,7 @@ def parse_memory(text: str | float) -> int:
     """Returns the bytes of a text such as 4GB, 500M or 1.5 GiB; units are powers of 1024. A number is bytes already.
 
     'auto' takes at most `FREE_SHARE` of the free memory, rounded down to a power of two, so that a repeated command
-    usually gets the same size. `settled_memory` gives a text to record.
+    usually gets the same size. `resolve_memory` gives a text to record.
 
     Raises:
         UserError: The text is no size.
@@ -40,7 +40,7 @@ def parse_memory(text: str | float) -> int:
     return int(float(match[1]) * MEMORY_UNITS[match[2]])
 
 
-def settled_memory(text: str) -> str:
+def resolve_memory(text: str) -> str:
     """Returns the text itself, or for 'auto' the size that it means now, such as 8192MB, to record it."""
     return f'{parse_memory(text) >> 20}MB' if text == AUTO else text
 
@@ -54,7 +54,7 @@ def format_memory(size: float) -> str:
     return f'{size:.3g} TB'
 
 
-def shortage(needed: float) -> list[str]:
+def memory_advice(needed: float) -> list[str]:
     """Returns a line of advice if more memory is needed than free; else an empty list."""
     free = free_memory()
     return [f'         only {format_memory(free)} is free: give less in --max_memory'] if needed > free else []

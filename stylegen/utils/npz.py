@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import digest_of, plain, replacing, shown
+from stylegen.utils.files import as_json, atomic_write, digest_of, quoted
 from stylegen.utils.zips import refuse_larger
 
 SETTINGS = 'settings'  # the array that holds the JSON text
@@ -72,7 +72,7 @@ class Arrays(Mapping[str, np.ndarray]):
 def open_arrays(file: str | os.PathLike | BinaryIO) -> Iterator[Arrays]:
     """Opens an `.npz`, given by its path or as an open file. Errors of zipfile and NumPy are passed on."""
     with zipfile.ZipFile(file) as archive:
-        yield Arrays(archive, shown(file if isinstance(file, (str, os.PathLike)) else getattr(file, 'name', '.npz')))
+        yield Arrays(archive, quoted(file if isinstance(file, (str, os.PathLike)) else getattr(file, 'name', '.npz')))
 
 
 def write_state(
@@ -82,10 +82,10 @@ def write_state(
     compressed: bool = False,
     overwrite: bool = True,
 ) -> None:
-    """Writes arrays, with settings as JSON among them, in one step. For `overwrite` see `files.replacing`."""
+    """Writes arrays, with settings as JSON among them, in one step. For `overwrite` see `files.atomic_write`."""
     write = np.savez_compressed if compressed else np.savez
-    named: dict[str, Any] = {SETTINGS: np.array(json.dumps(plain(settings))), **arrays}
-    with replacing(path, overwrite) as beside, open(beside, 'wb') as file:
+    named: dict[str, Any] = {SETTINGS: np.array(json.dumps(as_json(settings))), **arrays}
+    with atomic_write(path, overwrite) as beside, open(beside, 'wb') as file:
         write(file, **named)
 
 
@@ -115,7 +115,7 @@ def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], compressed: 
         The SHA-256 of the file, 64 hexadecimal digits.
     """
     path = Path(path)
-    with replacing(path) as beside, replacing(path.with_suffix('.sha256')) as digest_file:
+    with atomic_write(path) as beside, atomic_write(path.with_suffix('.sha256')) as digest_file:
         with zipfile.ZipFile(beside, 'w', zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED) as archive:
             for name, array in arrays.items():
                 buffer = io.BytesIO()

@@ -158,11 +158,11 @@ class Settings:
     def of_record(cls: type[SettingsRecord], recorded: Mapping[str, Any]) -> SettingsRecord:
         """Creates a record from recorded values. Other names are ignored, and missing ones get their default."""
         values = cls.renamed(recorded)
-        values = {**cls.preset(values), **values}
+        values = {**cls.preset_values(values), **values}
         return cls(**{name: values[name] for name in cls.defaults() if name in values})
 
     @classmethod
-    def preset(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    def preset_values(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """The values of a preset that one of `values` names; each of `values` wins over them. By default none."""
         return {}
 
@@ -235,7 +235,7 @@ def takes(record: type[Settings], *without: str) -> Callable[[Callable[..., Any]
         def wrapper(*args: Any, settings: Any = None, **keywords: Any) -> Any:
             keywords = record.renamed(keywords)
             given = {name: keywords.pop(name) for name in names if name in keywords}
-            given = {**record.preset(given), **given}
+            given = {**record.preset_values(given), **given}
             if settings is None:
                 settings = record(**given)
             elif given:

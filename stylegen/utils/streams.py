@@ -69,7 +69,7 @@ class SafeStream(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def lasting() -> Iterator[None]:
+def safe_streams() -> Iterator[None]:
     """Within the block stdout and stderr are `SafeStream`s."""
     open_standard_files()
     before = sys.stdout, sys.stderr

@@ -20,7 +20,7 @@ from stylegen.datasets.inspection import inspect_images
 from stylegen.datasets.opening import open_images
 from stylegen.datasets.order import Order, sampling_order
 from stylegen.datasets.synthetic import draw_shapes
-from stylegen.datasets.tables import Unfetched
+from stylegen.datasets.tables import NotDownloaded
 from stylegen.utils.errors import UserError
 from stylegen.utils.notes import Note
 from tests.conftest import ROOT
@@ -240,7 +240,7 @@ def test_an_npz_without_pictures_is_refused(tmp_path, arrays, message):
 
 def test_a_set_of_keras_that_is_not_there_is_one_line(monkeypatch, tmp_path):
     monkeypatch.setenv('KERAS_HOME', str(tmp_path))
-    with pytest.raises(Unfetched, match=r'cifar10 is not in .*give a folder') as caught:
+    with pytest.raises(NotDownloaded, match=r'cifar10 is not in .*give a folder') as caught:
         open_images('cifar10', 32)
     assert '\n' not in str(caught.value)
 
@@ -254,7 +254,7 @@ def test_a_set_of_keras_that_cannot_be_fetched_is_one_line(monkeypatch, tmp_path
     monkeypatch.setenv('KERAS_HOME', str(tmp_path))
     monkeypatch.setenv('STYLEGEN_OFFLINE', '')
     monkeypatch.setattr(keras.datasets.mnist, 'load_data', fail)
-    with pytest.raises(Unfetched, match='URL fetch failure on https'):
+    with pytest.raises(NotDownloaded, match='URL fetch failure on https'):
         open_images('mnist', 28, 1)
 
 

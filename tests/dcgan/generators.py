@@ -7,7 +7,7 @@ import numpy as np
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.plan import make_plan
 from stylegen.training.checkpoints import Checkpoints, arrays_of
-from stylegen.utils.files import plain
+from stylegen.utils.files import as_json
 from tests.conftest import shaken
 
 
@@ -27,6 +27,6 @@ def kept(workdir, **kwargs):
     generator = tiny(**kwargs)
     arrays = arrays_of({'generator': generator.model.variables})
     for step in (3, 7):
-        settings = plain(generator.plan.as_settings() | generator.settings)
+        settings = as_json(generator.plan.as_settings() | generator.settings)
         Checkpoints(workdir).save(step, settings, {**arrays, 'run/000/dcgan/steps': np.int64(step)})
     return workdir

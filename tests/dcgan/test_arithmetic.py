@@ -72,7 +72,7 @@ def test_classes_are_added_up_too():
     assert np.allclose(found.given[8:], vectors[1], atol=1e-6)
 
 
-def test_a_row_of_the_sheet_for_each_term(generator):
+def test_the_sheet_has_a_row_for_each_term(generator):
     found = arithmetic(generator, parse_expression('mean(1,4,7) - 2'), around=2)
     picture = sheet(found)
     assert picture.shape[1] > 4 * 96 and picture.shape[0] > 3 * 96 and picture.min() >= 0 and picture.max() <= 1

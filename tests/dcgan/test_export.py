@@ -13,7 +13,7 @@ import pytest
 from stylegen.dcgan import card, export, formats
 from stylegen.dcgan.card import SUFFIXES, ExportSettings
 from stylegen.dcgan.exporting import check_output, format_of, greatest_difference
-from stylegen.dcgan.history import data_of, figures_of
+from stylegen.dcgan.history import data_of, metrics_of
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import Generator, GeneratorSettings
 from stylegen.dcgan.plan import make_plan
@@ -165,7 +165,7 @@ def test_the_card_says_what_it_is(tmp_path):
     other = record | {'value': 99.5, 'generator': {'step': 7, 'weights': 'live'}}
     results = [{'figures': {'fid_mini': each}} for each in (other, record)]
     (workdir / 'evaluation.json').write_text(json.dumps({'results': results}))
-    known = {'data': data_of(workdir, 'abc'), 'figures': figures_of(workdir, 7, 'ema')}
+    known = {'data': data_of(workdir, 'abc'), 'metrics': metrics_of(workdir, 7, 'ema')}
     export(replace(generator, **known), tmp_path / 'made.keras')
     facts = json.loads((tmp_path / 'made.keras.json').read_text())
     assert facts['inputs']['latents']['shape'] == ['N', 5] and facts['inputs']['labels']['type'] == 'int32'
@@ -180,7 +180,7 @@ def test_the_card_says_what_it_is(tmp_path):
     assert '99.5' not in text
 
 
-def test_a_card_of_a_run_that_nothing_is_known_of(tmp_path):
+def test_a_card_says_where_nothing_is_known_of_the_run(tmp_path):
     made = export(untrained(tmp_path), tmp_path / 'made.keras')
     assert made.card['data'] == made.card['figures'] == {}
     text = (tmp_path / 'made.keras.md').read_text()
@@ -193,7 +193,7 @@ def test_the_card_of_a_packed_generator_says_what_the_run_did(tmp_path, monkeypa
     figure = {'value': 12.5, 'floor': 1.25, 'ceiling': 300, 'better': 'lower', 'generated': 8, 'reference': 9,
               'split': 'train'}  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    pack_generator(replace(untrained(tmp_path), data=data, figures={'fid_mini': figure}), 'packed.npz')
+    pack_generator(replace(untrained(tmp_path), data=data, metrics={'fid_mini': figure}), 'packed.npz')
     generator = load_packed('packed.npz')
     facts = card.card(
         generator, Path('packed.npz'), ExportSettings(format='keras'), seeds=1, difference=0.0,
@@ -226,7 +226,7 @@ def test_the_tables_have_the_same_names():
         ('a.tflite', {'format': 'tflite', 'quantize': 'int8'}, "unknown quantize 'int8'"),
         ('full/file/a.keras', {'format': 'keras'}, 'is not a folder'),
         ('full/file/a', {'format': 'saved_model'}, 'is not a folder'),
-        ('full', {'format': 'saved_model'}, 'is there already'),
+        ('full', {'format': 'saved_model'}, 'exists already'),
     ],
 )
 def test_what_cannot_be_written_is_refused_at_once(tmp_path, name, arguments, said):
@@ -238,7 +238,7 @@ def test_what_cannot_be_written_is_refused_at_once(tmp_path, name, arguments, sa
 
 def test_a_name_of_another_format_is_no_folder(tmp_path):
     for name in ('gen.h5', 'gen.ONNX'):
-        with pytest.raises(UserError, match='is of no format'):
+        with pytest.raises(UserError, match='is no suffix of a format'):
             format_of(tmp_path / name)
         check_output(tmp_path / name, format='saved_model')  # where that was asked for it is
     assert (format_of('a'), format_of('a.Keras'), format_of('a.tflite')) == ('saved_model', 'keras', 'tflite')
@@ -262,7 +262,7 @@ def test_the_command_exports_what_it_opens(tmp_path, monkeypatch, capsys):
     assert command('--format=saved_model', '--quiet') == 0 and capsys.readouterr().out == ''
     assert Path('generator.keras.md').exists() and Path('generator/saved_model.pb').exists()
     assert command('--format=saved_model', '--output=generator') == 2
-    assert 'is there already' in capsys.readouterr().err
+    assert 'exists already' in capsys.readouterr().err
 
 
 def test_a_folder_without_a_run_is_told(tmp_path, monkeypatch, capsys):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stylegen.dcgan.monitor import COLLAPSE_GRACE, QualityMonitor
 from stylegen.dcgan.run import Training
-from stylegen.dcgan.watch import COLLAPSE_GRACE, Judge
 from stylegen.training.checkpoints import Checkpoints
 from stylegen.training.logs import read_events
-from stylegen.utils.locks import alone_in
+from stylegen.utils.locks import folder_lock
 from tests.conftest import process, run
 from tests.dcgan.sets import TINY, folder, small_set, state
 
@@ -107,7 +107,7 @@ def test_a_disk_that_fills_up_ends_the_run_in_a_line_and_it_goes_on_when_there_i
 
 def test_a_second_process_is_kept_out_of_the_workdir(tmp_path, capsys):
     data = folder(tmp_path / 'data', count=8)
-    with alone_in(tmp_path / 'run'):
+    with folder_lock(tmp_path / 'run'):
         assert command(data, tmp_path / 'run', '--steps=1') == 2
     assert f'another process ({os.getpid()}) is at work' in capsys.readouterr().err
     assert not Checkpoints(tmp_path / 'run').steps()
@@ -115,14 +115,14 @@ def test_a_second_process_is_kept_out_of_the_workdir(tmp_path, capsys):
 
 def test_pictures_as_different_as_those_of_the_data_raise_no_alarm(tmp_path):
     images = small_set(tmp_path / 'data', count=48)
-    judge = Judge(images, 24, 'non_saturating')
+    monitor = QualityMonitor(images, 24, 'non_saturating')
     for look in range(1, 6):
-        share, trouble = judge.generator(look * COLLAPSE_GRACE + 1, images.take(24, seed=look))
-        assert share > 0.7 and trouble is None
+        share, problem = monitor.check_generator(look * COLLAPSE_GRACE + 1, images.take(24, seed=look))
+        assert share > 0.7 and problem is None
 
 
 def test_a_discriminator_that_has_won_ends_the_run_where_that_was_asked_for(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr('stylegen.dcgan.watch.WON', 10.0)
+    monkeypatch.setattr('stylegen.dcgan.monitor.WON', 10.0)
     data = folder(tmp_path / 'data', count=8)
     flags = ['--log_every=1', '--evaluate_every=0', '--collapse_every=0', '--on_collapse=stop', '--quiet']
     assert command(data, tmp_path / 'run', '--steps=40', *flags) == 1

@@ -103,7 +103,7 @@ def test_neither_step_touches_the_other_network(norm, updates):
     gan._discriminator_step(gan._prepared(BATCH[0], draws), fake, BATCH[1], draws)
     assert all(same(before, gan.generator))
     before = values(gan.discriminator)
-    gan._judged(fake, BATCH[1], draws)
+    gan._generator_loss(fake, BATCH[1], draws)
     assert all(same(before, gan.discriminator))
     gan._generated(BATCH[1], draws)
     assert all(same(before, gan.discriminator))

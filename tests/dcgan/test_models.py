@@ -74,7 +74,7 @@ def test_a_size_is_one_number_or_two(text):
 
 
 @pytest.mark.parametrize('size', [(16, 16), (20, 28), (24, 40)])
-@pytest.mark.parametrize('options', [{}, {'last': 3}, {'stem': True}, {'upsampling': 'resize'}], ids=str)
+@pytest.mark.parametrize('options', [{}, {'image_kernel': 3}, {'base_conv': True}, {'upsampling': 'resize'}], ids=str)
 def test_every_size_makes_pictures_of_that_size_within_the_range(size, options):
     images = generator(size, 1, 8, width=4, **options)(tf.random.stateless_normal([3, 8], [0, 1]) * 50)
     assert images.shape == (3, *size, 1) and float(tf.reduce_max(tf.abs(images))) <= 1
@@ -104,7 +104,10 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others():
 
 
 def test_a_model_is_the_same_after_it_was_saved(tmp_path):
-    for model in (generator((16, 16), 1, 8, width=4, last=3), discriminator((16, 16), 1, width=4, norm='spectral')):
+    for model in (
+        generator((16, 16), 1, 8, width=4, image_kernel=3),
+        discriminator((16, 16), 1, width=4, norm='spectral'),
+    ):
         model.save(tmp_path / 'model.keras')
         given = tf.random.stateless_normal([2, *model.inputs[0].shape[1:]], [0, 1])
         assert np.array_equal(keras.models.load_model(tmp_path / 'model.keras')(given), model(given))

@@ -2,12 +2,12 @@
 
 import pytest
 
-from stylegen.dcgan.plan import Plan, compared, idle_options, make_plan, place_of
+from stylegen.dcgan.plan import FORMER_NAMES, Plan, compared, idle_options, make_plan, place_of
 from stylegen.dcgan.presets import PRESETS
 from stylegen.dcgan.settings import OF_PRESET
 from stylegen.training.checkpoints import Checkpoints
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import plain
+from stylegen.utils.files import as_json
 
 EARLIER = {  # as earlier versions kept it: what differs from the defaults
     'preset': 'cifar32', 'size': [32, 32], 'channels': 3, 'classes': [], 'generator': {'width': 96, 'seed': 0},
@@ -28,13 +28,24 @@ def test_nothing_is_left_to_defaults_that_may_change(preset):
 def test_the_networks_and_the_training_have_seeds_of_their_own():
     plan = make_plan(seed=3)
     assert [plan.generator['seed'], plan.discriminator['seed'], plan.training['seed']] == [6, 7, 3]
-    assert Plan.of(plain(plan.as_settings())) == plan
+    assert Plan.of(as_json(plan.as_settings())) == plan
 
 
 def test_a_run_may_have_other_steps_unless_its_learning_rate_falls_over_them():
     assert make_plan(steps=100) == make_plan(steps=200) and make_plan(steps=100, g_width=None) == make_plan(steps=100)
     falling = [make_plan(steps=steps, decay='linear').training['decay_steps'] for steps in (100, 200)]
     assert falling == [100, 200]
+
+
+@pytest.mark.parametrize('preset', ['mnist28', 'cifar32_strong'])
+def test_a_plan_with_the_former_names_of_arguments_is_the_same_plan(preset):
+    plan = make_plan(preset=preset)
+    former = as_json(plan.as_settings())
+    for part, names in FORMER_NAMES.items():
+        for old, new in names.items():
+            former[part][old] = former[part].pop(new)
+    assert Plan.of(former) == plan
+    assert compared(former) == compared(as_json(plan.as_settings()))
 
 
 def test_a_run_of_an_earlier_version_goes_on(tmp_path):
@@ -58,7 +69,7 @@ def test_what_is_another_run_is_named_as_it_is_typed(tmp_path, options, said):
     Checkpoints(tmp_path).save(3, EARLIER, {})
     with pytest.raises(UserError, match=said):
         Checkpoints(tmp_path).resume(
-            plain(make_plan(**{'g_width': 96, 'flip': True} | options).as_settings()), compared
+            as_json(make_plan(**{'g_width': 96, 'flip': True} | options).as_settings()), compared
         )
 
 
@@ -70,8 +81,8 @@ def test_what_is_another_run_is_named_as_it_is_typed(tmp_path, options, said):
         ({'beta_2': 1.0}, 'beta_2'),
         ({'r1': 1.0}, '--d_norm=none or --d_norm=spectral'),
         ({'augment': 'colour'}, "unknown augmentation 'colour'; did you mean color"),
-        ({'updates': 'simultaneous', 'd_steps': 2}, 'several --d_steps are one after the other'),
-        ({'preset': 'mnist28', 'd_steps': 2}, 'several --d_steps are one after the other'),
+        ({'updates': 'simultaneous', 'd_steps': 2}, 'simultaneous updates allow one discriminator step'),
+        ({'preset': 'mnist28', 'd_steps': 2}, 'simultaneous updates allow one discriminator step'),
     ],
 )
 def test_what_does_not_go_together_is_refused(options, said):

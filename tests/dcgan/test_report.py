@@ -172,7 +172,7 @@ def test_both_kinds_of_weights_are_drawn_and_listed(workdir):
     figures = {'kid_mini': record(0.5, 200, 'live', floor=-0.001)}, {'kid_mini': record(0.25, 200, floor=-0.001)}
     results = [{'step': 200, 'figures': each} for each in figures]
     (workdir / 'evaluation-2.json').write_text(json.dumps({'results': results}))
-    by_weights = read_history(workdir).figures()['kid_mini']
+    by_weights = read_history(workdir).metrics()['kid_mini']
     assert {weights: by_step[200]['value'] for weights, by_step in by_weights.items()} == {'live': 0.5, 'ema': 0.25}
     page = Page(report(workdir))
     assert 'kid_mini live 200 0.5' in page.text and 'kid_mini ema 200 0.25' in page.text
@@ -199,7 +199,7 @@ def test_an_unfinished_run_has_what_there_is(workdir, missing, left):
     assert ('Nothing is logged yet' in page.text) == ('log.csv' in missing)
 
 
-def test_a_run_that_has_just_begun(tmp_path):
+def test_a_run_that_has_just_begun_has_a_report(tmp_path):
     (tmp_path / 'settings.json').write_text(json.dumps(settings()))
     page = Page(report(tmp_path))
     page.check_alone()
@@ -342,7 +342,7 @@ def command(*args):
 def test_the_command_writes_the_page(workdir, monkeypatch, capsys):
     monkeypatch.chdir(workdir.parent)
     assert command('--workdir=run') == 0
-    assert 'report.html has all about run' in capsys.readouterr().out
+    assert 'report.html is the report on run' in capsys.readouterr().out
     Page((workdir.parent / 'report.html').read_text()).check_alone()
     for arguments, said in (
         (['--workdir=none'], 'give the --workdir of a run'),

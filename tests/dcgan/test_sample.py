@@ -88,7 +88,7 @@ def test_classes_that_there_are_not_are_refused(conditional, labels):
 def test_a_generator_without_classes_takes_no_labels(generator, conditional):
     with pytest.raises(UserError, match='without classes'):
         labels_of(generator, [1], '1')
-    with pytest.raises(UserError, match='knows no classes'):
+    with pytest.raises(UserError, match='has no classes'):
         generator(latents([1], 8), np.array([1]))
     with pytest.raises(UserError, match='labels are needed'):
         conditional(latents([1], 8))
@@ -222,7 +222,7 @@ def test_the_packed_generator_draws_nearly_the_same(tmp_path):
 
 def test_it_works_at_once_with_the_generator_that_ships(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(shipped, 'SHIPPED', tmp_path / 'ours.npz')
-    assert command() == 2 and 'no generator came along' in capsys.readouterr().err
+    assert command() == 2 and 'has no generator' in capsys.readouterr().err
     generator = tiny(path=tmp_path / 'checkpoint')
     (tmp_path / 'checkpoint').write_bytes(b'weights')
     shipped.pack_generator(generator, shipped.SHIPPED)

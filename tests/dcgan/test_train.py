@@ -63,7 +63,7 @@ def small(tmp_path, **options):
     return {'workdir': tmp_path / 'run', **TINY, 'samples': 4, 'steps': 4, 'evaluate_every': 0, **options}
 
 
-def test_what_a_run_leaves(whole):
+def test_a_run_leaves_its_settings_samples_and_film(whole):
     _, run = whole
     assert (run / 'training.gif').exists()
     assert sorted(path.name for path in (run / 'samples').iterdir()) == [
@@ -179,12 +179,12 @@ def frozen(monkeypatch, gan_type):
 
 @pytest.mark.parametrize('action', ['warn', 'stop', 'rollback'])
 def test_a_generator_of_one_picture_raises_the_alarm(tmp_path, monkeypatch, action):
-    from stylegen.dcgan import run, watch
+    from stylegen.dcgan import monitor, run
     from stylegen.dcgan.alarms import Alarm
     from stylegen.dcgan.gan import DCGAN
 
-    monkeypatch.setattr(watch, 'Alarm', lambda low, looks, grace=0: Alarm(low, looks, 2 if grace else 0))
-    monkeypatch.setattr(run, 'LOOKED_AT', 4)
+    monkeypatch.setattr(monitor, 'Alarm', lambda low, looks, grace=0: Alarm(low, looks, 2 if grace else 0))
+    monkeypatch.setattr(run, 'DIVERSITY_COUNT', 4)
     frozen(monkeypatch, DCGAN)
     said = []
     arguments = small(tmp_path, steps=8, collapse_every=1, on_collapse=action, warn=said.append, checkpoint_every=1)

@@ -74,7 +74,7 @@ def test_a_result_carries_what_made_it(folder):
     assert {'tensorflow', 'keras', 'numpy', 'pillow'} == set(record['packages'])
 
 
-def test_size_alpha_mask_and_colour(folder):
+def test_a_result_keeps_the_alpha_obeys_the_mask_and_has_the_size_asked_for(folder):
     rgba = np.dstack([images.to_uint8(photo(60, 90)), np.tile(np.arange(90, dtype=np.uint8), (60, 1))])
     Image.fromarray(rgba, 'RGBA').save('alpha.png')
     Image.fromarray(np.repeat(np.uint8([[0, 255]]), 45, 1).repeat(60, 0)).save('mask.png')
@@ -87,7 +87,7 @@ def test_size_alpha_mask_and_colour(folder):
     assert images.load_image('small.jpg').shape == (38, 48, 3)
 
 
-def test_presets_set_what_is_not_typed():
+def test_a_preset_sets_what_is_not_typed():
     dream_of = lambda *args: CommandLine.of(command.define_flags().parse(['x', '--preset=gordic', *args])).dream
     settings = dream_of('--steps=3')
     assert (settings.network, settings.steps, settings.octave_scale) == ('vgg16', 3, 1.8)
@@ -97,7 +97,7 @@ def test_presets_set_what_is_not_typed():
     assert dream_of('--network=vgg16').layers == {'block4_conv3': 1.0}
 
 
-def test_lists(capsys):
+def test_list_prints_the_networks_and_the_layers_of_one(capsys):
     assert run('--network=list') == 0
     out = capsys.readouterr().out
     assert all(name in out for name in ('mini', 'vgg16', 'inception_v3', 'convnext_tiny'))
@@ -131,7 +131,7 @@ def test_lists(capsys):
         (['--layers=block4_conv2:much'], 'NAME:WEIGHT'),
         (['--layers=block4_conv2[256]'], 'block4_conv2 has channels 0 to 255, not 256'),
         (['--layers=block4_conv2[1@2,0]'], 'names no neuron'),
-        (['--layers=block4_conv2[x]'], 'names nothing to dream of'),
+        (['--layers=block4_conv2[x]'], 'is no target; expected LAYER'),
         (['--strength=0.1', '--step_size=0.1'], 'give one of the two'),
         (['--strength=0'], 'expected strength to be a number above 0 up to 1, got 0.0'),
         (['--region=photo.png'], '--region=MASK=LAYER:WEIGHT'),
@@ -223,7 +223,7 @@ def test_an_error_in_the_middle_saves_the_dream_so_far(capsys, monkeypatch):
         self.latest = step
         raise RuntimeError('the machine caught fire')
 
-    monkeypatch.setattr(command.Job, 'follow', fail)
+    monkeypatch.setattr(command.Job, 'on_step', fail)
     assert run('--input=photo.png', '--output=out.png', *QUICK) == 1
     out, err = capsys.readouterr()
     assert 'the machine caught fire' in err and 'the picture so far is in out.png' in out

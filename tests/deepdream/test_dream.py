@@ -60,18 +60,18 @@ def test_activity_rises_in_every_octave(tiny):
     assert all(values[-1] > values[0] for values in activity.values())
 
 
-def test_steps_tell_where_the_dream_is(tiny):
-    told: list[DreamStep] = []
+def test_callbacks_get_how_far_the_dream_is(tiny):
+    reports: list[DreamStep] = []
     image = photo(60, 70)
-    result = dreamt(tiny, image, callback=told.append)
-    assert [s.octave for s in told] == sorted(s.octave for s in told) and told[-1].octaves == 3
-    assert all(s.steps == 4 and s.picture().shape == image.shape for s in told)
-    assert told[-1].work == told[-1].all_work and np.allclose(told[-1].picture(), result, atol=1e-6)
+    result = dreamt(tiny, image, callback=reports.append)
+    assert [s.octave for s in reports] == sorted(s.octave for s in reports) and reports[-1].octaves == 3
+    assert all(s.steps == 4 and s.picture().shape == image.shape for s in reports)
+    assert reports[-1].work == reports[-1].all_work and np.allclose(reports[-1].picture(), result, atol=1e-6)
     with pytest.raises(AttributeError):
-        told[0].step = 3
+        reports[0].step = 3
 
 
-def test_seeds_repeat_and_differ(tiny):
+def test_one_seed_repeats_the_dream_and_another_changes_it(tiny):
     image = photo(48, 60)
     one, again, other = (dreamt(tiny, image, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(one, again)
@@ -92,11 +92,11 @@ def test_one_trace_serves_all_octaves(tiny):
 
 @pytest.mark.parametrize('stop', [1, 5, 9])
 def test_a_resumed_dream_ends_as_the_uninterrupted_one(stop, tiny):
-    image, told = photo(56, 60), []
+    image, reports = photo(56, 60), []
 
     def interrupt(step):
-        told.append(step)
-        if len(told) == stop:
+        reports.append(step)
+        if len(reports) == stop:
             raise KeyboardInterrupt
 
     whole = dreamt(tiny, image)
@@ -107,7 +107,7 @@ def test_a_resumed_dream_ends_as_the_uninterrupted_one(stop, tiny):
             dreamt(tiny, image, callback=interrupt)
         finally:
             loop.SECONDS_PER_CALL = original
-    last = told[-1]
+    last = reports[-1]
     assert (last.octave, last.step) == ((stop - 1) // 4, (stop - 1) % 4 + 1)
     assert np.array_equal(dreamt(tiny, image, start=Start(last.octave, last.step, last.image, last.balance)), whole)
 
@@ -138,7 +138,7 @@ def test_negative_weights_calm_a_layer(tiny):
     assert activity(dreamt(tiny, image, layers={'b': -1.0})) < activity(image) < activity(dreamt(tiny, image))
 
 
-def test_tiles_are_planned_from_the_memory_allowed(tiny):
+def test_the_size_of_tiles_follows_from_the_memory_allowed(tiny):
     shape = (600, 800)
     roomy = planned(tiny, shape, max_memory=4e9)
     assert roomy.tile == 0 and roomy.sizes[-1] == shape and roomy.memory < 4e9
@@ -150,7 +150,7 @@ def test_tiles_are_planned_from_the_memory_allowed(tiny):
         planned(tiny, (100, 100), 1, max_memory=100 * 100 * 144 + 1000)
 
 
-def test_a_tiled_dream_is_a_dream(tiny):
+def test_a_tiled_dream_changes_the_picture_as_much_as_an_uncut_one(tiny):
     image = photo(90, 120)
     memory = 90 * 120 * 144 + 48 * 48 * tiny.bytes_per_pixel
     assert planned(tiny, (90, 120), octave_scale=1.3, max_memory=memory).tile == 48
@@ -194,13 +194,13 @@ def test_octaves_never_fall_under_what_the_network_takes(tiny):
         ({'max_memory': 'lots'}, '4GB'),
     ],
 )
-def test_mistakes_are_told(options, message, tiny):
+def test_mistakes_are_refused_with_what_can_be(options, message, tiny):
     with pytest.raises(UserError, match=message):
         dreamt(tiny, photo(40, 40), **options)
 
 
 @pytest.mark.parametrize(
-    ('wrong', 'told'),
+    ('wrong', 'message'),
     [
         (np.full((40, 40, 3), np.nan), '4800 of 4800 values of the picture are NaN'),
         (255 * photo(40, 40), 'divide them by 255'),
@@ -210,15 +210,15 @@ def test_mistakes_are_told(options, message, tiny):
         (None, 'the picture is a NoneType; expected a picture: a path'),
     ],
 )
-def test_what_is_no_picture_is_refused(wrong, told, tiny):
-    with pytest.raises(UserError, match=told):
+def test_what_is_no_picture_is_refused(wrong, message, tiny):
+    with pytest.raises(UserError, match=message):
         dreamt(tiny, wrong)
-    with pytest.raises(UserError, match=told.replace('the picture', 'the guide')):
+    with pytest.raises(UserError, match=message.replace('the picture', 'the guide')):
         dreamt(tiny, photo(40, 40), guides=[wrong])
 
 
 @pytest.mark.parametrize('value', [-0.2, 1.5, np.nan])
-def test_a_mask_is_of_shares(value, tiny):
+def test_a_mask_with_values_outside_0_to_1_is_refused(value, tiny):
     mask = np.full((40, 40), 0.5, np.float32)
     mask[3, 4] = value
     with pytest.raises(UserError, match='values of the mask are'):
@@ -227,7 +227,7 @@ def test_a_mask_is_of_shares(value, tiny):
         dreamt(tiny, photo(40, 40), regions=[(mask, {'a': 1.0})])
 
 
-def test_a_dream_is_the_same_of_whatever_form_a_picture_has(tiny, tmp_path):
+def test_every_form_of_a_picture_gives_the_same_dream(tiny, tmp_path):
     from PIL import Image
 
     from stylegen.images import from_uint8
@@ -251,7 +251,7 @@ def test_a_dream_is_the_same_of_whatever_form_a_picture_has(tiny, tmp_path):
     assert np.array_equal(expected[:, ::2], floats[:, ::2]) and not np.array_equal(expected, floats)
 
 
-def test_layers_that_cannot_be_meant_are_told_in_words(tiny):
+def test_layers_of_another_form_are_refused_with_the_forms_that_can_be(tiny):
     for layers in (3, [3.5], {'a': 'much'}):
         with pytest.raises(UserError, match=r"expected layers as {'name': weight}, \['name', ...\] or 'name:weight"):
             dreamt(tiny, photo(40, 40), layers=layers)
@@ -372,7 +372,7 @@ def test_smoothing_leaves_the_step_its_length(smoothing_kind, tiny):
     assert abs(np.abs(change).mean() / 0.01 - 1) < 1e-3
 
 
-def test_variation_smooths(tiny):
+def test_variation_makes_the_dream_smoother(tiny):
     image = photo(48, 48)
     roughness = lambda x: np.abs(np.diff(x, axis=0)).mean()
     assert roughness(dreamt(tiny, image, variation=1.0)) < 0.9 * roughness(dreamt(tiny, image))
@@ -434,10 +434,10 @@ def test_a_seamless_picture_repeats_and_keeps_its_contrast():
 
 
 def test_a_dreamer_is_compiled_once_for_all_its_pictures(tiny):
-    dreamer_ = Dreamer(network=tiny, **FAST)
+    opened = Dreamer(network=tiny, **FAST)
     pictures = [photo(40, 40, 1), photo(52, 37, 2), photo(40, 40, 1)]
-    results = [dreamer_(picture, seed=3) for picture in pictures]
-    assert dreamer_.network_note == 'tiny' and tiny.traces == 1
+    results = [opened(picture, seed=3) for picture in pictures]
+    assert opened.network_note == 'tiny' and tiny.traces == 1
     assert np.array_equal(results[0], results[2])
     assert np.array_equal(results[1], dreamt(type(tiny)(), pictures[1], seed=3))
     with pytest.raises(TypeError, match='mask'):

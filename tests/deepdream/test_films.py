@@ -142,7 +142,7 @@ def test_a_still_gif_is_a_picture(capsys):
         (['--input=missing.mp4'], 'missing.mp4'),
     ],
 )
-def test_mistakes_are_told_and_leave_nothing(args, message, capsys):
+def test_mistakes_in_films_are_one_line_and_leave_no_file(args, message, capsys):
     usual = QUICK if args[0].endswith('mp4') else ZOOM
     assert run(*[a for a in usual if not any(a.startswith(b.split('=')[0]) for b in args)], *args) == 2
     err = capsys.readouterr().err
@@ -157,7 +157,7 @@ def test_a_shift_is_read():
             ZoomSettings(shift=wrong)
 
 
-def test_films_dream_less_a_frame_unless_told():
+def test_a_frame_of_a_film_dreams_less_unless_a_strength_is_typed():
     settings = lambda *args: CommandLine.of(define_flags().parse(['x', *args])).dream
     assert settings('--zoom=2').strength == FRAME_DEFAULTS['strength'] and settings().strength is None
     assert settings('--zoom=2', '--strength=0.3').strength == 0.3

@@ -90,7 +90,7 @@ def test_a_cut_starts_afresh():
     assert np.abs(made[3].picture - texture(frames[3], 0)).max() > 0.05  # the control: within the shot it is carried
 
 
-def test_noise_of_the_dream_is_calmed():
+def test_a_blend_lowers_the_flicker_of_a_noisy_dream():
     def restless(image, seed):
         return np.clip(image + rng.normal(0, 0.05, image.shape), 0, 1).astype(np.float32)
 
@@ -102,7 +102,7 @@ def test_noise_of_the_dream_is_calmed():
     assert flicker[0.7] < 0.35 * flicker[0]
 
 
-def test_it_goes_on_where_it_stopped():
+def test_footage_goes_on_where_it_stopped():
     frames = [view(textured(x > 4), 2 * x, x) for x in range(8)]
     whole = list(dream_footage(frames, sharpen, seed=3))
     for stop in (0, 3, 4):
@@ -125,7 +125,7 @@ def test_frames_are_taken_one_by_one():
     assert taken == [0, 1]
 
 
-def test_mistakes_are_told():
+def test_mistakes_are_refused_with_what_can_be():
     for blend in (-0.1, 1.0, float('nan')):
         with pytest.raises(UserError, match='expected blend to be a number from 0 to below 1'):
             next(dream_footage(still(1), brighten, blend=blend))

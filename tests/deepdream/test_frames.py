@@ -61,9 +61,9 @@ def test_a_killed_film_goes_on_to_the_same_end(tmp_path, where):
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert len(contents(tmp_path / 'killed')) == 4 + (where == 'after the picture')
-    told = []
-    rest = keep_zoom(Workdir(tmp_path / 'killed', ZOOM), photo(40, 50), grain, callback=told.append, **ZOOM)
-    assert [frame.frame for frame in told] == [4, 5, 6, 7]
+    reports = []
+    rest = keep_zoom(Workdir(tmp_path / 'killed', ZOOM), photo(40, 50), grain, callback=reports.append, **ZOOM)
+    assert [frame.frame for frame in reports] == [4, 5, 6, 7]
     assert len(rest) == 8 and contents(rest.folder) == contents(whole.folder)
     states = [Workdir(folder, ZOOM).load() for folder in (tmp_path / 'whole', tmp_path / 'killed')]
     assert states[0]['frame'] == 7 and np.array_equal(states[0]['picture'], states[1]['picture'])
@@ -97,10 +97,10 @@ def test_footage_goes_on_to_the_same_end(tmp_path):
     assert next(iter(small)).shape == (48, 64, 3)
 
 
-def test_progress_is_told(tmp_path):
-    told = []
-    keep_zoom(Workdir(tmp_path, {}), photo(20, 20), grain, seconds=1, fps=4, callback=told.append)
-    assert [(frame.frame, frame.frames) for frame in told] == [(0, 4), (1, 4), (2, 4), (3, 4)]
+def test_the_callback_gets_the_number_of_every_frame(tmp_path):
+    reports = []
+    keep_zoom(Workdir(tmp_path, {}), photo(20, 20), grain, seconds=1, fps=4, callback=reports.append)
+    assert [(frame.frame, frame.frames) for frame in reports] == [(0, 4), (1, 4), (2, 4), (3, 4)]
 
 
 def test_kept_frames_are_written_one_by_one(tmp_path):
@@ -118,7 +118,7 @@ def test_kept_frames_are_written_one_by_one(tmp_path):
         next(frames)
 
 
-def test_missing_frames_and_other_settings_are_told(tmp_path):
+def test_missing_frames_and_other_settings_are_refused(tmp_path):
     kept = keep_zoom(Workdir(tmp_path, {'zoom': 2}), photo(20, 20), grain, seconds=1, fps=4)
     with pytest.raises(UserError, match=r'another zoom \(2 then, 3 now\)'):
         keep_zoom(Workdir(tmp_path, {'zoom': 3}), photo(20, 20), grain, seconds=1, fps=4)

@@ -38,7 +38,7 @@ def settings(*args, recorded=None):
     return CommandLine.of(define_flags().parse(['x', *args]), recorded).recorded()
 
 
-def test_typed_wins_over_recorded_over_preset_over_default():
+def test_typed_values_win_over_recorded_ones_these_over_a_preset_and_this_over_defaults():
     assert settings()['octaves'] is None and settings('--preset=keras')['octaves'] == 3
     assert settings('--preset=keras', '--octaves=2')['octaves'] == 2
     assert settings('--octaves=2', recorded={'octaves': 5, 'steps': 7})['octaves'] == 2
@@ -86,7 +86,7 @@ def test_the_default_picture_replays(folder):
     assert np.array_equal(pixels('one.png'), pixels('two.png'))
 
 
-def test_a_folder_is_done_and_a_bad_file_is_told(folder, capsys):
+def test_all_pictures_of_a_folder_are_dreamt_on_and_bad_files_are_reported(folder, capsys):
     source = folder / 'in'
     source.mkdir()
     images.save_image(source / 'a10.png', photo(48, 60))
@@ -122,32 +122,32 @@ def test_every_picture_can_have_16_bits_a_channel(monkeypatch, capsys):
     for args in ([], ['--input=noise'], ['--explore=layers']):
         assert run(*args, '--output=out.jpg', '--depth=16') == 2
         out, err = capsys.readouterr()
-        assert "'out.jpg': 16 bits a channel; there are 8, and 16 for .png, .tif, .tiff" in err
+        assert "'out.jpg': 16 bits a channel are not possible; use 8, or 16 for .png, .tif, .tiff" in err
         assert 'network' not in out  # it is refused before anything is opened
 
 
-def test_a_folder_without_pictures_is_told(folder, capsys):
+def test_a_folder_without_pictures_is_refused(folder, capsys):
     (folder / 'empty').mkdir()
     assert run('--input=empty', '--output=out', *QUICK) == 2
     assert 'no pictures' in capsys.readouterr().err and not (folder / 'out').exists()
 
 
 def test_exploring_makes_a_labelled_sheet(monkeypatch):
-    told = []
+    labels_shown = []
     sheet = images.contact_sheet
 
     def watched(pictures, labels, **options):
-        told.extend(labels)
+        labels_shown.extend(labels)
         return sheet(pictures, labels, **options)
 
     monkeypatch.setattr(sheets, 'contact_sheet', watched)
     monkeypatch.setattr(explore, 'layers_to_show', lambda network: ['block1_conv1', 'block3_conv1'])
     assert run('--explore=layers', '--input=photo.png', '--output=sheet.png', *QUICK) == 0
-    assert told == ['the picture', '--layers=block1_conv1', '--layers=block3_conv1']
+    assert labels_shown == ['the picture', '--layers=block1_conv1', '--layers=block3_conv1']
     monkeypatch.setattr(explore, 'CHANNELS', 2)
-    told.clear()
+    labels_shown.clear()
     assert run('--explore=block2_conv1', '--input=photo.png', '--output=channels.png', '--sidecar', *QUICK) == 0
-    assert len(told) == 3 and all(text.startswith('--layers=block2_conv1[') for text in told[1:])
+    assert len(labels_shown) == 3 and all(text.startswith('--layers=block2_conv1[') for text in labels_shown[1:])
     assert images.read_settings('channels.png')['settings']['explore'] == 'block2_conv1'
     assert json.loads(Path('channels.png.json').read_text()) == images.read_settings('channels.png')
 
@@ -163,7 +163,7 @@ def test_layers_of_a_large_network_are_those_that_end_its_blocks():
     assert explore.layers_to_show('inception_v3') == [f'mixed{n}' for n in range(11)]
 
 
-def test_pictures_from_noise(folder):
+def test_a_picture_from_noise_has_its_size_and_replays(folder):
     made = ['--input=noise', '--size=64', '--steps=4', '--network=mini', '--quiet']
     assert run(*made, '--layers=block3_conv1[5]', '--output=one.png') == 0
     assert run(*made, '--classes=ship', '--count=2', '--diversity=1', '--output=two.png') == 0
@@ -179,7 +179,7 @@ def test_a_sheet_too_long_for_its_format_is_refused_before_the_work(capsys):
     assert 'WEBP holds at most 16383 pixels a side; save as PNG' in capsys.readouterr().err
 
 
-def test_from_noise_any_fault_saves_what_is_there(monkeypatch, capsys):
+def test_an_error_while_making_a_picture_from_noise_saves_what_is_there(monkeypatch, capsys):
     def fail(self, done, *args, **kwargs):
         raise RuntimeError('the machine caught fire')
 
@@ -191,7 +191,7 @@ def test_from_noise_any_fault_saves_what_is_there(monkeypatch, capsys):
     assert pixels('out.png').shape == (48, 48, 3)
 
 
-def test_from_noise_advice_can_be_followed(monkeypatch, capsys):
+def test_where_noise_excites_nothing_the_advice_fits_what_was_asked_for(monkeypatch, capsys):
     def silent(*args, **kwargs):
         raise NothingActive([0])
 
@@ -244,7 +244,7 @@ def test_flags_that_ask_for_something_else_are_refused(args, capsys):
         (['--input=photo.png', '--wrap'], None),
     ],
 )
-def test_flags_that_change_nothing_are_told_in_a_line(args, idle):
+def test_flags_that_change_nothing_are_named_in_one_line(args, idle):
     said = []
     check_flags(CommandLine.of(define_flags().parse(['x', *args])), said.append)
     assert len(said) == (idle is not None) and (idle is None or said[0].startswith(idle))
@@ -287,7 +287,7 @@ def test_regions_have_their_own_layers():
     assert not np.array_equal(pixels('out.png')[:, :30], pixels('photo.png')[:, :30])
 
 
-def test_steps_on_the_way_are_saved():
+def test_save_every_saves_pictures_on_the_way():
     made = ['--input=photo.png', '--steps=4', '--octaves=2', '--octave_scale=1.3', '--network=mini', '--quiet']
     assert run(*made, '--save_every=2', '--output=out.png') == 0
     names = [f'out-{n:04}.png' for n in (2, 4, 6, 8)]
@@ -301,17 +301,17 @@ def test_a_folder_that_is_stopped_goes_on_with_the_picture_it_was_at(folder, mon
     for name, seed in (('a', 1), ('b', 2), ('c', 3)):
         images.save_image(f'in/{name}.png', photo(64, 80, seed))
     assert run('--input=in', '--output=whole', *QUICK) == 0
-    follow = jobs.Job.follow
+    follow = jobs.Job.on_step
 
     def stopping(self, step):
         follow(self, step)
         if self.output.name == 'b.png' and step.octave == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(jobs.Job, 'follow', stopping)
+    monkeypatch.setattr(jobs.Job, 'on_step', stopping)
     assert run('--input=in', '--output=out', '--workdir=work', *QUICK) == 130
     assert sorted(path.name for path in Path('out').iterdir()) == ['a.png', 'b-unfinished.png']
-    monkeypatch.setattr(jobs.Job, 'follow', follow)
+    monkeypatch.setattr(jobs.Job, 'on_step', follow)
     assert run('--input=in', '--output=out', '--workdir=work', *[q for q in QUICK if q != '--quiet']) == 0
     assert 'going on from work/b.png' in capsys.readouterr().out
     assert sorted(path.name for path in Path('out').iterdir()) == ['a.png', 'b.png', 'c.png']
@@ -363,7 +363,7 @@ def test_a_class_named_as_a_channel_comes_from_noise_and_replays():
     assert np.array_equal(pixels('one.png'), pixels('two.png'))
 
 
-def test_auto_takes_a_class_of_the_network_that_it_settles_on(monkeypatch, folder):
+def test_auto_looks_up_classes_in_the_network_that_it_chooses(monkeypatch, folder):
     monkeypatch.setenv('KERAS_HOME', str(folder))  # no weights there
     quick = ['--steps=1', '--octaves=1', '--quiet']
     assert run('--input=photo.png', '--classes=ship', '--output=out.png', *quick) == 0
@@ -407,7 +407,7 @@ def test_weights_are_found_beside_the_result(folder):
     assert np.array_equal(pixels('moved/one.png'), pixels('two.png'))
 
 
-def test_a_guide_too_narrow_for_its_layer_is_told_in_one_line(capsys):
+def test_a_guide_too_narrow_for_its_layer_is_refused_in_one_line(capsys):
     images.save_image('thin.png', photo(96, 40)[:, :1])
     assert run('--input=photo.png', '--guide=thin.png', '--guide_layers=block4_conv3', *QUICK) == 2
     err = capsys.readouterr().err

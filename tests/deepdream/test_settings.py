@@ -6,7 +6,7 @@ import json
 import pytest
 
 from stylegen import images
-from stylegen.deepdream import Dreamer, DreamSettings, dream, settings, visualize, zoom_frames
+from stylegen.deepdream import Dreamer, DreamSettings, command_settings, dream, settings, visualize, zoom_frames
 from stylegen.deepdream.__main__ import define_flags
 from stylegen.deepdream.command_line import CONTRADICTIONS, MODES, UNUSED, CommandLine
 from stylegen.deepdream.presets import FRAME_DEFAULTS, PRESETS, defaults_of_network
@@ -14,8 +14,8 @@ from stylegen.runs import jobs
 from tests.conftest import photo, run
 
 FLAGS = (  # records whose fields are flags, in the order in which they are asked
-    settings.PictureSettings, settings.DreamSettings, settings.NoiseSettings, settings.FilmSettings,
-    settings.DreamResultSettings,
+    command_settings.PictureSettings, settings.DreamSettings, settings.NoiseSettings, command_settings.FilmSettings,
+    command_settings.DreamResultSettings,
 )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def test_every_field_is_a_flag_with_its_default():
 
 def test_help_has_every_flag_under_its_heading():
     flags = define_flags()
-    assert [*flags.groups] == [*settings.HEADINGS, 'Messages'] and all(flags.groups.values())
+    assert [*flags.groups] == [*command_settings.HEADINGS, 'Messages'] and all(flags.groups.values())
     text = flags.help('stylegen-deepdream')
     for record in FLAGS:
         assert all(f'--{name}' in text for name in record.defaults())
@@ -127,14 +127,14 @@ def test_presets_and_tables_of_the_command_line_name_fields():
 
 def test_a_run_that_goes_on_keeps_the_memory_it_began_with(result_of_before, monkeypatch):
     args = ['photo.png', '--network=mini', '--octaves=1', '--steps=2', '--quiet', '--workdir=run', '--output=out.png']
-    follow = jobs.Job.follow
+    follow = jobs.Job.on_step
 
     def stop(self, step):
         follow(self, step)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(jobs.Job, 'follow', stop)
+    monkeypatch.setattr(jobs.Job, 'on_step', stop)
     assert run(*args) == 130
-    monkeypatch.setattr(jobs.Job, 'follow', follow)
+    monkeypatch.setattr(jobs.Job, 'on_step', follow)
     monkeypatch.setattr('stylegen.utils.memory.free_memory', lambda: 2**29)
     assert run(*args) == 0 and images.read_settings('out.png')['settings']['max_memory'].endswith('MB')

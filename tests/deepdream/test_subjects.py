@@ -37,7 +37,7 @@ def test_targets_are_read_and_written(text, target):
 @pytest.mark.parametrize(
     'text', ['', 'a[', 'a[]', 'a[x]', 'a[3@0.5]', 'a[1,2@0.5,0.5]', 'a[3@0.5,1.5]', 'a[9-3]', 'a[-1]', 'a[,]']
 )
-def test_other_texts_are_refused(text):
+def test_texts_that_are_no_target_are_refused(text):
     with pytest.raises(UserError):
         parse_target(text)
 
@@ -65,7 +65,7 @@ def test_layers_of_the_network_s_own_choice_give_way_to_what_is_named():
         ({'guides': 1, 'guide_layers': {'a': 1.0, 'a ': 1.0}}, 'are both a'),
     ],
 )
-def test_what_is_named_twice_is_refused(subject, message):
+def test_a_target_that_is_named_twice_is_refused(subject, message):
     assert find_class('mini', 'ship') == 8
     with pytest.raises(UserError, match=message):
         subject_of('mini', **subject)
@@ -123,7 +123,7 @@ def test_the_gradient_of_a_guide_is_its_best_match():
     assert np.allclose(tape.gradient(loss, x).numpy().reshape(-1, 6), -best / 20, atol=1e-6)
 
 
-def test_matches_in_chunks_are_the_matches(monkeypatch):
+def test_best_matches_in_chunks_equal_those_at_once(monkeypatch):
     rng = np.random.default_rng(0)
     x, guide = rng.normal(size=(2, 7, 5, 6)).astype(np.float32), rng.normal(size=(30, 6)).astype(np.float32)
     whole = best_matches(tf.constant(x), tf.constant(guide))
@@ -140,7 +140,7 @@ def test_a_picture_guided_by_itself_finds_at_least_itself(tiny):
     )).numpy().all()  # fmt: skip
 
 
-def test_guides_change_the_dream_and_two_are_one_of_both(tiny):
+def test_guides_change_the_dream_and_their_order_does_not(tiny):
     image, one, other = photo(48, 48), photo(40, 60, 1), photo(40, 60, 2)
     guided = lambda *guides: dream(image, network=tiny, guides=guides, guide_layers={'b': 1.0}, **FAST)
     assert np.abs(guided(one) - guided(other)).max() > 0.01
@@ -176,11 +176,11 @@ def test_balanced_layers_are_equally_loud_whatever_their_scale(tiny):
     image = tf.constant(photo(48, 48)[None])
     terms = (Term('a', 1.0, losses.dream_loss('a')), Term('b', 1.0, losses.dream_loss('b')))
     objective = TiledObjective(tiny, terms)
-    loudness = objective.loudness(image).numpy()
+    loudness = objective.gradient_norms(image).numpy()
     for i, layer in enumerate('ab'):
         activation = tiny(image)[layer].numpy()
         assert np.isclose(loudness[i], 2 * np.linalg.norm(activation) / activation.size, rtol=1e-4)
-    tiled = TiledObjective(tiny, terms, tile=24, stride=2).loudness(image).numpy()
+    tiled = TiledObjective(tiny, terms, tile=24, stride=2).gradient_norms(image).numpy()
     assert np.allclose(loudness, tiled, rtol=0.1)  # zeros at the seams are all that differs
 
     class Louder(type(tiny)):
@@ -195,7 +195,7 @@ def test_balanced_layers_are_equally_loud_whatever_their_scale(tiny):
     assert np.abs(dreamt(tiny, balance='none') - dreamt(Louder(), balance='none')).max() > 0.02  # the control
 
 
-def test_weights_are_linear_and_0_is_absent(tiny):
+def test_the_gradient_is_linear_in_the_weights_and_a_weight_of_0_leaves_a_layer_out(tiny):
     image = tf.constant(photo(32, 32)[None])
 
     def gradient(**weights):
@@ -256,7 +256,7 @@ def test_where_a_mask_or_no_region_is_nothing_changes(tiny):
     assert changed[:20, :20].mean() > 0.9 and not changed[20:].any() and not changed[:, 20:].any()
 
 
-def test_a_region_of_nothing_changes_nothing(tiny):
+def test_a_black_region_changes_nothing(tiny):
     image = photo(40, 40)
     assert np.array_equal(dream(image, network=tiny, regions=[(image[..., 0] * 0, {'b': 1.0})], **FAST), image)
 

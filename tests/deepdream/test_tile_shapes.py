@@ -50,7 +50,7 @@ def test_other_octaves_are_filled_up_no_more(options):
 
 
 @pytest.mark.parametrize(('shape', 'before', 'now'), [((768, 1024), 2.6, 1.45), ((512, 512), 4.5, 1.55)])
-def test_what_one_tile_of_512_took(shape, before, now):
+def test_shapes_take_fewer_pixels_than_tiles_of_512(shape, before, now):
     shapes, filled, _, picture = planned(shape, 16, 75)
     sizes = pyramid.octave_sizes(shape, 6, 1.5, 75)
     assert sum(np.prod([-(-(side + 32) // 512) * 512 for side in size]) for size in sizes) / picture > before

@@ -60,7 +60,7 @@ def test_the_pictures_have_the_size_and_number_asked_for(tiny):
         assert not np.allclose(pictures[0], pictures[1], atol=0.05)
 
 
-def test_seeds_name_the_pictures_and_a_picture_does_not_depend_on_the_others(tiny):
+def test_one_seed_repeats_the_pictures_and_a_picture_does_not_depend_on_the_others(tiny):
     one, again, other = (small(tiny, seed=seed) for seed in (3, 3, 2**40))
     assert np.array_equal(one, again)
     assert not np.allclose(one, other, atol=0.05)
@@ -170,7 +170,7 @@ def test_neurons_of_mini_that_noise_leaves_silent_rise_before_their_relu(mini):
         ({'terms': (Term('b', 0.0, dream_loss('b')),)}, 'no term has a weight'),
     ],
 )
-def test_a_setting_that_cannot_be_is_named(options, message, tiny):
+def test_a_setting_that_cannot_be_is_refused_with_what_can(options, message, tiny):
     with pytest.raises(UserError, match=message):
         small(tiny, **options)
 

@@ -23,7 +23,7 @@ def smooth(height=80, width=100):
 
 
 @pytest.mark.parametrize('options', MOTIONS)
-def test_steps_make_up_the_second_at_any_rate(options):
+def test_the_steps_of_a_second_make_the_same_motion_at_any_rate(options):
     whole = motion((80, 100), 1.0, **options)
     for fps in (1, 2, 25, 30000 / 1001 * 3):
         step = motion((80, 100), 1 / fps, **options)
@@ -35,7 +35,7 @@ def test_steps_make_up_the_second_at_any_rate(options):
     assert size == pytest.approx(options['zoom'] ** (1 / 25), abs=1e-12)
 
 
-def test_a_motion_is_what_it_says():
+def test_a_motion_zooms_turns_and_shifts_as_its_settings_say():
     middle = np.array([49.5, 39.5, 1])
     for options in ({'zoom': 3.0}, {'zoom': 1.2, 'rotation': 77.0}):
         np.testing.assert_allclose(motion((80, 100), 0.4, **options) @ middle, middle, atol=1e-12)
@@ -95,7 +95,7 @@ def grain(image, seed):
     return np.clip(image + noise, 0, 1).astype(np.float32)
 
 
-def test_frames_are_dreamed_on_in_turn_and_go_on_where_they_stopped():
+def test_each_frame_is_the_dream_on_the_frame_before_and_a_film_goes_on_where_it_stopped():
     options = {'seconds': 1, 'fps': 8, 'zoom': 1.5, 'rotation': 10.0, 'shift': (0.1, 0.0), 'seed': 5}
     image = photo(40, 50)
     whole = list(zoom_frames(image, grain, **options))
@@ -118,7 +118,7 @@ def test_frames_are_dreamed_on_in_turn_and_go_on_where_they_stopped():
         ({'fps': -1}, 'expected fps to be a number above 0, got -1'),
     ],
 )
-def test_mistakes_are_told(options, message):
+def test_mistakes_are_refused_with_what_can_be(options, message):
     with pytest.raises(UserError, match=message):
         next(zoom_frames(photo(20, 20), grain, **options))
 

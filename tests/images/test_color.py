@@ -229,7 +229,7 @@ def test_keep_chroma_stays_in_range_and_keeps_the_hue():
 
 def test_a_style_without_colour_takes_the_picture_s_away_and_keeps_its_luma():
     image = cloud(2)
-    toned = color.toned(image, *color.chroma_moments([(grey(3), 1.0)]))
+    toned = color.match_tone(image, *color.chroma_moments([(grey(3), 1.0)]))
     np.testing.assert_allclose(toned, np.repeat(color.luminance(image), 3, -1), atol=1e-5)
 
 
@@ -237,15 +237,15 @@ def test_a_sepia_style_gives_its_tone():
     sepia = np.clip(grey(3) * [1.0, 0.9, 0.75], 0, 1).astype(np.float32)
     mean, deviation = color.chroma_moments([(sepia, 1.0)])
     assert deviation < color.TONED[1]
-    found, spread = color.chroma_moments([(color.toned(cloud(2), mean, deviation), 1.0)])
+    found, spread = color.chroma_moments([(color.match_tone(cloud(2), mean, deviation), 1.0)])
     np.testing.assert_allclose(found, mean, atol=0.02)
     assert spread < color.chroma_moments([(cloud(2), 1.0)])[1] / 2
 
 
 def test_a_style_of_many_colours_and_a_share_of_nothing_leave_the_picture():
     image = cloud(2)
-    assert color.toned(image, *color.chroma_moments([(cloud(4), 0.5), (grey(3), 0.5)])) is image
-    assert color.toned(image, *color.chroma_moments([(grey(3), 1.0)]), share=0.0) is image
+    assert color.match_tone(image, *color.chroma_moments([(cloud(4), 0.5), (grey(3), 0.5)])) is image
+    assert color.match_tone(image, *color.chroma_moments([(grey(3), 1.0)]), share=0.0) is image
 
 
 def test_moments_of_chroma_are_of_the_pictures_side_by_side():

@@ -41,7 +41,7 @@ def sums_of(image, **features):
 
 def target_of(image):
     sums = sums_of(image)
-    return sums | wasserstein.for_wasserstein(sums)
+    return sums | wasserstein.wasserstein_target(sums)
 
 
 def exact_wasserstein(image, style):

@@ -27,7 +27,7 @@ def target_of(activation):
     """All that any of the losses wants of a style, its roots in the precision of the features."""
     target, dtype = moments.moments(seen(activation), 'x'), tf.constant(activation).dtype
     variances = tf.linalg.diag_part(moments.covariance(target))[0]
-    target |= wasserstein.for_wasserstein(target, dtype)
+    target |= wasserstein.wasserstein_target(target, dtype)
     target['top'] = tf.cast(moments.mean(target)[0] + 6 * tf.sqrt(variances), dtype)
     target['histogram'] = histogram(seen(activation), 'x', target['top'])
     return target
@@ -189,7 +189,7 @@ def test_sums_add_up_over_blocks(name, region):
         parts = [function(seen(PICTURE[:, y, x], MASK[:, y, x])) for y, x in blocks]
         return tf.nest.map_structure(lambda *values: tf.add_n(values), *parts)
 
-    surveyed = () if loss.survey is None else (total(loss.survey),)
+    surveyed = () if loss.first_pass is None else (total(loss.first_pass),)
     whole = total(lambda features: loss.sums(features, *surveyed))
     assert np.isclose(loss.value(whole), loss(seen(PICTURE)), rtol=1e-9)
 
@@ -232,7 +232,7 @@ def gaussian(mean, covariance):
 def test_the_wasserstein_distance_has_its_closed_forms():
     mean, wanted, ours, theirs = np.random.default_rng(2).uniform(0.1, 2, (4, 6))
     target = gaussian(wanted, np.diag(theirs))
-    target |= wasserstein.for_wasserstein(target, tf.float64)
+    target |= wasserstein.wasserstein_target(target, tf.float64)
     loss = statistics.wasserstein_loss('x', target)
     expected = np.sum((mean - wanted) ** 2) + np.sum((np.sqrt(ours) - np.sqrt(theirs)) ** 2)
     assert np.isclose(loss.value(gaussian(mean, np.diag(ours))), expected / (np.sum(wanted**2) + theirs.sum()))
@@ -244,7 +244,7 @@ def test_distances_that_are_taken_together_are_those_of_each_alone():
     values, sums = [], []
     for number, (depth, rank) in enumerate([(12, 40), (30, 7), (64, 80), (150, 200), (31, 40), (3, 9)]):
         style = gaussian(10.0**number * np.arange(1, depth + 1), 100.0**number * random_covariance(depth, rank))
-        values.append(wasserstein.Distance(wasserstein.for_wasserstein(style, tf.float64)))
+        values.append(wasserstein.Distance(wasserstein.wasserstein_target(style, tf.float64)))
         features = {'x': tf.constant(10.0**number * np.random.default_rng(number).normal(size=(2, 9, 20, depth)))}
         sums.append(moments.central_moments(features, 'x'))
     with tf.GradientTape(persistent=True) as tape:

@@ -147,7 +147,7 @@ def test_googlenet_sees_by_such_a_file(googlenet):
 
 
 def test_gradients_reach_the_picture_in_every_precision_and_by_xla(googlenet):
-    picture = tf.constant(RNG.random((1, 64, 64, 3), np.float32))
+    picture = tf.constant(np.random.default_rng(3).random((1, 64, 64, 3), np.float32))
 
     def felt(precision='float32', jit=False):
         extractor = networks.feature_extractor(
@@ -165,7 +165,8 @@ def test_gradients_reach_the_picture_in_every_precision_and_by_xla(googlenet):
 
     exact = felt()
     assert np.abs(exact).max() > 0
-    np.testing.assert_allclose(felt(jit=True), exact, rtol=1e-3, atol=1e-4 * np.abs(exact).max())
+    away = np.linalg.norm(felt(jit=True) - exact) / np.linalg.norm(exact)
+    assert away < 0.02  # not 0: a tie of max pooling may fall either way
     assert np.corrcoef(felt('mixed_bfloat16'), exact)[0, 1] > 0.99
 
 

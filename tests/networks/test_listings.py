@@ -3,7 +3,7 @@
 from stylegen import networks
 from stylegen.networks import pretrained
 from stylegen.networks.classes import find_class
-from stylegen.networks.listings import list_classes, list_layers, list_networks, settled_network
+from stylegen.networks.listings import list_classes, list_layers, list_networks, resolve_network
 
 
 def test_every_network_has_a_line():
@@ -26,7 +26,7 @@ def test_classes_have_their_numbers():
 
 def test_auto_is_what_needs_no_download(tmp_path, monkeypatch):
     monkeypatch.setenv('KERAS_HOME', str(tmp_path))  # no weights there
-    assert settled_network('vgg16', 'inception_v3') == 'vgg16'
-    assert settled_network('auto', 'inception_v3') == 'mini'
+    assert resolve_network('vgg16', 'inception_v3') == 'vgg16'
+    assert resolve_network('auto', 'inception_v3') == 'mini'
     monkeypatch.setattr(pretrained, 'find_weights', lambda name, offline: None)
-    assert settled_network('auto', 'inception_v3') == 'inception_v3'
+    assert resolve_network('auto', 'inception_v3') == 'inception_v3'

@@ -102,7 +102,7 @@ def test_a_quiet_command_does_not_tell_of_downloads(serve, capsys, quiet):
     def define():
         flags = cli.Flags('Needs weights.')
         flags.group('Messages')
-        flags.talk()
+        flags.messages()
         return flags
 
     assert cli.run('needing', define, lambda flags: pretrained.find_weights('vgg16'), ['x', f'--quiet={quiet}']) == 0

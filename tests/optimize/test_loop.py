@@ -336,18 +336,18 @@ def test_adam_carries_its_moments_to_another_size_and_begins_its_average_anew():
     _, image, (mean, square, count, *_) = states(update, 4)
     larger = lambda x: tf.repeat(tf.repeat(x, 2, 1), 2, 2) - 0.01
     picture = larger(tf.constant(image))
-    mean2, square2, count2, averaged, weight = update.carried(states(update, 4)[2], picture, larger)
+    mean2, square2, count2, averaged, weight = update.resized_state(states(update, 4)[2], picture, larger)
     assert np.array_equal(mean2, larger(mean)) and count2 == count == 4
     assert np.array_equal(square2, np.maximum(larger(square), 0)) and (square2.numpy() == 0).any()
     assert averaged.shape == picture.shape and not averaged.numpy().any() and weight == 0
     assert np.array_equal(update.result(picture, (mean2, square2, count2, averaged, weight)), picture)
-    assert updates.lbfgs(3).carried((), picture, larger) is None
+    assert updates.lbfgs(3).resized_state((), picture, larger) is None
 
 
 def test_the_best_image_is_kept_whatever_comes_after_it():
     loss_of = lambda x: float(bowl()(tf.constant(x))['bowl'])
     wild = updates.gradient_descent(0.11)  # too long for the steepest sides: it falls at first and then rises
-    update = updates.keeping_best(wild)
+    update = updates.keep_best(wild)
     before, image, state = states(update, 14, np.full(SHAPE, 2.0, np.float32))
     values = [loss_of(x) for x in before]
     lowest = int(np.argmin(values))
@@ -357,9 +357,9 @@ def test_the_best_image_is_kept_whatever_comes_after_it():
     assert np.array_equal(image, states(wild, 14, np.full(SHAPE, 2.0, np.float32))[1])
     fresh = update.start(tf.constant(image))
     assert np.array_equal(update.result(tf.constant(image), fresh), image)
-    steps, best, none = update.carried(state, fresh[1], lambda x: x)  # to another size
+    steps, best, none = update.resized_state(state, fresh[1], lambda x: x)  # to another size
     assert steps == state[0] == 14 and np.array_equal(best, image) and none == np.inf
-    assert updates.keeping_best(updates.lbfgs(3)).carried(((), best, none), image, lambda x: x) is None
+    assert updates.keep_best(updates.lbfgs(3)).resized_state(((), best, none), image, lambda x: x) is None
 
 
 def test_a_callback_that_answers_true_ends_the_run():
@@ -371,7 +371,7 @@ def test_a_callback_that_answers_true_ends_the_run():
     assert told == [3, 6, 9]
 
 
-@pytest.mark.parametrize('update', [updates.adam(0.02, average=0.9), updates.keeping_best(updates.lbfgs(4))])
+@pytest.mark.parametrize('update', [updates.adam(0.02, average=0.9), updates.keep_best(updates.lbfgs(4))])
 def test_a_run_goes_on_from_its_state_bit_for_bit(update):
     _, image, state = states(update, 5)
     whole_images, whole, whole_state = states(update, 9)
@@ -392,7 +392,7 @@ def counted(objective, monkeypatch):
 
 
 @pytest.mark.parametrize('rule', [
-    lambda: updates.adam(0.01), lambda: updates.keeping_best(updates.lbfgs(3)), lambda: updates.normalized_step(0.1),
+    lambda: updates.adam(0.01), lambda: updates.keep_best(updates.lbfgs(3)), lambda: updates.normalized_step(0.1),
 ])  # fmt: skip
 def test_the_same_rule_made_anew_is_not_compiled_again(rule, monkeypatch):
     objective = bowl()

@@ -34,13 +34,13 @@ def aim(targets, shape, core, regions=0):
     targets.set_content(noise(*shape, seed=1), [mask.astype(np.float32) for mask in masks], core)
     for region in range(max(1, regions)):
         targets.set_styles(region, [(noise(60, 75, seed=7 + region) ** (2 + region), 0, 1.0)])
-    targets.scene.factors.assign(np.linspace(0.5, 1.5, len(targets.keys)))
+    targets.variables.factors.assign(np.linspace(0.5, 1.5, len(targets.keys)))
     return tf.constant(noise(*shape, seed=2)[None])
 
 
 def judged(targets, picture, core):
     """Losses by term and gradient, by windows of a core or whole."""
-    targets.scene.core.assign(core)
+    targets.variables.core.assign(core)
     objective = targets.objective_for(core)
     if 'run' not in objective.compiled:
         objective.compiled['run'] = tf.function(objective.value_and_gradient, autograph=False)
@@ -98,7 +98,7 @@ def test_a_first_tap_that_is_had_anew_gives_the_same_gradient():
     losses, gradient = Objective.value_and_gradient(targets.objective, picture)
     one_tape = {name: float(value) for name, value in losses.items()}, gradient.numpy()
     assert agree(one_tape, judged(targets, picture, 0))
-    targets.scene.factors.assign(targets.scene.factors * [1.0, 0.0, 0.0, 1.0])
+    targets.variables.factors.assign(targets.variables.factors * [1.0, 0.0, 0.0, 1.0])
     assert not agree(one_tape, judged(targets, picture, 0))
 
 
@@ -182,7 +182,7 @@ def test_a_content_and_a_style_gathered_by_windows_are_those_of_the_whole(small)
         targets.set_styles(0, [(style, core, 1.0)])
         styles = targets.style_targets.items()
         wanted = {(*key, name): value.numpy() for key, of in styles for name, value in of.items()}
-        return {'content': targets.scene.content['block2_conv2'].numpy()} | wanted
+        return {'content': targets.variables.content['block2_conv2'].numpy()} | wanted
 
     whole, parts = gathered(0), gathered(24)
     assert whole['content'].shape == (1, 45, 30, 6)

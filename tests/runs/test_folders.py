@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from stylegen.images import load_image
-from stylegen.runs.folders import check_folder, each, pictures_in, result_names, unique_names
+from stylegen.runs.folders import check_output_folder, make_results, pictures_in, result_paths, unique_names
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 
@@ -17,15 +17,15 @@ def test_pictures_are_in_natural_order_and_results_have_their_names(tmp_path):
     (tmp_path / 'folder.png').mkdir()
     found = pictures_in(tmp_path)
     assert [p.name for p in found] == ['1².png', 'a2.jpg', 'a2.png', 'a10.jpg', 'b.png', 'c.jp2']
-    names = [p.name for p in result_names(found, Path('out'))]
+    names = [p.name for p in result_paths(found, Path('out'))]
     assert names == ['1².png', 'a2_jpg.jpg', 'a2_png.png', 'a10.jpg', 'b.png', 'c.png']
-    names = [p.name for p in result_names([Path('a.jpg'), Path('b.TIF'), Path('c.webp')], Path('out'), depth=16)]
+    names = [p.name for p in result_paths([Path('a.jpg'), Path('b.TIF'), Path('c.webp')], Path('out'), depth=16)]
     assert names == ['a.png', 'b.TIF', 'c.png']
 
 
 def test_no_two_results_have_the_same_name():
     pictures = [Path(name) for name in ('a.jpg', 'a.png', 'a_png.png', 'a_png-2.png', 'b.pgm', 'b.pbm')]
-    names = [path.name for path in result_names(pictures, Path('out'))]
+    names = [path.name for path in result_paths(pictures, Path('out'))]
     assert names == ['a_jpg.jpg', 'a_png.png', 'a_png-2.png', 'a_png-2-2.png', 'b_pgm.png', 'b_pbm.png']
 
 
@@ -51,12 +51,12 @@ def test_each_result_is_made_once_and_failures_are_listed_at_the_end(tmp_path, c
         return 'open'
 
     with pytest.raises(UserError, match=r'1 of 4 results could not be made: C$'):
-        each(outputs, list('ABCD'), begin, make, overwrite=False, console=Console())
+        make_results(outputs, list('ABCD'), begin, make, overwrite=False, console=Console())
     assert made == [('open', 1), ('open', 2), ('open', 3)] and len(begun) == 1
     assert [path.name for path in sorted(tmp_path.iterdir())] == ['a.png', 'c-unfinished.png']
     out, err = capsys.readouterr()
-    assert out.startswith('1/4  ') and 'a.png is there already' in out and err == 'C is skipped: it overflowed\n'
-    each(outputs[:1], ['A'], begin, make, overwrite=True, console=Console(quiet=True))
+    assert out.startswith('1/4  ') and 'a.png exists already' in out and err == 'C is skipped: it overflowed\n'
+    make_results(outputs[:1], ['A'], begin, make, overwrite=True, console=Console(quiet=True))
     assert made[-1] == ('open', 0)
 
 
@@ -65,7 +65,9 @@ def test_a_session_that_cannot_be_opened_stops_the_folder(tmp_path):
         raise UserError('no network')
 
     with pytest.raises(UserError, match='no network'):
-        each([tmp_path / 'a.png', tmp_path / 'b.png'], ['a', 'b'], begin, None, overwrite=False, console=Console(True))
+        make_results(
+            [tmp_path / 'a.png', tmp_path / 'b.png'], ['a', 'b'], begin, None, overwrite=False, console=Console(True)
+        )
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path):
@@ -77,17 +79,17 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
 def test_an_output_folder_is_neither_a_file_nor_the_input_folder_and_is_not_made_yet(tmp_path):
     source, target = tmp_path / 'in', tmp_path / 'new' / 'out'
     source.mkdir()
-    check_folder(source, target)
+    check_output_folder(source, target)
     (tmp_path / 'file').write_bytes(b'')
     (tmp_path / 'old.png').mkdir()
-    check_folder(source, tmp_path / 'old.png')
+    check_output_folder(source, tmp_path / 'old.png')
     for wrong, message in (
         (tmp_path / 'file', 'is a file'),
         (tmp_path / 'new.PNG', 'is the name of a picture, but there are many results'),
         (tmp_path / 'old.png' / '..' / 'in', 'the folder of the inputs'),
     ):
         with pytest.raises(UserError, match=message):
-            check_folder(source, wrong)
+            check_output_folder(source, wrong)
     assert not target.parent.exists()
 
 
@@ -99,6 +101,6 @@ def test_three_pictures_with_the_same_name_give_three_names():
 def test_each_result_is_announced_by_its_number_and_name(tmp_path, capsys):
     outputs = [tmp_path / 'a.png', tmp_path / 'a-unfinished.png']
     outputs[1].write_bytes(b'')
-    each(outputs, ['one', 'two'], lambda: True, lambda *args: None, overwrite=False, console=Console())
-    assert capsys.readouterr().out == f'1/2  one\n2/2  {outputs[1]} is there already; --overwrite makes it again\n'
+    make_results(outputs, ['one', 'two'], lambda: True, lambda *args: None, overwrite=False, console=Console())
+    assert capsys.readouterr().out == f'1/2  one\n2/2  {outputs[1]} exists already; --overwrite makes it again\n'
     assert outputs[1].exists()  # it is a result, although its name ends in -unfinished

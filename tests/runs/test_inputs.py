@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stylegen import images
-from stylegen.runs.inputs import Inputs, read_mask, read_picture, refuse_inputs
+from stylegen.runs.inputs import Inputs, read_mask, read_picture, refuse_overwriting_inputs
 from stylegen.utils.errors import UserError
 from tests.conftest import photo
 
@@ -50,16 +50,16 @@ def test_a_mask_has_the_size_of_the_picture_and_black_is_0():
 
 
 def test_an_output_that_is_an_input_is_refused(folder):
-    refuse_inputs(Path('other.png'), ['photo.png', 'gone.png'])
+    refuse_overwriting_inputs(Path('other.png'), ['photo.png', 'gone.png'])
     (folder / 'link.png').symlink_to('photo.png')
     for name in ('photo.png', 'link.png', str(folder / 'photo.png')):
         with pytest.raises(UserError, match='is an input; give another --output'):
-            refuse_inputs(Path(name), ['photo.png'])
+            refuse_overwriting_inputs(Path(name), ['photo.png'])
 
 
 def test_an_existing_output_that_is_no_input_is_accepted():
     Path('other.png').write_bytes(b'')
-    refuse_inputs(Path('other.png'), ['photo.png', 'gone.png'])
+    refuse_overwriting_inputs(Path('other.png'), ['photo.png', 'gone.png'])
 
 
 def test_the_aspect_ratio_of_a_mask_may_differ_by_rounding_and_by_two_percent():

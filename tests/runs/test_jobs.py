@@ -14,7 +14,7 @@ from stylegen.runs import jobs, records
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
-from stylegen.utils.locks import alone_in
+from stylegen.utils.locks import folder_lock
 from tests.conftest import photo
 
 WEIGHTS = WeightsSource('cache/net.h5', 'abc', 'download')
@@ -22,20 +22,20 @@ FLAGS = SimpleNamespace(save_every=None, sidecar=False, depth=8)
 
 
 class Counting(jobs.Job):
-    """A job of twelve steps, which calls `follow` after every `call` steps."""
+    """A job of twelve steps, which calls `on_step` after every `call` steps."""
 
     call, begun = 3, 0
 
     def work(self, state):
-        self.begun = self.number = 0 if state is None else int(state['number'])
+        self.begun = self.steps_done = 0 if state is None else int(state['number'])
         for number in range(self.begun + self.call, 13, self.call):
-            self.follow(number)
+            self.on_step(number)
         return photo(8, 8)
 
-    def place(self, step):
-        return jobs.Place(step, 12, step, f'step {step}', 0.0)
+    def progress_of(self, step):
+        return jobs.JobProgress(step, 12, step, f'step {step}', 0.0)
 
-    def arrays(self, step):
+    def state_arrays(self, step):
         return {'number': step}
 
     def picture(self, step):
@@ -51,7 +51,7 @@ def folder(tmp_path, monkeypatch):
 def job(output, *, weights=WEIGHTS, flags=FLAGS, seed=1, **options):
     settings = {'seed': seed, 'weights': str(weights.path)}
     record = records.record('test', settings, {'photo.png': '123'}, weights)
-    target = Output(Path(output)) if output else Output.of(None, 'out.png')
+    target = Output(Path(output)) if output else Output.from_flag(None, 'out.png')
     return Counting(target, record, flags, Console(quiet=True), **options)
 
 
@@ -92,7 +92,7 @@ def test_a_picture_too_long_for_the_format_is_refused_before_the_work(folder):
 def stopped(monkeypatch, **options):
     """Runs a job that is stopped at step 6 and saves its state."""
     monkeypatch.setattr(jobs, 'SAVE_SECONDS', 0)
-    follow = jobs.Job.follow
+    follow = jobs.Job.on_step
 
     def stopping(self, step):
         follow(self, step)
@@ -100,7 +100,7 @@ def stopped(monkeypatch, **options):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(jobs.Job, 'follow', stopping)
+        patch.setattr(jobs.Job, 'on_step', stopping)
         job('out.png', workdir='run', **options).run()
 
 
@@ -120,6 +120,6 @@ def test_a_run_continues_with_the_same_weights_also_from_another_path(folder, mo
 
 def test_two_jobs_cannot_use_one_workdir_at_once(folder):
     late = job('out.png', workdir='run')
-    with alone_in('run'), pytest.raises(UserError, match='is at work in run'):
+    with folder_lock('run'), pytest.raises(UserError, match='is at work in run'):
         late.run()
     assert late.run() and np.asarray(images.load_image('out.png')).shape == (8, 8, 3)

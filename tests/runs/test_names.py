@@ -19,8 +19,8 @@ from stylegen.images import io
 from stylegen.runs import names
 from stylegen.runs.names import Output, free_name, is_taken
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import replacing
-from stylegen.utils.locks import alone_in
+from stylegen.utils.files import atomic_write
+from stylegen.utils.locks import folder_lock
 from tests.conftest import ROOT, photo, process, run
 from tests.dcgan.generators import kept
 
@@ -52,7 +52,7 @@ def test_a_free_name_overwrites_nothing():
 
 def test_an_output_without_a_suffix_gets_one_and_a_message_says_so():
     said = []
-    of = lambda given, default='dream.png': Output.of(given, default, say=said.append)
+    of = lambda given, default='dream.png': Output.from_flag(given, default, say=said.append)
     assert (of('out.jpg').path, of('out.jpg').overwrite) == (Path('out.jpg'), True) and said == []
     assert of('new/out').path == Path('new/out.png') and of('film', 'dream.mp4').path == Path('film.mp4')
     assert said == [
@@ -101,7 +101,7 @@ def test_results_that_are_saved_at_the_same_time_all_exist(links, monkeypatch):
         monkeypatch.setattr(os, 'link', refuse)
 
     def work(number, gate):
-        output = Output.of(None, 'out.png')
+        output = Output.from_flag(None, 'out.png')
         gate.wait()  # now all threads have found the same free name
         assert str(output.path) == 'out.png'
         output.save(save(number + 1))
@@ -117,7 +117,7 @@ def test_processes_that_begin_together_lose_no_result():
         'from pathlib import Path\n'
         'from stylegen import images\n'
         'from stylegen.runs import Output\n'
-        'output = Output.of(None, "out.png")\n'
+        'output = Output.from_flag(None, "out.png")\n'
         'Path(f"ready{sys.argv[1]}").touch()\n'
         'while not Path("go").exists(): time.sleep(0.001)\n'
         'picture = np.full((2, 2, 3), int(sys.argv[1]) / 255)\n'
@@ -158,21 +158,21 @@ def test_a_failure_leaves_no_file_and_the_name_free(links, monkeypatch, folder):
     if links:
         monkeypatch.setattr(os, 'fsync', lambda *args: (_ for _ in ()).throw(OSError(errno.EIO, 'no')))
     with pytest.raises((OSError, UserError)):
-        Output.of(None, 'new/out.png').save(save(1))
+        Output.from_flag(None, 'new/out.png').save(save(1))
     assert listed() == []
 
 
 def test_an_existing_file_is_overwritten_only_on_request():
     Path('a.txt').write_text('theirs')
-    with pytest.raises(FileExistsError, match='is there already'), replacing('a.txt', overwrite=False):
+    with pytest.raises(FileExistsError, match='exists already'), atomic_write('a.txt', overwrite=False):
         pytest.fail('it is known before the work')
-    with pytest.raises(FileExistsError), replacing('b.txt', overwrite=False) as beside:
+    with pytest.raises(FileExistsError), atomic_write('b.txt', overwrite=False) as beside:
         beside.write_text('ours')
         Path('b.txt').write_text('theirs')
-    with replacing('c.txt', overwrite=False) as beside:
+    with atomic_write('c.txt', overwrite=False) as beside:
         beside.write_text('ours')
     assert [Path(name).read_text() for name in ('a.txt', 'b.txt', 'c.txt')] == ['theirs', 'theirs', 'ours']
-    with replacing('a.txt') as beside:
+    with atomic_write('a.txt') as beside:
         beside.write_text('ours')
     assert Path('a.txt').read_text() == 'ours' and listed() == ['a.txt', 'b.txt', 'c.txt']
 
@@ -241,7 +241,7 @@ def test_a_file_that_another_run_writes_meanwhile_stays(program, args, default, 
 
 def test_a_folder_that_another_run_makes_meanwhile_stays(monkeypatch, capfd):
     export = importlib.import_module('stylegen.dcgan.exporting')
-    move = export.place_new
+    move = export.move_without_replacing
 
     def late(source, target):
         if target.name == 'generator':
@@ -250,7 +250,7 @@ def test_a_folder_that_another_run_makes_meanwhile_stays(monkeypatch, capfd):
         move(source, target)
 
     kept(Path('run'))
-    monkeypatch.setattr(export, 'place_new', late)
+    monkeypatch.setattr(export, 'move_without_replacing', late)
     assert run('export', '--workdir=run', '--format=saved_model', program='dcgan') == 0
     assert 'MB in generator-2, its card in generator-2.md' in capfd.readouterr().out
     assert listed('generator') == ['theirs'] and Path('generator-2/saved_model.pb').exists()
@@ -281,7 +281,7 @@ def test_two_runs_that_are_stopped_each_keep_a_picture_and_a_state(another_run, 
 
     images.save_image('photo.png', photo(48, 48))
     images.save_image('paint.png', photo(48, 48, 1))
-    monkeypatch.setattr(Job, 'follow', stop)
+    monkeypatch.setattr(Job, 'on_step', stop)
     loud = [arg for arg in STYLE if arg != '--quiet']
     assert run(*loud, '--iterations=1', program='style') == 130
     out = capsys.readouterr().out
@@ -295,7 +295,7 @@ def test_a_film_has_the_frames_of_one_run_only(monkeypatch):
 
     monkeypatch.setattr(film, 'DEFAULT_FILM', 'deepdream.webp')
     zoom = ['photo.png', '--zoom=2', '--seconds=0.2', '--fps=10', '--size=48', '--steps=0', '--octaves=1', *QUICK]
-    with alone_in('deepdream.webp.frames'):  # another run uses it
+    with folder_lock('deepdream.webp.frames'):  # another run uses it
         assert run(*zoom) == 0
     assert Path('deepdream-2.webp').exists() and not Path('deepdream.webp').exists()
     assert not Path('deepdream-2.webp.frames').exists()
@@ -369,6 +369,6 @@ def test_a_folder_of_samples_is_not_overwritten(capsys, monkeypatch):
     with monkeypatch.context() as raced:
         raced.setattr(io, 'save_image', late)
         assert run(*sample, program='dcgan') == 2
-    assert 'seed0001.png is there already; give another --output, or --overwrite' in capsys.readouterr().err
+    assert 'seed0001.png exists already; give another --output, or --overwrite' in capsys.readouterr().err
     assert Path('out/seed0001.png').read_text() == 'theirs'
     assert run(*sample, '--overwrite', program='dcgan') == 0 and images.load_image('out/seed0001.png').shape

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stylegen import images
-from stylegen.networks import mini, registry
+from stylegen.networks import mini, models, registry
 from stylegen.utils.backend import keras
 from tests.conftest import photo, run
 
@@ -40,10 +40,11 @@ def opened(folder, tmp_path, monkeypatch):
     shutil.copytree(folder, tmp_path / 'copy')
     monkeypatch.chdir(tmp_path / 'copy')
     paths = []
-    for name, where in (('_saved_model', -1), ('load_network', 1)):  # the index of the path among the arguments
-        real = getattr(registry, name)
+    # (module, function, the index of the path among its arguments)
+    for module, name, where in ((registry, 'load_saved_model', -1), (models, 'load_network', 1)):
+        real = getattr(module, name)
         spy = lambda *args, real=real, where=where: paths.append(Path(args[where]).name) or real(*args)
-        monkeypatch.setattr(registry, name, spy)
+        monkeypatch.setattr(module, name, spy)
     return paths
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stylegen.runs.workdir import Workdir, forget_state, saved_settings
-from stylegen.utils.differences import InWords, differing
+from stylegen.runs.workdir import Workdir, remove_state, saved_settings
+from stylegen.utils.differences import DescribedValue, differences_in_words
 from stylegen.utils.errors import UserError
 
 
@@ -30,9 +30,10 @@ def test_other_settings_are_refused_and_named(tmp_path):
 
 
 def test_a_missing_setting_differs_from_none_and_nested_settings_are_told_apart(tmp_path):
-    assert differing({'mask': None}, {}, 'then', 'now') == 'mask (None then, nothing now)'
+    assert differences_in_words({'mask': None}, {}, 'then', 'now') == 'mask (None then, nothing now)'
     assert (
-        differing({'a': {'x': 1}, 'b': {'x': 2}}, {'a': {'x': 3}, 'b': {'x': 2}}, 'then', 'now') == 'x (1 then, 3 now)'
+        differences_in_words({'a': {'x': 1}, 'b': {'x': 2}}, {'a': {'x': 3}, 'b': {'x': 2}}, 'then', 'now')
+        == 'x (1 then, 3 now)'
     )
     Workdir(tmp_path, {'seed': 1, 'mask': None}).save(step=1)
     with pytest.raises(UserError, match=r'another mask \(None then, nothing now\)'):
@@ -60,15 +61,15 @@ def test_temporary_files_of_a_killed_process_are_removed_and_other_files_stay(tm
 
 def test_the_folder_is_removed_with_its_state_unless_it_holds_other_files(tmp_path):
     kept = Workdir(tmp_path / 'run', {})
-    with kept.alone():
+    with kept.locked():
         kept.save(step=1)
     assert [path.name for path in (tmp_path / 'run').iterdir()] == ['state.npz']
-    forget_state(tmp_path / 'run')
+    remove_state(tmp_path / 'run')
     assert not (tmp_path / 'run').exists()
-    forget_state(tmp_path / 'run')
+    remove_state(tmp_path / 'run')
     (tmp_path / 'run').mkdir()
     (tmp_path / 'run' / 'mine.txt').touch()
-    with kept.alone():
+    with kept.locked():
         kept.save(step=1)
         kept.clear()
     assert [path.name for path in (tmp_path / 'run').iterdir()] == ['mine.txt']
@@ -99,7 +100,13 @@ def test_changed_content_is_described_in_words_and_not_by_digests(tmp_path):
     Workdir(tmp_path, {'inputs': {'photo.jpg': digests[0]}}).save(step=1)
     with pytest.raises(UserError, match=r'keeps a run with another photo\.jpg \(other content\); give the same'):
         Workdir(tmp_path, {'inputs': {'photo.jpg': digests[1]}}).load()
-    few, many, others = InWords('a', '2 pictures'), InWords('b', '3 pictures'), InWords('c', '2 pictures')
-    assert differing({'data': few}, {'data': many}, 'then', 'now') == 'data (2 pictures then, 3 pictures now)'
-    assert differing({'data': few}, {'data': others}, 'then', 'now') == 'data (2 pictures then, others now)'
-    assert differing({'data': few}, {'data': InWords('a', 'the same')}, 'then', 'now') == ''
+    few, many, others = (
+        DescribedValue('a', '2 pictures'),
+        DescribedValue('b', '3 pictures'),
+        DescribedValue('c', '2 pictures'),
+    )
+    assert (
+        differences_in_words({'data': few}, {'data': many}, 'then', 'now') == 'data (2 pictures then, 3 pictures now)'
+    )
+    assert differences_in_words({'data': few}, {'data': others}, 'then', 'now') == 'data (2 pictures then, others now)'
+    assert differences_in_words({'data': few}, {'data': DescribedValue('a', 'the same')}, 'then', 'now') == ''

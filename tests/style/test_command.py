@@ -139,7 +139,7 @@ def test_a_result_and_its_preview_can_have_16_bits_a_channel(capsys):
         assert np.array_equal(values[:, :40], np.rint(deep[:, :40] * 65535))  # what is not painted, bit for bit
     assert run(*made, '--output=out.webp', *FEW) == 2
     out, err = capsys.readouterr()
-    assert "'out.webp': 16 bits a channel; there are 8" in err and 'network' not in out
+    assert "'out.webp': 16 bits a channel are not possible; use 8" in err and 'network' not in out
 
 
 def test_alpha_and_what_the_mask_leaves_out_stay_and_size_is_the_longest_side():
@@ -375,7 +375,7 @@ def test_an_error_in_the_middle_saves_the_picture_so_far(capsys, monkeypatch):
 
     loud = [*PAIR, *(q for q in QUICK if q != '--quiet')]
     with monkeypatch.context() as broken:
-        broken.setattr(Job, 'follow', fail)
+        broken.setattr(Job, 'on_step', fail)
         assert run(*loud) == 1
         out, err = capsys.readouterr()
         assert 'the machine caught fire' in err and 'the picture so far is in style.png' in out
@@ -511,20 +511,20 @@ def test_a_folder_that_is_stopped_goes_on_with_the_result_it_was_at(folder, monk
         images.save_image(f'in/{name}.png', photo(64, 80, seed))
     every = ['--content=in', '--style=paint.png', '--iterations=4', '--save_every=1000', *FEW]
     assert run(*every, '--output=whole', '--quiet') == 0
-    follow = Job.follow
+    follow = Job.on_step
 
     def stopping(self, step):
         follow(self, step)
         if self.output.name == 'b__paint.png' and step.stage == 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(Job, 'follow', stopping)
+    monkeypatch.setattr(Job, 'on_step', stopping)
     capsys.readouterr()
     assert run(*every) == 130
     out = capsys.readouterr().out
     assert 'the same command with --resume goes on' in out and out.count('weighted') == 1  # the losses of the first
     assert names('style') == ['a__paint.png', 'b__paint-unfinished.png', 'b__paint.png.state']
-    monkeypatch.setattr(Job, 'follow', follow)
+    monkeypatch.setattr(Job, 'on_step', follow)
     assert run(*every, '--resume') == 0
     assert 'going on from style/b__paint.png.state' in capsys.readouterr().out
     assert names('style') == ['a__paint.png', 'b__paint.png']

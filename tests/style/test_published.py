@@ -145,5 +145,5 @@ def test_regions_share_a_published_weight_by_their_areas(network):
     half[:, :16] = 1
     stylizer(CONTENT, [(STYLE, 1.0)], regions=[(half, [(STYLE, 1.0)])], init=START, callback=steps.append)
     names = [term.name for term in stylizer.targets.objective.terms]
-    factors = dict(zip(names, stylizer.targets.scene.factors.numpy(), strict=True))
+    factors = dict(zip(names, stylizer.targets.variables.factors.numpy(), strict=True))
     assert np.isclose(factors['style block1_conv1 region 0'], 3 * factors['style block1_conv1 region 1'])

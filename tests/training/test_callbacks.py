@@ -17,7 +17,7 @@ def test_an_alarm_rings_once_after_so_many_looks_and_again_after_a_recovery():
     alarm = Alarm(0.5, 2, grace=1)
     values = [(1, 0.1), (2, 0.1), (3, 0.1), (4, 0.1), (5, 0.9), (6, 0.1), (7, 0.1)]
     assert [alarm(*value) for value in values] == [False, False, True, False, False, False, True]
-    assert alarm.fine == 5
+    assert alarm.last_good_step == 5
 
 
 def test_what_is_no_number_does_not_count_as_low():
@@ -32,7 +32,7 @@ def test_a_log_goes_back_to_a_step_and_leaves_a_row_that_was_cut_off(tmp_path):
         with open(log.path, 'a', newline='') as file:
             file.write(rest)
         assert [row['step'] for row in read_log(log.path)] == ['10', '20', '30']
-        log.back_to(30)
+        log.remove_after(30)
     assert [row['step'] for row in Log(tmp_path, ('loss',), 20).rows()] == ['10', '20']
     assert read_log(tmp_path / 'none.csv') == []
 
@@ -105,10 +105,10 @@ def test_files_of_other_names_are_no_checkpoints(tmp_path):
 
 def test_an_alarm_counts_from_the_first_step_below_its_bound_and_begins_anew_when_it_is_told():
     alarm = Alarm(0.5, 2)
-    assert alarm.fine == 0 and not alarm(1, 0.1) and alarm(2, 0.1)
-    assert not alarm(3, 0.5) and alarm.fine == 3  # the bound itself is well
+    assert alarm.last_good_step == 0 and not alarm(1, 0.1) and alarm(2, 0.1)
+    assert not alarm(3, 0.5) and alarm.last_good_step == 3  # the bound itself is well
     assert not alarm(4, 0.1)
-    alarm.quiet()
+    alarm.reset()
     assert not alarm(5, 0.1) and alarm(6, 0.1)
 
 

@@ -14,8 +14,8 @@ from stylegen.training.distribution import (
     MAX_RESTARTS,
     Devices,
     WorkerLost,
-    begin_again,
     read_cluster,
+    restart_process,
 )
 from stylegen.utils.backend import tf
 from stylegen.utils.errors import UserError
@@ -75,12 +75,12 @@ def test_what_cannot_be_done_together_is_refused():
 def test_a_worker_that_was_told_something_else_than_the_chief_is_refused():
     @dataclass(frozen=True)
     class Heard(Devices):
-        def told(self, value):
+        def broadcast(self, value):
             return {'seed': 0, 'training': {'r1': 0.5}}
 
-    Heard().agree({'seed': 0, 'training': {'r1': 0.5}})
+    Heard().check_same_settings({'seed': 0, 'training': {'r1': 0.5}})
     with pytest.raises(UserError, match=r'the chief has another r1 \(0\.5 there, 0\.1 here\); start all'):
-        Heard().agree({'seed': 0, 'training': {'r1': 0.1}})
+        Heard().check_same_settings({'seed': 0, 'training': {'r1': 0.1}})
 
 
 class Pair(Devices):
@@ -105,13 +105,13 @@ OURS = {
 
 @pytest.mark.parametrize(('kind', 'text'), LOST.items())
 def test_a_connection_that_broke_is_a_lost_worker(kind, text):
-    with pytest.raises(WorkerLost, match='another worker is gone'), Pair().together():
+    with pytest.raises(WorkerLost, match='another worker is gone'), Pair().report_lost_workers():
         raise getattr(tf.errors, kind)(None, None, text)
 
 
 @pytest.mark.parametrize(('kind', 'text'), OURS.items())
 def test_a_fault_of_this_process_is_none(kind, text):
-    with pytest.raises(getattr(tf.errors, kind)), Pair().together():
+    with pytest.raises(getattr(tf.errors, kind)), Pair().report_lost_workers():
         raise getattr(tf.errors, kind)(None, None, text)
 
 
@@ -126,11 +126,11 @@ def test_a_process_begins_again_so_often_and_then_says_what_to_do(monkeypatch):
     monkeypatch.setattr(os, 'environ', dict(os.environ))
     lost = WorkerLost('another worker is gone (Socket closed)')
     for _ in range(MAX_RESTARTS):
-        begin_again(lost, said.append)
+        restart_process(lost, said.append)
     with pytest.raises(
         WorkerLost, match=f'begun again {MAX_RESTARTS} times already; check that all workers run .* on each'
     ):
-        begin_again(lost, said.append)
+        restart_process(lost, said.append)
     assert len(begun) == len(said) == MAX_RESTARTS
     assert said[0] == 'another worker is gone (Socket closed); this one begins again, and waits until all are there'
     assert begun[0][0] == sys.executable

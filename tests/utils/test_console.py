@@ -61,7 +61,7 @@ def test_an_error_stands_alone_also_where_a_bar_was_left(terminal, error, monkey
 
     def define():
         flags = cli.Flags('Fails.')
-        flags.talk()
+        flags.messages()
         return flags
 
     assert cli.run('pretend', define, work, ['pretend']) in (1, 2, 130)

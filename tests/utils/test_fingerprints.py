@@ -86,7 +86,7 @@ def test_a_global_of_a_helper_counts(monkeypatch):
     (updates.normalized_step, (0.1,), (0.1, 'std')), (updates.gradient_descent, (0.1,), (0.1, 0.9)),
 ])  # fmt: skip
 def test_a_rule_counts_by_its_numbers(rule, numbers, others):
-    best = lambda *of: updates.keeping_best(rule(*of))
+    best = lambda *of: updates.keep_best(rule(*of))
     for made in (rule, best):
         assert fingerprint(made(*numbers)) == fingerprint(made(*numbers)) != fingerprint(made(*others))
     assert fingerprint(rule(*numbers)) != fingerprint(best(*numbers))

@@ -13,7 +13,7 @@ from stylegen.utils.console import Progress
 def nothing():
     flags = cli.Flags('Is stopped.')
     flags.group('Messages')
-    flags.talk()
+    flags.messages()
     return flags
 
 
@@ -26,7 +26,7 @@ def swallowed(number=signal.SIGINT):
 @pytest.mark.parametrize(('number', 'code'), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_swallowed_interrupt_comes_again_at_the_next_step(number, code):
     before = signal.getsignal(number)
-    with interrupts.remembered():
+    with interrupts.remember_signals():
         interrupts.check()
         swallowed(number)
         with pytest.raises(KeyboardInterrupt) as caught:
@@ -43,8 +43,8 @@ def test_without_it_a_swallowed_interrupt_is_lost():
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_waits_for_the_end_of_a_save(number):
     saved = []
-    with interrupts.remembered(), pytest.raises(KeyboardInterrupt) as caught:
-        with interrupts.uninterrupted():
+    with interrupts.remember_signals(), pytest.raises(KeyboardInterrupt) as caught:
+        with interrupts.delay_signals():
             signal.raise_signal(number)
             saved.append(True)
         saved.append('too much')
@@ -54,7 +54,7 @@ def test_a_signal_waits_for_the_end_of_a_save(number):
 def test_a_signal_counts_also_where_the_save_fails(capsys):
     def work(flags):
         try:
-            with interrupts.uninterrupted():
+            with interrupts.delay_signals():
                 signal.raise_signal(signal.SIGTERM)
                 raise OSError('the disk is full; the result is kept in /tmp/out.png')
         except OSError:  # as of a state that cannot be kept: the work goes on
@@ -69,7 +69,7 @@ def test_a_signal_counts_also_where_the_save_fails(capsys):
 def test_an_interrupt_that_is_ignored_stays_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with interrupts.remembered(), interrupts.uninterrupted():
+        with interrupts.remember_signals(), interrupts.delay_signals():
             signal.raise_signal(signal.SIGINT)
             interrupts.check()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
@@ -99,7 +99,7 @@ def test_signals_that_are_ignored_stay_so_and_the_others_come_back():
     before = {number: signal.getsignal(number) for number in interrupts.DEFAULT_HANDLERS}
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with interrupts.uninterrupted():
+        with interrupts.delay_signals():
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
             assert signal.getsignal(signal.SIGTERM) is not before[signal.SIGTERM]
         with interrupts.ending_the_process():
@@ -110,5 +110,5 @@ def test_signals_that_are_ignored_stay_so_and_the_others_come_back():
 
 
 def test_what_fails_while_nothing_was_asked_fails_as_it_is():
-    with pytest.raises(ZeroDivisionError), interrupts.uninterrupted():
+    with pytest.raises(ZeroDivisionError), interrupts.delay_signals():
         raise ZeroDivisionError

@@ -7,13 +7,13 @@ import sys
 import pytest
 
 from stylegen.utils.errors import UserError
-from stylegen.utils.locks import LOCK, alone_in
+from stylegen.utils.locks import LOCK, folder_lock
 from tests.conftest import ROOT
 
 HOLD = """
 import sys, time
-from stylegen.utils.locks import alone_in
-with alone_in(sys.argv[1]):
+from stylegen.utils.locks import folder_lock
+with folder_lock(sys.argv[1]):
     print('in', flush=True)
     time.sleep(60)
 """
@@ -24,23 +24,23 @@ def test_another_process_is_kept_out_until_the_first_has_gone_however_it_goes(tm
     start = [sys.executable, '-c', HOLD, str(tmp_path)]
     with subprocess.Popen(start, stdout=subprocess.PIPE, text=True, env=environment) as other:
         assert other.stdout.readline() == 'in\n'
-        with pytest.raises(UserError, match=rf'another process \({other.pid}\) is at work'), alone_in(tmp_path):
+        with pytest.raises(UserError, match=rf'another process \({other.pid}\) is at work'), folder_lock(tmp_path):
             pytest.fail('two at once')
         other.kill()
         other.wait()
-    with alone_in(tmp_path):
+    with folder_lock(tmp_path):
         pass
 
 
 def test_a_folder_that_cannot_be_written_into_is_named(tmp_path):
     (tmp_path / 'file').write_text('')
-    with pytest.raises(UserError, match='cannot write into'), alone_in(tmp_path / 'file' / 'folder'):
+    with pytest.raises(UserError, match='cannot write into'), folder_lock(tmp_path / 'file' / 'folder'):
         pytest.fail('no folder')
 
 
 def test_the_folder_is_made_and_only_the_last_process_is_named(tmp_path):
     folder = tmp_path / 'new' / 'run'
     for _ in range(2):
-        with alone_in(folder):
+        with folder_lock(folder):
             assert (folder / LOCK).read_text() == f'{os.getpid()}\n'
         (folder / LOCK).write_text('123456789012\n')  # of an earlier one, longer than ours

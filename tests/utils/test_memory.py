@@ -4,7 +4,14 @@ import pytest
 
 from stylegen.utils import backend, memory
 from stylegen.utils.errors import UserError
-from stylegen.utils.memory import available_memory, format_memory, free_memory, parse_memory, settled_memory, shortage
+from stylegen.utils.memory import (
+    available_memory,
+    format_memory,
+    free_memory,
+    memory_advice,
+    parse_memory,
+    resolve_memory,
+)
 
 
 @pytest.mark.parametrize('text, size', [('4GB', 4 << 30), ('500m', 500 << 20), ('1.5 GiB', 3 << 29), ('1024', 1024)])
@@ -21,8 +28,8 @@ def test_other_texts_are_refused(text):
 def test_auto_is_a_share_of_what_is_free_and_is_settled_to_a_number(monkeypatch):
     for free in (7 << 30, 13 << 30):
         monkeypatch.setattr(memory, 'available_memory', lambda free=free: free)
-        assert parse_memory('auto') == 4 << 30 and settled_memory('auto') == '4096MB'
-    assert parse_memory(settled_memory('auto')) == 4 << 30 and settled_memory('5GB') == '5GB'
+        assert parse_memory('auto') == 4 << 30 and resolve_memory('auto') == '4096MB'
+    assert parse_memory(resolve_memory('auto')) == 4 << 30 and resolve_memory('5GB') == '5GB'
 
 
 def test_memory_is_written_as_people_read_it():
@@ -49,7 +56,7 @@ def test_a_container_s_limit_counts_less_what_is_used_and_cannot_be_freed(tmp_pa
     for groups, left in (([two, none], 2 << 30), ([open_, none], 9 << 30), ([none, full], 0)):
         monkeypatch.setattr(memory, 'GROUPS', groups)
         assert available_memory() == left
-    assert shortage(1) == ['         only 0 B is free: give less in --max_memory']
+    assert memory_advice(1) == ['         only 0 B is free: give less in --max_memory']
 
 
 SMI = """#!/bin/sh

@@ -89,7 +89,7 @@ def test_whoever_reads_an_npz_says_that_it_is_too_large(tmp_path, monkeypatch, r
     path = tmp_path / 'state.npz'
     np.savez_compressed(path, images=np.zeros((2 << 20, 1), np.uint8), settings=np.array('{}'), facts=np.array('{}'))
     (tmp_path / 'checkpoints').mkdir()
-    Checkpoints(tmp_path).place(1).write_bytes(path.read_bytes())
+    Checkpoints(tmp_path).path_of(1).write_bytes(path.read_bytes())
     monkeypatch.setattr(zips, 'available_memory', lambda: 1 << 20)
     with pytest.raises(UserError, match='unpacks to 2 MB'):
         read(path)

@@ -86,7 +86,7 @@ def test_debug_lasts_as_long_as_the_command(monkeypatch):
 
     def define():
         flags = cli.Flags('Does nothing.')
-        flags.talk()
+        flags.messages()
         return flags
 
     assert (

@@ -79,7 +79,7 @@ def test_functions_need_no_streams(nowhere, tmp_path, monkeypatch):
         with backend.silent_stderr():
             pass
     assert (tmp_path / 'here').read_bytes() == b'1234'
-    with nowhere(), streams.lasting():
+    with nowhere(), streams.safe_streams():
         bar = console.Console().progress(1.0)
         bar.to(1.0, 'done', loss=0.5)
         bar.say('a line')

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stylegen.utils.backend import tf
 
 
-class Scene:
+class TargetVariables:
     """The targets of a picture, in variables: one trace serves all sizes.
 
     Attributes:

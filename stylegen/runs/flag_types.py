@@ -18,7 +18,7 @@ class Path(flags.ArgumentParser):
         """
         if not argument:
             raise ValueError('it is empty; give a path or leave the flag out')
-        return expanded(argument)
+        return expand_home(argument)
 
 
 class Integer(flags.IntegerParser):
@@ -65,6 +65,6 @@ class Number(flags.FloatParser):
         raise ValueError(f'decimals are typed with a point, here {plain}')
 
 
-def expanded(text: str) -> str:
+def expand_home(text: str) -> str:
     """Returns a text with `~` replaced by the home folder, at its start and after each `=`, as in MASK=~/STYLE."""
     return '='.join(os.path.expanduser(part) for part in text.split('='))

@@ -1,6 +1,6 @@
 """Defaults read from signatures."""
 
-from stylegen.utils.signatures import defaults_of
+from stylegen.dcgan.signatures import defaults_of
 
 
 def test_arguments_without_a_default_are_left_out():
