@@ -19,7 +19,7 @@ from student_pictures import Pictures, crop
 
 from stylegen import images
 from stylegen.losses.moments import central_moments, moments
-from stylegen.losses.wasserstein import distances_by_picture, for_wasserstein
+from stylegen.losses.wasserstein import distances_by_picture, wasserstein_target
 from stylegen.networks import feature_extractor
 from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS, TV_WEIGHT
 from stylegen.style.transform_network import norm_sizes, style_predictor, style_statistics, transform_network
@@ -49,7 +49,7 @@ class Judge:
         found, statistics = self.sums(picture[None])
         targets = {}
         for name, sums in found.items():
-            target = {key: value.numpy() for key, value in for_wasserstein(sums).items()}
+            target = {key: value.numpy() for key, value in wasserstein_target(sums).items()}
             width = target['factor'].shape[1]
             factor = np.zeros((1, width, width), np.float32)
             factor[:, :, : target['factor'].shape[2]] = target['factor']

@@ -71,7 +71,7 @@ def distances_by_picture(targets: Sequence[Sums], sums: Sequence[Sums]) -> list[
     Layers of similar depth are padded with zeros and computed together, which costs less than separate calls.
 
     Args:
-        targets: For each layer, what `for_wasserstein` gives: of one style, or of a style for each picture. In the
+        targets: For each layer, what `wasserstein_target` gives: of one style, or of a style for each picture. In the
             second case every array has N rows.
         sums: For each layer, `moments` or `central_moments` of the pictures.
     """

@@ -27,8 +27,8 @@ class NetworkSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MachineSettings(Settings):
-    """Settings that choose how the machine is used. They change the picture only by rounding."""
+class MemorySettings(Settings):
+    """How much memory a program takes. It changes the picture only by rounding."""
 
     max_memory: str | float = setting(
         'auto',
@@ -36,6 +36,12 @@ class MachineSettings(Settings):
         f'auto: up to {FREE_SHARE:.0%} of the free memory',
         group='Machine',
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineSettings(MemorySettings):
+    """Settings that choose how the machine is used. They change the picture only by rounding."""
+
     jit: str = setting('auto', 'compile with XLA; auto: only on a GPU', group='Machine', choices=JIT)
     precision: str = setting(
         'auto', 'precision of the network; everything else is float32', group='Machine', choices=PRECISIONS

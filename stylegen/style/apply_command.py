@@ -13,24 +13,24 @@ from absl.flags import FlagValues
 from stylegen import images
 from stylegen.networks.pretrained import WeightsSource
 from stylegen.runs import cli, records
-from stylegen.runs.folders import check_folder, each, pictures_of, unique_names
-from stylegen.runs.inputs import DEFAULT_PICTURE, Inputs, load_first, read_mask, refuse_inputs
+from stylegen.runs.folders import check_output_folder, expand_folders, make_results, unique_names
+from stylegen.runs.inputs import DEFAULT_PICTURE, Inputs, load_first_frame, read_mask, refuse_overwriting_inputs
 from stylegen.runs.names import Output
 from stylegen.runs.saving import save_result
-from stylegen.runs.settings import MachineSettings, ResultSettings
+from stylegen.runs.settings import MemorySettings, ResultSettings
 from stylegen.style.one_pass import ONE_PASS_WEIGHTS, RESULT, OnePass
 from stylegen.style.options import DEFAULT_FOLDER, DEFAULT_OUTPUT, parse_style, read_texts
 from stylegen.style.settings import COLORS
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import digest_of
-from stylegen.utils.settings import Settings, setting
+from stylegen.utils.settings import setting
 
 PROGRAM = 'stylegen.style apply'  # as results call it
 
 
 @dataclass(frozen=True, kw_only=True)
-class ApplySettings(Settings):
+class ApplySettings(MemorySettings):
     """What the command line of `apply` takes beside where results go."""
 
     input: tuple[str, ...] = setting(
@@ -59,16 +59,15 @@ class ApplySettings(Settings):
         group='How',
         choices=COLORS,
     )
-    max_memory: str | float = MachineSettings.__dataclass_fields__['max_memory']
 
 
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
     flags = cli.Flags('Paints photos in one pass of a trained network.')
-    flags.words('input', many=True)
+    flags.positional('input', many=True)
     flags.settings(ApplySettings)
     flags.settings(ResultSettings, without=('replay', 'save_every', 'workdir'))
-    flags.talk()
+    flags.messages()
     return flags
 
 
@@ -83,10 +82,10 @@ def work(flags: FlagValues) -> None:
     if not settings.style:
         raise UserError('give a --style: a picture, or one of these names: ' + ', '.join(one_pass.styles))
     painter = Painter(one_pass, settings, result, path, console)
-    photos = pictures_of(settings.input or [str(DEFAULT_PICTURE)])
+    photos = expand_folders(settings.input or [str(DEFAULT_PICTURE)])
     if len(photos) > 1 or any(Path(one).is_dir() for one in settings.input):
         return painter.paint_folder(photos)
-    painter.paint(photos[0], Output.of(result.output, DEFAULT_OUTPUT, say=console.say))
+    painter.paint(photos[0], Output.from_flag(result.output, DEFAULT_OUTPUT, say=console.say))
 
 
 def model_file(model: str | None) -> Path:
@@ -132,11 +131,11 @@ class Painter:
         """Paints one photo."""
         began = time.monotonic()
         settings = self.settings
-        picture = load_first(photo, settings.size, self.console.say)
+        picture = load_first_frame(photo, settings.size, self.console.say)
         images.check_writable(output.path, picture.pixels.shape, self.result.depth)
         mask = read_mask(self.inputs, settings.mask, picture.pixels.shape[:2]) if settings.mask else None
         hashes = {picture.path: picture.sha256} | self.inputs.hashes
-        refuse_inputs(output.path, hashes)
+        refuse_overwriting_inputs(output.path, hashes)
         painted = self.one_pass(picture.pixels, self.norms, strength=settings.strength, color=settings.color, mask=mask)
         recorded = settings.replace(input=[str(photo)]).recorded()
         record = records.record(PROGRAM, recorded, hashes, self.source)
@@ -147,7 +146,7 @@ class Painter:
         """Paints every photo whose result is not there yet."""
         target = Path(self.result.output or DEFAULT_FOLDER)
         for source in self.settings.input:
-            check_folder(Path(source), target)
+            check_output_folder(Path(source), target)
         names = unique_names([[photo] for photo in photos])
         outputs = [target / f'{name}.png' for name in names]
         images.check_writable(outputs[0])
@@ -156,4 +155,4 @@ class Painter:
             painter.paint(photos[number], Output(outputs[number], self.result.overwrite))
 
         shown = [photo.name for photo in photos]
-        each(outputs, shown, lambda: self, make, overwrite=self.result.overwrite, console=self.console)
+        make_results(outputs, shown, lambda: self, make, overwrite=self.result.overwrite, console=self.console)

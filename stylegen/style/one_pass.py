@@ -14,8 +14,9 @@ import numpy as np
 from stylegen import images
 from stylegen.images.conversion import PictureLike, as_mask, as_picture
 from stylegen.style.coloring import Coloring
+from stylegen.style.settings import StyleSettings
 from stylegen.utils.errors import UserError, unknown
-from stylegen.utils.locks import Turn
+from stylegen.utils.locks import PictureLock
 from stylegen.utils.memory import AUTO, parse_memory
 from stylegen.utils.npz import read_state, write_state
 from stylegen.utils.zips import TooLarge
@@ -51,7 +52,7 @@ class OnePass:
     network: str
     layers: tuple[str, ...]
     max_memory: str | float = AUTO
-    turn: Turn = field(default_factory=lambda: Turn('one-pass network'), init=False, repr=False)
+    lock: PictureLock = field(default_factory=lambda: PictureLock('one-pass network'), init=False, repr=False)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] | None = None, *, max_memory: str | float = AUTO) -> OnePass:
@@ -64,16 +65,22 @@ class OnePass:
         try:
             settings, arrays = read_state(path)
             norms = {name: arrays.pop(f'norms/{name}').astype(np.float32) for name in settings['styles']}
-            shape = int(settings['width']), int(settings['blocks'])
-            weights = {name: array.astype(np.float32) for name, array in arrays.items()}
-            known = settings['styles'], settings['network'], tuple(settings['layers'])
+            return cls(
+                int(settings['width']),
+                int(settings['blocks']),
+                {name: array.astype(np.float32) for name, array in arrays.items()},
+                norms,
+                settings['styles'],
+                settings['network'],
+                tuple(settings['layers']),
+                max_memory,
+            )
         except TooLarge:
             raise
         except FileNotFoundError:
             raise UserError(f'{path} is not there; give the file of a trained one-pass network') from None
         except Exception:  # whatever zipfile, NumPy, json or a missing name meet in another file
             raise UserError(f'{path} is no one-pass network of ours, or damaged') from None
-        return cls(*shape, weights, norms, *known, max_memory)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the network, in float16, and its styles."""
@@ -121,8 +128,8 @@ class OnePass:
         """
         photo = as_picture(photo, 'photo')
         mask = None if mask is None else as_mask(mask, 'mask', photo.shape[:2])
-        coloring = Coloring(color, 'after', 'symmetric')
-        with self.turn:
+        coloring = Coloring(StyleSettings(color=color))
+        with self.lock:
             norms = self.norms_of(style)
             if strength != 1:
                 norms = strength * norms + (1 - strength) * self.norms_of(photo)

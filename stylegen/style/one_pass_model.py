@@ -10,7 +10,7 @@ import numpy as np
 
 from stylegen.losses.features import total_variation_loss
 from stylegen.losses.moments import central_moments, moments
-from stylegen.losses.wasserstein import distances_by_picture, for_wasserstein
+from stylegen.losses.wasserstein import distances_by_picture, wasserstein_target
 from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS, TV_WEIGHT
 from stylegen.style.transform_network import style_statistics, transform_network
 from stylegen.utils.backend import keras, tf
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LEAST_DISTANCE = 0.02  # a photo that is as near as this to the style is taken to be this far from it
 METRICS = ('loss', 'style', 'content', 'variation')
-StyleTargets = Mapping[str, Mapping[str, np.ndarray]]  # by layer, what `for_wasserstein` gives
+StyleTargets = Mapping[str, Mapping[str, np.ndarray]]  # by layer, what `wasserstein_target` gives
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class Judge:
         found = {layer: moments(features, layer) for layer in self.layers}
         targets = {}
         for layer, sums in found.items():
-            target = {name: value.numpy() for name, value in for_wasserstein(sums).items()}
+            target = {name: value.numpy() for name, value in wasserstein_target(sums).items()}
             missing = target['factor'].shape[1] - target['factor'].shape[2]
             targets[layer] = target | {'factor': np.pad(target['factor'], [(0, 0), (0, 0), (0, missing)])}
         return targets, style_statistics(found).numpy()[0]

@@ -19,8 +19,8 @@ from stylegen.runs.settings import MachineSettings
 from stylegen.style.one_pass import RESULT, OnePass
 from stylegen.training.checkpoints import Checkpoints, arrays_of, assign
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import make_folder, plain, replacing
-from stylegen.utils.locks import alone_in
+from stylegen.utils.files import as_json, atomic_write, make_folder
+from stylegen.utils.locks import folder_lock
 from stylegen.utils.settings import setting, takes
 from stylegen.utils.version import __version__
 
@@ -103,7 +103,7 @@ def train_one_pass(
     """
     if not styles:
         raise UserError('expected one style at least')
-    with alone_in(make_folder(workdir)):
+    with folder_lock(make_folder(workdir)):
         run = Run(data, styles, Path(workdir), init, about or {}, samples, callback, settings)
         return run.go()
 
@@ -155,7 +155,7 @@ class Run:
         )
         self.model.optimizer.build(self.model.trained)
         self.checkpoints = Checkpoints(workdir, settings.keep)
-        self.identity = plain(self._identity(paintings))
+        self.identity = as_json(self._identity(paintings))
         kept = self.checkpoints.resume(self.identity)
         if kept is not None:
             assign(self.model.parts(), kept)
@@ -287,8 +287,8 @@ class Run:
             'packages': versions(),
             'machine': machine(),
         }
-        with replacing(self.workdir / SETTINGS) as beside:
-            beside.write_text(json.dumps(plain(record), indent=2) + '\n', encoding='utf-8')
+        with atomic_write(self.workdir / SETTINGS) as beside:
+            beside.write_text(json.dumps(as_json(record), indent=2) + '\n', encoding='utf-8')
 
 
 _FREE = ('log_every', 'sample_every', 'checkpoint_every', 'keep', 'tensorboard', 'max_memory', 'jit')

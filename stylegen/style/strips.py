@@ -161,7 +161,7 @@ def paint_by_strips(arrays: Arrays, blocks: int, photo: np.ndarray, norms: Mappi
     x = Stored.of(x, quarter)
     x = Stored.of(Normalized(x, norms['down'], quarter), quarter)
     for number in range(blocks):
-        y = x
+        y: Map = x
         for part in 'ab':
             name = f'block{number}_{part}'
             y = Stored.of(Convolved(y, kernel(name)), quarter)

@@ -10,7 +10,7 @@ from absl.flags import FlagValues
 
 from stylegen import images
 from stylegen.runs import cli
-from stylegen.runs.folders import pictures_of, unique_names
+from stylegen.runs.folders import expand_folders, unique_names
 from stylegen.style.apply_command import model_file
 from stylegen.style.one_pass import RESULT, OnePass
 from stylegen.style.one_pass_training import OnePassTrainSettings, train_one_pass
@@ -50,9 +50,9 @@ class TrainFiles(Settings):
 def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
     flags = cli.Flags('Trains a network that paints in one pass; the same command again goes on where it was left.')
-    flags.words('style')
+    flags.positional('style')
     flags.settings(TrainFiles, OnePassTrainSettings, without=('max_memory',))
-    flags.talk()
+    flags.messages()
     return flags
 
 
@@ -62,7 +62,7 @@ def work(flags: FlagValues) -> None:
     files, settings = cli.settings_of(TrainFiles, flags), cli.settings_of(OnePassTrainSettings, flags)
     if not files.style or not files.data:
         raise UserError('give --style, a painting or several, and --data, the photos to train on')
-    paintings = pictures_of(files.style)
+    paintings = expand_folders(files.style)
     names = unique_names([[path] for path in paintings])
     styles = {name: images.load_image(path) for name, path in zip(names, paintings, strict=True)}
     init = None if files.init == NEW else OnePass.open(model_file(files.init))

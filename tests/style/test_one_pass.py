@@ -143,7 +143,7 @@ def test_another_file_is_refused_with_its_name(tmp_path):
 
 def test_distances_of_a_batch_are_those_of_its_pictures_alone_from_a_style_each():
     maps, styles = tf.constant(noise(3, 6, 5, 4)), [noise(1, 8, 8, 4, seed=n) for n in (1, 2, 3)]
-    targets = [wasserstein.for_wasserstein(moments.moments({'a': tf.constant(style)}, 'a')) for style in styles]
+    targets = [wasserstein.wasserstein_target(moments.moments({'a': tf.constant(style)}, 'a')) for style in styles]
     each = {name: np.concatenate([target[name].numpy() for target in targets]) for name in targets[0]}
     (found,) = wasserstein.distances_by_picture([each], [moments.central_moments({'a': maps}, 'a')])
     for number, target in enumerate(targets):
