@@ -166,8 +166,9 @@ class OnePass:
             UserError: There is no style of this name; or the network takes no paintings.
         """
         if 'hidden/kernel' not in self.arrays:
-            name = style if isinstance(style, str) else 'a painting'
-            raise unknown('style', name, self.styles)
+            if isinstance(style, str) and not os.path.exists(style):
+                raise unknown('style', style, self.styles)
+            raise UserError(f'this network takes no paintings; its styles are: {", ".join(self.styles)}')
         if isinstance(style, str) and not os.path.splitext(style)[1] and not os.path.exists(style):
             raise unknown('style', style, (*self.styles, 'FILE'))
 

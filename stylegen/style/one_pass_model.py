@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stylegen.images.color import LUMA
 from stylegen.losses.features import total_variation_loss
 from stylegen.losses.moments import central_moments, moments
 from stylegen.losses.wasserstein import distances_by_picture, wasserstein_target
@@ -18,8 +19,10 @@ from stylegen.utils.backend import keras, tf
 if TYPE_CHECKING:
     from stylegen.networks.extractor import FeatureExtractor
 
+SHADING = 0.4  # weight of `shading_loss`
+COARSE = 16, 8  # pixels: side and distance of the squares whose mean luma `shading_loss` compares
 LEAST_DISTANCE = 0.02  # a photo that is as near as this to the style is taken to be this far from it
-METRICS = ('loss', 'style', 'content', 'variation')
+METRICS = ('loss', 'style', 'content', 'variation', 'shading')
 StyleTargets = Mapping[str, Mapping[str, np.ndarray]]  # by layer, what `wasserstein_target` gives
 
 
@@ -66,7 +69,7 @@ class Judge:
     def losses(
         self, pictures: tf.Tensor, photos: tf.Tensor, targets: Mapping[str, Mapping[str, tf.Tensor]]
     ) -> dict[str, tf.Tensor]:
-        """The means over a batch of the style's loss, the content's and total variation, each without its weight.
+        """The means over a batch of the losses of style, content, total variation and shading, without their weights.
 
         The style's loss of a picture is relative to its photo's: 1 is where the optimisation would begin.
 
@@ -80,6 +83,7 @@ class Judge:
             'style': tf.reduce_mean(self._style(features, targets) / away),
             'content': self._content(features, known),
             'variation': total_variation_loss()({'input': pictures}),
+            'shading': shading_loss(pictures, photos),
         }
 
     def _style(self, features, targets):
@@ -101,9 +105,29 @@ class Judge:
         return total / sum(weights.values())
 
     def total(self, losses: Mapping[str, tf.Tensor], strength: float) -> tf.Tensor:
-        """The weighted sum of `losses`, as the optimisation has it at a strength."""
+        """The weighted sum of `losses`: that of the optimisation at a strength, and shading."""
         content = (1 - strength) * CONTENT_SCALE[self.name] * losses['content']
-        return strength * losses['style'] + content + TV_WEIGHT[self.name] * losses['variation']
+        smoothness = TV_WEIGHT[self.name] * losses['variation']
+        return strength * losses['style'] + content + smoothness + SHADING * losses['shading']
+
+
+def shading_loss(pictures: tf.Tensor, photos: tf.Tensor) -> tf.Tensor:
+    """1 minus the correlation of the blurred lumas of pictures and photos, the mean over a batch.
+
+    Without it a bright spot in a plain area is the cheapest way to a painting's highlights: the features of the content
+    hardly see one that is smooth.
+
+    Args:
+        pictures, photos: (N, H, W, 3) in [0, 1].
+    """
+    size, stride = COARSE
+    coarse = []
+    for each in (pictures, photos):
+        blurred = tf.nn.avg_pool2d(tf.tensordot(each, tf.constant(LUMA), 1)[..., None], size, stride, 'VALID')
+        coarse.append(blurred - tf.reduce_mean(blurred, [1, 2, 3], keepdims=True))
+    one, other = coarse
+    product, *squares = (tf.reduce_mean(a * b, [1, 2, 3]) for a, b in ((one, other), (one, one), (other, other)))
+    return tf.reduce_mean(1 - product * tf.math.rsqrt(squares[0] * squares[1] + 1e-7))
 
 
 class OnePassModel(keras.Model):

@@ -154,3 +154,15 @@ def test_distances_of_a_batch_are_those_of_its_pictures_alone_from_a_style_each(
 
 def test_the_file_that_is_opened_without_a_path_is_the_one_that_ships():
     assert one_pass.ONE_PASS_WEIGHTS.parent.name == 'weights'
+
+
+def test_shading_is_lost_by_a_bright_spot_and_kept_by_other_contrast_and_strokes():
+    from stylegen.style.one_pass_model import shading_loss
+
+    photo = np.linspace(0.2, 0.8, 64, dtype=np.float32)[None, :, None, None] * np.ones((1, 64, 64, 3), np.float32)
+    stripes = 0.1 * (np.arange(64) % 2 * 2 - 1)[None, None, :, None]
+    spot = photo.copy()
+    spot[:, :24, :24] = 1
+    assert shading_loss(tf.constant(0.3 + 0.4 * photo + stripes.astype(np.float32)), tf.constant(photo)) < 0.01
+    assert shading_loss(tf.constant(spot), tf.constant(photo)) > 0.2
+    assert shading_loss(tf.constant(1 - photo), tf.constant(photo)) > 1.9

@@ -1,0 +1,127 @@
+"""`style train` and `style apply`: a small network is trained, goes on to the same bits, and paints files and folders."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stylegen import images
+from stylegen.datasets import open_images
+from stylegen.style.one_pass import OnePass
+from stylegen.style.one_pass_training import train_one_pass
+from stylegen.training.logs import read_log
+from stylegen.utils.errors import UserError
+from tests.conftest import photo, run
+
+TINY = {
+    **{'image_size': 32, 'style_size': 48, 'batch_size': 2, 'width': 8, 'blocks': 1},
+    **{'judge': 'mini', 'precision': 'float32', 'log_every': 1, 'sample_every': 2, 'checkpoint_every': 2},
+}
+FLAGS = [f'--{name}={value}' for name, value in TINY.items()]
+APPLY = ['apply', '--model=run', '--quiet']
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """A folder with photos, two paintings, and `run`: a training of four steps by the command."""
+    folder = tmp_path_factory.mktemp('one_pass')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for number in range(5):
+            images.save_image(f'photos/{number}.png', photo(40, 44, number))
+        Path('photos/bad.png').write_bytes(b'no picture')
+        for number, name in enumerate(('waves', 'ink')):
+            images.save_image(f'{name}.png', photo(64, 56, 10 + number))
+        command = ['train', '--style=waves.png', '--style=ink.png', '--data=photos', '--workdir=run', '--steps=4']
+        assert run(*command, *FLAGS, program='style') == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def there(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+
+def test_a_run_keeps_the_network_its_log_its_settings_and_sheets_of_the_sample_in_every_style():
+    assert [int(row['step']) for row in read_log('run/log.csv')] == [1, 2, 3, 4]
+    assert json.loads(Path('run/settings.json').read_text())['data']['skipped'] == 1
+    assert images.load_image('run/samples/step-00000004.png').shape == (32, 3 * 32 + 4, 3)
+    assert OnePass.open('run/one_pass.npz').styles == ('waves', 'ink')
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits():
+    def stop(report):
+        if report.step == 3:
+            raise KeyboardInterrupt
+
+    styles = {name: f'{name}.png' for name in ('waves', 'ink')}
+    data = open_images('photos', 32)
+    with pytest.raises(KeyboardInterrupt):
+        train_one_pass(data, styles, 'stopped', steps=4, callback=stop, **TINY)
+    with pytest.raises(UserError, match='learning_rate'):
+        train_one_pass(data, styles, 'stopped', steps=4, learning_rate=0.5, **TINY)
+    again = train_one_pass(data, styles, 'stopped', steps=4, **TINY)
+    whole = np.load('run/one_pass.npz')
+    again.save('again.npz')
+    stored = np.load('again.npz')
+    for name in whole.files:
+        assert np.array_equal(whole[name], stored[name]), name
+
+
+def test_norms_alone_are_trained_for_a_new_style_of_a_network():
+    assert run('train', '--style=ink.png', '--data=photos', '--workdir=more', '--steps=1', '--init=run', '--norms_only',
+               *FLAGS, program='style') == 0  # fmt: skip
+    before, after = OnePass.open('run/one_pass.npz'), OnePass.open('more/one_pass.npz')
+    assert all(np.array_equal(before.arrays[name], after.arrays[name]) for name in before.arrays)
+    assert after.styles == ('ink',) and (after.norms['ink'] != before.norms['ink']).any()
+
+
+def test_apply_paints_one_photo_at_its_size_with_its_record(capsys):
+    assert run(*APPLY, 'photos/1.png', '--style=waves', '--output=out.png', program='style') == 0
+    assert images.load_image('out.png').shape == (40, 44, 3)
+    record = images.read_settings('out.png')
+    assert record['program'] == 'stylegen.style apply' and record['settings']['style'] == ['waves']
+    assert list(record['inputs']) == ['photos/1.png']
+    assert run(*APPLY, 'photos/1.png', '--style=waves:1', '--style=ink:3', '--size=20', '--output=mix.png',
+               program='style') == 0  # fmt: skip
+    assert images.load_image('mix.png').shape == (18, 20, 3)
+
+
+def test_apply_paints_a_folder_names_what_it_cannot_read_and_makes_nothing_twice(capsys):
+    assert run(*APPLY, 'photos', '--style=ink', '--output=painted', program='style') == 2
+    assert 'bad.png' in capsys.readouterr().err
+    made = {path.name: path.stat().st_mtime_ns for path in Path('painted').iterdir()}
+    assert sorted(made) == [f'{number}.png' for number in range(5)]
+    run(*APPLY, 'photos', '--style=ink', '--output=painted', program='style')
+    assert made == {path.name: path.stat().st_mtime_ns for path in Path('painted').iterdir()}
+
+
+def test_apply_lists_styles_and_refuses_others_with_what_there_is(capsys):
+    assert run('apply', '--model=run', '--list', program='style') == 0
+    assert capsys.readouterr().out.split() == ['waves', 'ink']
+    for wrong, told in (
+        (['--style=wave'], 'did you mean waves'),
+        (['--style=ink.png'], 'takes no paintings; its styles are: waves, ink'),
+        ([], 'give a --style'),
+        (['--style=waves', '--model=photos'], 'one_pass.npz is not there'),
+        (['--style=waves', '--strength=3'], 'strength'),
+    ):
+        assert run(*APPLY, 'photos/1.png', *wrong, program='style') == 2
+        error = capsys.readouterr().err
+        assert told in error and error.count('\n') == 1
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'told'),
+    [
+        (['--style=ink.png'], '--data'),
+        (['--style=ink.png', '--data=photos', '--norms_only', '--workdir=other'], '--init'),
+        (['--style=none.png', '--data=photos'], 'none.png'),
+        (['--style=ink.png', '--data=photos', '--steps=-1'], 'steps'),
+    ],
+)
+def test_train_refuses_what_it_cannot_do_in_one_line(wrong, told, capsys):
+    assert run('train', *wrong, program='style') == 2
+    error = capsys.readouterr().err
+    assert told in error and error.count('\n') == 1
