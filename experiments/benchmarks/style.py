@@ -10,7 +10,9 @@ Expected:  tables. Measured on two cores (AVX512_BF16), by wall time. At 512 pix
            1.2 x (512) and 1.35 x (1024) as fast as PyTorch's. It reaches 86 to 87 % of the convolution peak. At 1024
            pixels it takes 2.26 GB; the others take 3.46, 7.33 and 4.00 GB. With mini in float32 ours reaches the
            tutorial's loss 5.9 and 6.2 x sooner (14 s; 83 and 89 s). With VGG-19 of random weights it does not: it falls
-           from 6.76e5 to 4.33e5 in 1000 steps and 180 s in bfloat16, the tutorial to 4.27e5 in 318 s
+           from 6.76e5 to 4.33e5 in 1000 steps and 180 s in bfloat16, the tutorial to 4.27e5 in 318 s. Nor does it with
+           VGG-16's ImageNet weights (--vgg16=FILE), once, in float32: from 2.68e8 to 5.78e6 in 256 s, the tutorial to
+           5.62e6 in 254 s
 
 gradient: VGG-19 with random weights up to block5_conv2, style from block*_conv1 and content from block5_conv2, the loss
 of TensorFlow's tutorial (ours: --like=tensorflow), square pictures. A step is a gradient and an update by Adam. Ours is
@@ -64,6 +66,7 @@ _CHILD = flags.DEFINE_string(
 )
 _WEIGHTS = flags.DEFINE_string('weights', None, 'Internal: the file of the weights for --child.')
 _VGG16 = flags.DEFINE_string('vgg16', None, "VGG-16's ImageNet weights without top; adds a row to reach.")
+_NETWORKS = flags.DEFINE_list('networks', ['mini', 'vgg19', 'vgg16'], 'Networks of reach.')
 _TARGET = flags.DEFINE_float('target', None, 'Internal: the loss to reach for --child.')
 
 
@@ -286,7 +289,7 @@ def ratio(rounds, name, row):
 
 def compare_reach(random_weights):
     for network, weights in {'mini': '', 'vgg19': random_weights, 'vgg16': _VGG16.value}.items():
-        if weights is None:
+        if weights is None or network not in _NETWORKS.value:
             continue
         theirs = measured(f'tutorial, float32:{network}', weights)
         print(f'{network}, {_REACH.value} x {_REACH.value}: the loss falls from {theirs["start"]:.4g}')
