@@ -10,7 +10,9 @@ Expected:  tables. Measured on two cores (AVX512_BF16), by wall time. At 512 pix
            1.2 x (512) and 1.35 x (1024) as fast as PyTorch's. It reaches 86 to 87 % of the convolution peak. At 1024
            pixels it takes 2.26 GB; the others take 3.46, 7.33 and 4.00 GB. With mini in float32 ours reaches the
            tutorial's loss 5.9 and 6.2 x sooner (14 s; 83 and 89 s). With VGG-19 of random weights it does not: it falls
-           from 6.76e5 to 4.33e5 in 1000 steps and 180 s in bfloat16, the tutorial to 4.27e5 in 318 s
+           from 6.76e5 to 4.33e5 in 1000 steps and 180 s in bfloat16, the tutorial to 4.27e5 in 318 s. Nor does it with
+           VGG-16's ImageNet weights (--vgg16=FILE), once, in float32: from 2.68e8 to 5.78e6 in 256 s, the tutorial to
+           5.62e6 in 254 s
 
 gradient: VGG-19 with random weights up to block5_conv2, style from block*_conv1 and content from block5_conv2, the loss
 of TensorFlow's tutorial (ours: --like=tensorflow), square pictures. A step is a gradient and an update by Adam. Ours is
@@ -63,6 +65,8 @@ _CHILD = flags.DEFINE_string(
     'child', None, 'Internal: the program that this process runs; it prints its figures as JSON.'
 )
 _WEIGHTS = flags.DEFINE_string('weights', None, 'Internal: the file of the weights for --child.')
+_VGG16 = flags.DEFINE_string('vgg16', None, "VGG-16's ImageNet weights without top; adds a row to reach.")
+_NETWORKS = flags.DEFINE_list('networks', ['mini', 'vgg19', 'vgg16'], 'Networks of reach.')
 _TARGET = flags.DEFINE_float('target', None, 'Internal: the loss to reach for --child.')
 
 
@@ -137,10 +141,27 @@ class Reached(Exception):
     """Raised when the loss is reached."""
 
 
+def vgg16_extract(weights):
+    """VGG-16 of a weights file, as the tutorial uses VGG-19."""
+    from stylegen.utils.backend import keras, tf
+
+    base = keras.applications.VGG16(weights=None, include_top=False)
+    base.load_weights(weights)
+    model = keras.Model(base.input, [base.get_layer(name).output for name in (*STYLE_LAYERS, CONTENT_LAYER)])
+
+    def extract(image):
+        seen = model(keras.applications.vgg16.preprocess_input(tf.convert_to_tensor(image) * 255.0))
+        return dict(zip((*STYLE_LAYERS, CONTENT_LAYER), seen, strict=True))
+
+    return extract
+
+
 def reach_extract(network, weights):
     """Returns the network for both programs, the style layers and the content layer."""
     if network == 'vgg19':
         return keras_extract(weights), STYLE_LAYERS, CONTENT_LAYER
+    if network == 'vgg16':
+        return vgg16_extract(weights), STYLE_LAYERS, CONTENT_LAYER
     from stylegen.networks import feature_extractor
 
     return feature_extractor('mini', (*STYLE_LAYERS, MINI_CONTENT)), STYLE_LAYERS, MINI_CONTENT
@@ -163,13 +184,15 @@ def reach_tutorial(network, size, weights):
     }
 
 
-ADAM = {'optimizer': 'adam', 'beta_2': 0.99, 'epsilon': 1e-8, 'average': 0.98}
+ADAM = {'optimizer': 'adam', 'beta_2': 0.99, 'epsilon': 1e-8, 'ema_decay': 0.98}
 # mini goes from coarse to fine. VGG-19 stays at one size: with random weights, the content is a better start than a
 # coarse result.
 BEST = {
     'mini': {**ADAM, 'beta_1': 0.98, 'learning_rate': 0.02},
     'vgg19': {**ADAM, 'beta_1': 0.9, 'learning_rate': 0.01},
+    'vgg16': {**ADAM, 'beta_1': 0.98, 'learning_rate': 0.02},
 }
+COARSE_TO_FINE = ('mini', 'vgg16')  # networks with trained weights
 SMALLEST, RATIO = 64, 2**0.5
 FIRST_STEPS, LAST_STEPS = (150, 120, 100), 1000  # at each size before the last; at most at the last one
 LOOK_EVERY = 5  # steps between checks of the loss
@@ -198,8 +221,8 @@ def reach_ours(network, size, weights, target, precision):
         looking += time.perf_counter() - paused
 
     began = time.perf_counter()
-    settings = {'weights': weights} if network == 'vgg19' else {}
-    smaller = int(np.log(size / SMALLEST) / np.log(RATIO)) if network == 'mini' else 0
+    settings = {} if network == 'mini' else {'weights': weights}
+    smaller = int(np.log(size / SMALLEST) / np.log(RATIO)) if network in COARSE_TO_FINE else 0
     stylizer = Stylizer(
         network=network,
         iterations=[*(*FIRST_STEPS, *FIRST_STEPS[-1:] * smaller)[:smaller], LAST_STEPS],
@@ -264,8 +287,10 @@ def ratio(rounds, name, row):
     return f'{of_clock:.2f}x {of_cpu:6.2f}x'
 
 
-def compare_reach(weights):
-    for network in ('mini', 'vgg19'):
+def compare_reach(random_weights):
+    for network, weights in {'mini': '', 'vgg19': random_weights, 'vgg16': _VGG16.value}.items():
+        if weights is None or network not in _NETWORKS.value:
+            continue
         theirs = measured(f'tutorial, float32:{network}', weights)
         print(f'{network}, {_REACH.value} x {_REACH.value}: the loss falls from {theirs["start"]:.4g}')
         print(f'  to {theirs["loss"]:.4g} in {theirs["seconds"]:.1f} s by tutorial, float32', flush=True)
