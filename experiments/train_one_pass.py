@@ -1,11 +1,15 @@
-"""Train the one-pass network that ships: any painting, at one pass, judged by `small_vgg`.
+"""Train `one_pass`, the network that ships: it paints a photograph in one pass, in the manner of any painting.
 
 Command:   python experiments/train_one_pass.py --data=DATA --workdir=WORK --minutes=120
 Time:      as --minutes says; goes on from WORK when it was interrupted
-Expected:  WORK/samples: held-out photographs in the manner of held-out paintings
+Expected:  WORK/samples: held-out photographs in the manner of held-out paintings; WORK/losses.csv
 
-The loss is that of the optimisation at --strength: the same terms, layers and weights. The style's share of it is
-relative to how far the photograph itself is from the style.
+To make the result the one that ships, add --output=stylegen/weights/one_pass.npz: the network, the one that predicts
+norms from a painting, and the norms of the paintings in STYLES, by name.
+
+The losses are those of `python -m stylegen.style train`, see stylegen/style/one_pass_model.py. The norms are not
+trained themselves: a small network predicts them from the means and deviations of a painting's features (after Ghiasi
+et al. 2017). So each photograph of a batch gets a painting of its own, out of a pool that is renewed all the time.
 """
 
 import csv
@@ -15,50 +19,58 @@ from pathlib import Path
 
 import numpy as np
 from absl import app, flags
-from student_pictures import Pictures, crop
+from student_pictures import Pictures, crop, read_archive
 
 from stylegen import images
-from stylegen.losses.moments import central_moments, moments
-from stylegen.losses.wasserstein import distances_by_picture, wasserstein_target
-from stylegen.networks import feature_extractor
-from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS, TV_WEIGHT
-from stylegen.style.transform_network import norm_sizes, style_predictor, style_statistics, transform_network
+from stylegen.style.one_pass import ONE_PASS_WEIGHTS, OnePass
+from stylegen.style.one_pass_model import Judge
+from stylegen.style.transform_network import norm_sizes, style_predictor, transform_network
 from stylegen.utils.backend import keras, tf
 
 NETWORK = 'small_vgg'
-STYLES, CONTENTS = STYLE_LAYERS[NETWORK], CONTENT_LAYERS[NETWORK]
-LEAST_AWAY = 0.02
+NAMES = 'loss', 'style', 'content', 'variation', 'shading'
 SHEET = 5  # photographs and paintings on a sheet
+STYLES = {  # name -> (file in paintings_256.zip, title, artist, year); all painters died more than 70 years ago
+    'starry_night': ('museum_classics/Vincent_van_Gogh__full_167full', 'The Starry Night', 'Vincent van Gogh', 1889),
+    'irises': ('museum_classics/Vincent_van_Gogh__full_164full', 'Irises', 'Vincent van Gogh', 1889),
+    'sunflowers': ('museum_classics/Vincent_van_Gogh__full_117full', 'Sunflowers', 'Vincent van Gogh', 1888),
+    'wheat_field': ('museum_classics/Vincent_van_Gogh__full_208full', 'Wheat Field with Cypresses', 'Vincent van Gogh',
+                    1889),
+    'the_scream': ('museum_classics/Edvard_Munch__full_112full', 'The Scream', 'Edvard Munch', 1893),
+    'impression_sunrise': ('world_famous/Claude_Monet__paintings_impression_sunrise', 'Impression, Sunrise',
+                           'Claude Monet', 1872),
+    'water_lilies': ('world_famous/Claude_Monet__paintings_water_lilies', 'Water Lilies', 'Claude Monet', 1906),
+    'grande_jatte': ('world_famous/Georges_Seurat__ntings_a_sunday_on_la_grande_jatte',
+                     'A Sunday on La Grande Jatte', 'Georges Seurat', 1886),
+    'sainte_victoire': ('world_famous/Paul_Cezanne__paintings_mont_sainte_victoire', 'Mont Sainte-Victoire',
+                        'Paul Cezanne', 1904),
+    'mahana_no_atua': ('met_open_access/Paul_Gauguin__data_raw_images_p038', 'Mahana no atua', 'Paul Gauguin', 1894),
+    'composition_vii': ('style_transfer_classics/Wassily_Kandinsky__images_styles_composition_vii', 'Composition VII',
+                        'Wassily Kandinsky', 1913),
+    'composition_viii': ('museum_classics/Wassily_Kandinsky__full_105full', 'Composition VIII', 'Wassily Kandinsky',
+                         1923),
+    'houses_at_murnau': ('met_open_access/Wassily_Kandinsky__data_raw_images_p040', 'Houses at Murnau',
+                         'Wassily Kandinsky', 1909),
+    'shipwreck': ('style_transfer_classics/J_M_W_Turner__images_styles_shipwreck', 'The Shipwreck', 'J. M. W. Turner',
+                  1805),
+    'rain_steam_speed': ('world_famous/J_M_W_Turner__paintings_rain_steam_and_speed', 'Rain, Steam and Speed',
+                         'J. M. W. Turner', 1844),
+    'ninth_wave': ('museum_classics/Ivan_Aivazovsky__full_116full', 'The Ninth Wave', 'Ivan Aivazovsky', 1850),
+    'moonlit_night': ('museum_classics/Arkhip_Kuindzhi__full_181full', 'Moonlit Night on the Dnieper',
+                      'Arkhip Kuindzhi', 1880),
+    'red_fuji': ('world_famous/Katsushika_Hokusai__paintings_red_fuji', 'Fine Wind, Clear Morning',
+                 'Katsushika Hokusai', 1831),
+    'sudden_shower': ('world_famous/Utagawa_Hiroshige__ngs_sudden_shower_over_shin_ohashi',
+                      'Sudden Shower over Shin-Ohashi Bridge', 'Utagawa Hiroshige', 1857),
+    'jack_pine': ('world_famous/Tom_Thomson__images_the_jack_pine', 'The Jack Pine', 'Tom Thomson', 1917),
+    'view_of_toledo': ('world_famous/El_Greco__paintings_view_of_toledo', 'View of Toledo', 'El Greco', 1600),
+    'roman_mosaic': ('mosaic/Roman_mosaic__images_styles_mosaic_ducks_massimo', 'Ducks, Palazzo Massimo',
+                     'a Roman mosaic', 100),
+}  # fmt: skip
 
 
-class Judge:
-    """Features of pictures, and the targets that they are compared with."""
-
-    def __init__(self, precision):
-        layers = [name for name in dict.fromkeys([*STYLES, *CONTENTS]) if name != 'input']
-        self.extractor = feature_extractor(NETWORK, layers, precision=precision)
-        self.sums = tf.function(self._sums, reduce_retracing=True)
-
-    def _sums(self, pictures):
-        features = self.extractor(pictures)
-        found = {name: moments(features, name) for name in STYLES}
-        return found, style_statistics(found)
-
-    def style(self, picture):
-        """Targets by layer, and the vector that the predictor sees, of one painting (H, W, 3), float32."""
-        found, statistics = self.sums(picture[None])
-        targets = {}
-        for name, sums in found.items():
-            target = {key: value.numpy() for key, value in wasserstein_target(sums).items()}
-            width = target['factor'].shape[1]
-            factor = np.zeros((1, width, width), np.float32)
-            factor[:, :, : target['factor'].shape[2]] = target['factor']
-            targets[name] = target | {'factor': factor}
-        return targets, statistics.numpy()
-
-
-class OnePass(keras.Model):
-    """The network that paints and the one that tells it how, trained together."""
+class OnePassTrainer(keras.Model):
+    """The network that paints and the one that predicts its norms, trained together."""
 
     def __init__(self, judge, width, blocks, statistics, precision, strength):
         super().__init__()
@@ -66,7 +78,7 @@ class OnePass(keras.Model):
         self.transform = transform_network(width, blocks, precision)
         self.predictor = style_predictor(statistics, 2 * sum(norm_sizes(width, blocks).values()))
         self.seconds = self.add_weight(name='seconds', shape=(), initializer='zeros', trainable=False)
-        self.means = {name: keras.metrics.Mean(name) for name in ('loss', 'style', 'content', 'variation')}
+        self.means = {name: keras.metrics.Mean(name) for name in NAMES}
 
     @property
     def metrics(self):
@@ -76,41 +88,44 @@ class OnePass(keras.Model):
         photos, statistics = inputs
         return self.transform([photos, self.predictor(statistics)])
 
-    def losses_of(self, pictures, photos, targets):
-        features, known = self.judge.extractor(pictures), self.judge.extractor(photos)
-        wanted = [targets[name] for name in STYLES]
-        weights = tf.constant([*STYLES.values()]) / sum(STYLES.values())
-
-        def distance(features):
-            found = distances_by_picture(wanted, [central_moments(features, name) for name in STYLES])
-            return tf.linalg.matvec(tf.stack([tf.cast(each, tf.float32) for each in found], -1), weights)
-
-        away = tf.maximum(LEAST_AWAY, tf.stop_gradient(distance(known)))
-        style = tf.reduce_mean(distance(features) / away)
-        content = 0.0
-        for name, weight in CONTENTS.items():
-            before, after = (tf.cast(each[name], tf.float32) for each in (known, features))
-            spread = tf.reduce_sum(tf.square(before - tf.reduce_mean(before, [1, 2], keepdims=True)), [1, 2, 3])
-            share = tf.reduce_sum(tf.square(after - before), [1, 2, 3]) / (spread + 1e-6)
-            content += weight * tf.reduce_mean(share)
-        down, across = pictures[:, 1:] - pictures[:, :-1], pictures[:, :, 1:] - pictures[:, :, :-1]
-        variation = tf.reduce_mean(tf.square(down)) + tf.reduce_mean(tf.square(across))
-        return style, content, variation
-
     def train_step(self, data):
         photos, statistics, targets = data
         photos = tf.cast(photos, tf.float32) / 255
         with tf.GradientTape() as tape:
             pictures = self([photos, statistics], training=True)
-            style, content, variation = self.losses_of(pictures, photos, targets)
-            loss = self.strength * style + (1 - self.strength) * CONTENT_SCALE[NETWORK] * content
-            loss += TV_WEIGHT[NETWORK] * variation
+            losses = self.judge.losses(pictures, photos, targets)
+            loss = self.judge.total(losses, self.strength)
         variables = self.transform.trainable_variables + self.predictor.trainable_variables
         self.optimizer.apply(tape.gradient(loss, variables), variables)
-        values = {'loss': loss, 'style': style, 'content': content, 'variation': variation}
-        for name, value in values.items():
+        for name, value in {'loss': loss, **losses}.items():
             self.means[name].update_state(value)
         return {name: mean.result() for name, mean in self.means.items()}
+
+    def network(self, named):
+        """The network for use, with the norms of these {name: (painting, what is known of it)}."""
+        arrays = {
+            f'{layer.name}/{weight.name}': np.asarray(weight)
+            for model in (self.transform, self.predictor)
+            for layer in model.layers
+            for weight in layer.weights
+        }
+        width = self.transform.get_layer('down').filters
+        blocks = sum(layer.name.endswith('_sum') for layer in self.transform.layers)
+        known = {name: about for name, (_, about) in named.items()}
+        made = OnePass(width, blocks, arrays, {}, known, self.judge.name, self.judge.layers)
+        return OnePass(
+            width, blocks, arrays, {name: made.norms_of(painting) for name, (painting, _) in named.items()}, known,
+            self.judge.name, self.judge.layers,
+        )  # fmt: skip
+
+
+def named_paintings(data):
+    """The paintings of STYLES, float32, and what is known of each."""
+    archive = read_archive(Path(data) / 'paintings_256.zip')
+    return {
+        name: (np.float32(archive[f'{file}.jpg']) / 255, {'title': title, 'artist': artist, 'year': year})
+        for name, (file, title, artist, year) in STYLES.items()
+    }
 
 
 class Styles:
@@ -121,11 +136,11 @@ class Styles:
 
     def one(self, fresh):
         if len(self.kept) < self.pool:
-            self.kept.append(self.judge.style(self.picture()))
+            self.kept.append(self.judge.style_of(self.picture()))
             return self.kept[-1]
         index = self.rng.integers(self.pool)
         if fresh:
-            self.kept[index] = self.judge.style(self.picture())
+            self.kept[index] = self.judge.style_of(self.picture())
         return self.kept[index]
 
     def picture(self):
@@ -161,9 +176,9 @@ class Batches(keras.utils.PyDataset):
         styles = [self.styles.one(self.rng.random() < 1 / self.reuse) for _ in range(count)]
         targets = {
             name: {key: np.concatenate([targets[name][key] for targets, _ in styles]) for key in styles[0][0][name]}
-            for name in STYLES
+            for name in styles[0][0]
         }
-        return photos, np.concatenate([statistics for _, statistics in styles]), targets
+        return photos, np.stack([statistics for _, statistics in styles]), targets
 
     def photo(self, side):
         group = self.pictures.photos if self.rng.random() < 0.9 else self.pictures.paintings
@@ -204,12 +219,12 @@ class Sheets(keras.callbacks.Callback):
         ]
         self.photos = np.stack(pick(pictures.held_out['photos'], side))
         self.paintings = pick(pictures.held_out['paintings'], 256)
-        self.statistics = np.concatenate([judge.style(np.float32(p))[1] for p in self.paintings])
+        self.statistics = np.stack([judge.style_of(np.float32(p))[1] for p in self.paintings])
 
     def on_epoch_end(self, epoch, logs=None):
         minutes, step = float(self.one_pass.seconds) / 60, int(self.one_pass.optimizer.iterations)
         with open(self.workdir / 'losses.csv', 'a', newline='') as file:
-            row = [f'{minutes:.1f}', step, *(f'{logs[n]:.4f}' for n in ('loss', 'style', 'content', 'variation'))]
+            row = [f'{minutes:.1f}', step, *(f'{logs[n]:.4f}' for n in NAMES)]
             csv.writer(file).writerow(row)
             print(*row, flush=True)
         side = self.photos.shape[1]
@@ -227,7 +242,8 @@ class Sheets(keras.callbacks.Callback):
 _DATA = flags.DEFINE_string('data', None, 'Folder with the archives, see student_pictures.py.', required=True)
 _STYLES = flags.DEFINE_list('styles', [], 'Folders of more paintings to train on.')
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Where the run is kept.', required=True)
-_MINUTES = flags.DEFINE_float('minutes', 120, 'By the clock, all starts together.')
+_OUTPUT = flags.DEFINE_string('output', None, f'Where the result goes; the one that ships is {ONE_PASS_WEIGHTS}.')
+_MINUTES = flags.DEFINE_float('minutes', 120, 'By the clock, all starts together; 0: only write --output.')
 _SHAPES = flags.DEFINE_list('shapes', ['256x4', '192x8', '320x3'], 'SIDExCOUNT, of which each batch has one.')
 _RATE = flags.DEFINE_float('learning_rate', 1e-3, 'The peak.')
 _WIDTH = flags.DEFINE_integer('width', 96, 'Channels at a quarter of the sides.')
@@ -248,22 +264,26 @@ def main(argv):
     workdir.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(_SEED.value)
     pictures = Pictures(_DATA.value, _STYLES.value)
-    judge = Judge(_PRECISION.value)
+    judge = Judge.open(NETWORK, _PRECISION.value)
     shapes = [tuple(int(n) for n in shape.split('x')) for shape in _SHAPES.value]
-    _, statistics = judge.style(np.float32(crop(np.random.default_rng(0), pictures.paintings[0], 128)))
-    model = OnePass(judge, _WIDTH.value, _BLOCKS.value, statistics.shape[-1], _PAINTER.value, _STRENGTH.value)
+    _, statistics = judge.style_of(np.float32(crop(np.random.default_rng(0), pictures.paintings[0], 128)))
+    model = OnePassTrainer(judge, _WIDTH.value, _BLOCKS.value, statistics.shape[-1], _PAINTER.value, _STRENGTH.value)
     print('parameters', model.transform.count_params(), model.predictor.count_params(), flush=True)
     optimizer = keras.optimizers.Adam(_RATE.value, beta_2=0.99, global_clipnorm=1.0)
     model.compile(optimizer=optimizer, jit_compile=False)
     rng = np.random.default_rng([_SEED.value, time.time_ns()])
     styles = Styles(pictures, judge, rng, _POOL.value, [192, 256, 256, 320, 384])
     batches = Batches(pictures, styles, rng, shapes, _REUSE.value, _EPOCH.value)
-    model([np.zeros((1, 64, 64, 3), np.float32), statistics])
+    model([np.zeros((1, 64, 64, 3), np.float32), statistics[None]])
     keep = keras.callbacks.BackupAndRestore(workdir / 'backup', delete_checkpoint=False)
     sheets = Sheets(model, pictures, judge, workdir, 256)
-    model.fit(
-        batches, epochs=10**6, shuffle=False, verbose=0, callbacks=[keep, Clock(_RATE.value, _MINUTES.value), sheets]
-    )
+    callbacks = [keep, Clock(_RATE.value, _MINUTES.value), sheets]
+    if _MINUTES.value:
+        model.fit(batches, epochs=10**6, shuffle=False, verbose=0, callbacks=callbacks)
+    if _OUTPUT.value:
+        model.transform.load_weights(workdir / 'transform.weights.h5')
+        model.predictor.load_weights(workdir / 'predictor.weights.h5')
+        model.network(named_paintings(_DATA.value)).save(_OUTPUT.value)
 
 
 if __name__ == '__main__':

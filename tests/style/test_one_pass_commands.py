@@ -1,4 +1,4 @@
-"""`style train` and `style apply`: a small network is trained, goes on to the same bits, and paints files and folders."""
+"""`style train` and `style apply`: a small network is trained, goes on to the same bits, and paints files."""
 
 import json
 from pathlib import Path
