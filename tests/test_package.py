@@ -81,6 +81,8 @@ GALLERY = re.findall(r'`(--[a-z]+=[^`]*)`', README[README.index('### Gallery') :
 QUICK = {
     'deepdream': ['--size=64', '--steps=2'],
     'style': ['--size=64', '--iterations=3'],
+    'style apply': ['--size=32'],
+    'style train': ['--steps=1', '--image_size=32', '--style_size=32', '--batch_size=1', '--norms_only'],
     'sample': [],
     'train': ['--steps=2', '--image_size=16', '--g_width=4', '--d_width=4', '--batch_size=4', '--samples=4',
               '--evaluate_every=0', '--collapse_every=0'],
@@ -127,7 +129,8 @@ def test_a_command_of_readme_runs(tmp_path, monkeypatch, networks, program, flag
         images.save_image(f'{name}.jpg', photo(48, 64, seed))
     before = set(tmp_path.iterdir())
     args = shlex.split(flags)
-    quick = QUICK[program if program in QUICK else args[0]]
+    command = f'{program} {args[0]}' if args else program
+    quick = QUICK[next(name for name in (command, program, *args[:1]) if name in QUICK)]
     if any(arg.startswith('--zoom') for arg in args):
         quick = [*quick, '--seconds=0.5', '--fps=4']
     assert run(*args, *quick, program=program) == 0
@@ -150,7 +153,7 @@ def test_the_python_of_readme_runs(tmp_path, monkeypatch):
     images.save_image('photo.jpg', photo(48, 64))
     images.save_image('painting.jpg', photo(64, 64, seed=1))
     blocks = re.findall(r'```python\n(.*?)```', README, re.S)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     (tmp_path / 'photos').mkdir()
     for number in range(4):
         images.save_image(f'photos/{number}.jpg', photo(64, 64, number))
@@ -161,7 +164,7 @@ def test_the_python_of_readme_runs(tmp_path, monkeypatch):
             block = block.replace(written, run_here)
         exec(block, names)
     assert images.load_image('dream.png').shape == (48, 64, 3)
-    assert images.load_image('painted.png').shape == (48, 64, 3)
+    assert images.load_image('painted.png').shape == images.load_image('at_once.png').shape == (48, 64, 3)
     assert set(names['features']) == {'block2_conv2', 'block4_conv2', 'input'}
     assert np.asarray(names['pictures']).shape == (4, 64, 64, 3)
     assert np.asarray(names['image']).shape == (1, 48, 64, 3)

@@ -7,13 +7,18 @@
     images.save_image('painted.png', transfer(photo, painting, strength=0.6))
 
 `transfer` paints one picture. A `Stylizer` takes the same settings and paints many: it is compiled once. The settings
-are a `StyleSettings`. Callbacks are told a `StyleStep`; a `Start` made of one goes on from there. On the command line:
-`python -m stylegen.style`.
+are a `StyleSettings`. Callbacks are told a `StyleStep`; a `Start` made of one goes on from there.
+
+`OnePass` paints at once, by a trained network (Johnson, Alahi, Fei-Fei 2016); `train_one_pass` trains one.
+
+On the command line: `python -m stylegen.style`, `python -m stylegen.style apply`, `python -m stylegen.style train`.
 """
 
+from stylegen.style.one_pass import OnePass
+from stylegen.style.one_pass_training import train_one_pass
 from stylegen.style.settings import StyleSettings
 from stylegen.style.steps import Start, StyleStep
 from stylegen.style.stylizer import Stylizer, open_stylizer
 from stylegen.style.transferring import transfer
 
-__all__ = ['Start', 'StyleSettings', 'StyleStep', 'Stylizer', 'open_stylizer', 'transfer']
+__all__ = ['OnePass', 'Start', 'StyleSettings', 'StyleStep', 'Stylizer', 'open_stylizer', 'train_one_pass', 'transfer']

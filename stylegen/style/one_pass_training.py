@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +14,13 @@ from stylegen import images
 from stylegen.images.conversion import PictureLike, as_picture
 from stylegen.images.sheets import grid
 from stylegen.runs.inputs import PICTURES
-from stylegen.runs.settings import MachineSettings
 from stylegen.style.one_pass import RESULT, OnePass
+from stylegen.style.one_pass_settings import OnePassTrainSettings
 from stylegen.training.checkpoints import Checkpoints, arrays_of, assign
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import as_json, atomic_write, make_folder
 from stylegen.utils.locks import folder_lock
-from stylegen.utils.settings import setting, takes
+from stylegen.utils.settings import takes
 from stylegen.utils.version import __version__
 
 if TYPE_CHECKING:
@@ -30,36 +29,6 @@ if TYPE_CHECKING:
 
 SAMPLES, SETTINGS = 'samples', 'settings.json'
 SAMPLE_STYLES = 8  # columns of a sheet of samples
-JUDGES = ('small_vgg', 'vgg16', 'vgg19', 'mini')
-
-
-@dataclass(frozen=True, kw_only=True)
-class OnePassTrainSettings(MachineSettings):
-    """How a one-pass network is trained."""
-
-    steps: int = setting(20000, 'steps in all', group='Training', at_least=0)
-    batch_size: int = setting(4, 'photos of a step', group='Training', at_least=1)
-    image_size: int = setting(256, 'side that photos are cut to', group='Training', at_least=32, unit='pixels')
-    style_size: int = setting(
-        256, 'longest side that paintings are looked at; larger gives larger strokes', group='Training', at_least=32,
-        unit='pixels',
-    )  # fmt: skip
-    learning_rate: float = setting(1e-3, 'of Adam, at first; it falls in a cosine', group='Training', above=0)
-    strength: float = setting(0.6, 'of the style: 0 all content, 1 all style', group='Training', at_least=0, at_most=1)
-    judge: str = setting('small_vgg', 'the network whose features the losses compare', group='Training', choices=JUDGES)
-    norms_only: bool = setting(
-        False, 'train the norms of the styles alone; the network of --init stays as it is', group='Training'
-    )
-    seed: int = setting(0, 'of everything random', group='Training', at_least=0)
-    width: int = setting(96, 'channels at a quarter of the sides', group='Network', at_least=8)
-    blocks: int = setting(5, 'residual blocks', group='Network', at_least=1)
-    log_every: int = setting(50, 'steps from one row of log.csv to the next', group='What is kept', at_least=1)
-    sample_every: int = setting(
-        500, 'steps from one sheet of samples to the next; 0: none', group='What is kept', at_least=0
-    )
-    checkpoint_every: int = setting(500, 'steps from one checkpoint to the next', group='What is kept', at_least=1)
-    keep: int = setting(2, 'how many of the last checkpoints', group='What is kept', at_least=1)
-    tensorboard: bool = setting(False, 'write the log for TensorBoard too', group='What is kept')
 
 
 @takes(OnePassTrainSettings)
@@ -131,7 +100,7 @@ class Run:
         if init:
             settings = settings.replace(width=init.width, blocks=init.blocks)
         elif settings.norms_only:
-            raise UserError('--norms_only trains styles for a network; give that as --init')
+            raise UserError('--norms_only adds styles to a network; give one as --init')
         self.data, self.workdir, self.callback, self.settings = data, workdir, callback, settings
         self.names, self.about = list(styles), about
         self.judge = Judge.open(settings.judge, settings.precision)

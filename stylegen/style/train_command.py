@@ -13,7 +13,8 @@ from stylegen.runs import cli
 from stylegen.runs.folders import expand_folders, unique_names
 from stylegen.style.apply_command import model_file
 from stylegen.style.one_pass import RESULT, OnePass
-from stylegen.style.one_pass_training import OnePassTrainSettings, train_one_pass
+from stylegen.style.one_pass_settings import OnePassTrainSettings
+from stylegen.style.one_pass_training import train_one_pass
 from stylegen.style.options import read_texts
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
@@ -22,7 +23,7 @@ from stylegen.utils.settings import Settings, setting
 if TYPE_CHECKING:
     from stylegen.training.callbacks import Report
 
-NEW = 'new'
+NEW, SHIPPED = 'new', 'one_pass'  # as --init
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,10 @@ class TrainFiles(Settings):
     )  # fmt: skip
     workdir: str = setting('one_pass', 'folder of the run', group='What is kept', kind='path')
     init: str = setting(
-        NEW, f'network to begin with: {NEW}, {RESULT} of a training or its folder', group='Training', kind='path'
+        SHIPPED,
+        f'network to begin with: {SHIPPED}, which comes along; {NEW}; or {RESULT} of a training or its folder',
+        group='Training',
+        kind='path',
     )
 
 
@@ -65,7 +69,7 @@ def work(flags: FlagValues) -> None:
     paintings = expand_folders(files.style)
     names = unique_names([[path] for path in paintings])
     styles = {name: images.load_image(path) for name, path in zip(names, paintings, strict=True)}
-    init = None if files.init == NEW else OnePass.open(model_file(files.init))
+    init = None if files.init == NEW else OnePass.open(model_file(None if files.init == SHIPPED else files.init))
     from stylegen.datasets.opening import open_images
 
     data = open_images(files.data, settings.image_size, warn=console.warn)

@@ -33,7 +33,15 @@ def folder(tmp_path_factory):
         Path('photos/bad.png').write_bytes(b'no picture')
         for number, name in enumerate(('waves', 'ink')):
             images.save_image(f'{name}.png', photo(64, 56, 10 + number))
-        command = ['train', '--style=waves.png', '--style=ink.png', '--data=photos', '--workdir=run', '--steps=4']
+        command = [
+            'train',
+            '--style=waves.png',
+            '--style=ink.png',
+            '--data=photos',
+            '--workdir=run',
+            '--steps=4',
+            '--init=new',
+        ]
         assert run(*command, *FLAGS, program='style') == 0
     return folder
 
@@ -116,7 +124,7 @@ def test_apply_lists_styles_and_refuses_others_with_what_there_is(capsys):
     ('wrong', 'told'),
     [
         (['--style=ink.png'], '--data'),
-        (['--style=ink.png', '--data=photos', '--norms_only', '--workdir=other'], '--init'),
+        (['--style=ink.png', '--data=photos', '--norms_only', '--workdir=other', '--init=new'], '--init'),
         (['--style=none.png', '--data=photos'], 'none.png'),
         (['--style=ink.png', '--data=photos', '--steps=-1'], 'steps'),
     ],
