@@ -177,7 +177,10 @@ def _grey(values: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
 
 
 def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
-    """Undoes EXIF orientation 1 to 8. Invalid orientations are ignored."""
+    """Undoes EXIF orientation 1 to 8. Invalid orientations are ignored.
+
+    Pillow's `exif_transpose` turns Pillow's images only. A picture of 16 bits a channel is an array here.
+    """
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

@@ -1,4 +1,8 @@
-"""Downloads a file completely and verifies it, or leaves nothing behind."""
+"""Downloads a file completely and verifies it, or leaves nothing behind.
+
+Neither `keras.utils.get_file` nor pooch limits the time of a name look-up, which takes minutes on some machines without
+a network. So the reading is done here.
+"""
 
 import contextlib
 import hashlib
