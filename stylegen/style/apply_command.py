@@ -65,6 +65,8 @@ def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
     flags = cli.Flags('Paints photos in one pass of a trained network.')
     flags.positional('input', many=True)
+    for heading in ('Pictures', 'How', 'Machine'):
+        flags.group(heading)
     flags.settings(ApplySettings)
     flags.settings(ResultSettings, without=('replay', 'save_every', 'workdir'))
     flags.messages()

@@ -12,7 +12,11 @@ JUDGES = ('small_vgg', 'vgg16', 'vgg19', 'mini')
 
 @dataclass(frozen=True, kw_only=True)
 class OnePassTrainSettings(MachineSettings):
-    """How a one-pass network is trained."""
+    """How a one-pass network is trained.
+
+    Attributes:
+        precision: Of the network that judges, and on a GPU of the one that paints.
+    """
 
     steps: int = setting(20000, 'steps in all', group='Training', at_least=0)
     batch_size: int = setting(4, 'photos of a step', group='Training', at_least=1)

@@ -93,7 +93,7 @@ class Run:
     ):
         from stylegen.style.one_pass_model import METRICS, Judge, OnePassModel
         from stylegen.training.callbacks import Log, Speed
-        from stylegen.utils.backend import fast_precision, keras
+        from stylegen.utils.backend import fast_precision, has_gpu, keras
 
         if settings.precision == 'auto':
             settings = settings.replace(precision=fast_precision())
@@ -110,7 +110,7 @@ class Run:
             [self.judge.style_of(painting)[0] for painting in paintings],
             width=settings.width,
             blocks=settings.blocks,
-            precision=settings.precision,
+            precision=settings.precision if has_gpu() else 'float32',  # on a CPU its many small steps cost more
             strength=settings.strength,
             norms_only=settings.norms_only,
             seed=settings.seed,

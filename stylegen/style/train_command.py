@@ -55,6 +55,8 @@ def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
     flags = cli.Flags('Trains a network that paints in one pass; the same command again goes on where it was left.')
     flags.positional('style')
+    for heading in ('Pictures', 'Training', 'Network', 'What is kept', 'Machine'):
+        flags.group(heading)
     flags.settings(TrainFiles, OnePassTrainSettings, without=('max_memory',))
     flags.messages()
     return flags
