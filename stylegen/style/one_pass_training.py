@@ -103,8 +103,11 @@ class Run:
             raise UserError('--norms_only adds styles to a network; give one as --init')
         self.data, self.workdir, self.callback, self.settings = data, workdir, callback, settings
         self.names, self.about = list(styles), about
-        self.judge = Judge.open(settings.judge, settings.precision)
         paintings = [_fitted(as_picture(one, f'style {name}'), settings.style_size) for name, one in styles.items()]
+        self.checkpoints = Checkpoints(workdir, settings.keep)
+        self.identity = as_json(self._identity(paintings))
+        kept = self.checkpoints.resume(self.identity)
+        self.judge = Judge.open(settings.judge, settings.precision)
         self.model = OnePassModel(
             self.judge,
             [self.judge.style_of(painting)[0] for painting in paintings],
@@ -123,9 +126,6 @@ class Run:
             jit_compile=self._xla(),
         )
         self.model.optimizer.build(self.model.trained)
-        self.checkpoints = Checkpoints(workdir, settings.keep)
-        self.identity = as_json(self._identity(paintings))
-        kept = self.checkpoints.resume(self.identity)
         if kept is not None:
             assign(self.model.parts(), kept)
         self.log = Log(workdir, (*METRICS, 'images_per_second'), self.step, settings.tensorboard)
