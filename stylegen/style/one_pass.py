@@ -23,8 +23,9 @@ from stylegen.utils.zips import TooLarge
 
 ONE_PASS_WEIGHTS = Path(__file__).parents[1] / 'weights' / 'one_pass.npz'
 RESULT = 'one_pass.npz'  # as a training calls it
-PER_PIXEL = 900  # bytes that the maps of a pass take for a pixel, at 96 channels
-PER_STRIP_PIXEL = 120  # bytes for a pixel of the whole picture that stay in memory by strips, at 96 channels
+PER_PIXEL = 400  # bytes that the maps of a pass take for a pixel, at 96 channels; measured: 344
+PER_STRIP_PIXEL = 1000  # the same for a pixel of a strip; measured: 910
+KEPT_PIXEL = 60  # bytes for a pixel of the whole picture that stay in memory by strips; measured: 36
 STYLE_SIZE = 320  # pixels: the longest side that a painting is looked at, as in training
 GRID = 4  # sides are multiples of it within the network
 
@@ -99,6 +100,11 @@ class OnePass:
         """The names of the styles that it was trained for."""
         return tuple(self.norms)
 
+    @property
+    def takes_paintings(self) -> bool:
+        """Whether it predicts norms from a painting."""
+        return 'hidden/kernel' in self.arrays
+
     def __call__(
         self,
         photo: PictureLike,
@@ -114,7 +120,8 @@ class OnePass:
             photo: A path, a PIL picture, an array or a tensor, of any size.
             style: The name of a style, a painting as `photo`, or several of these with their shares, [(style, share),
                 ...], whose norms are mixed; or what `norms_of` gave for one of these.
-            strength: 0 keeps the photo's own norms, 1 takes the style's; between and beyond, in a straight line.
+            strength: 0 keeps the photo's own norms, 1 takes the style's; between and beyond, in a straight line. A
+                network that takes no paintings has no norms of a photo: there the pixels are mixed.
             color: 'style', or 'luminance': every pixel keeps the photo's chroma; 'linear', 'histogram': the photo's
                 palette.
             mask: How much of the result shows, (H, W); where it is 0 the photo stays, bit for bit.
@@ -131,9 +138,12 @@ class OnePass:
         coloring = Coloring(StyleSettings(color=color))
         with self.lock:
             norms = self.norms_of(style)
-            if strength != 1:
+            if strength != 1 and self.takes_paintings:
                 norms = strength * norms + (1 - strength) * self.norms_of(photo)
-            painted = coloring.finish(self.paint(photo, norms), photo)
+            painted = self.paint(photo, norms)
+            if strength != 1 and not self.takes_paintings:
+                painted = np.clip(strength * painted + (1 - strength) * photo, 0, 1)
+            painted = coloring.finish(painted, photo)
         if mask is None:
             return painted
         return (1 - mask[..., None]) * photo + mask[..., None] * painted
@@ -165,7 +175,7 @@ class OnePass:
         Raises:
             UserError: There is no style of this name; or the network takes no paintings.
         """
-        if 'hidden/kernel' not in self.arrays:
+        if not self.takes_paintings:
             if isinstance(style, str) and not os.path.exists(style):
                 raise unknown('style', style, self.styles)
             raise UserError(f'this network takes no paintings; its styles are: {", ".join(self.styles)}')
@@ -189,8 +199,8 @@ class OnePass:
 
             made = self._graph(tf.constant(padded[None]), tf.constant(norms[None])).numpy()[0]
         else:
-            room = memory - tall * wide * PER_STRIP_PIXEL * share
-            rows = int(room // (wide * PER_PIXEL * share)) // GRID * GRID
+            room = memory - tall * wide * KEPT_PIXEL * share
+            rows = int(room // (wide * PER_STRIP_PIXEL * share)) // GRID * GRID
             if rows < 8 * GRID:
                 raise UserError(
                     f'a picture of {width} x {height} takes more memory than is allowed; raise --max_memory or give a '

@@ -102,6 +102,7 @@ class Run:
         elif settings.norms_only:
             raise UserError('--norms_only adds styles to a network; give one as --init')
         self.data, self.workdir, self.callback, self.settings = data, workdir, callback, settings
+        self.kept = init if settings.norms_only else None  # whose network and styles the result keeps
         self.names, self.about = list(styles), about
         paintings = [_fitted(as_picture(one, f'style {name}'), settings.style_size) for name, one in styles.items()]
         self.checkpoints = Checkpoints(workdir, settings.keep)
@@ -153,7 +154,7 @@ class Run:
         for name, painting in paintings.items():
             if name in init.norms:
                 rows.append(init.norms[name])
-            elif 'hidden/kernel' in init.arrays:
+            elif init.takes_paintings:
                 rows.append(init.norms_of(painting))
             else:
                 rows.append(np.mean([*init.norms.values()], 0))
@@ -178,7 +179,10 @@ class Run:
             for weight in layer.weights
         }
         norms = dict(zip(self.names, self.model.norms.value.numpy(), strict=True))
-        about = {name: dict(self.about.get(name, {})) for name in self.names}
+        about: dict[str, Mapping[str, Any]] = {name: dict(self.about.get(name, {})) for name in self.names}
+        if self.kept:
+            arrays = {**self.kept.arrays, **arrays}
+            norms, about = {**self.kept.norms, **norms}, {**self.kept.about, **about}
         settings = self.settings
         return OnePass(settings.width, settings.blocks, arrays, norms, about, self.judge.name, self.judge.layers)
 

@@ -7,6 +7,7 @@ network makes at once, but for rounding.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,31 +19,31 @@ from stylegen.utils.backend import tf
 Arrays = Mapping[str, np.ndarray]
 
 
-class Map:
+class Map(ABC):
     """A map of `height` rows, whose strips are made when they are asked for."""
 
     height: int
 
+    @abstractmethod
     def rows(self, first: int, last: int) -> tf.Tensor:
         """The rows from `first` to before `last`, (1, last - first, W, C)."""
-        raise NotImplementedError
 
     def mirrored(self, first: int, last: int) -> tf.Tensor:
         """The same, where rows beyond the borders are mirrored at them, without repeating the border row."""
-        return self._with_border(first, last, tf.range(first, last), lambda row: self._reflected(row))
+        return self._gathered([self._reflected(row) for row in range(first, last)])
 
     def repeated(self, first: int, last: int) -> tf.Tensor:
         """The same, where rows beyond the borders are the border row."""
-        return self._with_border(first, last, tf.range(first, last), lambda row: min(max(row, 0), self.height - 1))
+        return self._gathered([min(max(row, 0), self.height - 1) for row in range(first, last)])
 
     def _reflected(self, row: int) -> int:
         row = abs(row)
         return row if row < self.height else 2 * (self.height - 1) - row
 
-    def _with_border(self, first, last, wanted, inside):
-        places = [inside(int(row)) for row in wanted.numpy()]
-        begin, end = min(places), max(places) + 1
-        return tf.gather(self.rows(begin, end), [place - begin for place in places], axis=1)
+    def _gathered(self, places: list[int]) -> tf.Tensor:
+        """The rows at these places, in this order."""
+        begin = min(places)
+        return tf.gather(self.rows(begin, max(places) + 1), [place - begin for place in places], axis=1)
 
     def strips(self, rows: int) -> Iterator[tf.Tensor]:
         """All rows, so many at a time."""

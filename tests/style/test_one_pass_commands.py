@@ -82,7 +82,8 @@ def test_norms_alone_are_trained_for_a_new_style_of_a_network():
                *FLAGS, program='style') == 0  # fmt: skip
     before, after = OnePass.open('run/one_pass.npz'), OnePass.open('more/one_pass.npz')
     assert all(np.array_equal(before.arrays[name], after.arrays[name]) for name in before.arrays)
-    assert after.styles == ('ink',) and (after.norms['ink'] != before.norms['ink']).any()
+    assert after.styles == ('waves', 'ink') and (after.norms['ink'] != before.norms['ink']).any()
+    assert np.array_equal(after.norms['waves'], before.norms['waves'])
 
 
 def test_apply_paints_one_photo_at_its_size_with_its_record(capsys):
@@ -94,6 +95,13 @@ def test_apply_paints_one_photo_at_its_size_with_its_record(capsys):
     assert run(*APPLY, 'photos/1.png', '--style=waves:1', '--style=ink:3', '--size=20', '--output=mix.png',
                program='style') == 0  # fmt: skip
     assert images.load_image('mix.png').shape == (18, 20, 3)
+
+
+def test_strength_of_a_network_without_norms_of_photos_mixes_the_pixels():
+    network, content = OnePass.open('run/one_pass.npz'), images.load_image('photos/1.png')
+    half = network(content, 'ink', strength=0.5)
+    np.testing.assert_allclose(half, (network(content, 'ink') + content) / 2, atol=1e-6)
+    np.testing.assert_allclose(network(content, 'ink', strength=0), content, atol=1e-6)
 
 
 def test_apply_paints_a_folder_names_what_it_cannot_read_and_makes_nothing_twice(capsys):
