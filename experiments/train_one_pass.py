@@ -7,7 +7,8 @@ Expected:  WORK/samples: held-out photographs in the manner of held-out painting
 To make the result the one that ships, add --output=stylegen/weights/one_pass.npz: the network, the one that predicts
 norms from a painting, and the norms of the paintings in STYLES, by name.
 
-The losses are those of `python -m stylegen.style train`, see stylegen/style/one_pass_model.py. The norms are not
+The losses are those of `python -m stylegen.style train`, see stylegen/style/one_pass_model.py. With --teacher=FILE,
+VGG-16's published weights, VGG-16 gives their features, and no longer `small_vgg`. The norms are not
 trained themselves: a small network predicts them from the means and deviations of a painting's features (after Ghiasi
 et al. 2017). So each photograph of a batch gets a painting of its own, out of a pool that is renewed all the time.
 """
@@ -72,9 +73,9 @@ STYLES = {  # name -> (file in paintings_256.zip, title, artist, year); all pain
 class OnePassTrainer(keras.Model):
     """The network that paints and the one that predicts its norms, trained together."""
 
-    def __init__(self, judge, width, blocks, statistics, precision, strength):
+    def __init__(self, judge, reader, width, blocks, statistics, precision, strength):
         super().__init__()
-        self.judge, self.strength = judge, strength
+        self.judge, self.reader, self.strength = judge, reader, strength
         self.transform = transform_network(width, blocks, precision)
         self.predictor = style_predictor(statistics, 2 * sum(norm_sizes(width, blocks).values()))
         self.seconds = self.add_weight(name='seconds', shape=(), initializer='zeros', trainable=False)
@@ -101,6 +102,13 @@ class OnePassTrainer(keras.Model):
             self.means[name].update_state(value)
         return {name: mean.result() for name, mean in self.means.items()}
 
+    def begin_with(self, kept):
+        """Takes the weights of a `OnePass`."""
+        for model in (self.transform, self.predictor):
+            for layer in model.layers:
+                if layer.weights:
+                    layer.set_weights([kept.arrays[f'{layer.name}/{weight.name}'] for weight in layer.weights])
+
     def network(self, named):
         """The network for use, with the norms of these {name: (painting, what is known of it)}."""
         arrays = {
@@ -112,10 +120,10 @@ class OnePassTrainer(keras.Model):
         width = self.transform.get_layer('down').filters
         blocks = sum(layer.name.endswith('_sum') for layer in self.transform.layers)
         known = {name: about for name, (_, about) in named.items()}
-        made = OnePass(width, blocks, arrays, {}, known, self.judge.name, self.judge.layers)
+        made = OnePass(width, blocks, arrays, {}, known, self.reader.name, self.reader.layers)
         return OnePass(
             width, blocks, arrays, {name: made.norms_of(painting) for name, (painting, _) in named.items()}, known,
-            self.judge.name, self.judge.layers,
+            self.reader.name, self.reader.layers,
         )  # fmt: skip
 
 
@@ -131,16 +139,23 @@ def named_paintings(data):
 class Styles:
     """Paintings, photographs among them, in other sizes and colours, with their targets; a pool that is renewed."""
 
-    def __init__(self, pictures, judge, rng, pool, sides):
-        self.pictures, self.judge, self.rng, self.pool, self.sides, self.kept = pictures, judge, rng, pool, sides, []
+    def __init__(self, pictures, judge, reader, rng, pool, sides):
+        self.pictures, self.judge, self.reader, self.rng = pictures, judge, reader, rng
+        self.pool, self.sides, self.kept = pool, sides, []
+
+    def fresh(self):
+        """The targets of the losses, and the statistics that the predictor sees."""
+        picture = self.picture()
+        targets, statistics = self.judge.style_of(picture)
+        return targets, statistics if self.judge is self.reader else self.reader.style_of(picture)[1]
 
     def one(self, fresh):
         if len(self.kept) < self.pool:
-            self.kept.append(self.judge.style_of(self.picture()))
+            self.kept.append(self.fresh())
             return self.kept[-1]
         index = self.rng.integers(self.pool)
         if fresh:
-            self.kept[index] = self.judge.style_of(self.picture())
+            self.kept[index] = self.fresh()
         return self.kept[index]
 
     def picture(self):
@@ -211,7 +226,7 @@ class Clock(keras.callbacks.Callback):
 class Sheets(keras.callbacks.Callback):
     """After each epoch: a row of losses, the weights, and held-out photographs in the manner of held-out paintings."""
 
-    def __init__(self, model, pictures, judge, workdir, side):
+    def __init__(self, model, pictures, reader, workdir, side):
         super().__init__()
         self.one_pass, self.workdir = model, workdir
         pick = lambda group, n: [
@@ -219,7 +234,7 @@ class Sheets(keras.callbacks.Callback):
         ]
         self.photos = np.stack(pick(pictures.held_out['photos'], side))
         self.paintings = pick(pictures.held_out['paintings'], 256)
-        self.statistics = np.stack([judge.style_of(np.float32(p))[1] for p in self.paintings])
+        self.statistics = np.stack([reader.style_of(np.float32(p))[1] for p in self.paintings])
 
     def on_epoch_end(self, epoch, logs=None):
         minutes, step = float(self.one_pass.seconds) / 60, int(self.one_pass.optimizer.iterations)
@@ -242,6 +257,8 @@ class Sheets(keras.callbacks.Callback):
 _DATA = flags.DEFINE_string('data', None, 'Folder with the archives, see student_pictures.py.', required=True)
 _STYLES = flags.DEFINE_list('styles', [], 'Folders of more paintings to train on.')
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Where the run is kept.', required=True)
+_TEACHER = flags.DEFINE_string('teacher', None, f'Weights file of VGG-16, to judge the pictures; else {NETWORK}.')
+_INIT = flags.DEFINE_string('init', None, 'A network, .npz, to begin a new run with.')
 _OUTPUT = flags.DEFINE_string('output', None, f'Where the result goes; the one that ships is {ONE_PASS_WEIGHTS}.')
 _MINUTES = flags.DEFINE_float('minutes', 120, 'By the clock, all starts together; 0: only write --output.')
 _SHAPES = flags.DEFINE_list('shapes', ['256x4', '192x8', '320x3'], 'SIDExCOUNT, of which each batch has one.')
@@ -264,19 +281,24 @@ def main(argv):
     workdir.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(_SEED.value)
     pictures = Pictures(_DATA.value, _STYLES.value)
-    judge = Judge.open(NETWORK, _PRECISION.value)
+    judge = reader = Judge.open(NETWORK, _PRECISION.value)
+    if _TEACHER.value:
+        judge = Judge.open('vgg16', _PRECISION.value, weights=_TEACHER.value)
     shapes = [tuple(int(n) for n in shape.split('x')) for shape in _SHAPES.value]
-    _, statistics = judge.style_of(np.float32(crop(np.random.default_rng(0), pictures.paintings[0], 128)))
-    model = OnePassTrainer(judge, _WIDTH.value, _BLOCKS.value, statistics.shape[-1], _PAINTER.value, _STRENGTH.value)
+    _, statistics = reader.style_of(np.float32(crop(np.random.default_rng(0), pictures.paintings[0], 128)))
+    size = _WIDTH.value, _BLOCKS.value, statistics.shape[-1]
+    model = OnePassTrainer(judge, reader, *size, _PAINTER.value, _STRENGTH.value)
+    if _INIT.value:
+        model.begin_with(OnePass.open(_INIT.value))
     print('parameters', model.transform.count_params(), model.predictor.count_params(), flush=True)
     optimizer = keras.optimizers.Adam(_RATE.value, beta_2=0.99, global_clipnorm=1.0)
     model.compile(optimizer=optimizer, jit_compile=False)
     rng = np.random.default_rng([_SEED.value, time.time_ns()])
-    styles = Styles(pictures, judge, rng, _POOL.value, [192, 256, 256, 320, 384])
+    styles = Styles(pictures, judge, reader, rng, _POOL.value, [192, 256, 256, 320, 384])
     batches = Batches(pictures, styles, rng, shapes, _REUSE.value, _EPOCH.value)
     model([np.zeros((1, 64, 64, 3), np.float32), statistics[None]])
     keep = keras.callbacks.BackupAndRestore(workdir / 'backup', delete_checkpoint=False)
-    sheets = Sheets(model, pictures, judge, workdir, 256)
+    sheets = Sheets(model, pictures, reader, workdir, 256)
     callbacks = [keep, Clock(_RATE.value, _MINUTES.value), sheets]
     if _MINUTES.value:
         model.fit(batches, epochs=10**6, shuffle=False, verbose=0, callbacks=callbacks)

@@ -39,12 +39,12 @@ class Judge:
     name: str
 
     @classmethod
-    def open(cls, name: str, precision: str) -> Judge:
-        """Opens a network that has layers of its own for style."""
+    def open(cls, name: str, precision: str, weights: str | None = None) -> Judge:
+        """Opens a network that has layers of its own for style; its weights may come from a file."""
         from stylegen.networks import feature_extractor
 
         layers = [layer for layer in dict.fromkeys([*STYLE_LAYERS[name], *CONTENT_LAYERS[name]]) if layer != 'input']
-        return cls(feature_extractor(name, layers, precision=precision), name)
+        return cls(feature_extractor(name, layers, weights=weights, precision=precision), name)
 
     @property
     def layers(self) -> tuple[str, ...]:
