@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from absl.flags import FlagValues
 
 from stylegen import images
@@ -104,6 +105,24 @@ def list_styles(one_pass: OnePass) -> list[str]:
     ]
 
 
+def norms_of_texts(one_pass: OnePass, texts: Sequence[str], inputs: Inputs) -> np.ndarray:
+    """The norms of styles as they are typed: NAME or PICTURE, with :SHARE where several are mixed.
+
+    Args:
+        one_pass: The network.
+        texts: One at least.
+        inputs: Reads the paintings and keeps their hashes.
+    """
+
+    def style(text: str, share: float) -> tuple[Any, float]:
+        if text in one_pass.norms:
+            return text, share
+        one_pass.check_style(text)
+        return inputs.load(text).pixels, share
+
+    return one_pass.norms_of([style(*parse_style(text)) for text in texts])
+
+
 class Painter:
     """Paints photos in one style, and saves them with their record.
 
@@ -120,14 +139,7 @@ class Painter:
         self.one_pass, self.settings, self.result, self.console = one_pass, settings, result, console
         self.source = WeightsSource(path, digest_of(path), 'embedded' if settings.model is None else 'file')
         self.inputs = Inputs(say=console.say)
-        self.norms = one_pass.norms_of([self._style(*parse_style(text)) for text in settings.style])
-
-    def _style(self, text: str, share: float) -> tuple[Any, float]:
-        """The name of a style, or the painting at a path, with its share."""
-        if text in self.one_pass.norms:
-            return text, share
-        self.one_pass.check_style(text)
-        return self.inputs.load(text).pixels, share
+        self.norms = norms_of_texts(one_pass, settings.style, self.inputs)
 
     def paint(self, photo: Path, output: Output) -> None:
         """Paints one photo."""

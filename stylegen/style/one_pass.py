@@ -209,6 +209,12 @@ class OnePass:
             made = self._by_strips(padded, norms, rows)
         return np.clip(made[:height, :width], 0, 1)
 
+    def give_weights(self, network: Any) -> None:
+        """Gives the weights to a Keras model of `transform_network`."""
+        for layer in network.layers:
+            if layer.weights:
+                layer.set_weights([self.arrays[f'{layer.name}/{weight.name}'] for weight in layer.weights])
+
     def _by_strips(self, photo: np.ndarray, norms: np.ndarray, rows: int) -> np.ndarray:
         from stylegen.style.strips import paint_by_strips
         from stylegen.style.transform_network import split_norms
@@ -221,9 +227,7 @@ class OnePass:
         from stylegen.utils.backend import tf
 
         network = transform_network(self.width, self.blocks)
-        for layer in network.layers:
-            if layer.weights:
-                layer.set_weights([self.arrays[f'{layer.name}/{weight.name}'] for weight in layer.weights])
+        self.give_weights(network)
         shapes = tf.TensorSpec([1, None, None, 3]), tf.TensorSpec([1, network.inputs[1].shape[1]])
         return tf.function(lambda photo, norms: network([photo, norms]), input_signature=shapes, autograph=False)
 
