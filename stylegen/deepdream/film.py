@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -54,6 +54,7 @@ class Source:
         fps: Frames per second.
         inputs: sha256 by path of the files that were read.
         sound: The clip that the sound is from, or None.
+        times: When each frame is shown, as of a clip, where the rate varies.
         keep: Makes the frames with a dream function, keeps them in a workdir and calls a callback after each.
     """
 
@@ -63,6 +64,7 @@ class Source:
     fps: float
     inputs: Mapping[str, str]
     sound: Clip | None
+    times: Sequence[float] | None
     keep: Callable[[Workdir, DreamFunction, Callback], KeptFrames]
 
 
@@ -77,7 +79,8 @@ def open_clip_source(command: CommandLine, size: int, say: Callable[[str], None]
         seed, film = command.dream.seed, command.film
         return keep_footage(workdir, clip, dream, prepare=resize, callback=follow, seed=seed, settings=film)
 
-    return Source(lambda dreamer: dreamer, shape, clip.frames, clip.fps, {path: digest_of(Path(path))}, sound, keep)
+    inputs = {path: digest_of(Path(path))}
+    return Source(lambda dreamer: dreamer, shape, clip.frames, clip.fps, inputs, sound, clip.times, keep)
 
 
 def open_zoom_source(command: CommandLine, size: int, say: Callable[[str], None]) -> Source:
@@ -90,7 +93,7 @@ def open_zoom_source(command: CommandLine, size: int, say: Callable[[str], None]
 
     adapt = lambda dreamer: at_rate(dreamer, film.fps)
     height, width = picture.pixels.shape[:2]
-    return Source(adapt, (height, width), film.frames, film.fps, {picture.path: picture.sha256}, None, keep)
+    return Source(adapt, (height, width), film.frames, film.fps, {picture.path: picture.sha256}, None, None, keep)
 
 
 def dream_film(command: CommandLine, console: Console) -> None:
@@ -121,10 +124,9 @@ def dream_film(command: CommandLine, console: Console) -> None:
         )
         with showing_frames(workdir, console) as follow:
             kept = source.keep(workdir, dream, follow)
+        options: dict[str, Any] = {'sound': source.sound, 'times': source.times, 'settings': record}
         path = output.save(
-            lambda path, overwrite: images.save_animation(
-                path, kept, source.fps, sound=source.sound, settings=record, overwrite=overwrite
-            )
+            lambda path, overwrite: images.save_animation(path, kept, source.fps, overwrite=overwrite, **options)
         )
         if not result.workdir:
             remove_frames(kept, workdir)

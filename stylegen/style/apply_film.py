@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -66,10 +66,10 @@ def paint_clip(painter: Painter, source: str, console: Console) -> None:
         with showing_frames(workdir, console) as follow:
             kept = keep(workdir, follow)
 
-        def save(path: Path, overwrite: bool) -> Path:
-            return images.save_animation(path, kept, clip.fps, sound=sound, settings=record, overwrite=overwrite)
-
-        path = output.save(save)
+        options: dict[str, Any] = {'sound': sound, 'times': clip.times, 'settings': record}
+        path = output.save(
+            lambda path, overwrite: images.save_animation(path, kept, clip.fps, overwrite=overwrite, **options)
+        )
         if not result.workdir:
             remove_frames(kept, workdir)
     console.say(f'result   {path} ({time.monotonic() - began:.1f} s)')

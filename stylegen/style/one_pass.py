@@ -225,8 +225,9 @@ class OnePass:
 
     def _paint(self, photo: np.ndarray, norms: np.ndarray, before: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """The picture of a photo, and the statistics of the normalizations, mixed with those of the frame before."""
-        share = 0.0 if before is None or not before.size else STEADY
-        before = before if share else np.zeros_like(norms)
+        share = STEADY
+        if before is None or not before.size:
+            before, share = np.zeros_like(norms), 0.0
         height, width = photo.shape[:2]
         least = 4 * GRID  # mirroring a map needs two positions of it
         tall, wide = (max(least, -(-side // GRID) * GRID) for side in (height, width))
