@@ -12,9 +12,10 @@ from stylegen.runs import cli
 from stylegen.runs.exporting import DEFAULT_FORMAT, SUFFIXES, FormatSettings, check_export, format_of
 from stylegen.runs.inputs import Inputs, refuse_overwriting_inputs
 from stylegen.runs.names import Output
-from stylegen.style.apply_command import model_file, norms_of_texts
+from stylegen.style.apply_settings import model_file
 from stylegen.style.one_pass import RESULT, OnePass
 from stylegen.style.options import parse_style, read_texts
+from stylegen.style.painter import norms_of_texts
 from stylegen.utils.console import Console
 from stylegen.utils.files import digest_of
 from stylegen.utils.settings import Settings, setting

@@ -11,7 +11,7 @@ from absl.flags import FlagValues
 from stylegen import images
 from stylegen.runs import cli
 from stylegen.runs.folders import expand_folders, unique_names
-from stylegen.style.apply_command import model_file
+from stylegen.style.apply_settings import model_file
 from stylegen.style.one_pass import RESULT, OnePass
 from stylegen.style.one_pass_settings import OnePassTrainSettings
 from stylegen.style.one_pass_training import train_one_pass

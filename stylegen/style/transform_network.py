@@ -44,13 +44,20 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
 
     Called with a map (N, H, W, C) and (N, 2 C): by how much more than 1 each normalised channel is multiplied, and what
     is added to it.
+
+    Attributes:
+        smooth: None, or a function of the mean and the variance, (N, 1, 1, C) each, that gives those to normalise with.
     """
+
+    smooth: Any = None
 
     def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         """The map, (N, H, W, C)."""
         x, norms = inputs
         precise = tf.cast(x, tf.float32)
         mean, variance = tf.nn.moments(precise, [1, 2], keepdims=True)
+        if self.smooth:
+            mean, variance = self.smooth(mean, variance)
         scale, shift = (part[:, None, None] for part in tf.split(tf.cast(norms, tf.float32), 2, axis=-1))
         factor = (1 + scale) * tf.math.rsqrt(variance + EPSILON)
         return tf.cast(precise * factor + (shift - mean * factor), x.dtype)
@@ -115,6 +122,30 @@ def norm_sizes(width: int, blocks: int) -> dict[str, int]:
     """The channels that each normalisation of `transform_network` has, by the name of its convolution."""
     names = [f'block{number}_{part}' for number in range(blocks) for part in 'ab']
     return {'begin': width // 2, 'down': width, **dict.fromkeys(names, width), 'up1': width // 2, 'up2': width // 4}
+
+
+class SmoothedStatistics:
+    """The statistics of normalizations, mixed with those of the frame before.
+
+    Args:
+        before: Mean and variance of each normalization in the frame before, (2 C,), by the name of its convolution.
+        share: Of the frame before, 0 to 1.
+
+    Attributes:
+        found: What was taken for this frame, as `before`, each as a pair.
+    """
+
+    def __init__(self, before: Mapping[str, Any], share: Any):
+        self.before, self.share = before, share
+        self.found: dict[str, tuple[Any, Any]] = {}
+
+    def __call__(self, name: str, mean: Any, variance: Any) -> tuple[Any, Any]:
+        """The mean and the variance to normalise with, (..., C) each."""
+        known, channels = self.before[name], mean.shape[-1]
+        mean = self.share * known[:channels] + (1 - self.share) * mean
+        variance = self.share * known[channels:] + (1 - self.share) * variance
+        self.found[name] = mean, variance
+        return mean, variance
 
 
 def split_norms(norms: np.ndarray, width: int, blocks: int) -> dict[str, np.ndarray]:
