@@ -30,9 +30,7 @@ BY_SUBJECT = {
     'stylegen.optimize.tiling': 'an objective around any other, for large pictures',
     'stylegen.optimize.windows': 'an objective of summed losses, for large pictures',
     'stylegen.metrics.evaluation': 'any set of pictures against any other',
-    'stylegen.training.distribution': 'for any model that is trained',
     'stylegen.training.normalization': 'a layer for any adversarial training',
-    'stylegen.training.replicas': 'for any step that several devices take',
     'stylegen.training.spectral': 'layers for any adversarial training',
 }
 

@@ -15,6 +15,7 @@ from stylegen.style.apply_settings import ApplyResultSettings, ApplySettings, Co
 from stylegen.style.one_pass import OnePass
 from stylegen.style.options import DEFAULT_OUTPUT
 from stylegen.style.painter import Painter
+from stylegen.style.style_sheet import save_style_sheet
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 
@@ -37,6 +38,8 @@ def work(flags: FlagValues) -> None:
     command = Command.read(flags)
     settings, result = command.settings, command.result
     one_pass = OnePass.open(settings.model_file, max_memory=settings.max_memory)
+    if settings.list and result.output:
+        return save_style_sheet(one_pass, command, console)
     if settings.list:
         return print('\n'.join(list_styles(one_pass)))
     if not settings.style and not settings.region:

@@ -47,7 +47,11 @@ class ApplySettings(FootageSettings, MemorySettings):
         f'NAME of a style, or a painting; NAME:SHARE or PICTURE:SHARE, several times, mixes them; {NONE}: only regions '
         'are painted'
     )
-    list: bool = setting(False, 'print the names of the styles', group='Pictures')
+    list: bool = setting(
+        False,
+        'print the names of the styles; with --output=FILE make a sheet of all on the photos',
+        group='Pictures',
+    )
     size: int | None = setting(None, 'longest side; by default its own', group='Pictures', at_least=1, unit='pixels')
     region: tuple[str, ...] = paths_setting(
         f'MASK=STYLE, or MASK={NONE}: a style of its own where a grey picture is white; several times'

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stylegen import images
 from stylegen.images.conversion import PictureLike, as_mask, as_picture
 from stylegen.style.areas import Area, areas_of, masked
 from stylegen.style.coloring import Coloring
+from stylegen.style.light import paint_light
+from stylegen.style.norms import SmoothedStatistics, norm_sizes, split_norms
+from stylegen.style.predictor import Look
 from stylegen.style.settings import StyleSettings
 from stylegen.utils.errors import UserError, unknown
 from stylegen.utils.locks import PictureLock
@@ -27,8 +30,10 @@ RESULT = 'one_pass.npz'  # as a training calls it
 PER_PIXEL = 400  # bytes that the maps of a pass take for a pixel, at 96 channels; measured: 344
 PER_STRIP_PIXEL = 1000  # the same for a pixel of a strip; measured: 910
 KEPT_PIXEL = 60  # bytes for a pixel of the whole picture that stay in memory by strips; measured: 36
-STYLE_SIZE = 320  # pixels: the longest side that a painting is looked at, as in training
 GRID = 4  # sides are multiples of it within the network
+LIGHT_PIXELS = 2_000_000  # so many in all NumPy paints; at 0.8 million it is done sooner, at 3 million later
+    4_000_000  # so many in all are painted by NumPy sooner than TensorFlow is imported; measured on two cores
+)
 STEADY = 0.9  # share of the frame before in the statistics of a frame
 Scene = Mapping[str, np.ndarray]  # what a frame leaves for the next one of its scene
 
@@ -56,6 +61,7 @@ class OnePass:
     network: str
     layers: tuple[str, ...]
     max_memory: str | float = AUTO
+    painted: list[int] = field(default_factory=lambda: [0], init=False, repr=False)
     lock: PictureLock = field(default_factory=lambda: PictureLock('one-pass network'), init=False, repr=False)
 
     @classmethod
@@ -234,8 +240,13 @@ class OnePass:
         padded = np.pad(photo, [(0, tall - height), (0, wide - width), (0, 0)], 'symmetric')
         memory, scale = parse_memory(self.max_memory), self.width / 96
         if tall * wide * PER_PIXEL * scale <= memory:
-            made, statistics = (x.numpy()[0] for x in self._graph(padded[None], norms[None], before, share))
+            if self._goes_light(tall * wide):
+                made, statistics = self._by_parts(paint_light, padded, norms, before, share)
+            else:
+                made, statistics = (x.numpy()[0] for x in self._graph(padded[None], norms[None], before, share))
         else:
+            from stylegen.style.strips import paint_by_strips
+
             room = memory - tall * wide * KEPT_PIXEL * scale
             rows = int(room // (wide * PER_STRIP_PIXEL * scale)) // GRID * GRID
             if rows < 8 * GRID:
@@ -243,33 +254,31 @@ class OnePass:
                     f'a picture of {width} x {height} takes more memory than is allowed; raise --max_memory or give a '
                     'smaller --size'
                 )
-            made, statistics = self._by_strips(padded, norms, rows, before, share)
+            paint = functools.partial(paint_by_strips, rows=rows)
+            made, statistics = self._by_parts(paint, padded, norms, before, share)
         return np.clip(made[:height, :width], 0, 1), statistics
 
-    def give_weights(self, network: Any) -> None:
-        """Gives the weights to a Keras model of `transform_network`."""
-        for layer in network.layers:
-            if layer.weights:
-                layer.set_weights([self.arrays[f'{layer.name}/{weight.name}'] for weight in layer.weights])
+    def _goes_light(self, pixels: int) -> bool:
+        """Whether NumPy has painted a picture of so many pixels, after those before it, ere TensorFlow is imported."""
+        self.painted[0] += pixels
+        return 'tensorflow' not in sys.modules and self.painted[0] <= LIGHT_PIXELS
 
-    def _by_strips(
-        self, photo: np.ndarray, norms: np.ndarray, rows: int, before: np.ndarray, share: float
+    def _by_parts(
+        self, paint: Callable[..., np.ndarray], photo: np.ndarray, norms: np.ndarray, before: np.ndarray, share: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        from stylegen.style.strips import paint_by_strips
-        from stylegen.style.transform_network import SmoothedStatistics, split_norms
-
+        """The picture and the statistics by `paint_light` or `paint_by_strips`."""
         parts = split_norms(norms, self.width, self.blocks)
         smooth = SmoothedStatistics(split_norms(before, self.width, self.blocks), share)
-        made = paint_by_strips(self.arrays, self.blocks, photo, parts, rows, smooth)
+        made = paint(self.arrays, self.blocks, photo, parts, smooth=smooth)
         return made, np.concatenate([np.concatenate(smooth.found[name]) for name in parts]).astype(np.float32)
 
     @functools.cached_property
     def _graph(self) -> Any:
-        from stylegen.style.transform_network import SmoothedStatistics, norm_sizes, transform_network
+        from stylegen.style.transform_network import give_weights, transform_network
         from stylegen.utils.backend import tf
 
         network, sizes = transform_network(self.width, self.blocks), norm_sizes(self.width, self.blocks)
-        self.give_weights(network)
+        give_weights(network, self.arrays)
 
         def paint(photo, norms, before, share):
             parts = tf.split(before, [2 * size for size in sizes.values()])
@@ -285,21 +294,11 @@ class OnePass:
         return tf.function(paint, input_signature=[*map(tf.TensorSpec, shapes)], autograph=False)
 
     @functools.cached_property
-    def _extractor(self) -> Any:
-        from stylegen.networks import feature_extractor
-
-        return feature_extractor(self.network, [name for name in self.layers if name != 'input'])
+    def _look(self) -> Look:
+        return Look(self.network, self.layers)
 
     def _predicted(self, painting: np.ndarray) -> np.ndarray:
         """The norms that the predictor gives for a painting."""
-        from stylegen.losses.moments import moments
-        from stylegen.style.transform_network import style_statistics
-        from stylegen.utils.backend import tf
-
-        size = images.fit(painting.shape, min(STYLE_SIZE, max(painting.shape[:2])))
-        least = self._extractor.min_size
-        small = images.resize(painting, tuple(max(least, side) for side in size)).clip(0, 1)
-        features = self._extractor(tf.constant(small[None]))
-        statistics = style_statistics({name: moments(features, name) for name in self.layers}).numpy()[0]
+        statistics = self._look.statistics(painting, self._goes_light(0))
         hidden = np.maximum(statistics @ self.arrays['hidden/kernel'] + self.arrays['hidden/bias'], 0)
         return (hidden @ self.arrays['predicted/kernel'] + self.arrays['predicted/bias']).astype(np.float32)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from stylegen.networks.formats import Portable
+from stylegen.style.norms import EPSILON, norm_sizes, split_norms
 from stylegen.style.one_pass import GRID, OnePass
-from stylegen.style.transform_network import EPSILON, norm_sizes, split_norms, transform_network
+from stylegen.style.transform_network import give_weights, transform_network
 from stylegen.utils.backend import keras, tf
 from stylegen.utils.keras_defaults import DTYPE, LAYOUT
 
@@ -36,7 +37,7 @@ def any_size(one_pass: OnePass, norms: np.ndarray | None) -> tuple[Callable[...,
     As `OnePass.paint`, it mirrors photos to sides that the network takes, and cuts its pictures to theirs.
     """
     network = transform_network(one_pass.width, one_pass.blocks)
-    one_pass.give_weights(network)
+    give_weights(network, one_pass.arrays)
     row = np.zeros((1, 0)) if norms is None else norms[None]
 
     def call(photo: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:

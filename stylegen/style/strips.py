@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from stylegen.style.transform_network import EPSILON, phase_kernels
+from stylegen.style.norms import EPSILON
+from stylegen.style.transform_network import phase_kernels
 from stylegen.utils.backend import tf
 
 Arrays = Mapping[str, np.ndarray]
