@@ -10,8 +10,8 @@ from stylegen.style import OnePass, Stylizer
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from named_styles import STYLES
 from student_pictures import HELD_OUT_PAINTINGS, HELD_OUT_PHOTOS, read_archive
-from train_one_pass import STYLES
 
 STRENGTH = 0.6  # of the losses that the network was trained with
 STYLE_SIZE = 256  # pixels, longest side of a painting
@@ -78,8 +78,8 @@ def johnson(data, count, styles, size, steps):
         begun, made, ended, needed = zip(*rows, strict=True)
         capped = sum(step > steps for step in needed)
         print(
-            f'{kind}: one pass has the loss of {statistics.mean(needed):.1f} steps (median {statistics.median(needed)}, '
-            f'{min(needed)} to {max(needed)}; {capped} of {len(rows)} above {steps}); '
+            f'{kind}: one pass has the loss of {statistics.mean(needed):.1f} steps (median '
+            f'{statistics.median(needed)}, {min(needed)} to {max(needed)}; {capped} of {len(rows)} above {steps}); '
             f'losses {statistics.mean(begun):.3f} > {statistics.mean(made):.3f} > {statistics.mean(ended):.3f}',
             flush=True,
         )

@@ -257,7 +257,7 @@ class OnePass:
         return np.clip(made[:height, :width], 0, 1), statistics
 
     def _goes_light(self, pixels: int) -> bool:
-        """Whether NumPy has painted a picture of so many pixels, after those before it, ere TensorFlow is imported."""
+        """Whether NumPy is to paint a picture of so many pixels: TensorFlow is not imported, and little was painted."""
         self.painted[0] += pixels
         return 'tensorflow' not in sys.modules and self.painted[0] <= LIGHT_PIXELS
 
