@@ -90,7 +90,7 @@ def convolve(padded: np.ndarray, kernel: np.ndarray, stride: int = 1) -> np.ndar
     rows, columns = ((extent - side) // stride + 1 for extent, side in zip(padded.shape, (high, wide), strict=False))
     result = np.empty((rows, columns, channels), np.float32)
     matrix = kernel.reshape(-1, channels)
-    patches = np.empty((_rows_of_strip(columns), columns, high, wide, depth), np.float32)
+    patches = np.empty((min(rows, _rows_of_strip(columns)), columns, high, wide, depth), np.float32)
     for first, last in _strips(rows, columns):
         part = patches[: last - first]
         for i in range(high):
