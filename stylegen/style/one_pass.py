@@ -31,7 +31,7 @@ PER_PIXEL = 400  # bytes that the maps of a pass take for a pixel, at 96 channel
 PER_STRIP_PIXEL = 1000  # the same for a pixel of a strip; measured: 910
 KEPT_PIXEL = 60  # bytes for a pixel of the whole picture that stay in memory by strips; measured: 36
 GRID = 4  # sides are multiples of it within the network
-LIGHT_PIXELS = 2_000_000  # so many in all NumPy paints; 0.8 million take less than TensorFlow's start, 3 million more
+LIGHT_PIXELS = 1_500_000  # so many in all NumPy paints; more take longer than with TensorFlow and its start
 STEADY = 0.9  # share of the frame before in the statistics of a frame
 Scene = Mapping[str, np.ndarray]  # what a frame leaves for the next one of its scene
 
