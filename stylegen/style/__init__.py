@@ -9,8 +9,8 @@
 `transfer` paints one picture. A `Stylizer` takes the same settings and paints many: it is compiled once. The settings
 are a `StyleSettings`. Callbacks are told a `StyleStep`; a `Start` made of one goes on from there.
 
-`OnePass` paints at once, by a trained network (Johnson, Alahi, Fei-Fei 2016); `train_one_pass` trains one, `export_one_pass`
-writes one for other programs.
+`OnePass` paints at once, by a trained network (Johnson, Alahi, Fei-Fei 2016); `train_one_pass` trains one,
+`export_one_pass` writes one for other programs.
 
 On the command line: `python -m stylegen.style`, `python -m stylegen.style apply`, `python -m stylegen.style train`,
 `python -m stylegen.style export`.
