@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from absl import app, flags
+from named_styles import STYLES
 from student_pictures import Pictures, crop, read_archive
 
 from stylegen import images
@@ -33,43 +34,6 @@ NETWORK = 'small_vgg'
 NAMES = 'loss', 'style', 'content', 'variation', 'shading'
 NORMS_RATE = 1e-2  # learning rate where the norms alone are trained
 SHEET = 5  # photographs and paintings on a sheet
-STYLES = {  # name -> (file in paintings_256.zip, title, artist, year); all painters died more than 70 years ago
-    'starry_night': ('museum_classics/Vincent_van_Gogh__full_167full', 'The Starry Night', 'Vincent van Gogh', 1889),
-    'irises': ('museum_classics/Vincent_van_Gogh__full_164full', 'Irises', 'Vincent van Gogh', 1889),
-    'sunflowers': ('museum_classics/Vincent_van_Gogh__full_117full', 'Sunflowers', 'Vincent van Gogh', 1888),
-    'wheat_field': ('museum_classics/Vincent_van_Gogh__full_208full', 'Wheat Field with Cypresses', 'Vincent van Gogh',
-                    1889),
-    'the_scream': ('museum_classics/Edvard_Munch__full_112full', 'The Scream', 'Edvard Munch', 1893),
-    'impression_sunrise': ('world_famous/Claude_Monet__paintings_impression_sunrise', 'Impression, Sunrise',
-                           'Claude Monet', 1872),
-    'water_lilies': ('world_famous/Claude_Monet__paintings_water_lilies', 'Water Lilies', 'Claude Monet', 1906),
-    'grande_jatte': ('world_famous/Georges_Seurat__ntings_a_sunday_on_la_grande_jatte',
-                     'A Sunday on La Grande Jatte', 'Georges Seurat', 1886),
-    'sainte_victoire': ('world_famous/Paul_Cezanne__paintings_mont_sainte_victoire', 'Mont Sainte-Victoire',
-                        'Paul Cezanne', 1904),
-    'mahana_no_atua': ('met_open_access/Paul_Gauguin__data_raw_images_p038', 'Mahana no atua', 'Paul Gauguin', 1894),
-    'composition_vii': ('style_transfer_classics/Wassily_Kandinsky__images_styles_composition_vii', 'Composition VII',
-                        'Wassily Kandinsky', 1913),
-    'composition_viii': ('museum_classics/Wassily_Kandinsky__full_105full', 'Composition VIII', 'Wassily Kandinsky',
-                         1923),
-    'houses_at_murnau': ('met_open_access/Wassily_Kandinsky__data_raw_images_p040', 'Houses at Murnau',
-                         'Wassily Kandinsky', 1909),
-    'shipwreck': ('style_transfer_classics/J_M_W_Turner__images_styles_shipwreck', 'The Shipwreck', 'J. M. W. Turner',
-                  1805),
-    'rain_steam_speed': ('world_famous/J_M_W_Turner__paintings_rain_steam_and_speed', 'Rain, Steam and Speed',
-                         'J. M. W. Turner', 1844),
-    'ninth_wave': ('museum_classics/Ivan_Aivazovsky__full_116full', 'The Ninth Wave', 'Ivan Aivazovsky', 1850),
-    'moonlit_night': ('museum_classics/Arkhip_Kuindzhi__full_181full', 'Moonlit Night on the Dnieper',
-                      'Arkhip Kuindzhi', 1880),
-    'red_fuji': ('world_famous/Katsushika_Hokusai__paintings_red_fuji', 'Fine Wind, Clear Morning',
-                 'Katsushika Hokusai', 1831),
-    'sudden_shower': ('world_famous/Utagawa_Hiroshige__ngs_sudden_shower_over_shin_ohashi',
-                      'Sudden Shower over Shin-Ohashi Bridge', 'Utagawa Hiroshige', 1857),
-    'jack_pine': ('world_famous/Tom_Thomson__images_the_jack_pine', 'The Jack Pine', 'Tom Thomson', 1917),
-    'view_of_toledo': ('world_famous/El_Greco__paintings_view_of_toledo', 'View of Toledo', 'El Greco', 1600),
-    'roman_mosaic': ('mosaic/Roman_mosaic__images_styles_mosaic_ducks_massimo', 'Ducks, Palazzo Massimo',
-                     'a Roman mosaic', 100),
-}  # fmt: skip
 
 
 class OnePassTrainer(keras.Model):

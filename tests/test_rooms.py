@@ -23,7 +23,6 @@ TOP = ('former_names', 'notebook')  # single modules that no room imports
 # What stands in a room although one program alone uses it, and no other shared module: its subject is the room's.
 BY_SUBJECT = {
     'stylegen.weights': 'the networks that ship, of whatever program',
-    'stylegen.images.flow': 'a function of two pictures; knows nothing of dreams',
     'stylegen.networks.receptive_field': 'a property of a network',
     'stylegen.optimize.gradient_smoothing': 'a function of a gradient, whatever the objective is',
     'stylegen.optimize.parameterization': 'an objective around any other',
@@ -31,9 +30,7 @@ BY_SUBJECT = {
     'stylegen.optimize.tiling': 'an objective around any other, for large pictures',
     'stylegen.optimize.windows': 'an objective of summed losses, for large pictures',
     'stylegen.metrics.evaluation': 'any set of pictures against any other',
-    'stylegen.training.distribution': 'for any model that is trained',
     'stylegen.training.normalization': 'a layer for any adversarial training',
-    'stylegen.training.replicas': 'for any step that several devices take',
     'stylegen.training.spectral': 'layers for any adversarial training',
 }
 

@@ -13,6 +13,8 @@ from stylegen.utils.errors import UserError
 if TYPE_CHECKING:
     import tensorflow as tf
 
+NAMED = 5  # pictures that could not be read and are named
+
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
@@ -44,6 +46,16 @@ class ImageSet:
     _read: Reader = field(repr=False)
     _fresh: bool = field(default=False, repr=False)
     first_only: tuple[str, ...] = ()
+
+    def skipped_lines(self, more: str = '') -> list[str]:
+        """Returns a line for each of the first pictures that could not be read, and one for the others.
+
+        Args:
+            more: What the last line ends with, such as where to see them all.
+        """
+        lines = [f'left out: {name}, {reason}' for name, reason in self.skipped[:NAMED]]
+        left = len(self.skipped) - NAMED
+        return [*lines, f'left out: {left} more{more}'] if left > 0 else lines
 
     def batches(
         self, batch_size: int, *, seed: int, first_step: int = 0, shard: tuple[int, int] = (0, 1), parts: int = 1

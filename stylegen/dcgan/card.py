@@ -6,19 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylegen.dcgan.history import COMPARABLE
+from stylegen.runs.exporting import FormatSettings, files_of
 from stylegen.runs.records import versions
-from stylegen.utils.errors import UserError
 from stylegen.utils.files import digest_of
-from stylegen.utils.settings import Settings, setting
+from stylegen.utils.settings import setting
 from stylegen.utils.version import __version__
 
 if TYPE_CHECKING:
     from stylegen.dcgan.load import Generator
 
 MADE_BY = 'stylegen.dcgan export'
-SUFFIXES = {'keras': '.keras', 'saved_model': '', 'tflite': '.tflite'}  # format -> suffix of its files
-TOLERANCES = {'none': 1e-4, 'float16': 2e-2}  # quantisation -> greatest difference, as a share of the range of pixels
-DEFAULT_FORMAT = 'keras'
 PIXELS = {  # setting `pixels` -> type and range of the values
     'unit': ('float32', 'from 0 to 1'),
     'signed': ('float32', 'from -1 to 1'),
@@ -43,32 +40,28 @@ USE = {  # format -> lines before the latents, and the call with labels or witho
         "images = run(latents=latents, labels=labels)['images']",
         "images = run(latents=latents)['images']",
     ),
+    'onnx': (
+        'import onnxruntime\n\nsession = onnxruntime.InferenceSession({name!r})',
+        "(images,) = session.run(None, {'latents': latents, 'labels': labels})",
+        "(images,) = session.run(None, {'latents': latents})",
+    ),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportSettings(Settings):
+class ExportSettings(FormatSettings):
     """The format of an exported generator.
 
     Attributes:
         pixels: 'unit' is what this package and most others take; 'signed' is what the network was trained with.
     """
 
-    format: str | None = setting(
-        None, f'what to write; by default as --output says, else {DEFAULT_FORMAT}', group='Result', choices=SUFFIXES
-    )
     pixels: str = setting(
         'unit',
         f'values of the images; {"; ".join(f"{name}: {kind} {values}" for name, (kind, values) in PIXELS.items())}',
         group='Result',
         choices=PIXELS,
     )
-    quantize: str = setting('none', 'float16: weights of TFLite in half the space', group='Result', choices=TOLERANCES)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.quantize != 'none' and self.format not in (None, 'tflite'):
-            raise UserError(f'--quantize={self.quantize} is for --format=tflite; leave it out')
 
 
 def card(
@@ -94,7 +87,7 @@ def card(
         'name': path.name,
         'format': settings.format,
         'quantize': settings.quantize,
-        'files': {name: {'bytes': file.stat().st_size, 'sha256': digest_of(file)} for name, file in _files(path)},
+        'files': files_of(path),
         'parameters': parameters,
         'inputs': inputs,
         'images': {'shape': ['N', *plan.size, plan.channels], 'type': kind, 'values': values},
@@ -110,12 +103,6 @@ def card(
         'data': dict(generator.data),
         'figures': dict(generator.metrics),
     }
-
-
-def _files(path: Path) -> list[tuple[str, Path]]:
-    if path.is_file():
-        return [(path.name, path)]
-    return [(str(file.relative_to(path)), file) for file in sorted(path.rglob('*')) if file.is_file()]
 
 
 def use(facts: Mapping[str, Any]) -> str:

@@ -7,11 +7,12 @@ from typing import Any
 
 from absl.flags import FlagValues
 
-from stylegen.dcgan.card import DEFAULT_FORMAT, SUFFIXES, ExportSettings
-from stylegen.dcgan.exporting import check_output, export, format_of
+from stylegen.dcgan.card import ExportSettings
+from stylegen.dcgan.exporting import check_output, export
 from stylegen.dcgan.load import GeneratorSettings
 from stylegen.dcgan.opening import open_generator
 from stylegen.runs import cli
+from stylegen.runs.exporting import DEFAULT_FORMAT, SUFFIXES, format_of
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 from stylegen.utils.settings import Settings, setting
@@ -25,7 +26,7 @@ class ExportFiles(Settings):
 
     output: str | None = setting(
         None,
-        f'file, or folder of a SavedModel; by default {NAME}.keras, {NAME}.tflite or {NAME}, or a free name like it',
+        f'file, or folder of a SavedModel; by default {NAME}.keras, .tflite, .onnx or {NAME}, or a free name like it',
         group='Result',
         kind='path',
     )

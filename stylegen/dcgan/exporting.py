@@ -1,30 +1,14 @@
 """Export a trained generator to formats of other programs, compared with the checkpoint, with a card."""
 
-import contextlib
-import errno
-import itertools
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from stylegen.dcgan.card import SUFFIXES, TOLERANCES, ExportSettings, card, markdown
+from stylegen.dcgan.card import ExportSettings, card, markdown
 from stylegen.dcgan.latent_vectors import latents
-from stylegen.utils.errors import UserError
-from stylegen.utils.files import (
-    DiskFull,
-    atomic_write,
-    check_target,
-    move_without_replacing,
-    quoted,
-    remove_empty,
-    settings_beside,
-)
+from stylegen.runs.exporting import TOLERANCES, check_export, format_of, greatest_difference, made_beside
+from stylegen.utils.files import atomic_write, settings_beside
 from stylegen.utils.settings import takes
 
 if TYPE_CHECKING:
@@ -51,23 +35,6 @@ class Exported:
     tolerance: float
 
 
-def format_of(output: str | os.PathLike) -> str:
-    """Returns the format that the suffix of a name means; a name without suffix means a SavedModel.
-
-    Raises:
-        UserError: The suffix is unknown.
-    """
-    suffix = Path(output).suffix.lower()
-    for name, other in SUFFIXES.items():
-        if other == suffix:
-            return name
-    kinds = ', '.join(filter(None, SUFFIXES.values()))
-    raise UserError(
-        f'{quoted(output)}: {suffix} is no suffix of a format that can be written ({kinds}, or none for the folder of '
-        'a SavedModel); give another name, or --format'
-    )
-
-
 @takes(ExportSettings)
 def check_output(output: str | os.PathLike, *, settings: ExportSettings) -> None:
     """Refuses what `export` would refuse, before any work is done.
@@ -77,16 +44,7 @@ def check_output(output: str | os.PathLike, *, settings: ExportSettings) -> None
     """
     form = settings.format or format_of(output)
     settings.replace(format=form)  # refuses settings that exclude the format
-    suffix = SUFFIXES[form]
-    if suffix:
-        check_target(output, [suffix])
-        return
-    if Path(output).suffix.lower() in filter(None, SUFFIXES.values()):
-        raise UserError(f'{quoted(output)} is no name for a SavedModel, which is a folder; give another name')
-    path = Path(os.path.realpath(output))
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise UserError(f'{quoted(output)} exists already; remove it, or give another --output')
-    check_target(path.parent / f'{path.name}.json', ['.json'])  # checks that the folder takes files
+    check_export(output, form)
 
 
 @takes(ExportSettings)
@@ -128,8 +86,8 @@ def export(
     given = formats.given(network, latents(range(SEEDS), generator.latent_dim), len(generator.plan.classes))
     expected = formats.PIXELS[pixels].values(formats.images_of(network)(given))
     tolerance = TOLERANCES[settings.quantize] + LEVEL * (pixels == 'uint8')
-    with _made_beside(path, overwrite) as beside:
-        kind.write(exported, beside, settings.quantize)
+    with made_beside(path, overwrite) as beside:
+        kind.write(formats.Portable(exported, formats.OUTPUT), beside, settings.quantize)
         found = kind.open(beside)(given)
         difference = greatest_difference(found, expected, formats.PIXELS[pixels].width)
         if not difference <= tolerance:
@@ -144,33 +102,3 @@ def export(
     with settings_beside(path, about), atomic_write(f'{path}.md') as text:
         text.write_text(markdown(about), encoding='utf-8')
     return Exported(path, about, difference, tolerance)
-
-
-def greatest_difference(found: np.ndarray, expected: np.ndarray, width: float) -> float:
-    """Returns the greatest difference of two values at one place, divided by `width`; infinity for other shapes."""
-    if found.shape != expected.shape:
-        return float('inf')
-    return float(np.max(np.abs(found.astype(np.float64) - expected.astype(np.float64)))) / width
-
-
-@contextlib.contextmanager
-def _made_beside(path: Path, overwrite: bool) -> Iterator[Path]:
-    """Gives a path in a hidden folder beside `path`, and then moves what was made there to `path` in one step."""
-    real = Path(os.path.realpath(path))
-    missing = list(itertools.takewhile(lambda one: not one.exists(), real.parents))
-    real.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp('.tmp', f'.{real.name[:50]}.', real.parent))
-    try:
-        yield folder / real.name
-        for file in filter(Path.is_file, folder.rglob('*')):
-            with open(file, 'rb+') as made:
-                os.fsync(made.fileno())
-        (os.replace if overwrite else move_without_replacing)(folder / real.name, real)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        text = 'the disk is full: not written, nothing was lost; free some space'
-        raise DiskFull(errno.ENOSPC, text, str(path)) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        remove_empty(missing)

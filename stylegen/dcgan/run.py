@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from stylegen.runs.records import machine, versions
 from stylegen.training.callbacks import Callbacks, Events, Interrupts, Log, NullLog, Periodic, Report, Schedule, Speed
 from stylegen.training.checkpoints import Checkpoints, arrays_of, assign
 from stylegen.training.distribution import Devices
+from stylegen.training.sharing import chief_only
 from stylegen.utils.backend import tf, use_xla
 from stylegen.utils.differences import DescribedValue
 from stylegen.utils.files import as_json, atomic_write, make_folder
@@ -36,16 +36,6 @@ NOT_FINITE = 'not finite'
 DIVERSITY_COUNT = 64  # pictures that the check for a collapse draws
 FILM_FRAMES = 200
 SETTLING = 2048  # latents for the batch statistics of the averaged generator; their seeds begin at 2**31
-
-
-def chief_only(work: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorates a method that only the chief of a cluster runs, because only the chief uses the workdir."""
-
-    @wraps(work)
-    def done(self: 'Training', *args: Any) -> Any:
-        return work(self, *args) if self.devices.chief else None
-
-    return done
 
 
 class Training:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stylegen.dcgan.presets import PRESETS, USUAL
-from stylegen.training.distribution import DISTRIBUTIONS
+from stylegen.training.sharing import distribute_setting
 from stylegen.utils.choices import JIT
 from stylegen.utils.errors import unknown
 from stylegen.utils.settings import Settings, setting
@@ -132,12 +132,7 @@ class TrainSettings(Settings):
     pictures: int = setting(
         2000, 'generated pictures, and real pictures, that fid_mini compares', group=ALARMS, at_least=2
     )
-    distribute: str = setting(
-        'none',
-        'share each batch among the devices of this machine, or of the cluster of TF_CONFIG',
-        group=MACHINE,
-        choices=DISTRIBUTIONS,
-    )
+    distribute: str = distribute_setting(MACHINE)
     jit: str = setting('auto', 'compile with XLA; auto: on a GPU', group=MACHINE, choices=JIT)
     precision: str = setting(
         'float32',

@@ -92,10 +92,8 @@ def work(flags: FlagValues) -> None:
         index, workers = read_cluster()
         console.say(f'worker {index} of {workers}; training begins when all are there')
     images = open_data(files.data, size, channels, memory.max_memory, console)
-    for name, reason in images.skipped[:5]:
-        console.warn(f'left out: {name}, {reason}')
-    if len(images.skipped) > 5:
-        console.warn(f'left out: {len(images.skipped) - 5} more; see `inspect-data`')
+    for line in images.skipped_lines('; see `inspect-data`'):
+        console.warn(line)
     console.say(*first_only(images))
     console.say(f'{images.count} images from {images.manifest["source"]}, {size[0]}x{size[1]}x{channels}')
     bar = None

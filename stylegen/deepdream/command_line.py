@@ -13,14 +13,12 @@ from absl.flags import FlagValues
 from stylegen.deepdream.command_settings import DreamResultSettings, FilmSettings, PictureSettings
 from stylegen.deepdream.presets import FRAME_DEFAULTS, PRESETS
 from stylegen.deepdream.settings import DreamSettings, NoiseSettings
-from stylegen.images.animated import is_animated
-from stylegen.images.animation import ANIMATIONS
 from stylegen.runs import cli, records
+from stylegen.runs.films import is_clip
 from stylegen.utils.errors import UserError
 
 PROGRAM = 'stylegen.deepdream'  # its name in the record of a result
 NOISE = 'noise'  # as --input
-CLIPS = ('.mp4', '.mov', '.m4v', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.wmv')
 MODES = {  # mode -> what is made, in words
     'noise': 'a picture from noise',
     'wrap': 'a tile that repeats',
@@ -177,13 +175,6 @@ def read_result(path: str, network: str | None = None) -> tuple[dict[str, Any], 
     regions = [text.rpartition('=') for text in settings.get('region', [])]
     settings['region'] = [f'{moved.get(mask, mask)}={layers}' for mask, _, layers in regions]
     return settings, record
-
-
-def is_clip(path: str, output: str | None = None) -> bool:
-    """Whether an input is a clip: a video file, or an animated picture where the output is animated too."""
-    if Path(path).suffix.lower() in CLIPS:
-        return True
-    return output is not None and Path(output).suffix.lower() in ANIMATIONS and is_animated(path)
 
 
 def mode_of(pictures: PictureSettings, dream: DreamSettings, film: FilmSettings, result: DreamResultSettings) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from stylegen.deepdream.settings import FootageSettings
 from stylegen.deepdream.zoom import DreamFunction
 from stylegen.images.conversion import as_picture
-from stylegen.images.flow import CUT, dense_flow, likeness, trust, warp
+from stylegen.images.flow import motion, warp
 from stylegen.utils.settings import takes
 
 
@@ -36,12 +36,8 @@ def carry(previous: FootageFrame, frame: np.ndarray) -> tuple[np.ndarray, np.nda
         The moved dream, less its frame, float32 (H, W, 3). The trust in it, (H, W) in [0, 1], which is 0 where
         something came into sight. Whether a scene begins with the frame: then the trust is 0 everywhere.
     """
-    flow, back = dense_flow(frame, previous.frame), dense_flow(previous.frame, frame)
-    trusted = trust(flow, back)
-    before = np.dstack([previous.frame, previous.picture - previous.frame])
-    ground, detail = np.split(warp(before, flow), 2, axis=-1)
-    cut = likeness(ground, frame, trusted) < CUT
-    return detail, trusted * (not cut), cut
+    moved = motion(frame, previous.frame)
+    return warp(previous.picture - previous.frame, moved.flow), moved.trusted, moved.cut
 
 
 @takes(FootageSettings)

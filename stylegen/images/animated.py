@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ ANIMATED = (
 )  # Pillow's animated formats; the further pictures of a JPEG are copies
 PAGED = ('TIFF',)
 SUFFIXES = ('.gif', '.webp', '.png', '.apng', '.avif')
+EVEN = 0.0101  # seconds that durations differ by at a constant rate: a GIF counts hundredths
 MIN_DURATION, DEFAULT_DURATION = 0.011, 0.1  # seconds; browsers replace durations of 0.01 or less by 0.1
 
 
@@ -69,9 +69,10 @@ class Animation:
     Attributes:
         path: The path as given.
         width, height: Of the frames, in pixels.
-        fps: Frames per second. It is constant: if the file shows frames for different times, some are repeated or left
-            out.
-        shown: The number in the file of each frame.
+        fps: Frames per second, on the whole.
+        frames: The number of frames.
+        first: The number in the file of the first frame.
+        times: Seconds from the beginning at which each frame is shown, and the end; None: at a constant rate.
         sound: Always None.
     """
 
@@ -79,13 +80,10 @@ class Animation:
     width: int
     height: int
     fps: float
-    shown: tuple[int, ...]
+    frames: int
+    first: int
+    times: tuple[float, ...] | None
     sound: None = None
-
-    @property
-    def frames(self) -> int:
-        """The number of frames."""
-        return len(self.shown)
 
     def read(self, first: int = 0) -> Iterator[np.ndarray]:
         """Yields the frames from number `first` on: float32 HxWx3 in [0, 1], with transparency on white.
@@ -94,11 +92,9 @@ class Animation:
             UserError: The file cannot be read to its end.
         """
         with opened(read_bytes(self.path), self.path) as image:
-            for number, group in itertools.groupby(self.shown[first:]):
-                image.seek(number)
-                frame = _on_white(image)
-                for _ in group:
-                    yield frame
+            for number in range(first, self.frames):
+                image.seek(self.first + number)
+                yield _on_white(image)
 
 
 def open_animation(path: str | os.PathLike[str]) -> Animation:
@@ -116,11 +112,9 @@ def open_animation(path: str | os.PathLike[str]) -> Animation:
             seconds = float(image.info.get('duration') or 0) / 1000
             times.append(seconds if seconds >= MIN_DURATION else DEFAULT_DURATION)
         height, width = _on_white(image).shape[:2]
-    usual = statistics.median(times)
-    ends = list(itertools.accumulate(times))
-    moments = (np.arange(max(1, round(ends[-1] / usual))) + 0.5) * usual
-    shown_at = np.minimum(np.searchsorted(ends, moments), len(times) - 1) + begin
-    return Animation(os.fspath(path), width, height, 1 / usual, tuple(shown_at.tolist()))
+    ends = [0.0, *itertools.accumulate(times)]
+    fps, even = len(times) / ends[-1], max(times) - min(times) < EVEN
+    return Animation(os.fspath(path), width, height, fps, len(times), begin, None if even else tuple(ends))
 
 
 def _on_white(image: Image.Image) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ def save_animation(
     *,
     crf: int = 18,
     sound: Clip | None = None,
+    times: Sequence[float] | None = None,
     settings: Mapping[str, Any] | None = None,
     overwrite: bool = True,
 ) -> Path:
@@ -52,6 +53,7 @@ def save_animation(
         loop: How many times a GIF or WebP is played; 0 is endless. MP4 ignores it.
         crf: x264's constant rate factor for MP4, from 1 (largest and best) to 51; about 6 more halve the file.
         sound: A clip whose sound the MP4 gets, as long as the frames last.
+        times: Seconds at which each frame is shown, and the end, in place of `fps`: `times` of a clip.
         settings: How the animation was made; written to `<path>.json`.
         overwrite: False never replaces a file, see `stylegen.utils.files.atomic_write`.
 
@@ -77,7 +79,8 @@ def save_animation(
     if first is None:
         raise ValueError('an animation needs at least one frame; got none')
     with settings_beside(path, settings), atomic_write(path, overwrite) as temp:
-        ANIMATIONS[path.suffix.lower()](temp, itertools.chain([first], checked), fps, loop=loop, crf=crf, sound=sound)
+        write, frames = ANIMATIONS[path.suffix.lower()], itertools.chain([first], checked)
+        write(temp, frames, fps, loop=loop, crf=crf, sound=sound, times=times)
     return path
 
 
@@ -92,26 +95,40 @@ def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         yield pixels
 
 
-def _save_gif(temp: Path, frames: Iterator[np.ndarray], fps: float, *, loop: int, **_: Any) -> None:
+def _save_gif(
+    temp: Path, frames: Iterator[np.ndarray], fps: float, *, loop: int, times: Sequence[float] | None, **_: Any
+) -> None:
     pictures = [Image.fromarray(frame).quantize(256) for frame in frames]
-    times = _durations(len(pictures), fps, 10)
+    times = _durations(len(pictures), fps, 10, times)
     pictures[0].save(temp, 'GIF', save_all=True, append_images=pictures[1:], duration=times, loop=loop)
 
 
-def _save_webp(temp: Path, frames: Iterator[np.ndarray], fps: float, *, loop: int, **_: Any) -> None:
+def _save_webp(
+    temp: Path, frames: Iterator[np.ndarray], fps: float, *, loop: int, times: Sequence[float] | None, **_: Any
+) -> None:
     pictures = [Image.fromarray(frame) for frame in frames]
-    options = {'duration': _durations(len(pictures), fps, 1), 'loop': loop, 'quality': 90}
+    options = {'duration': _durations(len(pictures), fps, 1, times), 'loop': loop, 'quality': 90}
     pictures[0].save(temp, 'WEBP', save_all=True, append_images=pictures[1:], **options)
 
 
-def _durations(count: int, fps: float, unit: int) -> list[int]:
+def _durations(count: int, fps: float, unit: int, times: Sequence[float] | None = None) -> list[int]:
     """Returns the duration of each frame in milliseconds, as multiples of `unit`. Rounding errors do not add up."""
-    ends = [round(1000 / unit * (index + 1) / fps) for index in range(count)]
+    seconds = times[1 : count + 1] if times else [(index + 1) / fps for index in range(count)]
+    ends = [round(1000 / unit * end) for end in seconds]
     return [unit * max(1, end - start) for start, end in itertools.pairwise([0, *ends])]
 
 
-def _save_mp4(temp: Path, frames: Iterator[np.ndarray], fps: float, *, crf: int, sound: Clip | None, **_: Any) -> None:
-    write_mp4(temp, frames, fps, crf=crf, sound=sound)
+def _save_mp4(
+    temp: Path,
+    frames: Iterator[np.ndarray],
+    fps: float,
+    *,
+    crf: int,
+    sound: Clip | None,
+    times: Sequence[float] | None,
+    **_: Any,
+) -> None:
+    write_mp4(temp, frames, fps, crf=crf, sound=sound, times=times)
 
 
 ANIMATIONS: dict[str, Callable[..., None]] = {'.gif': _save_gif, '.webp': _save_webp, '.mp4': _save_mp4}

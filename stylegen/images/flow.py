@@ -1,5 +1,7 @@
 """Optical flow: where the pixels of one frame are in another, and how reliable that is."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from stylegen.images.color import luminance
@@ -112,3 +114,37 @@ def likeness(warped: np.ndarray, frame: np.ndarray, trusted: np.ndarray) -> floa
     a, b = (image - image.mean((0, 1), dtype=np.float64).astype(np.float32) for image in (warped, frame))
     alike = (2 * np.mean(a * b) + 1e-4) / (np.mean(a * a) + np.mean(b * b) + 1e-4)
     return float(trusted.mean() * alike)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How a frame follows from the one before.
+
+    Attributes:
+        flow: float32 HxWx2, from the frame to the one before, as of `dense_flow`.
+        trusted: float32 HxW in [0, 1], the `trust` in the flow; 0 where something came into sight, and everywhere after
+            a cut.
+        ground: The frame before, warped to where its objects are in the frame, float32 HxWx3.
+        cut: Whether the frame begins a scene.
+    """
+
+    flow: np.ndarray
+    trusted: np.ndarray
+    ground: np.ndarray
+    cut: bool
+
+
+def motion(frame: np.ndarray, before: np.ndarray) -> Motion:
+    """Returns how a frame follows from the one before.
+
+    Args:
+        frame: float32 HxWx3 in [0, 1].
+        before: Of the same shape.
+
+    Raises:
+        UserError: As of `dense_flow`.
+    """
+    flow, back = dense_flow(frame, before), dense_flow(before, frame)
+    trusted, ground = trust(flow, back), warp(before, flow)
+    cut = likeness(ground, frame, trusted) < CUT
+    return Motion(flow, trusted * (not cut), ground, cut)

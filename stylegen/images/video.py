@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,6 +19,7 @@ from stylegen.utils.errors import UserError
 from stylegen.utils.files import atomic_write, quoted, reading
 
 COPIED = ('aac', 'mp3', 'ac3', 'eac3', 'alac')  # sound codecs that players expect in MP4; others are re-encoded as AAC
+TICKS = 90000  # a second, of an MP4 whose rate varies
 _SQUARE = ['-vf', 'scale=round(iw*sar):ih:flags=bicubic+accurate_rnd+full_chroma_int,setsar=1']
 
 
@@ -54,9 +55,10 @@ class Clip:
         path: The path as given.
         width: In square pixels, upright, as players show it.
         height: In square pixels, upright.
-        fps: Frames per second. It is constant: a clip of variable rate is read with frames repeated or left out.
-        frames: Frames in the file. If its rate varies, about as many are read.
+        fps: Frames per second; of a clip of variable rate, on the whole.
+        frames: Frames in the file.
         sound: The codec of its sound, or None.
+        times: Seconds from the beginning at which each frame is shown, and the end; None: at a constant rate.
     """
 
     path: str
@@ -65,6 +67,7 @@ class Clip:
     fps: float
     frames: int
     sound: str | None
+    times: tuple[float, ...] | None = None
 
     def read(self, first: int = 0) -> Iterator[np.ndarray]:
         """Yields the frames from number `first` on: float32 HxWx3 in [0, 1].
@@ -73,7 +76,8 @@ class Clip:
             UserError: The clip cannot be decoded to its end.
         """
         size = self.height * self.width * 3
-        command = [*_reader(self.path), '-map', '0:V:0', *_SQUARE, '-r', str(self.fps)]
+        rate = ['-fps_mode', 'passthrough'] if self.times else ['-r', str(self.fps)]
+        command = [*_reader(self.path), '-map', '0:V:0', *_SQUARE, *rate]
         command += ['-s', f'{self.width}x{self.height}', '-pix_fmt', 'rgb24', '-f', 'rawvideo', '-']
         with tempfile.TemporaryFile() as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
@@ -120,14 +124,41 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
     log = count.stderr.decode(errors='replace')
     if count.returncode or re.search('partial file|ended prematurely', log):
         raise _unreadable(name, log)
-    packets = sum(not line.startswith(b'#') for line in count.stdout.splitlines())
+    stamps = _stamps(count.stdout.decode())
     sound = _run(*_reader(name, 'info'), '-map', '0:a:0', '-frames:a', '1', '-c', 'copy', '-f', 'null', os.devnull)
     codec = re.search(rb'Output #0.*?Stream #0:0.*?: Audio: (\w+)', sound.stderr, re.S)
-    return Clip(name, width, height, frames / seconds, packets, codec and codec[1].decode())
+    times, fps = _times(stamps, frames / seconds), frames / seconds
+    if times:
+        fps = len(stamps) / times[-1]
+    return Clip(name, width, height, fps, len(stamps), codec and codec[1].decode(), times)
+
+
+def _stamps(listing: str) -> list[tuple[float, float]]:
+    """The seconds at which each packet of a listing is shown, in order, and for how long."""
+    base = re.search(r'^#tb 0: (\d+)/(\d+)', listing, re.M)
+    unit = int(base[1]) / int(base[2]) if base else 1.0
+    packets = (line.split(',') for line in listing.splitlines() if line and not line.startswith('#'))
+    return sorted((int(packet[2]) * unit, int(packet[3]) * unit) for packet in packets)
+
+
+def _times(stamps: Sequence[tuple[float, float]], fps: float) -> tuple[float, ...] | None:
+    """The times of a clip's frames, see `Clip`; None where they keep the rate to half a frame, or cannot be told."""
+    times = [time - stamps[0][0] for time, _ in stamps]
+    if len(times) < 2 or len({*times}) < len(times):
+        return None
+    if all(abs(time - number / fps) < 0.5 / fps for number, time in enumerate(times)):
+        return None
+    return *times, times[-1] + (stamps[-1][1] or 1 / fps)
 
 
 def write_mp4(
-    path: str | os.PathLike[str], frames: Iterator[np.ndarray], fps: float, *, crf: int = 18, sound: Clip | None = None
+    path: str | os.PathLike[str],
+    frames: Iterator[np.ndarray],
+    fps: float,
+    *,
+    crf: int = 18,
+    sound: Clip | None = None,
+    times: Sequence[float] | None = None,
 ) -> None:
     """Writes frames, one by one, to an MP4: H.264, yuv420p, BT.709. `save_animation` checks the arguments.
 
@@ -137,18 +168,26 @@ def write_mp4(
         fps: Frames per second.
         crf: x264's constant rate factor.
         sound: A clip whose sound is added, no longer than the frames. Codecs in COPIED are copied.
+        times: Seconds at which each frame is shown, and the end, in place of `fps`.
 
     Raises:
         OSError: The disk is full, or ffmpeg fails. The error quotes ffmpeg's last message.
     """
     first = _even(next(frames))
-    given = f'-f rawvideo -pix_fmt rgb24 -s {first.shape[1]}x{first.shape[0]} -r {fps} -i -'
-    wanted = f'-vf scale=out_color_matrix=bt709:out_range=tv -pix_fmt yuv420p -c:v libx264 -crf {crf}'
+    filters, rate = 'scale=out_color_matrix=bt709:out_range=tv', str(fps)
+    if times:  # the last frame is shown as long as one of the rate
+        filters, rate = f'{_timed(times)},{filters}', str(1 / (times[-1] - times[-2]))
+    given = f'-f rawvideo -pix_fmt rgb24 -s {first.shape[1]}x{first.shape[0]} -r {rate} -i -'
+    wanted = f'-pix_fmt yuv420p -c:v libx264 -crf {crf}'
+    if times:
+        wanted += f' -fps_mode passthrough -enc_time_base 1:{TICKS} -video_track_timescale {TICKS}'
     colours = '-colorspace bt709 -color_primaries bt709 -color_trc bt709 -color_range tv'
-    command = [*_quiet(), '-y', *given.split(), *wanted.split(), *colours.split(), *_mp4(path)]
     count = 0
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log)
+    with tempfile.TemporaryFile() as log, tempfile.NamedTemporaryFile('w', suffix='.txt') as graph:
+        graph.write(filters)
+        graph.flush()
+        command = [*_quiet(), '-y', *given.split(), '-/filter:v', graph.name, *wanted.split(), *colours.split()]
+        process = subprocess.Popen([*command, *_mp4(path)], stdin=subprocess.PIPE, stderr=log)
         encoder: IO[bytes] = process.stdin  # type: ignore[assignment]  # because of PIPE
         try:
             with contextlib.suppress(BrokenPipeError), encoder:  # if ffmpeg stops, its log says why
@@ -161,7 +200,26 @@ def write_mp4(
             process.kill()
             process.wait()
     if sound is not None and sound.sound is not None:
-        _add_sound(Path(path), sound, count / fps)
+        _add_sound(Path(path), sound, times[min(count, len(times) - 1)] if times else count / fps)
+
+
+def _timed(times: Sequence[float]) -> str:
+    """The filter that gives frame N its time. Runs of frames at a constant distance are one part of its formula."""
+    ticks = [round(time * TICKS) for time in times[:-1]]
+    runs: list[tuple[int, int, int]] = []  # first frame, its time, the distance
+    for number, tick in enumerate(ticks):
+        if not runs or tick != runs[-1][1] + (number - runs[-1][0]) * runs[-1][2]:
+            step = ticks[number + 1] - tick if number + 1 < len(ticks) else 0
+            runs.append((number, tick, step))
+
+    def formula(runs: Sequence[tuple[int, int, int]]) -> str:
+        if len(runs) == 1:
+            ((first, tick, step),) = runs
+            return f'{tick}+{step}*(N-{first})'
+        middle = len(runs) // 2
+        return f'if(lt(N,{runs[middle][0]}),{formula(runs[:middle])},{formula(runs[middle:])})'
+
+    return f"settb=1/{TICKS},setpts='{formula(runs)}'"
 
 
 def _add_sound(path: Path, clip: Clip, seconds: float) -> None:

@@ -18,7 +18,8 @@ from stylegen.style.single import paint_single
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 
-COMMANDS = {'apply': 'apply_command', 'train': 'train_command'}  # to the module that has `define_flags` and `work`
+# to the module that has `define_flags` and `work`
+COMMANDS = {'apply': 'apply_command', 'train': 'train_command', 'export': 'export_command'}
 HEADINGS = ('Pictures', 'Network', 'How much style', 'How to get there', 'Colour', 'Machine')
 
 
@@ -26,7 +27,7 @@ def define_flags() -> cli.Flags:
     """All flags of the command, in groups."""
     flags = cli.Flags(
         'Paints the content of one picture in the style of others. `apply` paints in one pass of a trained network, '
-        '`train` trains one: `apply --help`, `train --help`.'
+        '`train` trains one, `export` writes one for other programs: `apply --help`, `train --help`, `export --help`.'
     )
     flags.positional('content', 'style')
     for heading in HEADINGS:

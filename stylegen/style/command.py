@@ -9,7 +9,7 @@ from typing import Any
 from absl.flags import FlagValues
 
 from stylegen.runs import cli, records
-from stylegen.style.options import PictureSettings, StyleResultSettings, is_many, parse_regions, parse_style
+from stylegen.style.options import PictureSettings, StyleResultSettings, find_moved, is_many
 from stylegen.style.presets import BY_NETWORK
 from stylegen.style.settings import StyleSettings
 from stylegen.utils.errors import UserError
@@ -143,14 +143,6 @@ def read_replay(path: str, network: str | None = None) -> tuple[dict[str, Any], 
     settings, record, moved = records.recorded_settings(
         path, PROGRAM, network=network, files=('mask', 'weights'), lists=('content',)
     )
-
-    def found(style: str) -> str:
-        """The text of a style with its path as it is now."""
-        old, _ = parse_style(style)
-        return moved.get(old, old) + style[len(old) :]
-
-    settings['style'] = [found(style) for style in settings['style']]
-    regions = parse_regions(settings['region'])
-    settings['region'] = [f'{moved.get(mask, mask)}={found(s)}' for mask, styles in regions.items() for s in styles]
+    find_moved(settings, moved)
     settings['init'] = moved.get(settings['init'], settings['init'])
     return settings, record

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stylegen import images
 from stylegen.images.conversion import PictureLike, as_mask, as_picture
+from stylegen.style.areas import Area, areas_of, masked
 from stylegen.style.coloring import Coloring
+from stylegen.style.light import paint_light
+from stylegen.style.norms import SmoothedStatistics, norm_sizes, split_norms
+from stylegen.style.predictor import Look
 from stylegen.style.settings import StyleSettings
 from stylegen.utils.errors import UserError, unknown
 from stylegen.utils.locks import PictureLock
@@ -26,8 +30,10 @@ RESULT = 'one_pass.npz'  # as a training calls it
 PER_PIXEL = 400  # bytes that the maps of a pass take for a pixel, at 96 channels; measured: 344
 PER_STRIP_PIXEL = 1000  # the same for a pixel of a strip; measured: 910
 KEPT_PIXEL = 60  # bytes for a pixel of the whole picture that stay in memory by strips; measured: 36
-STYLE_SIZE = 320  # pixels: the longest side that a painting is looked at, as in training
 GRID = 4  # sides are multiples of it within the network
+LIGHT_PIXELS = 1_500_000  # so many in all NumPy paints; more take longer than with TensorFlow and its start
+STEADY = 0.9  # share of the frame before in the statistics of a frame
+Scene = Mapping[str, np.ndarray]  # what a frame leaves for the next one of its scene
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +59,7 @@ class OnePass:
     network: str
     layers: tuple[str, ...]
     max_memory: str | float = AUTO
+    painted: list[int] = field(default_factory=lambda: [0], init=False, repr=False)
     lock: PictureLock = field(default_factory=lambda: PictureLock('one-pass network'), init=False, repr=False)
 
     @classmethod
@@ -110,6 +117,7 @@ class OnePass:
         photo: PictureLike,
         style: Any,
         *,
+        regions: Sequence[tuple[PictureLike, Any]] = (),
         strength: float = 1.0,
         color: str = 'style',
         mask: PictureLike | None = None,
@@ -119,7 +127,9 @@ class OnePass:
         Args:
             photo: A path, a PIL picture, an array or a tensor, of any size.
             style: The name of a style, a painting as `photo`, or several of these with their shares, [(style, share),
-                ...], whose norms are mixed; or what `norms_of` gave for one of these.
+                ...], whose norms are mixed; or what `norms_of` gave for one of these; None leaves the photo.
+            regions: Masks, as `mask`, each with a style of its own: [(mask, style), ...]. `style` is for the rest. Each
+                is a pass of its own, whose pixels are mixed in the shares of the masks.
             strength: 0 keeps the photo's own norms, 1 takes the style's; between and beyond, in a straight line. A
                 network that takes no paintings has no norms of a photo: there the pixels are mixed.
             color: 'style', or 'luminance': every pixel keeps the photo's chroma; 'linear', 'histogram': the photo's
@@ -134,19 +144,45 @@ class OnePass:
             save_image('out.png', one_pass('photo.jpg', 'painting.jpg', strength=0.8))
         """
         photo = as_picture(photo, 'photo')
-        mask = None if mask is None else as_mask(mask, 'mask', photo.shape[:2])
-        coloring = Coloring(StyleSettings(color=color))
+        shape = photo.shape[:2]
+        mask = None if mask is None else as_mask(mask, 'mask', shape)
+        masks = [as_mask(one, 'mask of a region', shape) for one, _ in regions]
         with self.lock:
-            norms = self.norms_of(style)
-            if strength != 1 and self.takes_paintings:
-                norms = strength * norms + (1 - strength) * self.norms_of(photo)
-            painted = self.paint(photo, norms)
-            if strength != 1 and not self.takes_paintings:
-                painted = np.clip(strength * painted + (1 - strength) * photo, 0, 1)
-            painted = coloring.finish(painted, photo)
-        if mask is None:
-            return painted
-        return (1 - mask[..., None]) * photo + mask[..., None] * painted
+            styles = style, *(other for _, other in regions)
+            areas = areas_of([None if one is None else self.norms_of(one) for one in styles], masks)
+            painted, _ = self.paint_frame(photo, areas, strength, color)
+        return masked(painted, photo, mask)
+
+    def paint_frame(
+        self, photo: np.ndarray, areas: Sequence[Area], strength: float, color: str, scene: Scene | None = None
+    ) -> tuple[np.ndarray, Scene]:
+        """Paints a photo, or a frame of a clip like the frame before.
+
+        Args:
+            photo: float32 (H, W, 3) in [0, 1].
+            areas: Of `areas_of`.
+            strength, color: As for a call.
+            scene: Of the frame before; None for a photo, and where a scene begins.
+
+        Returns:
+            The picture, float32 (H, W, 3) in [0, 1], and the arrays for the next frame.
+        """
+        own: np.ndarray = np.zeros(0, np.float32)
+        mixes = strength != 1 and self.takes_paintings
+        if mixes:
+            own = scene['own'] if scene else self.norms_of(photo)
+        painted, statistics = np.zeros_like(photo), []
+        for number, (mask, norms) in enumerate(areas):
+            picture, found = photo, np.zeros(0, np.float32)
+            if norms is not None and (mask is None or mask.any()):
+                norms = strength * norms + (1 - strength) * own if mixes else norms
+                picture, found = self._paint(photo, norms, scene[f'statistics{number}'] if scene else None)
+            painted = picture if mask is None else painted + mask[..., None] * picture
+            statistics.append(found)
+        if strength != 1 and not self.takes_paintings:
+            painted = np.clip(strength * painted + (1 - strength) * photo, 0, 1)
+        painted = Coloring(StyleSettings(color=color)).finish(painted, photo)
+        return painted, {'own': own} | {f'statistics{number}': found for number, found in enumerate(statistics)}
 
     def norms_of(self, style: Any) -> np.ndarray:
         """What a style multiplies and adds, (norms,).
@@ -189,60 +225,78 @@ class OnePass:
             photo: float32 (H, W, 3) in [0, 1].
             norms: Of `norms_of`.
         """
+        return self._paint(photo, norms, None)[0]
+
+    def _paint(self, photo: np.ndarray, norms: np.ndarray, before: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """The picture of a photo, and the statistics of the normalizations, mixed with those of the frame before."""
+        share = STEADY
+        if before is None or not before.size:
+            before, share = np.zeros_like(norms), 0.0
         height, width = photo.shape[:2]
         least = 4 * GRID  # mirroring a map needs two positions of it
         tall, wide = (max(least, -(-side // GRID) * GRID) for side in (height, width))
         padded = np.pad(photo, [(0, tall - height), (0, wide - width), (0, 0)], 'symmetric')
-        memory, share = parse_memory(self.max_memory), self.width / 96
-        if tall * wide * PER_PIXEL * share <= memory:
-            from stylegen.utils.backend import tf
-
-            made = self._graph(tf.constant(padded[None]), tf.constant(norms[None])).numpy()[0]
+        memory, scale = parse_memory(self.max_memory), self.width / 96
+        if tall * wide * PER_PIXEL * scale <= memory:
+            if self._goes_light(tall * wide):
+                made, statistics = self._by_parts(paint_light, padded, norms, before, share)
+            else:
+                made, statistics = (x.numpy()[0] for x in self._graph(padded[None], norms[None], before, share))
         else:
-            room = memory - tall * wide * KEPT_PIXEL * share
-            rows = int(room // (wide * PER_STRIP_PIXEL * share)) // GRID * GRID
+            from stylegen.style.strips import paint_by_strips
+
+            room = memory - tall * wide * KEPT_PIXEL * scale
+            rows = int(room // (wide * PER_STRIP_PIXEL * scale)) // GRID * GRID
             if rows < 8 * GRID:
                 raise UserError(
                     f'a picture of {width} x {height} takes more memory than is allowed; raise --max_memory or give a '
                     'smaller --size'
                 )
-            made = self._by_strips(padded, norms, rows)
-        return np.clip(made[:height, :width], 0, 1)
+            paint = functools.partial(paint_by_strips, rows=rows)
+            made, statistics = self._by_parts(paint, padded, norms, before, share)
+        return np.clip(made[:height, :width], 0, 1), statistics
 
-    def _by_strips(self, photo: np.ndarray, norms: np.ndarray, rows: int) -> np.ndarray:
-        from stylegen.style.strips import paint_by_strips
-        from stylegen.style.transform_network import split_norms
+    def _goes_light(self, pixels: int) -> bool:
+        """Whether NumPy is to paint a picture of so many pixels: TensorFlow is not imported, and little was painted."""
+        self.painted[0] += pixels
+        return 'tensorflow' not in sys.modules and self.painted[0] <= LIGHT_PIXELS
 
-        return paint_by_strips(self.arrays, self.blocks, photo, split_norms(norms, self.width, self.blocks), rows)
+    def _by_parts(
+        self, paint: Callable[..., np.ndarray], photo: np.ndarray, norms: np.ndarray, before: np.ndarray, share: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The picture and the statistics by `paint_light` or `paint_by_strips`."""
+        parts = split_norms(norms, self.width, self.blocks)
+        smooth = SmoothedStatistics(split_norms(before, self.width, self.blocks), share)
+        made = paint(self.arrays, self.blocks, photo, parts, smooth=smooth)
+        return made, np.concatenate([np.concatenate(smooth.found[name]) for name in parts]).astype(np.float32)
 
     @functools.cached_property
     def _graph(self) -> Any:
-        from stylegen.style.transform_network import transform_network
+        from stylegen.style.transform_network import give_weights, transform_network
         from stylegen.utils.backend import tf
 
-        network = transform_network(self.width, self.blocks)
-        for layer in network.layers:
-            if layer.weights:
-                layer.set_weights([self.arrays[f'{layer.name}/{weight.name}'] for weight in layer.weights])
-        shapes = tf.TensorSpec([1, None, None, 3]), tf.TensorSpec([1, network.inputs[1].shape[1]])
-        return tf.function(lambda photo, norms: network([photo, norms]), input_signature=shapes, autograph=False)
+        network, sizes = transform_network(self.width, self.blocks), norm_sizes(self.width, self.blocks)
+        give_weights(network, self.arrays)
+
+        def paint(photo, norms, before, share):
+            parts = tf.split(before, [2 * size for size in sizes.values()])
+            smooth = SmoothedStatistics(dict(zip(sizes, parts, strict=True)), share)
+            for name in sizes:
+                network.get_layer(f'{name}_norm').smooth = functools.partial(smooth, name)
+            picture = network([photo, norms])
+            found = [tf.reshape(one, [-1]) for name in sizes for one in smooth.found[name]]
+            return picture, tf.concat(found, 0)[None]
+
+        norms = network.inputs[1].shape[1]
+        shapes = [[1, None, None, 3], [1, norms], [norms], []]
+        return tf.function(paint, input_signature=[*map(tf.TensorSpec, shapes)], autograph=False)
 
     @functools.cached_property
-    def _extractor(self) -> Any:
-        from stylegen.networks import feature_extractor
-
-        return feature_extractor(self.network, [name for name in self.layers if name != 'input'])
+    def _look(self) -> Look:
+        return Look(self.network, self.layers)
 
     def _predicted(self, painting: np.ndarray) -> np.ndarray:
         """The norms that the predictor gives for a painting."""
-        from stylegen.losses.moments import moments
-        from stylegen.style.transform_network import style_statistics
-        from stylegen.utils.backend import tf
-
-        size = images.fit(painting.shape, min(STYLE_SIZE, max(painting.shape[:2])))
-        least = self._extractor.min_size
-        small = images.resize(painting, tuple(max(least, side) for side in size)).clip(0, 1)
-        features = self._extractor(tf.constant(small[None]))
-        statistics = style_statistics({name: moments(features, name) for name in self.layers}).numpy()[0]
+        statistics = self._look.statistics(painting, self._goes_light(0))
         hidden = np.maximum(statistics @ self.arrays['hidden/kernel'] + self.arrays['hidden/bias'], 0)
         return (hidden @ self.arrays['predicted/kernel'] + self.arrays['predicted/bias']).astype(np.float32)

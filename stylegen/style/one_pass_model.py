@@ -14,6 +14,7 @@ from stylegen.losses.moments import central_moments, moments
 from stylegen.losses.wasserstein import distances_by_picture, wasserstein_target
 from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS, TV_WEIGHT
 from stylegen.style.transform_network import style_statistics, transform_network
+from stylegen.training.replicas import mean_over_replicas
 from stylegen.utils.backend import keras, tf
 
 if TYPE_CHECKING:
@@ -160,10 +161,10 @@ class OnePassModel(keras.Model):
         self.transform = transform_network(width, blocks, precision, seed)
         shape = len(styles), self.transform.inputs[1].shape[1]
         self.norms = self.add_weight(name='norms', shape=shape, initializer='zeros', dtype='float32')
-        self.steps = self.add_weight(name='steps', shape=(), initializer='zeros', dtype='int64', trainable=False)
-        self.sums = self.add_weight(
-            name='sums', shape=(len(METRICS) + 1,), initializer='zeros', dtype='float32', trainable=False
-        )
+        same = {'initializer': 'zeros', 'trainable': False, 'aggregation': 'only_first_replica'}
+        self.steps = self.add_weight(name='steps', shape=(), dtype='int64', **same)
+        self.sums = self.add_weight(name='sums', shape=(len(METRICS) + 1,), dtype='float32', **same)
+        self.built = True
         stacked = lambda layer, name: tf.constant(np.concatenate([style[layer][name] for style in styles]))
         self.targets = {layer: {name: stacked(layer, name) for name in styles[0][layer]} for layer in judge.layers}
 
@@ -185,6 +186,9 @@ class OnePassModel(keras.Model):
             'counts': [self.steps, self.sums],
         }
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Does nothing: all is built. Keras would average the bytes of a batch over the replicas here."""
+
     def means(self) -> dict[str, float]:
         """The means of the losses since this was last asked."""
         *sums, count = self.sums.numpy()
@@ -192,10 +196,12 @@ class OnePassModel(keras.Model):
         return {name: float(total) / max(count, 1.0) for name, total in zip(METRICS, sums, strict=True)}
 
     def train_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """One step on photos, uint8 (N, H, W, 3), each in a style that the seed and the step choose."""
+        """One step on photos, uint8 (N, H, W, 3), each in a style that the seed and the step choose.
+
+        Under `tf.distribute` these are a replica's share of the batch; the step is that of the whole batch.
+        """
         photos = tf.cast(data[0], tf.float32) / 255
-        key = tf.stack([tf.constant(self.seed, tf.int64), tf.convert_to_tensor(self.steps)])
-        drawn = tf.random.stateless_uniform([2, tf.shape(photos)[0]], key)
+        drawn = self._drawn(tf.shape(photos)[0])
         photos = tf.where(drawn[0][:, None, None, None] < 0.5, photos[:, :, ::-1], photos)
         count = self.norms.shape[0]
         chosen = tf.minimum(tf.cast(drawn[1] * count, tf.int32), count - 1)
@@ -205,7 +211,16 @@ class OnePassModel(keras.Model):
             losses = self.judge.losses(pictures, photos, targets)
             loss = self.judge.total(losses, self.strength)
         gradients = tape.gradient(loss, self.trained)
-        self.optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], self.trained)
+        gradients = mean_over_replicas([tf.convert_to_tensor(gradient) for gradient in gradients])
+        self.optimizer.apply_gradients(list(zip(gradients, self.trained, strict=True)))
+        values = mean_over_replicas(tf.stack([loss, *losses.values()]))
         self.steps.assign_add(1)
-        self.sums.assign_add(tf.stack([loss, *losses.values(), 1.0]))
-        return {'loss': loss}
+        self.sums.assign_add(tf.concat([values, [1.0]], 0))
+        return {'loss': values[:1]}  # a vector: Keras averages it over workers, and cannot average scalars
+
+    def _drawn(self, count: tf.Tensor) -> tf.Tensor:
+        """Random numbers for each photo of this replica's share, (2, count): its columns of those of the batch."""
+        replicas = tf.distribute.get_replica_context()
+        key = tf.stack([tf.constant(self.seed, tf.int64), tf.convert_to_tensor(self.steps)])
+        drawn = tf.random.stateless_uniform([2, count * replicas.num_replicas_in_sync], key)
+        return drawn[:, replicas.replica_id_in_sync_group * count :][:, :count]

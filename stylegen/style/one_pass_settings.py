@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stylegen.runs.settings import MachineSettings
+from stylegen.training.sharing import distribute_setting
 from stylegen.utils.settings import setting
 
 JUDGES = ('small_vgg', 'vgg16', 'vgg19', 'mini')
@@ -16,6 +17,9 @@ class OnePassTrainSettings(MachineSettings):
 
     Attributes:
         precision: Of the network that judges, and on a GPU of the one that paints.
+        distribute: 'mirrored' uses the devices of this machine. 'multi_worker' uses the processes of the cluster in
+            TF_CONFIG; only the chief uses the workdir. Each device takes its share of a batch. The steps are the same
+            but for rounding, so that a run may go on with other devices.
     """
 
     steps: int = setting(20000, 'steps in all', group='Training', at_least=0)
@@ -41,3 +45,4 @@ class OnePassTrainSettings(MachineSettings):
     checkpoint_every: int = setting(500, 'steps from one checkpoint to the next', group='What is kept', at_least=1)
     keep: int = setting(2, 'how many of the last checkpoints', group='What is kept', at_least=1)
     tensorboard: bool = setting(False, 'write the log for TensorBoard too', group='What is kept')
+    distribute: str = distribute_setting('Machine')

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from stylegen import images
-from stylegen.images.conversion import PictureLike, as_picture
-from stylegen.images.sheets import grid
-from stylegen.runs.inputs import PICTURES
-from stylegen.style.one_pass import RESULT, OnePass
+from stylegen.images.conversion import PictureLike
+from stylegen.style.one_pass import OnePass
 from stylegen.style.one_pass_settings import OnePassTrainSettings
-from stylegen.training.checkpoints import Checkpoints, arrays_of, assign
+from stylegen.training.distribution import DISTRIBUTIONS
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import as_json, atomic_write, make_folder
+from stylegen.utils.files import make_folder
 from stylegen.utils.locks import folder_lock
 from stylegen.utils.settings import takes
-from stylegen.utils.version import __version__
 
 if TYPE_CHECKING:
     from stylegen.datasets.imageset import ImageSet
     from stylegen.training.callbacks import Report
-
-SAMPLES, SETTINGS = 'samples', 'settings.json'
-SAMPLE_STYLES = 8  # columns of a sheet of samples
 
 
 @takes(OnePassTrainSettings)
@@ -62,8 +53,10 @@ def train_one_pass(
         The trained network, which `one_pass.npz` keeps too.
 
     Raises:
-        UserError: The workdir keeps a run of other settings, or another process is at work in it.
+        UserError: The workdir keeps a run of other settings, or another process is at work in it; or `distribute` finds
+            no devices or cluster.
         ArithmeticError: A loss was not finite.
+        WorkerLost: Another process of the cluster has gone.
 
     Example:
         photos = open_images('photos.zip', 256)
@@ -72,209 +65,13 @@ def train_one_pass(
     """
     if not styles:
         raise UserError('expected one style at least')
-    with folder_lock(make_folder(workdir)):
-        run = Run(data, styles, Path(workdir), init, about or {}, samples, callback, settings)
-        return run.go()
+    devices = DISTRIBUTIONS[settings.distribute]()
+    devices.check(settings.batch_size, settings.jit, 1)
+    lock = folder_lock(make_folder(workdir)) if devices.chief else contextlib.nullcontext()
+    with lock, devices.report_lost_workers():
+        from stylegen.style.one_pass_run import Run
 
-
-class Run:
-    """One run in its workdir. See `train_one_pass`."""
-
-    def __init__(
-        self,
-        data: ImageSet,
-        styles: Mapping[str, PictureLike],
-        workdir: Path,
-        init: OnePass | None,
-        about: Mapping[str, Mapping[str, Any]],
-        samples: Sequence[PictureLike],
-        callback: Callable[[Report], None] | None,
-        settings: OnePassTrainSettings,
-    ):
-        from stylegen.style.one_pass_model import METRICS, Judge, OnePassModel
-        from stylegen.training.callbacks import Log, Speed
-        from stylegen.utils.backend import fast_precision, has_gpu, keras
-
-        if settings.precision == 'auto':
-            settings = settings.replace(precision=fast_precision())
-        if init:
-            settings = settings.replace(width=init.width, blocks=init.blocks)
-        elif settings.norms_only:
-            raise UserError('--norms_only adds styles to a network; give one as --init')
-        self.data, self.workdir, self.callback, self.settings = data, workdir, callback, settings
-        self.kept = init if settings.norms_only else None  # whose network and styles the result keeps
-        self.names, self.about = list(styles), about
-        paintings = [_fitted(as_picture(one, f'style {name}'), settings.style_size) for name, one in styles.items()]
-        self.checkpoints = Checkpoints(workdir, settings.keep)
-        self.identity = as_json(self._identity(paintings))
-        kept = self.checkpoints.resume(self.identity)
-        self.judge = Judge.open(settings.judge, settings.precision)
-        self.model = OnePassModel(
-            self.judge,
-            [self.judge.style_of(painting)[0] for painting in paintings],
-            width=settings.width,
-            blocks=settings.blocks,
-            precision=settings.precision if has_gpu() else 'float32',  # on a CPU its many small steps cost more
-            strength=settings.strength,
-            norms_only=settings.norms_only,
-            seed=settings.seed,
-        )
-        if init:
-            self._begin_with(init, dict(zip(styles, paintings, strict=True)))
-        schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, max(1, settings.steps), alpha=0.02)
-        self.model.compile(
-            optimizer=keras.optimizers.Adam(schedule, beta_2=0.99, global_clipnorm=1.0, name='adam'),
-            jit_compile=self._xla(),
-        )
-        self.model.optimizer.build(self.model.trained)
-        if kept is not None:
-            assign(self.model.parts(), kept)
-        self.log = Log(workdir, (*METRICS, 'images_per_second'), self.step, settings.tensorboard)
-        self.speed = Speed(settings.batch_size)
-        photos = samples or [PICTURES / 'raccoon.jpg']
-        side = settings.image_size
-        self.samples = [_square(as_picture(photo, 'sample'), side) for photo in photos]
-
-    def _xla(self) -> bool:
-        from stylegen.utils.backend import use_xla
-
-        return use_xla(self.settings.jit)
-
-    @property
-    def step(self) -> int:
-        """Steps that have been made."""
-        return int(self.model.steps.numpy())
-
-    def _begin_with(self, init: OnePass, paintings: Mapping[str, np.ndarray]) -> None:
-        """Takes the weights of another network, and what norms it has for the styles."""
-        for layer in self.model.transform.layers:
-            if layer.weights:
-                layer.set_weights([init.arrays[f'{layer.name}/{weight.name}'] for weight in layer.weights])
-        rows = []
-        for name, painting in paintings.items():
-            if name in init.norms:
-                rows.append(init.norms[name])
-            elif init.takes_paintings:
-                rows.append(init.norms_of(painting))
-            else:
-                rows.append(np.mean([*init.norms.values()], 0))
-        self.model.norms.assign(np.stack(rows))
-
-    def _identity(self, paintings: Sequence[np.ndarray]) -> dict[str, Any]:
-        """What must be the same for a run to go on."""
-        import hashlib
-
-        digests = {
-            name: hashlib.sha256(np.ascontiguousarray(painting).tobytes()).hexdigest()
-            for name, painting in zip(self.names, paintings, strict=True)
-        }
-        told = {name: value for name, value in self.settings.recorded().items() if name not in _FREE}
-        return {**told, 'data': self.data.manifest['sha256'], 'styles': digests}
-
-    def network(self) -> OnePass:
-        """The network as it is now."""
-        arrays = {
-            f'{layer.name}/{weight.name}': weight.value.numpy()
-            for layer in self.model.transform.layers
-            for weight in layer.weights
-        }
-        norms = dict(zip(self.names, self.model.norms.value.numpy(), strict=True))
-        about: dict[str, Mapping[str, Any]] = {name: dict(self.about.get(name, {})) for name in self.names}
-        if self.kept:
-            arrays = {**self.kept.arrays, **arrays}
-            norms, about = {**self.kept.norms, **norms}, {**self.kept.about, **about}
-        settings = self.settings
-        return OnePass(settings.width, settings.blocks, arrays, norms, about, self.judge.name, self.judge.layers)
-
-    def save(self, step: int) -> None:
-        """Keeps a checkpoint, and the network for use."""
-        self.checkpoints.save(step, self.identity, arrays_of(self.model.parts()))
-        self.network().save(self.workdir / RESULT)
-
-    def report(self, step: int) -> None:
-        """Writes a row of the log and calls the callback.
-
-        Raises:
-            ArithmeticError: A loss is not finite.
-        """
-        from stylegen.training.callbacks import Report
-
-        values = self.model.means()
-        rate = self.speed(step)
-        if not all(np.isfinite(value) for value in values.values()):
-            raise ArithmeticError(
-                f'a loss is not finite by step {step}; the last checkpoint in {self.workdir} is whole: go on from it '
-                'with a smaller --learning_rate or --precision=float32'
-            )
-        self.log.add(step, {**values, 'images_per_second': rate})
-        if self.callback:
-            self.callback(Report(step, self.settings.steps, values, rate))
-
-    def sheet(self, step: int) -> None:
-        """Saves the sample photos in the styles, a row for each photo."""
-        norms = self.model.norms.value.numpy()[:SAMPLE_STYLES]
-        pictures = []
-        for photo in self.samples:
-            made = self.model([np.repeat(photo[None], len(norms), 0), norms]).numpy().clip(0, 1)
-            pictures += [photo, *made]
-        folder = make_folder(self.workdir / SAMPLES)
-        sheet = grid(np.stack(pictures), columns=len(norms) + 1, gap=2)
-        images.save_image(folder / f'step-{step:08d}.png', sheet)
-
-    def go(self) -> OnePass:
-        """Trains to the last step; Ctrl-C keeps what there is."""
-        from stylegen.training.callbacks import Callbacks, Interrupts, Periodic, Schedule
-
-        settings, begun = self.settings, self.step
-        self._write_settings()
-        left = settings.steps - begun
-        if begun == 0:
-            self.save(0)
-        if left > 0:
-            batches = self.data.batches(settings.batch_size, seed=settings.seed, first_step=begun).take(left)
-            works = [
-                Periodic(settings.log_every, self.report, at_end=True),
-                Periodic(settings.sample_every, self.sheet, at_end=True),
-                Periodic(settings.checkpoint_every, self.save, at_end=True),
-            ]
-            self.speed.start(begun)
-            schedule = Schedule(works, lambda step: None, settings.steps)
-            callbacks = Callbacks([Interrupts(), schedule], self.model, left)
-            try:
-                self.model.fit(batches, steps_per_epoch=left, epochs=1, verbose=0, shuffle=False, callbacks=callbacks)
-            except KeyboardInterrupt:
-                if np.isfinite(self.model.sums.numpy()).all():
-                    self.save(self.step)
-                raise
-        return self.network()
-
-    def _write_settings(self) -> None:
-        """Writes `settings.json`: how the run can be made again."""
-        from stylegen.runs.records import machine, versions
-
-        record = {
-            'program': 'stylegen.style train',
-            'version': __version__,
-            'settings': self.identity,
-            'data': self.data.manifest,
-            'packages': versions(),
-            'machine': machine(),
-        }
-        with atomic_write(self.workdir / SETTINGS) as beside:
-            beside.write_text(json.dumps(as_json(record), indent=2) + '\n', encoding='utf-8')
-
-
-_FREE = ('log_every', 'sample_every', 'checkpoint_every', 'keep', 'tensorboard', 'max_memory', 'jit')
-
-
-def _fitted(picture: np.ndarray, side: int) -> np.ndarray:
-    """A picture whose longest side is `side` at most."""
-    longest = max(picture.shape[:2])
-    return picture if longest <= side else images.resize(picture, images.fit(picture.shape, side)).clip(0, 1)
-
-
-def _square(picture: np.ndarray, side: int) -> np.ndarray:
-    """The middle of a picture, a square of this side."""
-    least = min(picture.shape[:2])
-    top, left = ((extent - least) // 2 for extent in picture.shape[:2])
-    return images.resize(picture[top : top + least, left : left + least], (side, side)).clip(0, 1)
+        run = Run(data, styles, Path(workdir), init, about or {}, samples, callback, settings, devices)
+        trained = run.go()
+        devices.broadcast('done')  # all processes wait until the chief has written everything
+    return trained

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ def read_texts(given: Sequence[str], name: str) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _paths(help: str) -> Any:
+def paths_setting(help: str) -> Any:
+    """A setting of paths, whose flag may be given several times."""
     return setting((), help, group='Pictures', kind='paths', read=read_texts, write=list)
 
 
@@ -33,17 +34,17 @@ def _paths(help: str) -> Any:
 class PictureSettings(Settings):
     """The pictures that the command line reads, and the seed."""
 
-    content: tuple[str, ...] = _paths(
+    content: tuple[str, ...] = paths_setting(
         'a picture or a folder; several give a result each; the default comes with the package'
     )
-    style: tuple[str, ...] = _paths(
+    style: tuple[str, ...] = paths_setting(
         'PICTURE or PICTURE:SHARE; several are blended in their shares; a folder gives a result for each picture in '
         'it; the default comes with the package'
     )
     size: int | None = setting(
         None, f"longest side; by default the content's own, up to {DEFAULT_SIZE}", group='Pictures', at_least=1
     )
-    region: tuple[str, ...] = _paths(
+    region: tuple[str, ...] = paths_setting(
         f'MASK=STYLE, or MASK={NONE}: a style of its own where a grey picture is white; several times'
     )
     mask: str | None = setting(
@@ -135,6 +136,23 @@ def parse_regions(texts: Sequence[str]) -> dict[str, list[str]]:
             raise UserError(f'expected --region=MASK=STYLE or MASK={NONE}, got {text!r}')
         regions.setdefault(mask, []).append(style)
     return regions
+
+
+def find_moved(settings: dict[str, Any], moved: Mapping[str, str]) -> None:
+    """Corrects the paths in the `style` and `region` of recorded settings.
+
+    Args:
+        settings: Of a result that is made again.
+        moved: The path of each of its inputs now, by its path then.
+    """
+
+    def found(style: str) -> str:
+        old, _ = parse_style(style)
+        return moved.get(old, old) + style[len(old) :]
+
+    settings['style'] = [found(style) for style in settings['style']]
+    regions = parse_regions(settings.get('region', []))
+    settings['region'] = [f'{moved.get(mask, mask)}={found(s)}' for mask, styles in regions.items() for s in styles]
 
 
 def is_many(sources: PictureSettings) -> bool:

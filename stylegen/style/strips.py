@@ -7,16 +7,19 @@ network makes at once, but for rounding.
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from stylegen.style.transform_network import EPSILON, phase_kernels
+from stylegen.style.norms import EPSILON
+from stylegen.style.transform_network import phase_kernels
 from stylegen.utils.backend import tf
 
 Arrays = Mapping[str, np.ndarray]
+Smooth = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class Map(ABC):
@@ -111,18 +114,18 @@ class Upsampled(Map):
 class Normalized(Map):
     """Conditional instance normalization; the statistics are taken once, of all rows."""
 
-    def __init__(self, source: Map, norms: np.ndarray, rows: int, relu: bool = True):
+    def __init__(self, source: Map, norms: np.ndarray, rows: int, smooth: Smooth, relu: bool = True):
         self.source, self.height, self.relu = source, source.height, relu
-        count, total, squares = 0, 0.0, 0.0
+        count, total, squares = 0, np.zeros(1), np.zeros(1)
         for strip in source.strips(rows):
             flat = tf.reshape(strip, [-1, strip.shape[-1]])
             mean, variance = (each.numpy().astype(np.float64) for each in tf.nn.moments(flat, [0]))
             number = flat.shape[0]
             count, total = count + number, total + number * mean
             squares = squares + number * (variance + mean**2)
-        mean = total / count
+        mean, variance = smooth(total / count, np.maximum(squares / count - (total / count) ** 2, 0))
         scale, shift = np.split(norms.astype(np.float64), 2)
-        factor = (1 + scale) / np.sqrt(np.maximum(squares / count - mean**2, 0) + EPSILON)
+        factor = (1 + scale) / np.sqrt(variance + EPSILON)
         self.factor, self.offset = (x.astype(np.float32) for x in (factor, shift - mean * factor))
 
     def rows(self, first: int, last: int) -> tf.Tensor:
@@ -142,7 +145,14 @@ class Added(Map):
         return self.one.rows(first, last) + self.other.rows(first, last)
 
 
-def paint_by_strips(arrays: Arrays, blocks: int, photo: np.ndarray, norms: Mapping[str, Any], rows: int) -> np.ndarray:
+def paint_by_strips(
+    arrays: Arrays,
+    blocks: int,
+    photo: np.ndarray,
+    norms: Mapping[str, Any],
+    rows: int,
+    smooth: Callable[..., Any] = lambda name, mean, variance: (mean, variance),
+) -> np.ndarray:
     """The picture that the transform network makes of a photo.
 
     Args:
@@ -151,24 +161,26 @@ def paint_by_strips(arrays: Arrays, blocks: int, photo: np.ndarray, norms: Mappi
         photo: float32 (H, W, 3) in [0, 1], with sides that are multiples of 4.
         norms: What is multiplied and added by each normalization, (2 C,), by the name of its convolution.
         rows: Of a strip of the photo, a multiple of 4.
+        smooth: Gives the mean and the variance to normalise with, of the name of a convolution and those of its map.
 
     Returns:
         float32 (H, W, 3), about in [0, 1].
     """
     kernel = lambda name: arrays[f'{name}/kernel']
+    normalized = lambda x, name, rows, **how: Normalized(x, norms[name], rows, functools.partial(smooth, name), **how)
     quarter = rows // 4
     x: Map = Convolved(Halved(Stored(photo)), kernel('begin'))
-    x = Convolved(Normalized(x, norms['begin'], rows // 2), kernel('down'), stride=2)
+    x = Convolved(normalized(x, 'begin', rows // 2), kernel('down'), stride=2)
     x = Stored.of(x, quarter)
-    x = Stored.of(Normalized(x, norms['down'], quarter), quarter)
+    x = Stored.of(normalized(x, 'down', quarter), quarter)
     for number in range(blocks):
         y: Map = x
         for part in 'ab':
             name = f'block{number}_{part}'
             y = Stored.of(Convolved(y, kernel(name)), quarter)
-            y = Normalized(y, norms[name], quarter, relu=part == 'a')
+            y = normalized(y, name, quarter, relu=part == 'a')
         x = Stored.of(Added(x, y), quarter)
-    x = Normalized(Upsampled(x, kernel('up1')), norms['up1'], rows // 2)
-    x = Normalized(Upsampled(x, kernel('up2')), norms['up2'], rows)
+    x = normalized(Upsampled(x, kernel('up1')), 'up1', rows // 2)
+    x = normalized(Upsampled(x, kernel('up2')), 'up2', rows)
     x = Convolved(x, kernel('end'), arrays['end/bias'])
     return np.concatenate([(0.55 * tf.tanh(strip) + 0.5).numpy()[0] for strip in x.strips(rows)])

@@ -11,11 +11,12 @@ from absl.flags import FlagValues
 from stylegen import images
 from stylegen.runs import cli
 from stylegen.runs.folders import expand_folders, unique_names
-from stylegen.style.apply_command import model_file
+from stylegen.style.apply_settings import model_file
 from stylegen.style.one_pass import RESULT, OnePass
 from stylegen.style.one_pass_settings import OnePassTrainSettings
 from stylegen.style.one_pass_training import train_one_pass
 from stylegen.style.options import read_texts
+from stylegen.training.distribution import WorkerLost, read_cluster, restart_process
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 from stylegen.utils.settings import Settings, setting
@@ -72,9 +73,14 @@ def work(flags: FlagValues) -> None:
     names = unique_names([[path] for path in paintings])
     styles = {name: images.load_image(path) for name, path in zip(names, paintings, strict=True)}
     init = None if files.init == NEW else OnePass.open(model_file(None if files.init == SHIPPED else files.init))
+    if settings.distribute == 'multi_worker':
+        index, workers = read_cluster()
+        console.say(f'worker {index} of {workers}; training begins when all are there')
     from stylegen.datasets.opening import open_images
 
     data = open_images(files.data, settings.image_size, warn=console.warn)
+    for line in data.skipped_lines():
+        console.warn(line)
     console.say(f'{data.count} photos from {files.data}, {settings.image_size} px; styles: {", ".join(styles)}')
     bar = None
 
@@ -93,6 +99,8 @@ def work(flags: FlagValues) -> None:
             callback=report,
             settings=settings,
         )
+    except WorkerLost as lost:
+        restart_process(lost, console.warn)
     finally:
         if bar:
             bar.close()

@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from stylegen.style.norms import EPSILON, norm_sizes
 from stylegen.utils.backend import keras, tf
 from stylegen.utils.keras_defaults import DTYPE, LAYOUT
-
-EPSILON = 1e-3  # added to a variance, so that a flat area does not become an outlier
 
 
 class ReflectionPadding(keras.layers.Layer):
@@ -44,13 +43,20 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
 
     Called with a map (N, H, W, C) and (N, 2 C): by how much more than 1 each normalised channel is multiplied, and what
     is added to it.
+
+    Attributes:
+        smooth: None, or a function of the mean and the variance, (N, 1, 1, C) each, that gives those to normalise with.
     """
+
+    smooth: Any = None
 
     def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         """The map, (N, H, W, C)."""
         x, norms = inputs
         precise = tf.cast(x, tf.float32)
         mean, variance = tf.nn.moments(precise, [1, 2], keepdims=True)
+        if self.smooth:
+            mean, variance = self.smooth(mean, variance)
         scale, shift = (part[:, None, None] for part in tf.split(tf.cast(norms, tf.float32), 2, axis=-1))
         factor = (1 + scale) * tf.math.rsqrt(variance + EPSILON)
         return tf.cast(precise * factor + (shift - mean * factor), x.dtype)
@@ -111,17 +117,11 @@ def transform_network(width: int = 96, blocks: int = 5, precision: str = 'float3
     return keras.Model([image, norms], x, name='transform')
 
 
-def norm_sizes(width: int, blocks: int) -> dict[str, int]:
-    """The channels that each normalisation of `transform_network` has, by the name of its convolution."""
-    names = [f'block{number}_{part}' for number in range(blocks) for part in 'ab']
-    return {'begin': width // 2, 'down': width, **dict.fromkeys(names, width), 'up1': width // 2, 'up2': width // 4}
-
-
-def split_norms(norms: np.ndarray, width: int, blocks: int) -> dict[str, np.ndarray]:
-    """What each normalization multiplies and adds, (2 C,), by the name of its convolution, of (norms,)."""
-    sizes = norm_sizes(width, blocks)
-    ends = np.cumsum([2 * size for size in sizes.values()])[:-1]
-    return dict(zip(sizes, np.split(norms, ends, axis=-1), strict=True))
+def give_weights(network: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
+    """Gives arrays, '<layer>/<weight>', to a model of `transform_network`."""
+    for layer in network.layers:
+        if layer.weights:
+            layer.set_weights([arrays[f'{layer.name}/{weight.name}'] for weight in layer.weights])
 
 
 class SpaceToDepth(keras.layers.Layer):

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from stylegen.dcgan import card, export, formats
-from stylegen.dcgan.card import SUFFIXES, ExportSettings
-from stylegen.dcgan.exporting import check_output, format_of, greatest_difference
+from stylegen.dcgan.card import ExportSettings
+from stylegen.dcgan.exporting import check_output
 from stylegen.dcgan.history import data_of, metrics_of
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import Generator, GeneratorSettings
 from stylegen.dcgan.plan import make_plan
 from stylegen.dcgan.shipped import SHIPPED, load_packed, pack_generator
+from stylegen.runs.exporting import SUFFIXES, format_of, greatest_difference
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import DiskFull, digest_of
 from tests.conftest import run, shaken
@@ -69,6 +70,14 @@ def test_the_pictures_are_those_of_the_checkpoint(tmp_path, kind, name):
     assert opened(made.path, generator, 1).shape == (1, *expected.shape[1:])  # any number of latents
     assert made.difference <= 1e-5 and made.card['parity']['difference'] == made.difference
     assert not list(tmp_path.glob('.*'))
+
+
+def test_onnx_gives_the_pictures_of_the_checkpoint_with_their_labels(tmp_path):
+    pytest.importorskip('tf2onnx')
+    pytest.importorskip('onnxruntime')
+    generator = untrained(tmp_path, 'classes')
+    made = export(generator, tmp_path / 'made.onnx')
+    assert np.allclose(opened(made.path, generator), pictures(generator), atol=1e-5)
 
 
 @pytest.mark.parametrize('name', ['made.keras', 'made', 'made.tflite'])
@@ -220,7 +229,7 @@ def test_the_tables_have_the_same_names():
     [
         ('a.tflite', {'format': 'keras'}, '.keras'),
         ('a.keras', {'format': 'saved_model'}, 'no name for a SavedModel'),
-        ('a.keras', {'format': 'onnx'}, 'unknown format'),
+        ('a.keras', {'format': 'coreml'}, 'unknown format'),
         ('a.keras', {'format': 'keras', 'pixels': 'rgb'}, 'unknown pixels'),
         ('a.keras', {'format': 'keras', 'quantize': 'float16'}, 'is for --format=tflite'),
         ('a.tflite', {'format': 'tflite', 'quantize': 'int8'}, "unknown quantize 'int8'"),
@@ -237,11 +246,13 @@ def test_what_cannot_be_written_is_refused_at_once(tmp_path, name, arguments, sa
 
 
 def test_a_name_of_another_format_is_no_folder(tmp_path):
-    for name in ('gen.h5', 'gen.ONNX'):
+    for name in ('gen.h5', 'gen.PB'):
         with pytest.raises(UserError, match='is no suffix of a format'):
             format_of(tmp_path / name)
         check_output(tmp_path / name, format='saved_model')  # where that was asked for it is
-    assert (format_of('a'), format_of('a.Keras'), format_of('a.tflite')) == ('saved_model', 'keras', 'tflite')
+    assert [format_of(name) for name in ('a', 'a.Keras', 'a.tflite', 'a.ONNX')] == [
+        'saved_model', 'keras', 'tflite', 'onnx',
+    ]  # fmt: skip
 
 
 def command(*args):

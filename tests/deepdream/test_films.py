@@ -7,13 +7,14 @@ import pytest
 from PIL import Image
 
 from stylegen import images
-from stylegen.deepdream import Dreamer, frames
+from stylegen.deepdream import Dreamer
 from stylegen.deepdream.__main__ import define_flags
 from stylegen.deepdream.command_line import CommandLine
 from stylegen.deepdream.film import at_rate
 from stylegen.deepdream.presets import FRAME_DEFAULTS
 from stylegen.deepdream.settings import RATE, ZoomSettings
 from stylegen.deepdream.zoom import zoom_frames
+from stylegen.runs import frames
 from stylegen.runs.inputs import DEFAULT_PICTURE
 from stylegen.utils.errors import UserError
 from tests.conftest import photo, run

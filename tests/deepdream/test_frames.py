@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegen.deepdream.frames import keep_footage, keep_frames, keep_zoom
+from stylegen.deepdream.frames import keep_footage, keep_zoom
 from stylegen.images import save_animation, to_uint8
 from stylegen.images.video import open_clip
+from stylegen.runs.frames import keep_frames
 from stylegen.runs.workdir import Workdir
 from stylegen.utils.errors import UserError
 from tests.conftest import photo
@@ -21,8 +22,8 @@ ZOOM = {'seconds': 1, 'fps': 8, 'zoom': 1.5, 'rotation': 10.0, 'seed': 5}
 KILLED = """
 import os, signal, sys
 import numpy as np
-from stylegen.deepdream import frames
-from stylegen.runs import Workdir
+from stylegen.deepdream.frames import keep_zoom
+from stylegen.runs import Workdir, frames
 from tests.conftest import photo
 from tests.deepdream.test_frames import ZOOM, grain
 
@@ -39,7 +40,7 @@ def dreamer(image, seed):
             frames.save_image = kill
     return grain(image, seed)
 
-frames.keep_zoom(workdir, photo(40, 50), dreamer, **ZOOM)
+keep_zoom(workdir, photo(40, 50), dreamer, **ZOOM)
 """
 
 

@@ -36,10 +36,15 @@ def test_the_frames_of_an_animation_come_in_order(tmp_path, name):
     assert frame.shape == (24, 32, 3) and frame.dtype == np.float32
 
 
-def test_frames_that_stay_longer_come_several_times(tmp_path):
+def test_frames_that_stay_longer_come_once_with_their_times(tmp_path):
     clip = open_animation(animate(tmp_path / 'a.gif', [100, 300, 100, 50]))
-    assert clip.fps == pytest.approx(10) and np.allclose(greys(clip)[:5], [20, 90, 90, 90, 160], atol=1)
-    assert open_animation(animate(tmp_path / 'b.gif', [0, 0, 0, 10])).fps == pytest.approx(10)  # as browsers show it
+    assert clip.times == pytest.approx((0, 0.1, 0.4, 0.5, 0.55)) and np.allclose(greys(clip), GREYS, atol=1)
+    assert clip.fps == pytest.approx(4 / 0.55)
+    plain = open_animation(animate(tmp_path / 'b.gif', [0, 0, 0, 10]))
+    assert plain.fps == pytest.approx(10) and plain.times is None  # as browsers show it
+    for name in ('again.gif', 'again.webp'):
+        path = images.save_animation(tmp_path / name, clip.read(), clip.fps, times=clip.times)
+        assert open_animation(path).times == pytest.approx(clip.times)
 
 
 def test_what_is_transparent_is_white(tmp_path):

@@ -77,6 +77,35 @@ def test_odd_sides_and_names_are_read(tmp_path):
     assert (clip.width, clip.height) == (33, 25) and len(list(clip.read())) == 5
 
 
+def shown_at(path):
+    """The seconds at which the frames of a clip are shown."""
+    listing = ffmpeg('-i', str(path), '-map', '0:V:0', '-c', 'copy', '-f', 'framecrc', '-').decode()
+    unit = eval(listing.partition('#tb 0: ')[2].split()[0])
+    return sorted(int(line.split(',')[2]) * unit for line in listing.splitlines() if line and line[0] != '#')
+
+
+def test_a_clip_of_variable_rate_keeps_its_frames_and_their_times(tmp_path):
+    times = np.cumsum([0, *[1 / 30] * 4, 0.2, 0.05, *[1 / 24] * 4, 0.1])
+    path = save_animation(tmp_path / 'a.mp4', frames(), 30, times=[*times, times[-1] + 0.25])
+    np.testing.assert_allclose(shown_at(path), times[:12], atol=2e-5)
+    clip = open_clip(path)
+    np.testing.assert_allclose(clip.times, [*times, times[-1] + 0.25], atol=2e-5)
+    assert clip.frames == 12 and clip.fps == pytest.approx(12 / clip.times[-1])
+    greys = [frame[:, 20:].mean() for frame in clip.read()]
+    np.testing.assert_allclose(greys, GREYS, atol=0.02)
+    assert len(list(clip.read(7))) == 5
+    again = save_animation(tmp_path / 'b.mp4', clip.read(), clip.fps, times=clip.times)
+    np.testing.assert_allclose(shown_at(again), times[:12], atol=2e-5)
+
+
+@pytest.mark.parametrize('rate', ['24000/1001', '25', '30000/1001', '60'])
+def test_a_constant_rate_is_kept_to_the_last_frame(tmp_path, rate):
+    clip = open_clip(clip_with_sound(tmp_path / 'a.mkv', rate=rate))  # whose stamps are whole milliseconds
+    assert clip.times is None and clip.fps == eval(rate)
+    made = save_animation(tmp_path / 'b.mp4', clip.read(), clip.fps)
+    np.testing.assert_allclose(shown_at(made), np.arange(clip.frames) / eval(rate), atol=1e-4)
+
+
 def test_reading_can_be_left_at_any_frame(tmp_path, monkeypatch):
     clip, started, popen = open_clip(clip_with_sound(tmp_path / 'a.mp4')), [], subprocess.Popen
     monkeypatch.setattr(

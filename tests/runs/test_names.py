@@ -240,7 +240,7 @@ def test_a_file_that_another_run_writes_meanwhile_stays(program, args, default, 
 
 
 def test_a_folder_that_another_run_makes_meanwhile_stays(monkeypatch, capfd):
-    export = importlib.import_module('stylegen.dcgan.exporting')
+    export = importlib.import_module('stylegen.runs.exporting')
     move = export.move_without_replacing
 
     def late(source, target):

@@ -25,7 +25,7 @@ def network():
     return networks.transform_network(WIDTH, BLOCKS)
 
 
-@pytest.fixture
+@pytest.fixture(scope='module')
 def painter(network):
     size = 2 * sum(networks.norm_sizes(WIDTH, BLOCKS).values())
     rng = np.random.default_rng(1)

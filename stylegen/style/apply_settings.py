@@ -1,0 +1,155 @@
+"""What the command line of `apply` takes, and what a result of it records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from absl.flags import FlagValues
+
+from stylegen.runs import cli, records
+from stylegen.runs.films import is_clip
+from stylegen.runs.settings import MemorySettings, ResultSettings
+from stylegen.style.one_pass import ONE_PASS_WEIGHTS, RESULT
+from stylegen.style.options import NONE, find_moved, paths_setting
+from stylegen.style.settings import COLORS
+from stylegen.utils.errors import UserError
+from stylegen.utils.settings import Settings, setting
+
+PROGRAM = 'stylegen.style apply'  # as results call it
+
+
+@dataclass(frozen=True, kw_only=True)
+class FootageSettings(Settings):
+    """How the frames of a clip are painted.
+
+    Attributes:
+        blend: 0 paints each frame by itself. A larger share holds still better.
+    """
+
+    blend: float = setting(
+        0.8,
+        'share of the painted frame before that the optical flow carries to the next frame of a clip',
+        group='How',
+        at_least=0,
+        below=1,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplySettings(FootageSettings, MemorySettings):
+    """What the command line of `apply` takes beside where results go."""
+
+    input: tuple[str, ...] = paths_setting('photos or folders of them, or a clip; the default comes with the package')
+    style: tuple[str, ...] = paths_setting(
+        f'NAME of a style, or a painting; NAME:SHARE or PICTURE:SHARE, several times, mixes them; {NONE}: only regions '
+        'are painted'
+    )
+    list: bool = setting(
+        False,
+        'print the names of the styles; with --output=FILE make a sheet of all on the photos',
+        group='Pictures',
+    )
+    size: int | None = setting(None, 'longest side; by default its own', group='Pictures', at_least=1, unit='pixels')
+    region: tuple[str, ...] = paths_setting(
+        f'MASK=STYLE, or MASK={NONE}: a style of its own where a grey picture is white; several times'
+    )
+    mask: str | None = setting(
+        None, 'grey picture: white is painted, black stays as it is, bit for bit', group='Pictures', kind='path'
+    )
+    model: str | None = setting(
+        None,
+        f'{RESULT} of a training, or its folder; by default the one that comes with the package',
+        group='How',
+        kind='path',
+    )
+    strength: float = setting(1.0, 'of the style; above 1 exaggerates it', group='How', at_least=0, at_most=2)
+    color: str = setting(
+        'style',
+        "style: the style's colours; luminance: the photo's, pixel by pixel; linear, histogram: the photo's palette",
+        group='How',
+        choices=COLORS,
+    )
+
+    @property
+    def model_file(self) -> Path:
+        """The file of the network."""
+        return model_file(self.model)
+
+
+def model_file(model: str | None) -> Path:
+    """The file of a network, given it or the folder of a training; of None, that of the network that ships."""
+    path = ONE_PASS_WEIGHTS if model is None else Path(model)
+    return path / RESULT if path.is_dir() else path
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplyResultSettings(ResultSettings):
+    """How the command line writes results."""
+
+    output: str | None = setting(
+        None,
+        'PNG, JPEG, WebP or TIFF; GIF, WebP or MP4 of a clip; a folder for several results',
+        group='Pictures',
+        kind='path',
+    )
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a command line asks for.
+
+    Attributes:
+        settings: What is painted, and how.
+        result: How results are written.
+        typed: Names of the flags that were typed.
+        replayed: The record of the result that is made again, or None.
+    """
+
+    settings: ApplySettings
+    result: ApplyResultSettings
+    typed: frozenset[str]
+    replayed: Mapping[str, Any] | None
+
+    @classmethod
+    def read(cls, flags: FlagValues) -> Command:
+        """The command of flags: what was typed wins over the settings of the result that --replay names.
+
+        Raises:
+            UserError: A value that cannot be, or a result that cannot be made again.
+        """
+        result = cli.settings_of(ApplyResultSettings, flags)
+        typed = frozenset(name for name in flags if flags[name].present)
+        if result.replay is None:
+            return cls(cli.settings_of(ApplySettings, flags), result, typed, None)
+        recorded, record, moved = records.recorded_settings(
+            result.replay, PROGRAM, files=('mask', 'model'), lists=('input',)
+        )
+        find_moved(recorded, moved)
+        settings = cli.settings_of(ApplySettings, flags, recorded).replace(list=False)
+        weights = None if settings.model is None else str(settings.model_file)
+        mine = typed | {'weights'} if 'model' in typed else typed
+        records.check_files(record, settings.recorded() | {'weights': weights}, mine)
+        return cls(settings, result, typed, record)
+
+    @property
+    def clip(self) -> str | None:
+        """The input that is a clip; None where pictures are painted.
+
+        Raises:
+            UserError: There are other inputs beside it.
+        """
+        inputs, output = self.settings.input, self.result.output or self.result.replay
+        clips = [path for path in inputs if is_clip(path, output if len(inputs) == 1 else None)]
+        if clips and len(inputs) > 1:
+            raise UserError(f'{clips[0]} goes with one input, not with {len(inputs)}; give them one at a time')
+        return clips[0] if clips else None
+
+    def report_unused(self, say: Callable[[str], None]) -> None:
+        """Tells in a line which of the flags that were typed change nothing."""
+        idle = dict.fromkeys(('blend', 'workdir'), 'what is painted is no clip')
+        if self.clip:
+            idle = dict.fromkeys(('depth', 'overwrite'), 'what is painted is a clip')
+        cli.report_unused_flags({name: why for name, why in idle.items() if name in self.typed}, say)

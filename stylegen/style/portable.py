@@ -1,0 +1,137 @@
+"""The network that paints in one pass as other programs take it: of Keras's own layers, and for any size of picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from stylegen.networks.formats import Portable
+from stylegen.style.norms import EPSILON, norm_sizes, split_norms
+from stylegen.style.one_pass import GRID, OnePass
+from stylegen.style.transform_network import give_weights, transform_network
+from stylegen.utils.backend import keras, tf
+from stylegen.utils.keras_defaults import DTYPE, LAYOUT
+
+OUTPUT = 'painted'  # name of the output tensor
+PHOTO, NORMS = 'photo', 'norms'  # of the inputs
+LAYER: Mapping[str, str] = {'dtype': DTYPE}
+MAPS: Mapping[str, str] = {'dtype': DTYPE, 'data_format': LAYOUT}
+
+
+def portable(one_pass: OnePass, norms: np.ndarray | None = None) -> Portable:
+    """Returns the network as files keep it, float32, for batches of any number.
+
+    Args:
+        one_pass: The network.
+        norms: Of the one style that it paints in, (norms,); without it they are the second input, (N, norms).
+    """
+    call, variables = any_size(one_pass, norms)
+    return Portable(keras_network(one_pass, norms), OUTPUT, call, variables)
+
+
+def any_size(one_pass: OnePass, norms: np.ndarray | None) -> tuple[Callable[..., tf.Tensor], tuple]:
+    """Returns the function of photos (N, H, W, 3) and, without `norms`, norms (N, norms), and its variables.
+
+    As `OnePass.paint`, it mirrors photos to sides that the network takes, and cuts its pictures to theirs.
+    """
+    network = transform_network(one_pass.width, one_pass.blocks)
+    give_weights(network, one_pass.arrays)
+    row = np.zeros((1, 0)) if norms is None else norms[None]
+
+    def call(photo: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
+        shape = tf.shape(photo)
+        rows = given[0] if given else tf.repeat(tf.constant(row), shape[0], 0)
+        wide = photo
+        for axis in (1, 2):
+            wide = tf.gather(wide, _mirrored_places(shape[axis]), axis=axis)
+        return tf.clip_by_value(network([wide, rows])[:, : shape[1], : shape[2]], 0, 1)
+
+    return call, tuple(variable.value for variable in network.variables)
+
+
+def _mirrored_places(length: tf.Tensor) -> tf.Tensor:
+    """Where each position of a mirrored axis is taken from; its length is a multiple of `GRID`, 4 `GRID` at least."""
+    whole = (length + GRID - 1) // GRID * GRID  # of positive numbers: ONNX's division cuts negative ones the other way
+    places = tf.range(tf.maximum(4 * GRID, whole)) % (2 * length)
+    return tf.minimum(places, 2 * length - 1 - places)
+
+
+def keras_network(one_pass: OnePass, norms: np.ndarray | None) -> keras.Model:
+    """Returns the same of Keras's own layers and operations only, for sides that are multiples of `GRID`.
+
+    2 x 2 pixels are put into one position by a convolution, and positions are repeated before one.
+
+    Args:
+        one_pass, norms: Of `portable`.
+    """
+    arrays, sizes = one_pass.arrays, norm_sizes(one_pass.width, one_pass.blocks)
+    photo = keras.Input((None, None, 3), dtype=DTYPE, name=PHOTO)
+    inputs, norm = _normalizations(norms, one_pass, sizes)
+    weights: dict[str, list[np.ndarray]] = {'halves': [_halving_kernel(), np.full(12, -1, np.float32)]}
+
+    def convolved(x: Any, name: str, strides: int = 1) -> Any:
+        kernel = arrays[f'{name}/kernel']
+        bias = [arrays[f'{name}/bias']] if f'{name}/bias' in arrays else []
+        weights[name] = [kernel, *bias]
+        x = keras.ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], 'reflect')
+        return keras.layers.Conv2D(kernel.shape[-1], 3, strides, use_bias=bool(bias), name=name, **MAPS)(x)
+
+    relu = lambda x, name: keras.layers.Activation('relu', name=f'{name}_relu', **LAYER)(x)
+    x = keras.layers.Conv2D(12, 2, 2, name='halves', **MAPS)(photo)
+    for name, strides in (('begin', 1), ('down', 2)):
+        x = relu(norm(convolved(x, name, strides), name), name)
+    for number in range(one_pass.blocks):
+        a, b = f'block{number}_a', f'block{number}_b'
+        y = relu(norm(convolved(x, a), a), a)
+        y = norm(convolved(y, b), b)
+        x = keras.layers.Add(name=f'block{number}_sum', **LAYER)([x, y])
+    for name in ('up1', 'up2'):
+        x = keras.layers.UpSampling2D(2, interpolation='nearest', name=f'{name}_repeated', **MAPS)(x)
+        x = relu(norm(convolved(x, name), name), name)
+    x = keras.layers.Activation('tanh', name='bounded', **LAYER)(convolved(x, 'end'))
+    x = keras.layers.Rescaling(0.55, offset=0.5, name='pixels', **LAYER)(x)
+    model = keras.Model([photo, *inputs] if inputs else photo, keras.ops.clip(x, 0.0, 1.0), name='one_pass')
+    for name, values in weights.items():
+        model.get_layer(name).set_weights(values)
+    return model
+
+
+def _normalizations(
+    norms: np.ndarray | None, one_pass: OnePass, sizes: Mapping[str, int]
+) -> tuple[list, Callable[[Any, str], Any]]:
+    """Returns the further inputs, and the function of a map and its name that normalises it as a style has it."""
+    if norms is not None:
+        constants = split_norms(norms, one_pass.width, one_pass.blocks)
+
+        def fixed(x: Any, name: str) -> Any:
+            scale, shift = np.split(constants[name].astype(np.float64), 2)
+            factors = {'scale': (1 + scale).tolist(), 'offset': shift.tolist()}
+            return keras.layers.Rescaling(name=f'{name}_style', **factors, **LAYER)(_normalized(x))
+
+        return [], fixed
+    given = keras.Input((2 * sum(sizes.values()),), dtype=DTYPE, name=NORMS)
+    ends = np.cumsum([size for size in sizes.values() for _ in range(2)])[:-1].tolist()
+    parts = keras.ops.split(given, ends, axis=-1)
+    pairs = {name: parts[2 * number : 2 * number + 2] for number, name in enumerate(sizes)}
+
+    def variable(x: Any, name: str) -> Any:
+        scale, shift = (
+            keras.layers.Reshape((1, 1, sizes[name]), name=f'{name}_{part}', **LAYER)(vector)
+            for part, vector in zip(('scale', 'shift'), pairs[name], strict=True)
+        )
+        return _normalized(x) * (scale + 1.0) + shift
+
+    return [given], variable
+
+
+def _normalized(x: Any) -> Any:
+    """The map with mean 0 and variance 1 for each channel of each picture."""
+    away = x - keras.ops.mean(x, axis=(1, 2), keepdims=True)
+    return away * keras.ops.rsqrt(keras.ops.mean(keras.ops.square(away), axis=(1, 2), keepdims=True) + EPSILON)
+
+
+def _halving_kernel() -> np.ndarray:
+    """The kernel (2, 2, 3, 12) that puts 2 x 2 pixels into one position, times 2: with a bias of -1, from -1 to 1."""
+    return 2 * np.eye(12, dtype=np.float32).reshape(2, 2, 3, 12)

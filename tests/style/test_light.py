@@ -1,0 +1,74 @@
+"""In NumPy the one-pass network paints as it does in TensorFlow, which then is not imported."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from stylegen import images
+from stylegen.style import light
+from stylegen.style.norms import SmoothedStatistics, split_norms
+from stylegen.style.one_pass import LIGHT_PIXELS
+from stylegen.style.predictor import Look
+from tests.conftest import ROOT, photo
+from tests.style.test_one_pass import BLOCKS, WIDTH, network, noise, painter  # noqa: F401
+
+
+@pytest.mark.parametrize(('shape', 'strip'), [((16, 16), 2048), ((64, 40), 7), ((24, 200), 50)])
+def test_the_picture_and_its_statistics_are_those_of_tensorflow(painter, monkeypatch, shape, strip):  # noqa: F811
+    monkeypatch.setattr(light, 'STRIP', strip)
+    picture, norms = noise(*shape, 3), painter.norms['waves']
+    expected, statistics = painter._paint(picture, norms, None)
+    found, own = painter._by_parts(light.paint_light, picture, norms, np.zeros_like(norms), 0.0)
+    np.testing.assert_allclose(found.clip(0, 1), expected, atol=1e-5)
+    np.testing.assert_allclose(own, statistics, rtol=1e-3, atol=1e-4)
+
+
+def test_statistics_of_a_frame_before_count_as_they_do_there(painter):  # noqa: F811
+    picture, norms = noise(32, 24, 3), painter.norms['ink']
+    before = painter._paint(noise(32, 24, 3, seed=3), norms, None)[1]
+    expected, _ = painter._paint(picture, norms, before)
+    smooth = SmoothedStatistics(split_norms(before, WIDTH, BLOCKS), 0.9)
+    parts = split_norms(norms, WIDTH, BLOCKS)
+    found = light.paint_light(painter.arrays, BLOCKS, picture, parts, smooth)
+    np.testing.assert_allclose(found.clip(0, 1), expected, atol=1e-5)
+
+
+def test_a_far_mean_takes_no_digits_of_the_variance():
+    x = 100 + 0.1 * noise(300, 200, 4)
+    mean, variance = light.moments(x)
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(mean, exact.mean((0, 1)), rtol=1e-7)
+    np.testing.assert_allclose(variance, exact.var((0, 1)), rtol=1e-4)
+
+
+@pytest.mark.parametrize('layers', [('input', 'block1_conv1', 'block3_conv3'), ('block2_conv2', 'block5_conv1')])
+@pytest.mark.parametrize('size', [(70, 61), (9, 30)])
+def test_what_is_seen_of_a_painting_is_what_tensorflow_sees(layers, size):
+    look, painting = Look('small_vgg', layers), photo(*size)
+    expected = look.statistics(painting, light=False)
+    np.testing.assert_allclose(look.statistics(painting, light=True), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_it_goes_light_where_tensorflow_is_not_there_until_much_is_painted(painter, monkeypatch):  # noqa: F811
+    painter.painted[0] = 0
+    assert not painter._goes_light(100)
+    monkeypatch.delitem(sys.modules, 'tensorflow')
+    assert painter._goes_light(LIGHT_PIXELS - 100) and not painter._goes_light(1)
+
+
+def test_apply_paints_a_photo_without_tensorflow(tmp_path):
+    images.save_image(tmp_path / 'photo.png', photo(40, 50))
+    images.save_image(tmp_path / 'painting.png', photo(50, 40, 1))
+    code = (
+        'import sys; from stylegen.style.__main__ import main\n'
+        'code = main(["", "apply", "photo.png", "--style=painting.png", "--strength=0.9", "--output=out.png"])\n'
+        'print(code, {"tensorflow", "keras", "matplotlib", "cv2"} & set(sys.modules))'
+    )
+    child = subprocess.run(
+        [sys.executable, '-c', f'import sys; sys.path.insert(0, {str(ROOT)!r})\n{code}'],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert child.stdout.splitlines()[-1] == '0 set()', child.stderr
+    assert images.load_image(tmp_path / 'out.png').shape == (40, 50, 3)
