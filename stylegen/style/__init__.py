@@ -9,11 +9,13 @@
 `transfer` paints one picture. A `Stylizer` takes the same settings and paints many: it is compiled once. The settings
 are a `StyleSettings`. Callbacks are told a `StyleStep`; a `Start` made of one goes on from there.
 
-`OnePass` paints at once, by a trained network (Johnson, Alahi, Fei-Fei 2016); `train_one_pass` trains one.
+`OnePass` paints at once, by a trained network (Johnson, Alahi, Fei-Fei 2016), and `paint_clip` the frames of a clip with
+it; `train_one_pass` trains one.
 
 On the command line: `python -m stylegen.style`, `python -m stylegen.style apply`, `python -m stylegen.style train`.
 """
 
+from stylegen.style.footage import paint_clip
 from stylegen.style.one_pass import OnePass
 from stylegen.style.one_pass_training import train_one_pass
 from stylegen.style.settings import StyleSettings
@@ -21,4 +23,14 @@ from stylegen.style.steps import Start, StyleStep
 from stylegen.style.stylizer import Stylizer, open_stylizer
 from stylegen.style.transferring import transfer
 
-__all__ = ['OnePass', 'Start', 'StyleSettings', 'StyleStep', 'Stylizer', 'open_stylizer', 'train_one_pass', 'transfer']
+__all__ = [
+    'OnePass',
+    'Start',
+    'StyleSettings',
+    'StyleStep',
+    'Stylizer',
+    'open_stylizer',
+    'paint_clip',
+    'train_one_pass',
+    'transfer',
+]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylegen import images
+from stylegen.images.flow import check_flow
 from stylegen.runs.films import open_footage, open_frames, remove_frames, showing_frames
 from stylegen.runs.frames import Arrays, KeptFrames, keep_frames
 from stylegen.runs.inputs import refuse_overwriting_inputs
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 DEFAULT_FILM = 'style.mp4'
 
 
-def paint_clip(painter: Painter, source: str, console: Console) -> None:
+def paint_film(painter: Painter, source: str, console: Console) -> None:
     """Paints a clip, or an animated picture. A run that is stopped goes on with the same command.
 
     Without --workdir the frames are in a folder beside the film, which is removed when the film is written.
@@ -41,6 +42,8 @@ def paint_clip(painter: Painter, source: str, console: Console) -> None:
     images.check_animation(output.path, clip.fps)
     longest = max(clip.height, clip.width)
     shape = images.fit((clip.height, clip.width), min(painter.settings.size or longest, longest))
+    if painter.settings.blend:
+        check_flow(shape)
     areas, mask = painter.areas(shape)
     record = painter.record(source, digest_of(Path(source)))
     refuse_overwriting_inputs(output.path, record['inputs'])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from stylegen.images.conversion import PictureLike, as_mask
 from stylegen.images.flow import Motion, motion, warp
-from stylegen.style.one_pass import Scene
+from stylegen.style.areas import areas_of, masked
+from stylegen.style.one_pass import OnePass, Scene
 
 LIKE = 0.05, 0.15  # differences of a frame's pixel from the warped one before: up to here trusted, from there on not
 PaintFunction = Callable[[np.ndarray, Scene | None], tuple[np.ndarray, Scene]]
@@ -59,7 +63,7 @@ def paint_footage(
     Args:
         frames: float32 (H, W, 3) in [0, 1], all of one size. They are read one by one.
         paint: Takes a frame and the `scene` of the frame before, None where a scene begins.
-        blend: Share of the frame before, from 0 to below 1.
+        blend: Share of the frame before, from 0 to below 1. 0 paints each frame by itself.
         previous: Where an interrupted run goes on: the last frame that it gave. `frames` begin after it.
     """
     for index, frame in enumerate(frames, 0 if previous is None else previous.index + 1):
@@ -67,6 +71,8 @@ def paint_footage(
             picture, scene, cut = *paint(frame, None), True
         elif np.array_equal(frame, previous.frame):  # repeated, as in a clip whose rate varies
             picture, scene, cut = previous.picture, previous.scene, False
+        elif not blend:
+            picture, scene, cut = *paint(frame, None), False
         else:
             moved = motion(frame, previous.frame)
             picture, scene = paint(frame, None if moved.cut else previous.scene)
@@ -75,3 +81,47 @@ def paint_footage(
             cut = moved.cut
         previous = PaintedFrame(index, frame, picture, scene, cut)
         yield previous
+
+
+def paint_clip(
+    one_pass: OnePass,
+    frames: Iterable[np.ndarray],
+    style: Any,
+    *,
+    regions: Sequence[tuple[PictureLike, Any]] = (),
+    strength: float = 1.0,
+    color: str = 'style',
+    mask: PictureLike | None = None,
+    blend: float = 0.8,
+) -> Iterator[np.ndarray]:
+    """Paints the frames of a clip, see `paint_footage`.
+
+    Args:
+        one_pass: The network.
+        frames: float32 (H, W, 3) in [0, 1], all of one size. They are read one by one.
+        style, regions, strength, color, mask: As for a call of `one_pass`.
+        blend: Share of the painted frame before that the optical flow carries to the next one, from 0 to below 1.
+
+    Yields:
+        float32 (H, W, 3) in [0, 1] for each frame.
+
+    Example:
+        clip = open_clip('sea.mp4')
+        painted = paint_clip(OnePass.open(), clip.read(), 'starry_night')
+        save_animation('painted.mp4', painted, clip.fps, sound=clip, times=clip.times)
+    """
+    frames = iter(frames)
+    first = next(frames, None)
+    if first is None:
+        return
+    shape = first.shape[:2]
+    shown = None if mask is None else as_mask(mask, 'mask', shape)
+    norms = [None if one is None else one_pass.norms_of(one) for one in (style, *(other for _, other in regions))]
+    areas = areas_of(norms, [as_mask(one, 'mask of a region', shape) for one, _ in regions])
+
+    def paint(frame: np.ndarray, scene: Scene | None) -> tuple[np.ndarray, Scene]:
+        with one_pass.lock:
+            return one_pass.paint_frame(frame, areas, strength, color, scene)
+
+    for one in paint_footage(itertools.chain([first], frames), paint, blend=blend):
+        yield masked(one.picture, one.frame, shown)

@@ -13,7 +13,7 @@ from stylegen.images.pixels import sample
 from stylegen.images.video import open_clip
 from stylegen.runs import frames as kept
 from stylegen.runs.inputs import DEFAULT_PICTURE
-from stylegen.style.footage import paint_footage
+from stylegen.style.footage import paint_clip, paint_footage
 from stylegen.style.one_pass import OnePass
 from tests.conftest import photo, run
 from tests.images.test_flow import textured, view
@@ -118,6 +118,16 @@ def test_footage_goes_on_where_it_stopped_and_a_repeated_frame_is_not_painted_ag
         assert all(np.array_equal(a.picture, b.picture) for a, b in zip(rest, whole[stop + 1 :], strict=True))
 
 
+def test_from_python_a_clip_is_painted_frame_by_frame_with_masks(network):
+    one_pass, frames = OnePass.open(network), [photo(24, 32, seed) for seed in (0, 0, 1)]
+    mask = np.zeros((24, 32), np.float32)
+    mask[:, :16] = 1
+    made = list(paint_clip(one_pass, frames, None, regions=[(mask, 'ink')], blend=0))
+    for frame, painted in zip(frames, made, strict=True):
+        np.testing.assert_allclose(painted, one_pass(frame, 'ink', mask=mask), atol=1e-5)
+    assert list(paint_clip(one_pass, [], 'ink')) == []
+
+
 def test_a_clip_keeps_its_rate_its_sound_and_its_size_and_replays():
     clip_with_sound('clip.mov', rate='24000/1001', seconds=0.5, sound=0.5)
     assert run(*APPLY, 'clip.mov', '--output=out.mp4', program='style') == 0
@@ -204,12 +214,14 @@ def test_a_picture_with_regions_and_a_painting_replays_also_where_it_was_moved(c
         (['photo.png', 'photo.mp4'], 'goes with one input'),
         (['clip.gif', '--output=out.mp4', '--blend=1'], 'expected blend to be a number from 0 to below 1'),
         (['clip.gif', '--output=clip.gif'], 'is an input'),
+        (['tiny.gif', '--output=out.gif'], 'at least 8 pixels a side; got 6 x 5'),
         (['--replay=photo.png'], 'has no settings'),
     ],
 )
 def test_mistakes_are_one_line_and_leave_no_file(wrong, told, capsys):
     images.save_image('photo.png', photo(24, 24))
-    images.save_animation('clip.gif', [photo(24, 24)] * 2)
+    images.save_animation('clip.gif', [photo(24, 24), photo(24, 24, 1)])
+    images.save_animation('tiny.gif', [photo(5, 6), photo(5, 6, 1)])
     before = sorted(path.name for path in Path().iterdir())
     assert run(*APPLY, *wrong, program='style') == 2
     error = capsys.readouterr().err
