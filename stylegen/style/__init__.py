@@ -9,8 +9,8 @@
 `transfer` paints one picture. A `Stylizer` takes the same settings and paints many: it is compiled once. The settings
 are a `StyleSettings`. Callbacks are told a `StyleStep`; a `Start` made of one goes on from there.
 
-`OnePass` paints at once, by a trained network (Johnson, Alahi, Fei-Fei 2016), and `paint_clip` the frames of a clip with
-it; `train_one_pass` trains one.
+`OnePass` paints at once, by a trained network (Johnson, Alahi, Fei-Fei 2016), `paint_clip` the frames of a clip by it;
+`train_one_pass` trains one.
 
 On the command line: `python -m stylegen.style`, `python -m stylegen.style apply`, `python -m stylegen.style train`.
 """

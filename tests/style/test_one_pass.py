@@ -5,9 +5,10 @@ import pytest
 
 from stylegen.images.io import save_image
 from stylegen.losses import moments, wasserstein
-from stylegen.style import one_pass, strips
+from stylegen.style import one_pass, polish, strips, transfer
 from stylegen.style import transform_network as networks
 from stylegen.style.one_pass import OnePass
+from stylegen.style.settings import POLISH, StyleSettings
 from stylegen.utils.backend import tf
 from stylegen.utils.errors import UserError
 from tests.style.one_pass_networks import BLOCKS, LAYERS, WIDTH, random_network, random_one_pass
@@ -137,6 +138,20 @@ def test_where_the_mask_is_black_the_photo_stays_bit_for_bit_and_its_colours_sta
 def test_a_style_that_is_none_is_refused(painter, style):
     with pytest.raises(UserError, match=r'did you mean waves|shares'):
         painter(noise(16, 16, 3), style)
+
+
+def test_the_optimisation_begins_with_the_picture_of_one_pass(painter, monkeypatch):
+    monkeypatch.setattr(polish, 'open_shipped', lambda max_memory: painter)
+    photo, painting, mask = noise(48, 40, 3), noise(48, 48, 3, seed=2), np.zeros((48, 40), np.float32)
+    mask[:, 20:] = 1
+    begin = {'network': 'mini', 'init': 'one_pass', 'iterations': 0, 'smallest_size': 48, 'precision': 'float32'}
+    norms = painter.norms_of([(painting, 1.0)])
+    np.testing.assert_allclose(transfer(photo, painting, **begin), painter(photo, norms), atol=1e-5)
+    found = transfer(photo, painting, regions=[(mask, [])], **begin)
+    np.testing.assert_allclose(found, painter(photo, norms, mask=1 - mask), atol=1e-5)
+    settings = [StyleSettings.of_record({'init': 'one_pass', **given}) for given in ({}, {'iterations': 7})]
+    assert [one.iterations for one in settings] == [POLISH['iterations'], (7,)]
+    assert {one.smallest_size for one in settings} == {POLISH['smallest_size']}
 
 
 def test_a_network_that_was_saved_paints_as_before(painter, tmp_path):
