@@ -101,7 +101,17 @@ def trust(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
     x, y = np.arange(width) + flow[..., 0], np.arange(height)[:, None] + flow[..., 1]
     inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     trusted = np.where(inside, np.clip(2 - error / bound, 0, 1), 0)
-    return _opencv().blur(trusted.astype(np.float32), (3, 3))
+    return box_blur(trusted.astype(np.float32), 3)
+
+
+def box_blur(image: np.ndarray, side: int) -> np.ndarray:
+    """Returns the mean of the square of so many pixels a side around each pixel; the image is mirrored at its borders.
+
+    Args:
+        image: float32 HxW or HxWxC.
+        side: An odd number.
+    """
+    return _opencv().blur(image, (side, side))
 
 
 def likeness(warped: np.ndarray, frame: np.ndarray, trusted: np.ndarray) -> float:

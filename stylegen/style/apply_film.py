@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stylegen.runs.workdir import Workdir
     from stylegen.style.painter import Painter
 
+KEPT = 'frame', 'ground', 'picture', 'carried'  # of a frame's state; the rest is its scene
 DEFAULT_FILM = 'style.mp4'
 
 
@@ -57,7 +58,8 @@ def paint_film(painter: Painter, source: str, console: Console) -> None:
             read = clip.read(0 if previous is None else previous.index + 1)
             frames = (np.clip(images.resize(frame, shape), 0, 1) for frame in read)
             for one in paint_footage(frames, paint, blend=painter.settings.blend, previous=previous):
-                yield masked(one.picture, one.frame, mask), {'ground': one.frame, 'picture': one.picture, **one.scene}
+                arrays = {'ground': one.frame, 'picture': one.picture, 'carried': one.carried}
+                yield masked(one.picture, one.frame, mask), {**arrays, **one.scene}
 
         return keep_frames(workdir, make, clip.frames, callback=follow)
 
@@ -80,5 +82,5 @@ def paint_film(painter: Painter, source: str, console: Console) -> None:
 
 def painted_frame(state: Arrays) -> PaintedFrame:
     """The frame that a state was kept with."""
-    scene = {name: array for name, array in state.items() if name not in ('frame', 'ground', 'picture')}
-    return PaintedFrame(int(state['frame']), state['ground'], state['picture'], scene, cut=False)
+    scene = {name: array for name, array in state.items() if name not in KEPT}
+    return PaintedFrame(int(state['frame']), state['ground'], state['picture'], state['carried'], scene, cut=False)

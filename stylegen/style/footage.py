@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from stylegen.images.conversion import PictureLike, as_mask
-from stylegen.images.flow import Motion, motion, warp
+from stylegen.images.flow import Motion, box_blur, motion, warp
 from stylegen.style.areas import areas_of, masked
 from stylegen.style.one_pass import OnePass, Scene
 
 LIKE = 0.05, 0.15  # differences of a frame's pixel from the warped one before: up to here trusted, from there on not
+DETAIL, AROUND = 7, 15  # pixels: what is finer is detail; the square that its strength is measured in
+MOST_GAIN = 2.0  # that detail is enhanced by at most
 PaintFunction = Callable[[np.ndarray, Scene | None], tuple[np.ndarray, Scene]]
 
 
@@ -26,6 +29,7 @@ class PaintedFrame:
         index: Its number, from 0.
         frame: As it was, float32 (H, W, 3) in [0, 1].
         picture: As it is painted, of the same shape.
+        carried: The moving average that the next frame goes on from: `picture` before its detail is restored.
         scene: What the next frame is painted with.
         cut: Whether the frame begins a scene. Then nothing is carried into it.
     """
@@ -33,6 +37,7 @@ class PaintedFrame:
     index: int
     frame: np.ndarray
     picture: np.ndarray
+    carried: np.ndarray
     scene: Scene
     cut: bool
 
@@ -48,6 +53,25 @@ def confidence(moved: Motion, frame: np.ndarray) -> np.ndarray:
     return moved.trusted * np.clip((most - apart) / (most - least), 0, 1)
 
 
+def restore_detail(averaged: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """Gives an average of pictures as much fine detail as one of them has.
+
+    Marks of the network that flicker are averaged away, and the rest is softer for being warped. What is left is
+    steady, so that it can be enhanced: around each pixel, to the mean square that the detail of `picture` has there.
+
+    Args:
+        averaged: float32 (H, W, 3) in [0, 1].
+        picture: Of the same shape.
+
+    Returns:
+        float32 (H, W, 3) in [0, 1].
+    """
+    detail, wanted = (each - box_blur(each, DETAIL) for each in (averaged, picture))
+    power = [box_blur(np.square(each).mean(-1), AROUND) + 1e-5 for each in (wanted, detail)]
+    gain = np.clip(np.sqrt(power[0] / power[1]), 1, MOST_GAIN)[..., None]
+    return np.clip(averaged + (gain - 1) * detail, 0, 1)
+
+
 def paint_footage(
     frames: Iterable[np.ndarray], paint: PaintFunction, *, blend: float, previous: PaintedFrame | None = None
 ) -> Iterator[PaintedFrame]:
@@ -55,7 +79,8 @@ def paint_footage(
 
     Each frame is painted by itself, with the statistics of the scene so far. Let p be that picture, w the painted frame
     before, warped to where its objects are now, and s = blend * `confidence`. The result is (1 - s) p + s w: on a still
-    shot a moving average of what is painted. What comes into sight, and the first frame after a cut, is p.
+    shot a moving average of what is painted; then with its detail restored. What comes into sight, and the first frame
+    after a cut, is p.
 
     After Ruder, Dosovitskiy, Brox (2016), "Artistic style transfer for videos", whose warped frame is a term of an
     optimisation; here it is mixed into the picture.
@@ -67,19 +92,20 @@ def paint_footage(
         previous: Where an interrupted run goes on: the last frame that it gave. `frames` begin after it.
     """
     for index, frame in enumerate(frames, 0 if previous is None else previous.index + 1):
-        if previous is None:
-            picture, scene, cut = *paint(frame, None), True
-        elif np.array_equal(frame, previous.frame):  # repeated, as in a clip whose rate varies
-            picture, scene, cut = previous.picture, previous.scene, False
-        elif not blend:
-            picture, scene, cut = *paint(frame, None), False
-        else:
-            moved = motion(frame, previous.frame)
-            picture, scene = paint(frame, None if moved.cut else previous.scene)
+        if previous is not None and np.array_equal(frame, previous.frame):  # as in a clip that repeats frames
+            previous = dataclasses.replace(previous, index=index, cut=False)
+            yield previous
+            continue
+        moved = motion(frame, previous.frame) if previous is not None and blend else None
+        scene = None if previous is None or moved is None or moved.cut else previous.scene
+        picture, scene = paint(frame, scene)
+        carried = picture
+        if previous is not None and moved is not None and not moved.cut:
             share = np.float32(blend) * confidence(moved, frame)[..., None]
-            picture = np.clip((1 - share) * picture + share * warp(previous.picture, moved.flow), 0, 1)
-            cut = moved.cut
-        previous = PaintedFrame(index, frame, picture, scene, cut)
+            carried = np.clip((1 - share) * picture + share * warp(previous.carried, moved.flow), 0, 1)
+            picture = restore_detail(carried, picture)
+        cut = previous is None or (moved is not None and moved.cut)
+        previous = PaintedFrame(index, frame, picture, carried, scene, cut)
         yield previous
 
 
