@@ -15,13 +15,19 @@ SMALLEST = 8  # pixels a side that OpenCV's method needs
 CUT = 0.2
 
 
-def check_flow() -> None:
+def check_flow(shape: tuple[int, ...] | None = None) -> None:
     """Checks, before any work is done, that `dense_flow` can run.
 
+    Args:
+        shape: (height, width, ...) of the frames; None: any.
+
     Raises:
-        UserError: OpenCV is not installed.
+        UserError: OpenCV is not installed, or the frames are below SMALLEST pixels a side.
     """
     _opencv()
+    if shape and min(shape[:2]) < SMALLEST:
+        height, width = shape[:2]
+        raise UserError(f'motion is followed in frames of at least {SMALLEST} pixels a side; got {width} x {height}')
 
 
 def _opencv():
@@ -53,9 +59,7 @@ def dense_flow(image: np.ndarray, other: np.ndarray) -> np.ndarray:
         moved = warp(previous, dense_flow(frame, previous))
     """
     cv2 = _opencv()
-    if min(image.shape[:2]) < SMALLEST:
-        height, width = image.shape[:2]
-        raise UserError(f'motion is followed in frames of at least {SMALLEST} pixels a side; got {width} x {height}')
+    check_flow(image.shape)
     method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     method.setFinestScale(0)
     return method.calc(to_uint8(luminance(image)[..., 0]), to_uint8(luminance(other)[..., 0]), None)
@@ -97,7 +101,17 @@ def trust(flow: np.ndarray, back: np.ndarray) -> np.ndarray:
     x, y = np.arange(width) + flow[..., 0], np.arange(height)[:, None] + flow[..., 1]
     inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     trusted = np.where(inside, np.clip(2 - error / bound, 0, 1), 0)
-    return _opencv().blur(trusted.astype(np.float32), (3, 3))
+    return box_blur(trusted.astype(np.float32), 3)
+
+
+def box_blur(image: np.ndarray, side: int) -> np.ndarray:
+    """Returns the mean of the square of so many pixels a side around each pixel; the image is mirrored at its borders.
+
+    Args:
+        image: float32 HxW or HxWxC.
+        side: An odd number.
+    """
+    return _opencv().blur(image, (side, side))
 
 
 def likeness(warped: np.ndarray, frame: np.ndarray, trusted: np.ndarray) -> float:

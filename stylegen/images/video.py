@@ -205,12 +205,11 @@ def write_mp4(
 
 def _timed(times: Sequence[float]) -> str:
     """The filter that gives frame N its time. Runs of frames at a constant distance are one part of its formula."""
-    ticks = [round(time * TICKS) for time in times[:-1]]
+    ticks = [round(time * TICKS) for time in times]
     runs: list[tuple[int, int, int]] = []  # first frame, its time, the distance
-    for number, tick in enumerate(ticks):
+    for number, (tick, following) in enumerate(itertools.pairwise(ticks)):
         if not runs or tick != runs[-1][1] + (number - runs[-1][0]) * runs[-1][2]:
-            step = ticks[number + 1] - tick if number + 1 < len(ticks) else 0
-            runs.append((number, tick, step))
+            runs.append((number, tick, following - tick))
 
     def formula(runs: Sequence[tuple[int, int, int]]) -> str:
         if len(runs) == 1:

@@ -10,7 +10,7 @@ from stylegen.runs import cli
 from stylegen.runs.folders import expand_folders
 from stylegen.runs.inputs import DEFAULT_PICTURE
 from stylegen.runs.names import Output
-from stylegen.style.apply_film import paint_clip
+from stylegen.style.apply_film import paint_film
 from stylegen.style.apply_settings import ApplyResultSettings, ApplySettings, Command
 from stylegen.style.one_pass import OnePass
 from stylegen.style.options import DEFAULT_OUTPUT
@@ -47,7 +47,7 @@ def work(flags: FlagValues) -> None:
     command.report_unused(console.say)
     painter = Painter(one_pass, command, console)
     if command.clip:
-        return paint_clip(painter, command.clip, console)
+        return paint_film(painter, command.clip, console)
     photos = expand_folders(settings.input or [str(DEFAULT_PICTURE)])
     if len(photos) > 1 or any(Path(one).is_dir() for one in settings.input):
         return painter.paint_folder(photos)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylegen import images
+from stylegen.images.flow import check_flow
 from stylegen.runs.films import open_footage, open_frames, remove_frames, showing_frames
 from stylegen.runs.frames import Arrays, KeptFrames, keep_frames
 from stylegen.runs.inputs import refuse_overwriting_inputs
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from stylegen.runs.workdir import Workdir
     from stylegen.style.painter import Painter
 
+KEPT = 'frame', 'ground', 'picture', 'carried'  # of a frame's state; the rest is its scene
 DEFAULT_FILM = 'style.mp4'
 
 
-def paint_clip(painter: Painter, source: str, console: Console) -> None:
+def paint_film(painter: Painter, source: str, console: Console) -> None:
     """Paints a clip, or an animated picture. A run that is stopped goes on with the same command.
 
     Without --workdir the frames are in a folder beside the film, which is removed when the film is written.
@@ -41,6 +43,8 @@ def paint_clip(painter: Painter, source: str, console: Console) -> None:
     images.check_animation(output.path, clip.fps)
     longest = max(clip.height, clip.width)
     shape = images.fit((clip.height, clip.width), min(painter.settings.size or longest, longest))
+    if painter.settings.blend:
+        check_flow(shape)
     areas, mask = painter.areas(shape)
     record = painter.record(source, digest_of(Path(source)))
     refuse_overwriting_inputs(output.path, record['inputs'])
@@ -54,7 +58,8 @@ def paint_clip(painter: Painter, source: str, console: Console) -> None:
             read = clip.read(0 if previous is None else previous.index + 1)
             frames = (np.clip(images.resize(frame, shape), 0, 1) for frame in read)
             for one in paint_footage(frames, paint, blend=painter.settings.blend, previous=previous):
-                yield masked(one.picture, one.frame, mask), {'ground': one.frame, 'picture': one.picture, **one.scene}
+                arrays = {'ground': one.frame, 'picture': one.picture, 'carried': one.carried}
+                yield masked(one.picture, one.frame, mask), {**arrays, **one.scene}
 
         return keep_frames(workdir, make, clip.frames, callback=follow)
 
@@ -77,5 +82,5 @@ def paint_clip(painter: Painter, source: str, console: Console) -> None:
 
 def painted_frame(state: Arrays) -> PaintedFrame:
     """The frame that a state was kept with."""
-    scene = {name: array for name, array in state.items() if name not in ('frame', 'ground', 'picture')}
-    return PaintedFrame(int(state['frame']), state['ground'], state['picture'], scene, cut=False)
+    scene = {name: array for name, array in state.items() if name not in KEPT}
+    return PaintedFrame(int(state['frame']), state['ground'], state['picture'], state['carried'], scene, cut=False)

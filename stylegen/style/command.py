@@ -120,7 +120,7 @@ class Command:
             idle |= dict.fromkeys(('color_time', 'color_map'), "the colours are the style's")
         elif color != 'linear':
             idle['color_map'] = f'--color={color} takes no linear map'
-        if init == 'content' or self.style.init_picture:
+        if self.style.init_picture or init in ('content', 'one_pass'):
             idle['seed'] = f'nothing is drawn at random with --init={init}'
         if not is_many(self.sources):
             output = self.results.output

@@ -14,12 +14,13 @@ from stylegen.runs.names import Output
 from stylegen.runs.workdir import remove_state
 from stylegen.style.command import PROGRAM
 from stylegen.style.film import Film
+from stylegen.style.one_pass import ONE_PASS_WEIGHTS
 from stylegen.style.options import PictureSettings, StyleResultSettings
 from stylegen.style.pictures import Pictures
 from stylegen.style.session import Session
 from stylegen.style.steps import Start, StyleStep
 from stylegen.utils.console import Console
-from stylegen.utils.files import remove_empty
+from stylegen.utils.files import digest_of, remove_empty
 
 
 def state_folder(output: Path) -> Path:
@@ -67,6 +68,10 @@ class Job(jobs.Job):
             records.check_replay(session.replayed, pictures.hashes, weights, console.warn)
         recorded = sources.recorded() | session.settings.recorded()
         record = records.record(PROGRAM, recorded, pictures.hashes, weights)
+        if session.settings.init == 'one_pass':
+            record['one_pass'] = digest_of(ONE_PASS_WEIGHTS)
+            if session.replayed and session.replayed.get('one_pass', record['one_pass']) != record['one_pass']:
+                console.warn('the one-pass network is not that of the result; the picture will differ')
         output = target.path
         super().__init__(
             target,

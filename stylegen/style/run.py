@@ -151,6 +151,8 @@ class Run:
             return images.resize(init, size)
         if self.settings.init == 'content':
             return self._without_margin(content)
+        if self.settings.init == 'one_pass':
+            return self._one_pass_picture(size)
         noise = np.random.default_rng(self.seed).normal(size=(*size, 3)).astype(np.float32)
         if self.settings.init == 'noise':
             return 0.5 + 0.1 * noise
@@ -158,6 +160,14 @@ class Run:
             return MEAN_COLOR + 0.001 / 255 * noise
         mean, covariance = color_moments(next(group for group in self.styles if group))
         return (mean + noise @ np.linalg.cholesky(covariance + 1e-6 * np.eye(3)).T).astype(np.float32)
+
+    def _one_pass_picture(self, size: tuple[int, int]) -> np.ndarray:
+        """What the network that paints in one pass makes of the content, at the first size."""
+        from stylegen.style.polish import one_pass_picture
+
+        small = images.resize(self.content, size).clip(0, 1)
+        masks = [images.resize(mask, size).clip(0, 1) for mask in self.masks[1:]]
+        return one_pass_picture(small, self.styles, masks, self.settings.strength, self.settings.max_memory)
 
     def _set_targets(self, content: np.ndarray, stage: Stage) -> None:
         """Sets the targets of this size and the factors of the terms."""

@@ -21,11 +21,12 @@ from stylegen.utils.settings import setting
 LOSSES = ('wasserstein', 'gram', 'covariance', 'gram+histogram')
 TV_FORMS = ('square', 'absolute', 'power')  # `stylegen.losses.features.VARIATIONS`, which imports TensorFlow
 OPTIMIZERS = ('adam', 'lbfgs', 'descent')
-INITS = ('content', 'noise', 'style', 'mean')
+INITS = ('content', 'noise', 'style', 'mean', 'one_pass')
 COLORS = ('style', 'luminance', 'linear', 'histogram')
 COLOR_TIMES = ('before', 'after')
 StepsLike = Any  # a number, a sequence of numbers, '150,120,100'
 
+POLISH = {'smallest_size': 256, 'iterations': (40, 20, 15)}  # settings that go with init='one_pass'
 PATIENCE_STEPS = 10  # steps between checks of whether the loss still falls
 
 
@@ -111,6 +112,8 @@ class StyleSettings(MachineSettings, NetworkSettings):
         backtracking: 0: L-BFGS takes every step as it is.
         iterations: One number for all sizes, or one for each size from the smallest, of which the last repeats.
         init: 'noise' is noise around grey, 'style' noise in the style's colours, 'mean' the mean colour of photographs.
+            'one_pass' is the picture of the network that paints in one pass (`stylegen.style.OnePass`); the
+            optimisation then begins at a larger size and takes fewer steps, see `POLISH`.
             It may also be a picture in any form, see `stylegen.images.conversion`.
         style_scale: The style's picture is never enlarged.
         color: 'style': the style's colours. 'luminance': each pixel keeps the content's chroma. 'linear', 'histogram':
@@ -187,8 +190,8 @@ class StyleSettings(MachineSettings, NetworkSettings):
 
     init: Any = setting(
         'content',
-        'what to begin with: content, noise, style (noise in its colours), mean (the mean colour of photographs) or a '
-        'picture',
+        'what to begin with: content, noise, style (noise in its colours), mean (the mean colour of photographs), '
+        'one_pass (the picture of `apply`, which needs fewer steps) or a picture',
         group='How to get there',
         kind='path',
         read=read_init,
@@ -278,9 +281,10 @@ class StyleSettings(MachineSettings, NetworkSettings):
 
     @classmethod
     def preset_values(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings of the published program that `like` names."""
+        """The settings of the published program that `like` names, and those that go with an `init`."""
         published = PUBLISHED.get(values.get('like') or '')
-        return dict(published.settings) if published else {}
+        polish = POLISH if isinstance(values.get('init'), str) and values['init'] == 'one_pass' else {}
+        return {**polish, **(published.settings if published else {})}
 
     @property
     def init_picture(self) -> Any:

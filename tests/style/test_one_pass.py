@@ -5,14 +5,13 @@ import pytest
 
 from stylegen.images.io import save_image
 from stylegen.losses import moments, wasserstein
-from stylegen.style import one_pass, strips
+from stylegen.style import one_pass, polish, strips, transfer
 from stylegen.style import transform_network as networks
 from stylegen.style.one_pass import OnePass
-from stylegen.utils.backend import keras, tf
+from stylegen.style.settings import POLISH, StyleSettings
+from stylegen.utils.backend import tf
 from stylegen.utils.errors import UserError
-
-WIDTH, BLOCKS = 16, 2
-LAYERS = ('input', 'block1_conv1')
+from tests.style.one_pass_networks import BLOCKS, LAYERS, WIDTH, random_network, random_one_pass
 
 
 def noise(*shape, seed=0):
@@ -21,22 +20,12 @@ def noise(*shape, seed=0):
 
 @pytest.fixture(scope='module')
 def network():
-    keras.utils.set_random_seed(0)
-    return networks.transform_network(WIDTH, BLOCKS)
+    return random_network()
 
 
 @pytest.fixture(scope='module')
 def painter(network):
-    size = 2 * sum(networks.norm_sizes(WIDTH, BLOCKS).values())
-    rng = np.random.default_rng(1)
-    arrays = {f'{layer.name}/{each.name}': each.numpy() for layer in network.layers for each in layer.weights}
-    statistics = 2 * (3 + 40)
-    arrays |= {'hidden/kernel': 0.1 * rng.normal(size=(statistics, 5)), 'hidden/bias': np.zeros(5)}
-    arrays |= {'predicted/kernel': 0.1 * rng.normal(size=(5, size)), 'predicted/bias': np.zeros(size)}
-    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
-    norms = {name: 0.5 * rng.normal(size=size).astype(np.float32) for name in ('waves', 'ink')}
-    about = {'waves': {'title': 'Waves'}, 'ink': {}}
-    return OnePass(WIDTH, BLOCKS, arrays, norms, about, 'mini', LAYERS)
+    return random_one_pass(network)
 
 
 def test_normalization_gives_each_channel_of_each_picture_the_mean_and_deviation_that_were_asked_for():
@@ -86,6 +75,32 @@ def test_what_does_not_fit_in_the_memory_is_painted_by_strips_without_seams(pain
         painter(noise(400, 2000, 3), 'ink')
 
 
+def test_by_strips_a_frame_is_painted_with_the_statistics_of_the_frame_before_too(painter, monkeypatch):
+    areas, first, second = [(None, painter.norms['ink'])], noise(136, 61, 3), noise(136, 61, 3, seed=1) * 0.5
+    _, scene = painter.paint_frame(first, areas, 1, 'style')
+    whole, then = painter.paint_frame(second, areas, 1, 'style', scene)
+    alone, _ = painter.paint_frame(second, areas, 1, 'style')
+    assert np.abs(whole - alone).max() > 0.05
+    small = OnePass(*(getattr(painter, name) for name in list(OnePass.__dataclass_fields__)[:7]), max_memory=500_000)
+    monkeypatch.setattr(OnePass, '_graph', property(lambda self: pytest.fail('it was painted whole')))
+    found, known = small.paint_frame(second, areas, 1, 'style', scene)
+    np.testing.assert_allclose(found, whole, atol=1e-4)
+    np.testing.assert_allclose(known['statistics0'], then['statistics0'], atol=1e-3)
+
+
+def test_each_region_is_painted_in_its_own_style_and_none_stays_bit_for_bit(painter):
+    photo, mask = noise(32, 32, 3), np.zeros((32, 32), np.float32)
+    mask[:, :10], mask[:, 10:12] = 1, 0.5
+    found = painter(photo, 'ink', regions=[(mask, 'waves')])
+    ink, waves = painter(photo, 'ink'), painter(photo, 'waves')
+    np.testing.assert_allclose(found[:, :10], waves[:, :10], atol=1e-6)
+    np.testing.assert_allclose(found[:, 12:], ink[:, 12:], atol=1e-6)
+    np.testing.assert_allclose(found[:, 10:12], (ink + waves)[:, 10:12] / 2, atol=1e-6)
+    assert np.array_equal(painter(photo, None, regions=[(mask, 'waves')])[:, 12:], photo[:, 12:])
+    both = painter(photo, None, regions=[(mask, 'waves'), (np.ones((32, 32)), 'ink')])  # masks over one another
+    np.testing.assert_allclose(both[:, :10], (ink + waves)[:, :10] / 2, atol=1e-6)
+
+
 @pytest.mark.parametrize('shape', [(1, 1), (7, 50), (33, 18), (64, 64)])
 def test_a_picture_of_any_size_comes_out_at_its_size(painter, shape):
     found = painter(noise(*shape, 3), 'waves')
@@ -123,6 +138,20 @@ def test_where_the_mask_is_black_the_photo_stays_bit_for_bit_and_its_colours_sta
 def test_a_style_that_is_none_is_refused(painter, style):
     with pytest.raises(UserError, match=r'did you mean waves|shares'):
         painter(noise(16, 16, 3), style)
+
+
+def test_the_optimisation_begins_with_the_picture_of_one_pass(painter, monkeypatch):
+    monkeypatch.setattr(polish, 'open_shipped', lambda max_memory: painter)
+    photo, painting, mask = noise(48, 40, 3), noise(48, 48, 3, seed=2), np.zeros((48, 40), np.float32)
+    mask[:, 20:] = 1
+    begin = {'network': 'mini', 'init': 'one_pass', 'iterations': 0, 'smallest_size': 48, 'precision': 'float32'}
+    norms = painter.norms_of([(painting, 1.0)])
+    np.testing.assert_allclose(transfer(photo, painting, **begin), painter(photo, norms), atol=1e-5)
+    found = transfer(photo, painting, regions=[(mask, [])], **begin)
+    np.testing.assert_allclose(found, painter(photo, norms, mask=1 - mask), atol=1e-5)
+    settings = [StyleSettings.of_record({'init': 'one_pass', **given}) for given in ({}, {'iterations': 7})]
+    assert [one.iterations for one in settings] == [POLISH['iterations'], (7,)]
+    assert {one.smallest_size for one in settings} == {POLISH['smallest_size']}
 
 
 def test_a_network_that_was_saved_paints_as_before(painter, tmp_path):
