@@ -47,7 +47,7 @@ def collage(scene: PictureLike, parts: Sequence[Part | Any], *, settings: Collag
 
     Args:
         scene: Any picture.
-        parts: `Part`s, or pairs (picture, mask).
+        parts: `Part`s, pairs (picture, mask), or pictures.
         {settings}
 
     Returns:
@@ -63,9 +63,9 @@ def collage(scene: PictureLike, parts: Sequence[Part | Any], *, settings: Collag
     if not len(parts):
         raise UserError('give at least one part')
     for number, part in enumerate(parts, 1):
-        part = part if isinstance(part, Part) else Part(*part)
+        part = part if isinstance(part, Part) else Part(*part) if isinstance(part, tuple) else Part(part)
         picture, mask, box = placed(part, made.shape[:2], f'part {number}')
-        made[box] = merged(made[box], picture, mask, settings.gradients)
+        made[box] = merged(made[box], picture, mask, settings)
     return made
 
 
@@ -110,22 +110,26 @@ def placed(part: Part, shape: tuple[int, int], name: str) -> tuple[np.ndarray, n
     return whole[taken], shown, (slice(*y), slice(*x))
 
 
-def merged(scene: np.ndarray, part: np.ndarray, mask: np.ndarray, gradients: str = 'part') -> np.ndarray:
+def merged(scene: np.ndarray, part: np.ndarray, mask: np.ndarray, settings: CollageSettings) -> np.ndarray:
     """Returns a scene with a part of the same size in it, float32 (H, W, 3) in [0, 1]; `mask` is (H, W)."""
     opacity = mask[..., None]
-    if gradients != 'none':
+    if settings.gradients != 'none':
         inside = mask > 0
         if inside.all():  # nothing surrounds it: the colours of the scene along the border of the picture
             inside = inside.copy()
             inside[[0, -1]] = inside[:, [0, -1]] = False
-        part = np.where(inside[..., None], _seamless(scene, part, inside, gradients == 'mixed'), scene)
+        part = _seamless(scene, part, inside, settings)
     return np.where(opacity > 0, opacity * part.clip(0, 1) + (1 - opacity) * scene, scene).astype(np.float32)
 
 
-def _seamless(scene: np.ndarray, part: np.ndarray, inside: np.ndarray, mixed: bool) -> np.ndarray:
+def _seamless(scene: np.ndarray, part: np.ndarray, inside: np.ndarray, settings: CollageSettings) -> np.ndarray:
     """Returns the picture that has the scene's colours around `inside`, and within it the chosen gradients."""
-    right = _divergence(part, scene if mixed else None)
-    return solve_poisson(right, inside, np.where(inside[..., None], part, scene))
+    right = _divergence(part, scene if settings.gradients == 'mixed' else None)
+    screen = 0.0
+    if settings.bleed is not None:
+        screen = 1 / (settings.bleed * max(part.shape)) ** 2
+        right = right + np.float32(screen) * part
+    return solve_poisson(right, inside, np.where(inside[..., None], part, scene), screen)
 
 
 def _divergence(part: np.ndarray, other: np.ndarray | None) -> np.ndarray:

@@ -21,6 +21,7 @@ from stylegen.runs.settings import ResultSettings
 from stylegen.utils.console import Console
 
 GRADED, MOSAIC = 'graded.png', 'mosaic.jpg'
+DEMONSTRATION = MosaicSettings(columns=64, tile_size=16)
 TINTS = np.array([[-0.04, 0.02, 0.09], [0.08, 0.0, -0.14]], np.float32)  # of the shadows and of the lights
 
 
@@ -38,8 +39,7 @@ def work(flags: FlagValues) -> None:
     console = Console(flags.quiet)
     result = cli.settings_of(ResultSettings, flags)
     demonstrate_grade(console, result)
-    settings = MosaicSettings(columns=64, tile_size=16)
-    make_mosaic(MosaicFiles(), settings, result, console, MOSAIC)
+    make_mosaic(MosaicFiles(), DEMONSTRATION, result, console, MOSAIC)
     console.say('your own: python -m stylegen.compose grade --help, mosaic --help; --help lists all commands')
 
 

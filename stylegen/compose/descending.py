@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stylegen.compose.solving import DEPENDENT, Moments, Solution, rank_of
+from stylegen.compose.solving import DEPENDENT, Moments, Solution, group_sums, rank_of
 from stylegen.optimize.loop import Objective, Step, Term, optimize_image
 from stylegen.optimize.updates import Update
 from stylegen.utils.backend import prepare_devices, tf
@@ -26,27 +26,24 @@ def descend(
     moments: Moments,
     ridge: float = 0.0,
     constraint: str = 'none',
+    groups: int = 1,
     steps: int = 1500,
     callback: Callable[[int, float], None] | None = None,
 ) -> Solution:
     """Finds T by gradient descent, see `solving.least_squares` for the arguments and what is minimised.
 
     Args:
-        moments, ridge, constraint: As there.
+        moments, ridge, constraint, groups: As there.
         steps: Of all rounds together.
         callback: Called with a step and the loss after it, about `POINTS` times.
     """
     prepare_devices()
     count = len(moments.xx)
-    quadratic = np.broadcast_to(moments.xx + ridge * np.eye(count), (len(moments.yx), count, count))
-    linear, squares = moments.yx, moments.yy
-    if constraint == 'convex':  # X less Y in each element: the sums are 1, and the digits that all share fall out
-        crossed = linear[:, :, None] + linear[:, None, :]
-        quadratic = quadratic - crossed + squares[:, None, None]
-        linear, squares = np.zeros_like(linear), np.zeros_like(squares)
-    basis = _coordinates(quadratic[0], constraint)
+    quadratic, linear, squares = moments.xx + ridge * np.eye(count), moments.yx, moments.yy
+    basis = _coordinates(quadratic, constraint)
     quadratic, linear = basis.T @ quadratic @ basis, linear @ basis
-    found = np.full(linear.shape, 1 / count) if constraint == 'convex' else np.zeros_like(linear)
+    sums = group_sums(count, groups) if constraint == 'convex' else np.zeros((0, len(quadratic)))
+    found = np.zeros_like(linear) + sums.sum(0) * groups / count
     losses = [(0, _loss(found, quadratic, linear, squares))]
 
     def note(step: int, change: np.ndarray, start: np.ndarray) -> None:
@@ -56,7 +53,7 @@ def descend(
 
     for number in range(ROUNDS):
         first, last = steps * number // ROUNDS, steps * (number + 1) // ROUNDS
-        found = _round(found, quadratic, linear, constraint, first, last, note)
+        found = _round(found, quadratic, linear, constraint, sums, first, last, note)
     matrix = found @ basis.T
     return Solution(matrix, rank_of(moments.xx), float(np.sqrt(moments.errors(matrix).mean())), tuple(losses))
 
@@ -80,7 +77,7 @@ def _coordinates(quadratic: np.ndarray, constraint: str) -> np.ndarray:
 
 def _loss(matrix: np.ndarray, quadratic: np.ndarray, linear: np.ndarray, squares: np.ndarray) -> float:
     """The mean over the rows of t Q t - 2 c t + y^2: the mean squared error, with the ridge."""
-    bent = np.einsum('rk,rkl,rl->r', matrix, quadratic, matrix)
+    bent = ((matrix @ quadratic) * matrix).sum(1)
     return float(np.maximum(bent - 2 * (matrix * linear).sum(1) + squares, 0).mean())
 
 
@@ -89,21 +86,30 @@ def _round(
     quadratic: np.ndarray,
     linear: np.ndarray,
     constraint: str,
+    sums: np.ndarray,
     first: int,
     last: int,
     note: Callable[[int, np.ndarray, np.ndarray], None],
 ) -> np.ndarray:
-    """Returns `start` with the change that the loop found, from step `first` to `last`."""
-    steepest = np.maximum(np.linalg.eigvalsh(quadratic)[:, -1:], 1e-30)[:, None]  # of each row
+    """Returns `start` with the change that the loop found, from step `first` to `last`.
+
+    Where sums are fixed a change has the sums 0, and the part of the gradient that would change them is left out: what
+    all elements share, such as their mean, is the steepest part, and would make the steps short.
+    """
+    pull = linear - start @ quadratic
+    if len(sums):
+        center = np.eye(len(quadratic)) - sums.T @ sums / sums.sum(1, keepdims=True).mean()
+        quadratic, pull = center @ quadratic @ center, pull @ center
+    steepest = max(float(np.linalg.eigvalsh(quadratic)[-1]), 1e-30)
     bent = tf.constant(quadratic / steepest, tf.float32)
-    pull = tf.constant((linear[:, None] - start[:, None] @ quadratic) / steepest, tf.float32)  # (R, 1, K)
+    pull = tf.constant(pull / steepest, tf.float32)
 
     def loss(features):
         change = tf.reshape(features['input'], tf.shape(pull))
         return tf.reduce_sum(change * (change @ bent - 2.0 * pull))
 
     objective = Objective(lambda image: {'input': image}, (Term('loss', 1.0, loss),))
-    update = projected_descent(_projection(constraint, start)) if constraint != 'none' else plain_descent()
+    update = projected_descent(_projection(constraint, start, len(sums))) if constraint != 'none' else plain_descent()
     latest = None
 
     def keep(step: Step) -> None:
@@ -147,20 +153,27 @@ def projected_descent(project: Callable[[tf.Tensor], tf.Tensor]) -> Update:
     return Update(lambda image: (image, tf.constant(1.0)), step, result=lambda image, state: state[0])
 
 
-def _projection(constraint: str, start: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
+def _projection(constraint: str, start: np.ndarray, groups: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns the projection of a change from `start` for which start + change keeps the constraint."""
     center = tf.constant(start[None, ..., None], tf.float32)
 
     def project(change):
         matrix = center + change
-        return (tf.nn.relu(matrix) if constraint == 'nonnegative' else onto_simplex(matrix)) - center
+        return (tf.nn.relu(matrix) if constraint == 'nonnegative' else onto_simplex(matrix, groups)) - center
 
     return project
 
 
-def onto_simplex(matrix: tf.Tensor) -> tf.Tensor:
-    """Returns the nearest (1, R, K, 1) whose rows are at least 0 with the sum 1 (Duchi et al. 2008, figure 1)."""
-    rows = tf.reshape(matrix, tf.shape(matrix)[1:3])
+def onto_simplex(matrix: tf.Tensor, groups: int = 1) -> tf.Tensor:
+    """Returns the nearest matrix of the same size whose groups are at least 0 with the sum 1.
+
+    Duchi et al. 2008, "Efficient projections onto the l1-ball", figure 1.
+
+    Args:
+        matrix: (1, R, K, 1).
+        groups: Into how many equal groups a row falls.
+    """
+    rows = tf.reshape(matrix, [-1, tf.shape(matrix)[2] // groups])
     falling = tf.sort(rows, direction='DESCENDING')
     excess = tf.cumsum(falling, axis=1) - 1
     counts = tf.cast(tf.range(1, tf.shape(rows)[1] + 1), rows.dtype)

@@ -59,7 +59,8 @@ def fit(
     layers = shares_of_masks(named(masks, 'mask'), wanted.shape[:2]) if len(masks) else {}
     fitted = [of_size(as_picture(one, f'element {name}'), wanted.shape[:2], name) for name, one in pictures.items()]
     recipe = Recipe.of(settings, list(pictures), list(layers))
-    found = solve(moments_of(recipe, fitted, list(layers.values()), wanted, settings.pixels), settings, callback)
+    moments = moments_of(recipe, fitted, list(layers.values()), wanted, settings.pixels)
+    found = solve(moments, settings, max(1, len(layers)), callback)
     about = {'settings': settings.recorded(), 'rank': found.rank, 'error': found.error, 'losses': list(found.losses)}
     if found.rank < len(recipe.columns):
         note(
@@ -69,13 +70,15 @@ def fit(
     return Transformation(found.matrix, recipe, about)
 
 
-def solve(moments: Moments, settings: FitSettings, callback: Callable[[int, float], None] | None = None) -> Solution:
-    """Finds T by the method that the settings name."""
+def solve(
+    moments: Moments, settings: FitSettings, groups: int = 1, callback: Callable[[int, float], None] | None = None
+) -> Solution:
+    """Finds T by the method that the settings name; for `groups` see `least_squares`."""
     if settings.method == 'least_squares':
-        return least_squares(moments, settings.ridge, settings.constraint)
+        return least_squares(moments, settings.ridge, settings.constraint, groups)
     from stylegen.compose.descending import descend
 
-    return descend(moments, settings.ridge, settings.constraint, settings.steps, callback)
+    return descend(moments, settings.ridge, settings.constraint, groups, settings.steps, callback)
 
 
 def moments_of(

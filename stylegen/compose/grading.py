@@ -21,7 +21,7 @@ LUT_SIZE = 33  # colours a side, as video editors write it
 LARGEST_LUT = 129
 _BINS = 16  # a side, of the histogram that the weights come from
 _GRID = 9  # colours a side that the ridge holds
-_ROUNDS = 4  # of the fit with clipped pixels
+_ROUNDS = 8  # of the fit with pixels that are cut off
 _HOLD = 1e-6  # of T to the identity: it decides only what nothing else does
 _CLIPPED = 0.5 / 255  # so near to 0 or 1 a channel may have been cut off
 
@@ -55,18 +55,11 @@ def learn_grade(before: PictureLike, after: PictureLike, *, settings: GradeSetti
     wanted = second.reshape(-1, 3)[::step].T.astype(np.float64)
     recipe = Recipe(('photo',), settings.basis)
     x, weights = elements_of(colours, recipe), _weights(colours)
-    identity = np.eye(3, len(x))  # in every basis r, g and b come first
-    held = _held_to_affine(recipe, x, wanted, weights)
-    matrix, target = identity, wanted
-    for _ in range(_ROUNDS):
-        moments = _sum([(1.0, mean_moments([(x, target - x[:3], weights)])), *((settings.ridge, one) for one in held)])
-        matrix = identity + least_squares(moments, _HOLD * float(np.trace(moments.xx)) / len(x) * bool(held)).matrix
-        made = matrix @ x
-        target = np.where(wanted >= 1 - _CLIPPED, np.maximum(wanted, made), wanted)
-        target = np.where(wanted <= _CLIPPED, np.minimum(wanted, made), target)
-        if not settings.ridge and (target == wanted).all():
-            break
-    error = float(np.sqrt(np.mean(weights * np.square(target - matrix @ x)) / weights.mean()))
+    cut = [wanted >= 1 - _CLIPPED, wanted <= _CLIPPED]
+    held = _held_to_affine(recipe, x, wanted, weights * ~(cut[0] | cut[1]))
+    matrix = _one_sided(x, wanted, weights, cut, held, settings.ridge)
+    short = np.where(cut[0], np.maximum(wanted, matrix @ x), np.where(cut[1], np.minimum(wanted, matrix @ x), wanted))
+    error = float(np.sqrt(np.mean(weights * np.square(short - matrix @ x)) / weights.mean()))
     rank = rank_of(mean_moments([(x, wanted)]).xx)
     return Transformation(matrix, recipe, {'settings': settings.recorded(), 'rank': rank, 'error': error})
 
@@ -89,14 +82,57 @@ def colour_grid(size: int) -> np.ndarray:
     return np.stack([red, green, blue], axis=-1).reshape(-1, 3)
 
 
-def _held_to_affine(recipe: Recipe, x: np.ndarray, wanted: np.ndarray, weights: np.ndarray) -> list[Moments]:
-    """The moments of the grid of colours against what the best affine map makes of them."""
+def _one_sided(
+    x: np.ndarray,
+    wanted: np.ndarray,
+    weights: np.ndarray,
+    cut: list[np.ndarray],
+    held: Moments,
+    ridge: float,
+) -> np.ndarray:
+    """Returns T for targets of which some are cut off: beyond those a result is no error.
+
+    Newton's method on the one-sided squares: a pixel that is cut off counts while T X falls short of it. At first none
+    does.
+
+    Args:
+        x, wanted, weights: (K, N), (3, N), (N,).
+        cut: Where `wanted` is cut off at white and at black, (3, N) each.
+        held: The moments that hold T, see `_held_to_affine`.
+        ridge: Their weight.
+    """
+    identity = np.eye(3, len(x))  # in every basis r, g and b come first
+    counts = ~(cut[0] | cut[1])
+    matrix = identity
+    for _ in range(_ROUNDS):
+        rows = []
+        groups = [slice(None)] if counts.all() else [slice(row, row + 1) for row in range(3)]
+        for one in groups:  # channels that count alike are solved together
+            seen = np.maximum(weights * counts[one][0], 1e-9 * weights)
+            parts = [(1.0, mean_moments([(x, wanted[one] - x[:3][one], seen)]))]
+            parts += [(ridge, Moments(held.xx, held.yx[one], held.yy[one]))]
+            moments = _sum(parts)
+            hold = _HOLD * float(np.trace(moments.xx)) / len(x) if ridge else 0.0
+            rows.append(least_squares(moments, hold).matrix)
+        matrix = identity + np.concatenate(rows)
+        made = matrix @ x
+        following = ~((cut[0] & (made >= wanted)) | (cut[1] & (made <= wanted)))
+        if (following == counts).all():
+            break
+        counts = following
+    return matrix
+
+
+def _held_to_affine(recipe: Recipe, x: np.ndarray, wanted: np.ndarray, weights: np.ndarray) -> Moments:
+    """The moments of a grid of colours against what the best affine map makes of them; `weights` are (3, N)."""
     straight = np.concatenate([x[:3], np.ones((1, x.shape[1]))])
-    moments = mean_moments([(straight, wanted - x[:3], weights)])
-    change = least_squares(moments, 1e-3 * float(np.trace(moments.xx)) / 4).matrix
+    change = np.zeros((3, 4))
+    for row in range(3):
+        moments = mean_moments([(straight, wanted[row : row + 1] - x[row : row + 1], weights[row] + 1e-9)])
+        change[row] = least_squares(moments, 1e-3 * float(np.trace(moments.xx)) / 4).matrix[0]
     grid = colour_grid(_GRID)
-    goal = np.clip(grid.T + change[:, :3] @ grid.T + change[:, 3:], 0, 1)
-    return [mean_moments([(elements_of(grid, recipe), goal - grid.T)])]
+    goal = grid.T + change[:, :3] @ grid.T + change[:, 3:]
+    return mean_moments([(elements_of(grid, recipe), goal - grid.T)])
 
 
 def _sum(parts: list[tuple[float, Moments]]) -> Moments:

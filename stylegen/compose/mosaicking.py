@@ -73,7 +73,8 @@ def mosaic(
 
     Args:
         picture: What is to be seen from afar.
-        tiles: A folder, .zip, .tar or .npz of pictures; or {name: picture}, out of which tiles are cut.
+        tiles: A folder, .zip, .tar or .npz of pictures; or {name: picture}, out of which tiles are cut; or
+            `Tiles`, whose size counts.
         progress: Called with the number of pictures read and the number of all.
         {settings}
 
@@ -95,12 +96,12 @@ def mosaic(
         )
     else:
         library = tiles if isinstance(tiles, Tiles) else open_tiles(tiles, settings.tile_size, detail, progress)
-    blocks = block_features(target, grid, detail)
+    blocks = block_features(target, grid, library.detail)
     found = assign(comparable(blocks), comparable(library.features), grid, settings.most, settings.apart, settings.seed)
     means = blocks[:, :-1].reshape(*grid, -1, 3).mean(2)
     own = library.features[:, :-1].reshape(len(library.names), -1, 3).mean(1)[found.tiles]
     offsets = (settings.tint * (means - own)).astype(np.float32)
-    image = laid(found.tiles, offsets, library, settings.tile_size)
+    image = laid(found.tiles, offsets, library)
     return Mosaic(image, found, tuple(library.names), offsets, library.skipped)
 
 
@@ -131,9 +132,9 @@ def block_features(target: np.ndarray, grid: tuple[int, int], detail: int) -> np
     return np.concatenate([colours, rough], 1).astype(np.float32)
 
 
-def laid(chosen: np.ndarray, offsets: np.ndarray, tiles: Tiles, size: int) -> np.ndarray:
+def laid(chosen: np.ndarray, offsets: np.ndarray, tiles: Tiles) -> np.ndarray:
     """Lays the tiles with their offsets. Each tile that is used is loaded once."""
-    rows, columns = chosen.shape
+    (rows, columns), size = chosen.shape, tiles.size
     image = np.empty((rows, size, columns, size, 3), np.float32)
     flat = chosen.ravel()
     order = np.argsort(flat, kind='stable')

@@ -22,11 +22,13 @@ class Grid:
 
     Attributes:
         inside: bool (H, W, 1), the unknowns.
-        degree: float32 (H, W, 1), how many neighbours a pixel has within the picture.
+        screen: What is added to the operator: how much a value is held to 0.
+        degree: float32 (H, W, 1), how many neighbours a pixel has within the picture, and the screen.
         coarser: The grid of half the size; None for the coarsest.
     """
 
     inside: np.ndarray
+    screen: float = 0.0
     degree: np.ndarray = field(init=False)
     coarser: Grid | None = field(init=False, default=None)
 
@@ -35,13 +37,13 @@ class Grid:
         degree = np.full((height, width, 1), 4, np.float32)
         for edge in (degree[:1], degree[-1:], degree[:, :1], degree[:, -1:]):
             edge -= 1
-        self.degree = np.maximum(degree, 1)
+        self.degree = (np.maximum(degree, 1) + self.screen).astype(np.float32)
         if min(height, width) > _COARSEST:
             padded = np.pad(self.inside, ((0, height % 2), (0, width % 2), (0, 0)), 'edge')
             blocks = padded.reshape((height + 1) // 2, 2, (width + 1) // 2, 2, 1)
             coarse: np.ndarray = np.asarray(blocks.all((1, 3)))
             if coarse.any():
-                self.coarser = Grid(coarse)
+                self.coarser = Grid(coarse, 4 * self.screen)
 
     def operator(self, values: np.ndarray) -> np.ndarray:
         """Degree times the value less the neighbours, of values that are 0 beyond the mask; 0 there."""
@@ -98,21 +100,27 @@ def reduced(values: np.ndarray) -> np.ndarray:
 
 
 def solve_poisson(
-    right: np.ndarray, inside: np.ndarray, start: np.ndarray, tolerance: float = 1e-5, most: int = 200
+    right: np.ndarray,
+    inside: np.ndarray,
+    start: np.ndarray,
+    screen: float = 0.0,
+    tolerance: float = 1e-5,
+    most: int = 200,
 ) -> np.ndarray:
-    """Solves degree * u - (sum of the neighbours) = right within a mask; u = start beyond it.
+    """Solves (degree + screen) * u - (sum of the neighbours) = right within a mask; u = start beyond it.
 
     Args:
         right: float32 (H, W, C); only its values within the mask count.
         inside: bool (H, W), the mask.
         start: float32 (H, W, C): the given values beyond the mask, and a first guess within.
+        screen: At least 0.
         tolerance: The largest residual, in pixel units, at which it ends.
         most: The most steps.
 
     Returns:
         float32 (H, W, C).
     """
-    grid = Grid(inside[..., None])
+    grid = Grid(inside[..., None], screen)
     solution = start.astype(np.float32, copy=True)
     rest = np.where(grid.inside, right - (grid.degree * solution - neighbours(solution)), 0).astype(np.float32)
     direction, before = np.zeros_like(rest), np.ones(rest.shape[2])

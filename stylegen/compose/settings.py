@@ -57,7 +57,8 @@ class FitSettings(Settings):
     Attributes:
         method: 'least_squares' solves the normal equations in float64, with an active set where there is a constraint.
             'gradient_descent' takes preconditioned steps in TensorFlow; the two agree to 1e-4.
-        constraint: 'nonnegative': no entry of T is below 0. 'convex': besides, each row has the sum 1.
+        constraint: 'nonnegative': no entry of T is below 0. 'convex': besides, each row has the sum 1, and of
+            several masks the entries of each.
     """
 
     method: str = setting('least_squares', 'how the minimum is found', group=FIT, choices=METHODS)
@@ -123,9 +124,9 @@ class GradeSettings(Settings):
         'cubic', 'elements of a colour', group=FIT, choices=tuple(basis for basis in BASES if basis != 'pictures')
     )
     ridge: float = setting(
-        1e-3, 'how much colours that the pair does not show follow its best affine map', group=FIT, at_least=0
+        1e-2, 'how much colours that the pair does not show follow its best affine map', group=FIT, at_least=0
     )
-    pixels: int = setting(400_000, 'at most so many pixels are compared', group=FIT, at_least=16)
+    pixels: int = setting(250_000, 'at most so many pixels are compared', group=FIT, at_least=16)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,9 +160,19 @@ class CollageSettings(Settings):
     Attributes:
         gradients: 'part' keeps the gradients of the part (Perez, Gangnet, Blake 2003, "Poisson image editing", eq. 10),
             'mixed' at each place the stronger ones of the part and the scene (eq. 12), 'none' only lays the part over.
+        bleed: With it a term holds the part to its own colours: a screened Poisson equation (Bhat et al. 2008, "Fourier
+            analysis of the 2D screened Poisson equation for gradient domain problems"). The scene's colours then fade
+            out within that distance from the border of the mask.
     """
 
     gradients: str = setting(
         'part', 'which gradients count within a mask; mixed: the stronger ones; none: pixels are laid over',
         group=COLLAGE, choices=('part', 'mixed', 'none'),
     )  # fmt: skip
+    bleed: float | None = setting(
+        None,
+        "how far the scene's colours reach into a part, as a share of its longer side; by default all through",
+        group=COLLAGE,
+        above=0,
+        at_most=10,
+    )

@@ -84,22 +84,25 @@ def _scale(xx: np.ndarray) -> np.ndarray:
     return np.divide(1, root, out=np.zeros_like(root), where=root > 0)
 
 
-def least_squares(moments: Moments, ridge: float = 0.0, constraint: str = 'none') -> Solution:
+def least_squares(moments: Moments, ridge: float = 0.0, constraint: str = 'none', groups: int = 1) -> Solution:
     """Finds T in float64: the minimum of the mean of |T X - Y|^2 + ridge * |T|^2.
 
     Args:
         moments: Of X and Y.
         ridge: At least 0.
         constraint: 'none': the closed form; of many minima the one with the least |T|^2. 'nonnegative': the active set
-            of Lawson and Hanson (1974, "Solving least squares problems", chapter 23). 'convex': the same with the sum
-            of each row fixed at 1.
+            of Lawson and Hanson (1974, "Solving least squares problems", chapter 23). 'convex': the same with sums
+            that are fixed at 1.
+        groups: Of 'convex': into how many equal groups the elements of a row fall, each with the sum 1: one for each
+            mask.
     """
     count = len(moments.xx)
     if constraint == 'none':
         matrix = _closed_form(moments, ridge)
     else:
         quadratic = moments.xx + ridge * np.eye(count)
-        matrix = np.stack([_active_set(quadratic, row, constraint == 'convex') for row in moments.yx])
+        sums = group_sums(count, groups) if constraint == 'convex' else np.zeros((0, count))
+        matrix = np.stack([_active_set(quadratic, row, sums) for row in moments.yx])
     return Solution(matrix, rank_of(moments.xx), float(np.sqrt(moments.errors(matrix).mean())))
 
 
@@ -118,45 +121,50 @@ def _closed_form(moments: Moments, ridge: float) -> np.ndarray:
     return matrix - matrix @ basis @ basis.T
 
 
-def _active_set(quadratic: np.ndarray, linear: np.ndarray, convex: bool) -> np.ndarray:
-    """Returns the minimum of t Q t / 2 - c t with t >= 0, and with the sum 1 where `convex` is true."""
+def group_sums(count: int, groups: int) -> np.ndarray:
+    """Returns the matrix that sums each of some equal groups of elements, float64 (groups, count)."""
+    return np.repeat(np.eye(groups), count // groups, axis=1)
+
+
+def _active_set(quadratic: np.ndarray, linear: np.ndarray, sums: np.ndarray) -> np.ndarray:
+    """Returns the minimum of t Q t / 2 - c t with t >= 0 and sums @ t = 1."""
     count = len(linear)
     t, passive = np.zeros(count), np.zeros(count, bool)
-    if convex:
-        first = int(np.argmin(np.diag(quadratic) / 2 - linear))
-        t[first], passive[first] = 1.0, True
+    for group in sums.astype(bool):
+        members = np.flatnonzero(group)
+        best = members[int(np.argmin((np.diag(quadratic) / 2 - linear)[members]))]
+        t[best], passive[best] = 1.0, True
     margin = _MARGIN * max(1.0, float(np.abs(linear).max()), float(np.abs(quadratic).max()))
     for _ in range(10 * count + 10):
         pull = linear - quadratic @ t
-        level = float(pull[passive].mean()) if convex else 0.0
-        rest = np.where(passive, -np.inf, pull - level)
+        levels = (sums * passive) @ pull / np.maximum((sums * passive).sum(1), 1)
+        rest = np.where(passive, -np.inf, pull - levels @ sums)
         best = int(np.argmax(rest))
         if rest[best] <= margin:
             break
         passive[best] = True
         while True:
-            wanted = _minimum_within(quadratic, linear, passive, convex)
+            wanted = _minimum_within(quadratic, linear, passive, sums)
             below = passive & (wanted <= 0)
             if not below.any():
                 t = wanted
                 break
-            stride = np.min(t[below] / np.maximum(t[below] - wanted[below], 1e-300))
+            stride = float(np.min(t[below] / np.maximum(t[below] - wanted[below], 1e-300)))
             t = t + min(1.0, stride) * (wanted - t)
             passive &= t > 1e-14
             t[~passive] = 0
-            if not passive[best] and stride == 0:
+            if not passive[best]:
                 break
-    return t / t.sum() if convex else t
+    return t / np.maximum(t @ sums.T @ sums, 1e-300) if len(sums) else t
 
 
-def _minimum_within(quadratic: np.ndarray, linear: np.ndarray, passive: np.ndarray, convex: bool) -> np.ndarray:
+def _minimum_within(quadratic: np.ndarray, linear: np.ndarray, passive: np.ndarray, sums: np.ndarray) -> np.ndarray:
     """Returns the minimum in which only the passive entries differ from 0."""
     chosen = np.flatnonzero(passive)
-    system, right = quadratic[np.ix_(chosen, chosen)], linear[chosen]
-    if convex:
-        one = np.ones((len(chosen), 1))
-        system = np.block([[system, one], [one.T, np.zeros((1, 1))]])
-        right = np.append(right, 1.0)
+    system, right, fixed = quadratic[np.ix_(chosen, chosen)], linear[chosen], sums[:, chosen]
+    if len(sums):
+        system = np.block([[system, fixed.T], [fixed, np.zeros((len(sums), len(sums)))]])
+        right = np.append(right, np.ones(len(sums)))
     found = np.zeros(len(linear))
     found[chosen] = np.linalg.lstsq(system, right, rcond=1e-13)[0][: len(chosen)]
     return found

@@ -32,12 +32,15 @@ class Tiles:
             standard deviation within the parts.
         skipped: (name, reason) of the pictures that could not be read.
         load: Returns the pixels of a tile by its number, uint8 (size, size, 3).
+        size, detail: As for `open_tiles`.
     """
 
     names: Sequence[str]
     features: np.ndarray
     skipped: tuple[tuple[str, str], ...]
     load: Callable[[int], np.ndarray]
+    size: int
+    detail: int
 
 
 def part_features(pixels: np.ndarray, grid: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -112,18 +115,19 @@ def open_tiles(
     def load(number: int) -> np.ndarray:
         return kept[good[number]] if kept is not None else framing(opened.load(int(good[number]), framing.least)[0])
 
-    return Tiles([opened.names[index] for index in good], features[good], skipped, load)
+    return Tiles([opened.names[index] for index in good], features[good], skipped, load, size, detail)
 
 
-def cut_tiles(pictures: dict[str, np.ndarray], size: int, detail: int, seed: int, count: int = CUT) -> Tiles:
+def cut_tiles(pictures: dict[str, np.ndarray], size: int, detail: int, seed: int, count: int | None = None) -> Tiles:
     """Cuts tiles out of pictures, at random places and sizes, half of them mirrored.
 
     Args:
         pictures: float32 (H, W, 3) by name.
         size, detail: As for `open_tiles`.
         seed: Of the places.
-        count: How many.
+        count: How many; by default `CUT`.
     """
+    count = CUT if count is None else count
     rng = np.random.default_rng(seed)
     names: list[str] = []
     pixels = np.empty((count, size, size, 3), np.uint8)
@@ -143,4 +147,4 @@ def cut_tiles(pictures: dict[str, np.ndarray], size: int, detail: int, seed: int
         pixels[len(names)] = to_uint8(cut)
         names.append(f'{name}[{top}:{top + side},{left}:{left + side}]')
     features = np.stack([tile_features(one, detail) for one in pixels])
-    return Tiles(names, features, (), lambda number: pixels[number])
+    return Tiles(names, features, (), lambda number: pixels[number], size, detail)
