@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stylegen.compose.recipe import Recipe, sampling_step
+from stylegen.compose.recipe import Elements, Recipe, sampling_step
 from stylegen.compose.settings import ComposeSettings, FitSettings
 from stylegen.compose.solving import Moments, Solution, least_squares, mean_moments
 from stylegen.compose.transformation import Transformation
@@ -22,6 +22,7 @@ from stylegen.utils.settings import takes
 Named = Mapping[str, PictureLike] | Sequence[PictureLike] | PictureLike
 _LETTERS = 'abcdefghijklmnopqrstuvwxyz'
 _ASPECT = 0.02  # by what part aspects may differ
+_SMALL = 250_000  # multiplications of a product that OpenBLAS does in the thread that asks for it
 
 
 @takes(ComposeSettings)
@@ -137,23 +138,21 @@ def product(
     """Returns T X, clipped to [0, 1], float32 (H, W, 3)."""
     matrix = matrix.astype(np.float32)
     out = np.empty_like(pictures[0])
-    bands = recipe.bands(pictures, masks)
+    elements = Elements(recipe, pictures, masks)
+    piece = max(1, _SMALL // matrix.size)
 
-    def work(item: tuple[slice, np.ndarray]) -> None:
-        band, x = item
-        values = matrix @ x
+    def work(band: slice) -> None:
+        x = elements(band)
+        values = np.empty((len(matrix), x.shape[1]), np.float32)
+        for start in range(0, x.shape[1], piece):
+            part = slice(start, start + piece)
+            np.matmul(matrix, x[:, part], out=values[:, part])
         rows = values.reshape(-1, 3) if recipe.basis == 'pictures' else values.T
         np.clip(rows, 0, 1, out=out[band].reshape(-1, 3))
 
-    with ThreadPoolExecutor(1) as pool:  # the product of a band while the elements of the next are made
-        waiting = None
-        for item in bands:
-            following = pool.submit(work, item)
-            if waiting:
-                waiting.result()
-            waiting = following
-        if waiting:
-            waiting.result()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(work, elements.bands):
+            pass
     return out
 
 

@@ -13,7 +13,7 @@ from stylegen.compose.settings import ComposeSettings
 
 CHANNELS = ('r', 'g', 'b')
 DEGREES = {'affine': 1, 'quadratic': 2, 'cubic': 3, 'quartic': 4}
-BAND = 1 << 15  # about the pixels of a band; its elements fit into the processor's cache
+BAND = 1 << 13  # about the pixels of a band; its elements fit into the processor's cache
 
 
 def monomials(basis: str) -> tuple[tuple[int, ...], ...]:
@@ -65,11 +65,11 @@ class Recipe:
             return [self.pictures[number]]
         names = ['*'.join(CHANNELS[channel] for channel in one) for one in monomials(self.basis)]
         names += [f'sqrt({a}*{b})' for a, b in itertools.combinations(CHANNELS, 2)] if self.basis == 'root' else []
-        names += [f'{channel}[{dy:+d},{dx:+d}]' for dy, dx in self._shifts() for channel in CHANNELS]
+        names += [f'{channel}[{dy:+d},{dx:+d}]' for dy, dx in self.shifts() for channel in CHANNELS]
         names += [f'{channel}~{radius:g}' for radius in self.blur for channel in CHANNELS]
         return [f'{self.pictures[number]}.{name}' for name in names] if len(self.pictures) > 1 else names
 
-    def _shifts(self) -> list[tuple[int, int]]:
+    def shifts(self) -> list[tuple[int, int]]:
         """The shifts (down, to the right) of the copies, without that by nothing."""
         span = range(-self.reach, self.reach + 1)
         return [shift for shift in itertools.product(span, span) if shift != (0, 0)]
@@ -77,70 +77,96 @@ class Recipe:
     def bands(
         self, pictures: Sequence[np.ndarray], masks: Sequence[np.ndarray] = (), dtype: type = np.float32, step: int = 1
     ) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yields the elements of some rows of pixels after the other.
+        """Yields the elements of some rows of pixels after the other, see `Elements`."""
+        elements = Elements(self, pictures, masks, dtype, step)
+        for band in elements.bands:
+            x = elements(band)
+            if x.shape[1]:
+                yield band, x
 
-        Args:
-            pictures: float32 (H, W, 3), of one size, in the order of the names.
-            masks: float32 (H, W), in the order of the names.
-            dtype: Of the elements.
-            step: Every so many pixels are taken.
 
-        Yields:
-            The rows of pixels, and X, (elements, pixels), where 'pictures' has the three channels of a pixel one after
-            the other.
-        """
-        padded = [np.pad(one, ((self.reach,) * 2, (self.reach,) * 2, (0, 0)), 'edge') for one in pictures]
-        blurred = [[gaussian(one, radius) for radius in self.blur] for one in pictures]
+class Elements:
+    """Makes X of pictures, some rows of pixels at a time; several threads may call it.
+
+    Args:
+        recipe: Says which elements.
+        pictures: float32 (H, W, 3), of one size, in the order of the names.
+        masks: float32 (H, W), in the order of the names.
+        dtype: Of X.
+        step: Every so many pixels are taken.
+
+    Attributes:
+        bands: The rows of pixels, in order.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        pictures: Sequence[np.ndarray],
+        masks: Sequence[np.ndarray] = (),
+        dtype: type = np.float32,
+        step: int = 1,
+    ):
+        self.recipe, self.pictures, self.masks, self.dtype, self.step = recipe, pictures, masks, dtype, step
+        around = ((recipe.reach,) * 2, (recipe.reach,) * 2, (0, 0))
+        self.padded = [np.pad(one, around, 'edge') if recipe.reach else one for one in pictures]
+        self.blurred = [[gaussian(one, radius) for radius in recipe.blur] for one in pictures]
         height, width = pictures[0].shape[:2]
         rows = max(1, BAND * step // width)
-        for top in range(0, height, rows):
-            band = slice(top, min(top + rows, height))
-            first = -top * width % step
-            parts = [
-                self._elements(one[band], self._around(pad, band), [blur[band] for blur in blurs], dtype, first, step)
-                for one, pad, blurs in zip(pictures, padded, blurred, strict=True)
-            ]
-            count = parts[0].shape[1]
-            if not count:
-                continue
-            parts += [np.ones((1, count), dtype)] if self.basis in DEGREES else []
-            stacked = np.concatenate(parts) if len(parts) > 1 else parts[0]
-            if masks:
-                repeat = 3 if self.basis == 'pictures' else 1
-                taken = [np.repeat(mask[band].reshape(-1)[first::step], repeat) for mask in masks]
-                stacked = np.concatenate([stacked * one.astype(dtype) for one in taken])
-            yield band, stacked
+        self.bands = [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
+
+    def __call__(self, band: slice) -> np.ndarray:
+        """Returns X of a band, (elements, pixels); of 'pictures' the three channels of a pixel are three columns."""
+        recipe = self.recipe
+        first = -band.start * self.pictures[0].shape[1] % self.step
+        x: np.ndarray
+        if recipe.basis == 'pictures':
+            x = np.stack([self._taken(one[band], first).ravel() for one in self.pictures]).astype(self.dtype)
+        else:
+            x = self._channels(band, first)
+        if not self.masks:
+            return x
+        repeat = 3 if recipe.basis == 'pictures' else 1
+        shares = [np.repeat(self._taken(mask[band][..., None], first), repeat) for mask in self.masks]
+        return np.concatenate([x * share.astype(self.dtype) for share in shares])
+
+    def _taken(self, band: np.ndarray, first: int) -> np.ndarray:
+        """The pixels of a band (rows, W, C) that are taken, (pixels, C)."""
+        return band.reshape(-1, band.shape[2])[first :: self.step]
+
+    def _channels(self, band: slice, first: int) -> np.ndarray:
+        """The elements of all pictures, and the constant."""
+        recipe, powers = self.recipe, monomials(self.recipe.basis)
+        constant = recipe.basis in DEGREES
+        count = len(self._taken(self.pictures[0][band], first))
+        names = len(recipe.columns) // max(1, len(recipe.masks))
+        x: np.ndarray = np.empty((names, count), self.dtype)
+        own = (names - constant) // len(self.pictures)
+        for number, picture in enumerate(self.pictures):
+            out = x[number * own : (number + 1) * own]
+            out[:3] = self._taken(picture[band], first).T
+            for at, one in enumerate(powers[3:], 3):
+                np.multiply(out[powers.index(one[:-1])], out[one[-1]], out=out[at])
+            at = len(powers)
+            if recipe.basis == 'root':
+                for a, b in itertools.combinations(range(3), 2):
+                    np.sqrt(np.maximum(out[a] * out[b], 0), out=out[at])
+                    at += 1
+            copies = [*self._around(self.padded[number], band), *(blur[band] for blur in self.blurred[number])]
+            for copy in copies:
+                out[at : at + 3] = self._taken(copy, first).T
+                at += 3
+        if constant:
+            x[-1] = 1
+        return x
 
     def _around(self, padded: np.ndarray, band: slice) -> list[np.ndarray]:
         """The shifted copies of a band: copy (dy, dx) has at a place what stands dy below and dx to the right of it."""
-        reach, width = self.reach, padded.shape[1] - 2 * self.reach
+        reach, width = self.recipe.reach, self.pictures[0].shape[1]
         return [
             padded[band.start + reach + dy : band.stop + reach + dy, reach + dx : reach + dx + width]
-            for dy, dx in self._shifts()
+            for dy, dx in self.recipe.shifts()
         ]
-
-    def _elements(
-        self, band: np.ndarray, shifted: list[np.ndarray], blurred: list[np.ndarray], dtype: type, first: int, step: int
-    ) -> np.ndarray:
-        """What one picture gives in a band, (elements, pixels)."""
-        if self.basis == 'pictures':
-            return band.reshape(-1, 3)[first::step].reshape(1, -1).astype(dtype)
-        pixels = band.reshape(-1, 3)[first::step]
-        powers = monomials(self.basis)
-        extra = 3 * (len(shifted) + len(blurred) + (self.basis == 'root'))
-        out: np.ndarray = np.empty((len(powers) + extra, len(pixels)), dtype)
-        out[:3] = pixels.T
-        for number, one in enumerate(powers[3:], 3):
-            np.multiply(out[powers.index(one[:-1])], out[one[-1]], out=out[number])
-        at = len(powers)
-        if self.basis == 'root':
-            for a, b in itertools.combinations(range(3), 2):
-                np.sqrt(np.maximum(out[a] * out[b], 0), out=out[at])
-                at += 1
-        for copy in (*shifted, *blurred):
-            out[at : at + 3] = copy.reshape(-1, 3)[first::step].T
-            at += 3
-        return out
 
 
 def sampling_step(shape: tuple[int, ...], pixels: int) -> int:

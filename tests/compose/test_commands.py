@@ -149,7 +149,7 @@ def test_a_collage_of_a_mask_of_a_place_and_of_transparency():
 def test_a_mistake_is_one_line_and_code_2_and_nothing_is_written(capsys, args, said):
     before = set(Path().iterdir())
     assert compose(*args) == 2
-    lines = [line for line in capsys.readouterr().err.splitlines() if 'left' not in line]
+    lines = [line for line in capsys.readouterr().err.splitlines() if line and ' left' not in line]  # of a bar
     assert len(lines) == 1 and said in lines[0] and lines[0].startswith('stylegen-compose')
     assert set(Path().iterdir()) == before
 
