@@ -43,7 +43,7 @@ class Panel:
                     for kind in FORMATS
                 }
                 self.undo = gr.Button('Undo', size='sm', min_width=80, elem_id='undo')
-            self.file = gr.DownloadButton('File', elem_id='file', visible='hidden')
+            self.file = gr.DownloadButton('File', elem_id='file')
             self.gallery = gr.Gallery(
                 label='Results of this visit', columns=5, height=180, allow_preview=False, elem_id='gallery',
                 interactive=False, buttons=[], fit_columns=False, object_fit='cover',

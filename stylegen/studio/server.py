@@ -12,6 +12,7 @@ from stylegen.utils.errors import UserError
 
 STYLE = """
 footer { display: none !important; }
+#file { position: absolute; left: -9999px; }
 #status { min-height: 1.6em; }
 @media (max-width: 700px) { #results { order: -1; } }
 #gallery .caption-label, #styles .caption-label { font-size: 11px; }
