@@ -36,11 +36,12 @@ class DreamTab:
         inputs = [self.panel.session, self.photo, self.preset, self.seen, self.amount, self.size, self.layer]
         self.preset.input(lambda: ('', None), None, [self.seen, self.layer], queue=False, api_visibility='private')
         self.seen.input(lambda: None, None, self.layer, queue=False, api_visibility='private')
-        gr.on(
-            [self.dream.click, self.seen.submit], guarded(self.dream_on), inputs, self.panel.outputs, **machine
-        )
+        gr.on([self.dream.click, self.seen.submit], guarded(self.dream_on), inputs, self.panel.outputs, **machine)
         self.explore.click(
-            guarded(self.explore_layers), [self.panel.session, self.photo], [self.layers, self.panel.status], **machine
+            guarded(self.explore_layers),
+            [self.panel.session, self.photo],
+            [self.layers, self.panel.status, self.panel.stop],
+            **machine,
         )
         self.layers.select(_caption, None, self.layer, queue=False, api_visibility='private').then(
             guarded(self.dream_on), inputs, self.panel.outputs, **machine
@@ -51,9 +52,13 @@ class DreamTab:
     ) -> Iterator[Updates]:
         """Dreams on the photo."""
         picture, seen = self.works.photo(needed(photo), size), seen.strip()
-        preset = None if seen or layer else preset
         steps = self.works.dream(
-            picture, preset=preset, layers=layer, classes=seen or None, strength=amount, stop=session.begin()
+            picture,
+            preset=None if seen or layer else preset,
+            layers=layer,
+            classes=seen or None,
+            strength=amount,
+            stop=session.begin(),
         )
         yield from self.panel.watch(session, images.to_uint8(picture.pixels), steps)
 
@@ -64,10 +69,13 @@ class DreamTab:
         for number, name in enumerate(names):
             if stop.is_set():
                 break
-            yield {self.panel.status: f'layer {number + 1} of {len(names)}: {name}'}
+            yield {
+                self.panel.stop: gr.update(visible=True),
+                self.panel.status: f'layer {number + 1} of {len(names)}: {name}',
+            }
             found.append((self.works.layer_dream(picture, name), name))
             yield {self.layers: found}
-        yield {self.panel.status: 'Click a layer to dream of it.'}
+        yield {self.panel.status: 'Click a layer to dream of it.', self.panel.stop: gr.update(visible=False)}
 
 
 def _caption(event: gr.SelectData) -> str:

@@ -54,8 +54,8 @@ class FacesTab:
             guarded(self.between), [self.panel.session, self.run, self.ends, self.share], self.panel.outputs, **machine
         )
         follow = [self.curves, self.samples, self.ticks]
-        self.look.click(guarded(self.progress), self.run, follow, queue=False, api_visibility='private')
-        self.ticks.tick(guarded(self.progress), self.run, follow, queue=False, api_visibility='private')
+        self.look.click(guarded(self.progress), self.run, follow, api_visibility='private')
+        self.ticks.tick(guarded(self.progress), self.run, follow, api_visibility='private')
 
     def draw_grid(self, run: str, seeds: str, labels: str) -> tuple[Any, list[int]]:
         """The grid of seeds; no ends are chosen."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 import numpy as np
+from gradio.utils import get_upload_folder
 
 from stylegen import images
 from stylegen.studio.live import Preview
@@ -60,10 +64,8 @@ class Panel:
     def connect(self) -> None:
         """Connects its own buttons. They do not wait for the machine."""
         self.stop.click(_stop, self.session, None, queue=False, api_visibility='private')
-        self.undo.click(guarded(self._undo), self.session, self.outputs, queue=False, api_visibility='private')
-        self.gallery.select(
-            guarded(self._select), self.session, self.outputs, queue=False, api_visibility='private'
-        )
+        self.undo.click(guarded(self._undo), self.session, self.outputs, api_visibility='private')
+        self.gallery.select(guarded(self._select), self.session, self.outputs, api_visibility='private')
         for kind, button in self.downloads.items():
             suffix = FORMATS[kind]
             prepare = guarded(lambda session, suffix=suffix: str(session.file(suffix)))
@@ -119,9 +121,6 @@ def _stop(session: Session) -> None:
 
 def guarded(function: Callable) -> Callable:
     """The function, whose errors become one line on the page."""
-    import functools
-    import inspect
-
     if inspect.isgeneratorfunction(function):
 
         @functools.wraps(function)
@@ -145,6 +144,7 @@ def guarded(function: Callable) -> Callable:
 
 def _shown(error: Exception) -> Exception:
     text = str(error) if isinstance(error, UserError) else one_line(error)
+    text = re.sub(rf'{re.escape(get_upload_folder())}/[0-9a-f]+/', '', text)  # the visitor knows the name alone
     return error if isinstance(error, gr.Error) else gr.Error(text, duration=20, print_exception=False)
 
 

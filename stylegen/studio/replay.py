@@ -30,9 +30,9 @@ class Replay:
     def connect(self, machine: dict[str, Any]) -> None:
         """Connects the upload."""
         style, dream = self.style, self.dream
-        filled = [style.name, style.strength, style.color, style.balance, style.stroke]
+        filled: list[Any] = [style.name, style.strength, style.color, style.balance, style.stroke]
         filled += [dream.seen, dream.amount, dream.layer, self.tabs, self.said]
-        self.file.upload(guarded(self.fill), self.file, filled, queue=False, api_visibility='private')
+        self.file.upload(guarded(self.fill), self.file, filled, api_visibility='private')
 
     def fill(self, path: str) -> dict[Any, Any]:
         """The values of a result, by component."""

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import hmac
 import os
+import shutil
+import tempfile
 import threading
+from typing import TYPE_CHECKING
 
 from stylegen.studio.settings import StudioSettings
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 
+if TYPE_CHECKING:
+    import gradio as gr
+
+FOLDER_VARIABLE = 'GRADIO_TEMP_DIR'  # where Gradio keeps files
 STYLE = """
 footer { display: none !important; }
 #file { position: absolute; left: -9999px; }
@@ -17,21 +24,20 @@ footer { display: none !important; }
 @media (max-width: 700px) { #results { order: -1; } }
 #gallery .caption-label, #styles .caption-label { font-size: 11px; }
 """
-HEAD = """
-<script>
-document.addEventListener('DOMContentLoaded', () => {
+# Gradio's pictures have no text for those who do not see them; the names are in the captions beside them.
+SCRIPT = """
+() => {
   const name = () => {
     document.querySelectorAll('#status').forEach(e => e.setAttribute('aria-live', 'polite'));
-    document.querySelectorAll('#compare img').forEach((e, i) => { if (!e.alt) e.alt = i ? 'The result' : 'The photo'; });
-    document.querySelectorAll('.thumbnail-item, .gallery-item').forEach(e => {
+    document.querySelectorAll('#compare img').forEach((e, i) => { e.alt = e.alt || (i ? 'The photo' : 'The result'); });
+    document.querySelectorAll('.thumbnail-item').forEach(e => {
       const text = e.querySelector('.caption-label'), image = e.querySelector('img');
       if (text && image) image.alt = text.textContent.trim();
     });
   };
   new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
   name();
-});
-</script>
+}
 """
 
 
@@ -46,18 +52,25 @@ def serve(settings: StudioSettings, console: Console, stop: threading.Event | No
     try:
         (stop or threading.Event()).wait()
     finally:
-        page.close(verbose=False)
+        close(page)
 
 
-def start(settings: StudioSettings):
+def close(page: gr.Blocks) -> None:
+    """Ends the server and removes what visitors uploaded and made."""
+    page.close(verbose=False)
+    shutil.rmtree(os.environ.pop(FOLDER_VARIABLE, ''), ignore_errors=True)
+
+
+def start(settings: StudioSettings) -> tuple[gr.Blocks, str]:
     """Starts the server in threads of its own.
 
     Returns:
-        The `gradio.Blocks`, whose `close` ends it, and its address.
+        The `gradio.Blocks`, which `close` ends, and its address.
 
     Raises:
         UserError: Gradio is not installed, or the port is taken.
     """
+    os.environ[FOLDER_VARIABLE] = tempfile.mkdtemp(prefix='stylegen-studio-')
     for name in ('GRADIO_ANALYTICS_ENABLED', 'HF_HUB_DISABLE_TELEMETRY'):  # nothing is told to anyone
         os.environ.setdefault(name, 'False' if name.startswith('GRADIO') else '1')
     try:
@@ -84,14 +97,16 @@ def start(settings: StudioSettings):
             max_file_size=settings.upload * 2**20,
             theme=gr.themes.Soft(font=fonts, font_mono=['ui-monospace', 'monospace']),
             css=STYLE,
-            head=HEAD,
+            js=SCRIPT,
             footer_links=[],
             ssr_mode=False,
             enable_monitoring=False,
         )
     except OSError as error:
-        page.close(verbose=False)
-        raise UserError(f'port {settings.port} at {settings.host} cannot be had ({error}); give another --port') from None
+        close(page)
+        raise UserError(
+            f'port {settings.port} at {settings.host} cannot be had ({error}); give another --port'
+        ) from None
     return page, url
 
 

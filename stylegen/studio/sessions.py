@@ -60,7 +60,7 @@ class Session:
     def file(self, suffix: str) -> Path:
         """Writes the result that is shown, with its record, into a file of this format, such as '.png'."""
         if self.folder is None:
-            self.folder = Path(tempfile.mkdtemp(prefix='stylegen-studio-'))
+            self.folder = Path(tempfile.mkdtemp(prefix='stylegen-visitor-'))
         path = self.folder / f'stylegen-{self.shown + 1:03d}{suffix}'
         result = self.current
         return images.save_image(path, images.from_uint8(result.pixels), settings=result.record)

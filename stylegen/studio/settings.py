@@ -30,9 +30,7 @@ class StudioSettings(MemorySettings):
             STYLEGEN_PASSWORD is not.
     """
 
-    host: str = setting(
-        '127.0.0.1', 'address to listen on; one that others reach needs a password', group='Page'
-    )
+    host: str = setting('127.0.0.1', 'address to listen on; one that others reach needs a password', group='Page')
     port: int = setting(7860, '0: any free one', group='Page', at_least=0, at_most=65535)
     password: str | None = setting(
         None, f'visitors must type it, beside any name; {PASSWORD_VARIABLE} gives it unseen', group='Page'

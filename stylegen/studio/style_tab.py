@@ -17,6 +17,7 @@ from stylegen.utils.errors import UserError
 COLORS = [
     ("the painting's", 'style'), ("the photo's", 'luminance'), ("the photo's palette", 'histogram'),
 ]  # fmt: skip
+CANVAS = 800  # pixels: longest side of what a mask is drawn on
 SIZES = [512, 768, 1024, 1600]
 
 
@@ -33,8 +34,8 @@ class StyleTab:
         self.works, self.panel, self.photo = works, panel, photo
         self.name = gr.State(None)
         self.styles = gr.Gallery(
-            works.thumbnails(), show_label=False, columns=5, height=300, buttons=[], allow_preview=False, elem_id='styles',
-            interactive=False, object_fit='cover',
+            works.thumbnails(), show_label=False, columns=5, height=300, buttons=[], allow_preview=False,
+            elem_id='styles', interactive=False, object_fit='cover',
         )  # fmt: skip
         self.painting = picture_input('Or a painting of your own', elem_id='painting')
         self.strength = gr.Slider(0, 1.5, 1.0, step=0.05, label='Strength', elem_id='strength')
@@ -55,7 +56,13 @@ class StyleTab:
         """Connects the components. `machine` are the arguments of events that wait for the machine."""
         inputs = [self.panel.session, self.photo, self.painting, self.name, self.strength, self.color, self.mask]
         outputs = self.panel.outputs
-        self.photo.change(_as_canvas, self.photo, self.mask, queue=False, api_visibility='private')
+        gr.on(
+            [self.photo.upload, self.photo.clear],
+            guarded(self.as_canvas),
+            self.photo,
+            self.mask,
+            api_visibility='private',
+        )
         self.styles.select(_chosen, None, [self.name, self.painting], queue=False, api_visibility='private').then(
             guarded(self.paint_now), inputs, outputs, **machine
         )
@@ -66,10 +73,26 @@ class StyleTab:
             changed(guarded(self.again), inputs, outputs, **machine | {'trigger_mode': 'always_last'})
         self.paint.click(
             guarded(self.paint_properly),
-            [self.panel.session, self.photo, self.painting, self.balance, self.stroke, self.color, self.size, self.mask],
+            [
+                self.panel.session,
+                self.photo,
+                self.painting,
+                self.balance,
+                self.stroke,
+                self.color,
+                self.size,
+                self.mask,
+            ],
             outputs,
             **machine,
         )
+
+    def as_canvas(self, photo: str | None) -> Any:
+        """The photo, at a size that fits the brush, to draw a mask on."""
+        if photo is None:
+            return None
+        shown = images.to_uint8(images.load_image(photo, CANVAS))
+        return {'background': shown, 'layers': [], 'composite': shown}
 
     def again(self, session: Session, photo: str | None, painting: str | None, name: str | None, *others: Any) -> Any:
         """Paints once more after a change, if a photo and a style are there."""
@@ -117,7 +140,3 @@ def needed(path: str | None, what: str = 'a photo') -> str:
 def _chosen(event: gr.SelectData) -> tuple[str, None]:
     """The name of the style that was clicked; the painting goes."""
     return event.value['caption'], None
-
-
-def _as_canvas(photo: str | None) -> Any:
-    return gr.update(value=None if photo is None else {'background': photo, 'layers': [], 'composite': photo})

@@ -141,9 +141,7 @@ class Works:
             return stylizer(photo.pixels, painting.pixels, mask=mask, callback=tell)
 
         masked = None if mask is None else MASK_NAME
-        sources = PictureSettings(
-            content=(photo.path,), style=(painting.path,), mask=masked, size=_size_of(photo)
-        )
+        sources = PictureSettings(content=(photo.path,), style=(painting.path,), mask=masked, size=_size_of(photo))
         options = _changed(stylizer.settings, 'strength', 'style_scale', 'color')
         hashes = {photo.path: photo.sha256, painting.path: painting.sha256}
         recorded = sources.recorded() | stylizer.settings.recorded()
@@ -154,7 +152,7 @@ class Works:
             photo=photo,
             record=records.record(PROGRAM, recorded, hashes, base.extractor.source),
             command=command_line(PROGRAM, (photo.path, painting.path), size=sources.size, **options, mask=masked),
-            python=f'from stylegen import load_image, save_image, transfer\n\nsave_image(\'out.png\', {made})',
+            python=f"from stylegen import load_image, save_image, transfer\n\nsave_image('out.png', {made})",
         )
         return _watched(job, stop, result)
 
@@ -182,7 +180,7 @@ class Works:
             photo=photo,
             record=records.record(PROGRAM, recorded, {photo.path: photo.sha256}, dreamer.extractor.source),
             command=command_line(PROGRAM, (photo.path,), size=sources.size, **typed),
-            python=f'from stylegen import dream, load_image, save_image\n\nsave_image(\'out.png\', {made})',
+            python=f"from stylegen import dream, load_image, save_image\n\nsave_image('out.png', {made})",
         )
         return _watched(job, stop, result)
 
@@ -217,7 +215,9 @@ class Works:
         sheet = None if newest is None else images.to_uint8(images.load_image(newest))
         return pandas.DataFrame(points, columns=['step', 'curve', 'value']), sheet
 
-    def faces(self, workdir: str | None, seeds: str, labels: str | None, scale: int = 4) -> list[tuple[np.ndarray, int]]:
+    def faces(
+        self, workdir: str | None, seeds: str, labels: str | None, scale: int = 4
+    ) -> list[tuple[np.ndarray, int]]:
         """The pictures of seeds, uint8, enlarged, each with its seed.
 
         Raises:
@@ -242,15 +242,14 @@ class Works:
         generator, steps = self.generator(workdir), 20
         path = interpolate(generator, [first, second], labels_of(generator, [first, second]), steps=steps)
         picture = enlarged(path[round(share * steps)][None], scale)[0]
-        settings = {'seeds': f'{first},{second}', 'steps': steps, 'scale': scale}
-        flags = {'workdir': workdir, **settings}
+        settings: dict[str, Any] = {'seeds': f'{first},{second}', 'steps': steps, 'scale': scale}
         python = (
             f'from stylegen.dcgan import interpolate, open_generator\n\n'
             f'path = interpolate(open_generator({workdir!r}), [{first}, {second}], labels=None, steps={steps})\n'
             f'picture = path[{round(share * steps)}]'
         )
         record = record_of('interpolate', settings, generator)
-        command = command_line('stylegen.dcgan interpolate', **flags)
+        command = command_line('stylegen.dcgan interpolate', (), workdir=workdir, **settings)
         return Result(f'seed {first} to {second}', images.to_uint8(picture), None, record, command, python)
 
 
