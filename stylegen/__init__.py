@@ -1,4 +1,4 @@
-"""Image synthesis in TensorFlow/Keras: DeepDream, neural style transfer, DCGAN.
+"""Image synthesis in TensorFlow/Keras: DeepDream, neural style transfer, DCGAN, composing.
 
 Begin with `stylegen.dream(image)`, `stylegen.transfer(content, style)` or `stylegen.train(images)`. TensorFlow is
 imported when the first of them is used.

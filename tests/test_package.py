@@ -83,6 +83,8 @@ QUICK = {
     'style': ['--size=64', '--iterations=3'],
     'style apply': ['--size=32'],
     'style train': ['--steps=1', '--image_size=32', '--style_size=32', '--batch_size=1', '--norms_only'],
+    'compose mosaic': ['--columns=6', '--tile_size=8'],
+    'compose': [],
     'sample': [],
     'train': ['--steps=2', '--image_size=16', '--g_width=4', '--d_width=4', '--batch_size=4', '--samples=4',
               '--evaluate_every=0', '--collapse_every=0'],
@@ -113,7 +115,7 @@ def networks(tmp_path_factory):
 
 
 def test_readme_has_commands_of_each_program():
-    assert {program for program, _ in COMMANDS} == {'deepdream', 'style', 'dcgan'}
+    assert {program for program, _ in COMMANDS} == {'compose', 'deepdream', 'style', 'dcgan'}
     assert len(COMMANDS) >= 13 and len(GALLERY) >= 12
 
 
@@ -125,8 +127,13 @@ def test_a_command_of_readme_runs(tmp_path, monkeypatch, networks, program, flag
     for name in ('mine.weights.h5', 'mine.keras', 'bvlc_googlenet.caffemodel'):
         (tmp_path / name).symlink_to(networks / name)
     (tmp_path / 'photos').mkdir()
-    for seed, name in enumerate(('photo', 'painting', 'meadow', 'sky', 'flowers', *(f'photos/{n}' for n in range(6)))):
+    for seed, name in enumerate(
+        ('photo', 'painting', 'meadow', 'sky', 'flowers', 'graded', *(f'photos/{n}' for n in range(6)))
+    ):
         images.save_image(f'{name}.jpg', photo(48, 64, seed))
+    images.save_image('mask.png', np.tile(np.linspace(0, 1, 64, dtype=np.float32), (48, 1)))
+    if program == 'compose':
+        run('fit', 'photo.jpg', '--target=graded.jpg', '--quiet', program=program)
     before = set(tmp_path.iterdir())
     args = shlex.split(flags)
     command = f'{program} {args[0]}' if args else program
@@ -153,8 +160,9 @@ def test_the_python_of_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     images.save_image('photo.jpg', photo(48, 64))
     images.save_image('painting.jpg', photo(64, 64, seed=1))
+    images.save_image('graded.jpg', photo(48, 64) ** 0.8)
     blocks = re.findall(r'```python\n(.*?)```', README, re.S)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     (tmp_path / 'photos').mkdir()
     for number in range(4):
         images.save_image(f'photos/{number}.jpg', photo(64, 64, number))

@@ -18,7 +18,7 @@ import stylegen
 from tests.conftest import ROOT
 
 ROOMS = ('weights', 'utils', 'images', 'networks', 'losses', 'optimize', 'datasets', 'metrics', 'training', 'runs')
-PROGRAMS = ('dcgan', 'deepdream', 'style')
+PROGRAMS = ('compose', 'dcgan', 'deepdream', 'style')
 PAGE = ('studio',)  # offers what the programs do, so it imports them
 TOP = ('former_names', 'notebook')  # single modules that no room imports
 # What stands in a room although one program alone uses it, and no other shared module: its subject is the room's.
@@ -175,7 +175,7 @@ def test_what_one_program_uses_is_in_it_or_has_the_subject_of_its_room():
 
 def test_no_import_is_hidden_in_a_string():
     hidden = {name for name, source in SOURCES.items() if re.search(r'import_module\(|__import__\(', source)}
-    commands = {'stylegen.dcgan.__main__', 'stylegen.style.__main__'}
+    commands = {'stylegen.compose.__main__', 'stylegen.dcgan.__main__', 'stylegen.style.__main__'}
     assert hidden == commands | {'stylegen.former_names', 'stylegen.utils.lazy'}
 
 

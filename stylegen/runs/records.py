@@ -47,7 +47,7 @@ def _processor() -> str:
 
 
 def record(
-    program: str, settings: Mapping[str, Any], inputs: Mapping[str, str], weights: WeightsSource
+    program: str, settings: Mapping[str, Any], inputs: Mapping[str, str], weights: WeightsSource | None = None
 ) -> dict[str, Any]:
     """Returns the record of a run.
 
@@ -55,14 +55,15 @@ def record(
         program: The name of the program, such as 'stylegen.deepdream'.
         settings: The settings of the run, by name.
         inputs: The sha256 of each input file, by path.
-        weights: The file of the network's weights.
+        weights: The file of the network's weights; None: there is no network.
     """
+    found = weights and {'file': str(weights.path), 'sha256': weights.sha256, 'origin': weights.origin}
     return {
         'program': program,
         'version': __version__,
         'settings': dict(settings),
         'inputs': dict(inputs),
-        'weights': {'file': str(weights.path), 'sha256': weights.sha256, 'origin': weights.origin},
+        **({'weights': found} if found else {}),
         'packages': versions(),
     }
 

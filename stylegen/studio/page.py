@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
+from stylegen.studio.compose_tab import ComposeTab
 from stylegen.studio.dream_tab import DreamTab
 from stylegen.studio.faces_tab import FacesTab
 from stylegen.studio.inputs import picture_input
@@ -34,9 +35,11 @@ def build_page(settings: StudioSettings, works: Works) -> gr.Blocks:
                 dream = DreamTab(works, panel, photo)
             with gr.Tab('Out of noise', id='faces'):
                 faces = FacesTab(works, panel, runs=is_loopback(settings.host))
+            with gr.Tab('Compose', id='compose'):
+                compose = ComposeTab(works, panel, photo)
             with gr.Tab('Once more', id='again'):
                 replay = Replay(style, dream, tabs)
         panel.connect()
-        for tab in (style, dream, faces, replay):
+        for tab in (style, dream, faces, compose, replay):
             tab.connect(MACHINE)
     return page.queue(max_size=settings.waiting, default_concurrency_limit=4)

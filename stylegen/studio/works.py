@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -183,6 +183,60 @@ class Works:
             python=f"from stylegen import dream, load_image, save_image\n\nsave_image('out.png', {made})",
         )
         return _watched(job, stop, result)
+
+    def grade(self, photo: Picture, before: Picture, after: Picture) -> Result:
+        """Gives a photo the colour grade that lies between two pictures."""
+        from stylegen.compose import GradeSettings, grade
+
+        made = grade(photo.pixels, before.pixels, after.pixels)
+        hashes = {one.path: one.sha256 for one in (photo, before, after)}
+        pair = {'before': before.path, 'after': after.path}
+        return _result(
+            f'grade of {Path(after.path).stem}',
+            made,
+            photo,
+            records.record('stylegen.compose grade', GradeSettings().recorded() | pair, hashes),
+            command_line('stylegen.compose grade', (photo.path,), **pair),
+            'from stylegen import load_image, save_image\nfrom stylegen.compose import grade\n\n'
+            f"save_image('out.png', {call('grade', _python_photo(photo), **pair)})",
+        )
+
+    def mosaic(self, photo: Picture, tiles: Sequence[str | Path], columns: int, tint: float) -> Result:
+        """Makes a photo of the pictures in a .zip, or of pieces of other pictures, or of itself where there are none.
+
+        Args:
+            photo: What is to be seen from afar.
+            tiles: One archive, or pictures.
+            columns: Blocks in a row.
+            tint: How much a tile takes the colour of its block, 0 to 1.
+        """
+        from stylegen.compose import MosaicSettings, mosaic
+
+        settings = MosaicSettings(columns=columns, tint=tint, tile_size=max(8, min(48, 2400 // columns)))
+        archive = [path for path in tiles if str(path).lower().endswith('.zip')]
+        if archive and len(tiles) > 1:
+            raise UserError('drop one .zip, or pictures')
+        pieces = [photo] if not tiles else [] if archive else [self.photo(path) for path in tiles]
+        source: Any = archive[0] if archive else {one.path: one.pixels for one in pieces}
+        made = mosaic(photo.pixels, source, settings=settings)
+        hashes = {one.path: one.sha256 for one in (photo, *pieces)}
+        hashes |= {safe_name(str(path)): digest_of(Path(path)) for path in archive}
+        name = safe_name(str(archive[0])) if archive else None
+        options = _changed(settings, 'columns', 'tint', 'tile_size')
+        source_text = repr(name) if name else '{' + ', '.join(f'{one.path!r}: {one.path!r}' for one in pieces) + '}'
+        called = call('mosaic', repr(photo.path), source_text, **options)
+        height, width = made.assignment.tiles.shape
+        return Result(
+            f'mosaic of {width} x {height} tiles',
+            images.to_uint8(made.image),
+            None,
+            records.record(
+                'stylegen.compose mosaic', settings.recorded() | {'input': photo.path, 'tiles': name}, hashes
+            ),
+            command_line('stylegen.compose mosaic', (photo.path, *([name] if name else [])), **options),
+            f"from stylegen import save_image\nfrom stylegen.compose import mosaic\n\nsave_image('out.png', "
+            f'{called}.image)',
+        )
 
     def layers(self) -> tuple[str, ...]:
         """The layers of the network that dreams offline, as the sheet of layers shows them."""

@@ -99,6 +99,34 @@ def test_faces_are_those_of_their_seeds_and_the_way_begins_at_the_first(works):
         works.faces(None, '0-999', None)
 
 
+def test_a_grade_is_the_one_of_the_command(works, files, tmp_path, monkeypatch):
+    before = photo(40, 40, 3)
+    images.save_image(tmp_path / 'before.png', before)
+    images.save_image(tmp_path / 'after.png', before**0.7)
+    result = works.grade(*(works.photo(path) for path in (files[0], tmp_path / 'before.png', tmp_path / 'after.png')))
+    assert np.abs(images.from_uint8(result.pixels) - images.from_uint8(result.before) ** 0.7).mean() < 0.01
+    monkeypatch.chdir(tmp_path)
+    assert run(*shlex.split(result.command)[3:], '--output=again.png', '--quiet', program='compose') == 0
+    assert np.array_equal(images.to_uint8(images.load_image('again.png')), result.pixels)
+
+
+def test_a_mosaic_of_an_archive_is_near_the_photo(works, files, tmp_path):
+    import zipfile
+
+    rng = np.random.default_rng(0)
+    with zipfile.ZipFile(tmp_path / 'tiles.zip', 'w') as archive:
+        for number in range(60):
+            images.save_image(tmp_path / 'one.png', np.full((12, 12, 3), rng.random(3), np.float32))
+            archive.write(tmp_path / 'one.png', f'{number}.png')
+    result = works.mosaic(works.photo(files[0]), [tmp_path / 'tiles.zip'], columns=12, tint=0.5)
+    assert result.pixels.shape == (9 * 48, 12 * 48, 3)
+    blurred = images.resize(images.from_uint8(result.pixels), (9, 12))
+    assert np.abs(blurred - images.resize(works.photo(files[0]).pixels, (9, 12))).mean() < 0.1
+    assert 'tiles.zip' in result.command and result.record['settings']['tiles'] == 'tiles.zip'
+    with pytest.raises(UserError, match='or pictures'):
+        works.mosaic(works.photo(files[0]), [tmp_path / 'tiles.zip', files[1]], columns=12, tint=0.5)
+
+
 def test_names_of_uploads_hold_nothing_but_a_name():
     assert safe_name('/tmp/gradio/ab/../my photo.jpg') == 'my photo.jpg'
     assert safe_name('C:\\x\\..\\$(rm -rf).png') == '__rm -rf_.png'
