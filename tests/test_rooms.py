@@ -19,6 +19,7 @@ from tests.conftest import ROOT
 
 ROOMS = ('weights', 'utils', 'images', 'networks', 'losses', 'optimize', 'datasets', 'metrics', 'training', 'runs')
 PROGRAMS = ('compose', 'dcgan', 'deepdream', 'style')
+PAGE = ('studio',)  # offers what the programs do, so it imports them
 TOP = ('former_names', 'notebook')  # single modules that no room imports
 # What stands in a room although one program alone uses it, and no other shared module: its subject is the room's.
 BY_SUBJECT = {
@@ -94,13 +95,13 @@ def place(module):
 
 def rank(module):
     """A module may import those of its own rank and below."""
-    order = [[room] for room in ROOMS] + [PROGRAMS, TOP, ['']]
+    order = [[room] for room in ROOMS] + [PROGRAMS, PAGE, TOP, ['']]
     return next(number for number, group in enumerate(order) if place(module) in group)
 
 
 def homeless(sources):
     """Modules that stand in no room."""
-    return sorted(name for name in sources if place(name) not in (*ROOMS, *PROGRAMS, *TOP, ''))
+    return sorted(name for name in sources if place(name) not in (*ROOMS, *PROGRAMS, *PAGE, *TOP, ''))
 
 
 def against_the_order(sources):

@@ -1,0 +1,82 @@
+"""The tab that dreams: by a preset, a layer clicked on the sheet of layers, or a class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from stylegen import images
+from stylegen.studio.panel import Panel, Updates, guarded
+from stylegen.studio.sessions import Session
+from stylegen.studio.style_tab import SIZES, needed
+from stylegen.studio.works import Works, offline_presets
+
+
+class DreamTab:
+    """The components of the tab; see `stylegen.studio.style_tab.StyleTab`."""
+
+    def __init__(self, works: Works, panel: Panel, photo: gr.Image):
+        self.works, self.panel, self.photo = works, panel, photo
+        self.preset = gr.Radio(offline_presets(), value='creatures', label='What is dreamt', elem_id='preset')
+        self.seen = gr.Textbox('', label='Or something by its name, such as sunflower', elem_id='class')
+        self.amount = gr.Slider(0.02, 0.4, 0.12, step=0.01, label='Strength', elem_id='amount')
+        self.size = gr.Dropdown(SIZES, value=768, label='Longest side in pixels', elem_id='dream_size')
+        self.dream = gr.Button('Dream', variant='primary', elem_id='dream')
+        with gr.Accordion('Choose a layer of the network by its look', open=False):
+            self.explore = gr.Button('Show what each layer dreams', elem_id='explore')
+            self.layers = gr.Gallery(
+                label='Click one', columns=4, height=320, allow_preview=False, elem_id='layers', interactive=False
+            )
+        self.layer = gr.State(None)
+
+    def connect(self, machine: dict[str, Any]) -> None:
+        """Connects the components. `machine` are the arguments of events that wait for the machine."""
+        inputs = [self.panel.session, self.photo, self.preset, self.seen, self.amount, self.size, self.layer]
+        self.preset.input(lambda: ('', None), None, [self.seen, self.layer], queue=False, api_visibility='private')
+        self.seen.input(lambda: None, None, self.layer, queue=False, api_visibility='private')
+        gr.on([self.dream.click, self.seen.submit], guarded(self.dream_on), inputs, self.panel.outputs, **machine)
+        self.explore.click(
+            guarded(self.explore_layers),
+            [self.panel.session, self.photo],
+            [self.layers, self.panel.status, self.panel.stop],
+            **machine,
+        )
+        self.layers.select(_caption, None, self.layer, queue=False, api_visibility='private').then(
+            guarded(self.dream_on), inputs, self.panel.outputs, **machine
+        )
+
+    def dream_on(
+        self, session: Session, photo: str | None, preset: str, seen: str, amount: float, size: int, layer: str | None
+    ) -> Iterator[Updates]:
+        """Dreams on the photo."""
+        picture, seen = self.works.photo(needed(photo), size), seen.strip()
+        steps = self.works.dream(
+            picture,
+            preset=None if seen or layer else preset,
+            layers=layer,
+            classes=seen or None,
+            strength=amount,
+            stop=session.begin(),
+        )
+        yield from self.panel.watch(session, images.to_uint8(picture.pixels), steps)
+
+    def explore_layers(self, session: Session, photo: str | None) -> Iterator[Updates]:
+        """A small dream of each layer, one after the other."""
+        picture, stop, found = self.works.photo(needed(photo), 192), session.begin(), []
+        names = self.works.layers()
+        for number, name in enumerate(names):
+            if stop.is_set():
+                break
+            yield {
+                self.panel.stop: gr.update(visible=True),
+                self.panel.status: f'layer {number + 1} of {len(names)}: {name}',
+            }
+            found.append((self.works.layer_dream(picture, name), name))
+            yield {self.layers: found}
+        yield {self.panel.status: 'Click a layer to dream of it.', self.panel.stop: gr.update(visible=False)}
+
+
+def _caption(event: gr.SelectData) -> str:
+    return event.value['caption']

@@ -1,0 +1,82 @@
+"""The tab of pictures out of noise: a grid of seeds, and the way from one to another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from stylegen.studio.panel import Panel, Updates, guarded
+from stylegen.studio.sessions import Session
+from stylegen.studio.works import Works
+from stylegen.utils.errors import UserError
+
+
+class FacesTab:
+    """The components of the tab.
+
+    Args:
+        works: Does the work.
+        panel: Shows it.
+        runs: Whether the visitor may open runs by their folder: only on this machine.
+    """
+
+    def __init__(self, works: Works, panel: Panel, runs: bool):
+        self.works, self.panel = works, panel
+        self.run = gr.Textbox('', label='Folder of a run of your own', visible=runs, elem_id='run')
+        self.seeds = gr.Textbox('0-31', label='Seeds, such as 0-31,77', elem_id='seeds')
+        self.labels = gr.Textbox('', label='Classes by name, with commas; empty: each in turn', elem_id='labels')
+        self.draw = gr.Button('Draw', variant='primary', elem_id='draw')
+        self.grid = gr.Gallery(
+            label='Click two', columns=8, height=320, allow_preview=False, elem_id='grid', interactive=False
+        )
+        self.ends = gr.State([])
+        self.share = gr.Slider(0, 1, 0, step=0.05, label='From the first to the second', elem_id='share')
+        with gr.Accordion('How the run is going', open=False, visible=runs):
+            self.look = gr.Button('Look', elem_id='look')
+            self.curves = gr.LinePlot(x='step', y='value', color='curve', label='Losses', height=260)
+            self.samples = gr.Image(label='The newest samples', alt_text='The newest samples', interactive=False)
+            self.ticks = gr.Timer(10, active=False)
+
+    def connect(self, machine: dict[str, Any]) -> None:
+        """Connects the components. `machine` are the arguments of events that wait for the machine."""
+        gr.on(
+            [self.draw.click, self.seeds.submit, self.labels.submit],
+            guarded(self.draw_grid),
+            [self.run, self.seeds, self.labels],
+            [self.grid, self.ends],
+            **machine,
+        )
+        self.grid.select(_clicked, self.ends, self.ends, queue=False, api_visibility='private').then(
+            guarded(self.between), [self.panel.session, self.run, self.ends, self.share], self.panel.outputs, **machine
+        )
+        self.share.release(
+            guarded(self.between), [self.panel.session, self.run, self.ends, self.share], self.panel.outputs, **machine
+        )
+        follow = [self.curves, self.samples, self.ticks]
+        self.look.click(guarded(self.progress), self.run, follow, api_visibility='private')
+        self.ticks.tick(guarded(self.progress), self.run, follow, api_visibility='private')
+
+    def draw_grid(self, run: str, seeds: str, labels: str) -> tuple[Any, list[int]]:
+        """The grid of seeds; no ends are chosen."""
+        found = self.works.faces(run.strip() or None, seeds, labels.strip() or None)
+        return [(picture, str(seed)) for picture, seed in found], []
+
+    def between(self, session: Session, run: str, ends: list[int], share: float) -> Updates:
+        """The picture between two seeds; of one seed, it alone."""
+        if not ends:
+            raise UserError('draw, then click a picture')
+        session.add(self.works.between(run.strip() or None, ends[0], ends[-1], share))
+        return self.panel.show(session)
+
+    def progress(self, run: str) -> tuple[Any, Any, Any]:
+        """The curves and the newest samples of a run, and a timer that looks again."""
+        if not run.strip():
+            raise UserError('type the folder of a run')
+        curves, samples = self.works.progress(run.strip())
+        return curves, samples, gr.Timer(active=True)
+
+
+def _clicked(ends: list[int], event: gr.SelectData) -> list[int]:
+    """The two seeds that were clicked last."""
+    return [*ends, int(event.value['caption'])][-2:]

@@ -1,0 +1,45 @@
+"""The page: the photo and what is done with it on the left, the result on the right."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from stylegen.studio.compose_tab import ComposeTab
+from stylegen.studio.dream_tab import DreamTab
+from stylegen.studio.faces_tab import FacesTab
+from stylegen.studio.inputs import picture_input
+from stylegen.studio.panel import Panel
+from stylegen.studio.replay import Replay
+from stylegen.studio.settings import StudioSettings, is_loopback
+from stylegen.studio.style_tab import StyleTab
+from stylegen.studio.works import Works
+
+MACHINE = {'concurrency_id': 'machine', 'concurrency_limit': 1, 'api_visibility': 'private'}  # one queue for all work
+UPLOADS_KEPT = 3600  # seconds that Gradio keeps uploaded files
+
+
+def build_page(settings: StudioSettings, works: Works) -> gr.Blocks:
+    """The page, which is not served yet. Its styles are painted on the way, which takes a few seconds."""
+    with gr.Blocks(title='stylegen', analytics_enabled=False, delete_cache=(600, UPLOADS_KEPT)) as page:
+        gr.Markdown('# stylegen\nDrop a photo. Paint it, or let a network dream on it. Nothing leaves this machine.')
+        with gr.Row():
+            with gr.Column(scale=5, min_width=320):
+                photo = picture_input('Photo', elem_id='photo')
+                tabs = gr.Tabs(elem_id='tabs')
+            with gr.Column(scale=6, min_width=320, elem_id='results'):
+                panel = Panel(settings.kept)
+        with tabs:
+            with gr.Tab('Style', id='style'):
+                style = StyleTab(works, panel, photo)
+            with gr.Tab('Dream', id='dream'):
+                dream = DreamTab(works, panel, photo)
+            with gr.Tab('Out of noise', id='faces'):
+                faces = FacesTab(works, panel, runs=is_loopback(settings.host))
+            with gr.Tab('Compose', id='compose'):
+                compose = ComposeTab(works, panel, photo)
+            with gr.Tab('Once more', id='again'):
+                replay = Replay(style, dream, tabs)
+        panel.connect()
+        for tab in (style, dream, faces, compose, replay):
+            tab.connect(MACHINE)
+    return page.queue(max_size=settings.waiting, default_concurrency_limit=4)

@@ -1,0 +1,167 @@
+"""The right half of the page: the result beside its photo, how it is made, files, and the visitor's gallery."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio.utils import get_upload_folder
+
+from stylegen import images
+from stylegen.studio.live import Preview
+from stylegen.studio.results import Result
+from stylegen.studio.sessions import Session
+from stylegen.utils.errors import UserError, one_line
+
+THUMBNAIL = 192  # pixels, the longest side in the gallery
+FORMATS = {'PNG': '.png', 'JPEG': '.jpg', 'WebP': '.webp'}
+Updates = dict[Any, Any]
+
+
+class Panel:
+    """The components that show results, and what fills them.
+
+    Attributes:
+        session: The state that holds a visitor's `Session`.
+    """
+
+    def __init__(self, kept: int):
+        self.session = gr.State(lambda: Session(kept), delete_callback=Session.close)
+        self.status = gr.Markdown('Drop a photo, then click a style.', elem_id='status')
+        self.compare = gr.ImageSlider(
+            label='Photo | result', format='jpeg', interactive=False, elem_id='compare', max_height=640, visible=False
+        )
+        self.alone = gr.Image(
+            label='Result', alt_text='The result', format='jpeg', interactive=False, elem_id='alone', visible=False
+        )
+        self.stop = gr.Button('Stop, keep the best so far', variant='stop', visible=False, elem_id='stop')
+        with gr.Column(visible=False) as self.kept:
+            with gr.Row():
+                self.downloads = {
+                    kind: gr.Button(f'Download {kind}', size='sm', min_width=80, elem_id=kind.lower())
+                    for kind in FORMATS
+                }
+                self.undo = gr.Button('Undo', size='sm', min_width=80, elem_id='undo')
+            self.file = gr.DownloadButton('File', elem_id='file')
+            self.gallery = gr.Gallery(
+                label='Results of this visit', columns=5, height=180, allow_preview=False, elem_id='gallery',
+                interactive=False, buttons=[], fit_columns=False, object_fit='cover',
+            )  # fmt: skip
+            with gr.Accordion('How it is made', open=False):
+                self.command = gr.Code(label='The command that makes this', language='shell', lines=1, wrap_lines=True,
+                                       interactive=False, elem_id='command')  # fmt: skip
+                self.python = gr.Code(label='The Python that makes this', language='python', lines=4, wrap_lines=True,
+                                      interactive=False, elem_id='python')  # fmt: skip
+        self.outputs = [
+            self.status, self.compare, self.alone, self.stop, self.kept, self.gallery, self.command, self.python,
+        ]  # fmt: skip
+
+    def connect(self) -> None:
+        """Connects its own buttons. They do not wait for the machine."""
+        self.stop.click(_stop, self.session, None, queue=False, api_visibility='private')
+        self.undo.click(guarded(self._undo), self.session, self.outputs, api_visibility='private')
+        self.gallery.select(guarded(self._select), self.session, self.outputs, api_visibility='private')
+        for kind, button in self.downloads.items():
+            suffix = FORMATS[kind]
+            prepare = guarded(lambda session, suffix=suffix: str(session.file(suffix)))
+            ready = button.click(prepare, self.session, self.file, queue=False, api_visibility='private')
+            ready.success(None, js="() => document.querySelector('#file a, a#file, #file').click()")
+
+    def show(self, session: Session, text: str | None = None) -> Updates:
+        """The updates that show the current result of a visitor."""
+        result = session.current
+        return {
+            self.status: text or describe(result),
+            self.compare: gr.update(
+                value=None if result.before is None else (result.before, result.pixels),
+                visible=result.before is not None,
+            ),
+            self.alone: gr.update(value=result.pixels, visible=result.before is None),
+            self.gallery: gr.update(
+                value=[(small(one.pixels), one.title) for one in session.results], selected_index=session.shown
+            ),
+            self.stop: gr.update(visible=False),
+            self.kept: gr.update(visible=True),
+            self.command: result.command,
+            self.python: result.python,
+        }
+
+    def watch(self, session: Session, before: np.ndarray, steps: Iterator[Preview | Result]) -> Iterator[Updates]:
+        """The updates of a job while it runs, and of its result."""
+        yield {self.status: 'Opening the network ...', self.stop: gr.update(visible=True)}
+        for step in steps:
+            if isinstance(step, Result):
+                session.add(step)
+                yield self.show(session)
+            else:
+                yield {
+                    self.status: f'{step.share:.0%} done, about {duration(step.seconds_left)} left',
+                    self.compare: gr.update(value=(before, images.to_uint8(step.picture)), visible=True),
+                    self.alone: gr.update(visible=False),
+                }
+
+    def _undo(self, session: Session) -> Updates:
+        session.undo()
+        return self.show(session)
+
+    def _select(self, session: Session, event: gr.SelectData) -> Updates:
+        if 0 <= event.index < len(session.results):
+            session.shown = event.index
+        return self.show(session)
+
+
+def _stop(session: Session) -> None:
+    session.stop.set()
+
+
+def guarded(function: Callable) -> Callable:
+    """The function, whose errors become one line on the page."""
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def watched(*arguments: Any, **keywords: Any) -> Iterator[Any]:
+            try:
+                yield from function(*arguments, **keywords)
+            except Exception as error:
+                raise _shown(error) from None
+
+        return watched
+
+    @functools.wraps(function)
+    def called(*arguments: Any, **keywords: Any) -> Any:
+        try:
+            return function(*arguments, **keywords)
+        except Exception as error:
+            raise _shown(error) from None
+
+    return called
+
+
+def _shown(error: Exception) -> Exception:
+    text = str(error) if isinstance(error, UserError) else one_line(error)
+    text = re.sub(rf'{re.escape(get_upload_folder())}/[0-9a-f]+/', '', text)  # the visitor knows the name alone
+    return error if isinstance(error, gr.Error) else gr.Error(text, duration=20, print_exception=False)
+
+
+def describe(result: Result) -> str:
+    """One line about a result."""
+    height, width = result.pixels.shape[:2]
+    return f'{result.title}: {width} x {height} pixels'
+
+
+def duration(seconds: float) -> str:
+    """A time in words."""
+    return f'{seconds:.0f} s' if seconds < 90 else f'{seconds / 60:.0f} min'
+
+
+def small(pixels: np.ndarray) -> np.ndarray:
+    """A thumbnail, uint8."""
+    if max(pixels.shape[:2]) <= THUMBNAIL:
+        return pixels
+    size = images.fit(pixels.shape, THUMBNAIL)
+    return images.to_uint8(images.resize(images.from_uint8(pixels), size).clip(0, 1))

@@ -1,0 +1,50 @@
+"""A result of the page: its pixels, its record, and how it is made without the page."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A picture that was made.
+
+    Attributes:
+        title: What it is, in a few words.
+        pixels: uint8 (H, W, 3).
+        before: The photo that it was made from, uint8 of the same shape, or None.
+        record: What is written into the file; `--replay` reads it.
+        command: The command that makes it.
+        python: The lines of Python that make it.
+        stopped: Whether a visitor ended the work before its time.
+    """
+
+    title: str
+    pixels: np.ndarray
+    before: np.ndarray | None
+    record: Mapping[str, Any]
+    command: str
+    python: str
+    stopped: bool = False
+
+
+def command_line(program: str, words: tuple[str, ...] = (), **flags: Any) -> str:
+    """The text of a command for a shell. Flags that are None are left out.
+
+    Example:
+        command_line('stylegen.style apply', ('photo.jpg',), style='waves', strength=0.8)
+    """
+    typed = [f'--{name}={value:g}' if isinstance(value, float) else f'--{name}={value}' for name, value in flags.items()
+             if value is not None]  # fmt: skip
+    return ' '.join(['python -m', program, *map(shlex.quote, [*words, *typed])])
+
+
+def call(function: str, *arguments: str, **keywords: Any) -> str:
+    """The text of a call in Python. Keywords that are None are left out."""
+    given = [f'{name}={value!r}' for name, value in keywords.items() if value is not None]
+    return f'{function}({", ".join([*arguments, *given])})'

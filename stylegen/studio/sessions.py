@@ -1,0 +1,73 @@
+"""What the page keeps for one visitor: results, the one that is shown, and the work that is under way."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stylegen import images
+from stylegen.studio.results import Result
+from stylegen.utils.errors import UserError
+
+
+@dataclass(eq=False)
+class Session:
+    """One visitor's results.
+
+    Attributes:
+        kept: How many results are kept at most; the oldest go.
+        results: From the oldest to the newest.
+        shown: The number of the one that is shown.
+        stop: Ends the work that is under way.
+        folder: Holds the files to download. It goes with the visitor.
+    """
+
+    kept: int = 24
+    results: list[Result] = field(default_factory=list)
+    shown: int = -1
+    stop: threading.Event = field(default_factory=threading.Event)
+    folder: Path | None = None
+
+    def begin(self) -> threading.Event:
+        """Stops what is under way, and gives the event that stops what begins now."""
+        self.stop.set()
+        self.stop = threading.Event()
+        return self.stop
+
+    def add(self, result: Result) -> None:
+        """Keeps a result, and shows it."""
+        self.results = [*self.results, result][-self.kept :]
+        self.shown = len(self.results) - 1
+
+    def undo(self) -> None:
+        """Shows the result before the one that is shown."""
+        self.shown = max(0, self.shown - 1)
+
+    @property
+    def current(self) -> Result:
+        """The result that is shown.
+
+        Raises:
+            UserError: There is none yet.
+        """
+        if not self.results:
+            raise UserError('there is no result yet')
+        return self.results[self.shown]
+
+    def file(self, suffix: str) -> Path:
+        """Writes the result that is shown, with its record, into a file of this format, such as '.png'."""
+        if self.folder is None:
+            self.folder = Path(tempfile.mkdtemp(prefix='stylegen-visitor-'))
+        path = self.folder / f'stylegen-{self.shown + 1:03d}{suffix}'
+        result = self.current
+        return images.save_image(path, images.from_uint8(result.pixels), settings=result.record)
+
+    def close(self) -> None:
+        """Ends the work of a visitor who left, and removes the files."""
+        self.stop.set()
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        self.results = []

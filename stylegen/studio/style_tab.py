@@ -1,0 +1,142 @@
+"""The tab that paints: at once in one pass, or slowly and better by optimisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from stylegen import images
+from stylegen.studio.inputs import drawn_mask, picture_input
+from stylegen.studio.panel import Panel, Updates, guarded
+from stylegen.studio.sessions import Session
+from stylegen.studio.works import Works
+from stylegen.utils.errors import UserError
+
+COLORS = [
+    ("the painting's", 'style'), ("the photo's", 'luminance'), ("the photo's palette", 'histogram'),
+]  # fmt: skip
+CANVAS = 800  # pixels: longest side of what a mask is drawn on
+SIZES = [512, 768, 1024, 1600]
+
+
+class StyleTab:
+    """The components of the tab.
+
+    Args:
+        works: Does the work.
+        panel: Shows it.
+        photo: The component with the visitor's photo.
+    """
+
+    def __init__(self, works: Works, panel: Panel, photo: gr.Image):
+        self.works, self.panel, self.photo = works, panel, photo
+        self.name = gr.State(None)
+        self.styles = gr.Gallery(
+            works.thumbnails(), show_label=False, columns=5, height=300, buttons=[], allow_preview=False,
+            elem_id='styles', interactive=False, object_fit='cover',
+        )  # fmt: skip
+        self.painting = picture_input('Or a painting of your own', elem_id='painting')
+        self.strength = gr.Slider(0, 1.5, 1.0, step=0.05, label='Strength', elem_id='strength')
+        self.color = gr.Dropdown(COLORS, value='style', label='Colours', elem_id='color')
+        with gr.Accordion('Paint only a part', open=False):
+            self.mask = gr.ImageEditor(
+                label='Draw over what is to be painted', type='numpy', sources=(), layers=False, transforms=(),
+                brush=gr.Brush(default_size=40, colors=['#ff6090'], color_mode='fixed'), elem_id='mask',
+            )  # fmt: skip
+        with gr.Accordion('Paint it properly', open=False, elem_id='properly'):
+            gr.Markdown('The optimisation takes a minute or more and needs a painting of your own.')
+            self.balance = gr.Slider(0, 1, 0.5, step=0.05, label='Style against photo', elem_id='balance')
+            self.stroke = gr.Slider(0.5, 3, 1.3, step=0.1, label='Stroke size', elem_id='stroke')
+            self.size = gr.Dropdown(SIZES, value=768, label='Longest side in pixels', elem_id='size')
+            self.paint = gr.Button('Paint it properly', variant='primary', elem_id='paint')
+
+    def connect(self, machine: dict[str, Any]) -> None:
+        """Connects the components. `machine` are the arguments of events that wait for the machine."""
+        inputs = [self.panel.session, self.photo, self.painting, self.name, self.strength, self.color, self.mask]
+        outputs = self.panel.outputs
+        gr.on(
+            [self.photo.upload, self.photo.clear],
+            guarded(self.as_canvas),
+            self.photo,
+            self.mask,
+            api_visibility='private',
+        )
+        self.styles.select(_chosen, None, [self.name, self.painting], queue=False, api_visibility='private').then(
+            guarded(self.paint_now), inputs, outputs, **machine
+        )
+        self.painting.upload(lambda: None, None, self.name, queue=False, api_visibility='private').then(
+            guarded(self.paint_now), inputs, outputs, **machine
+        )
+        for changed in (self.strength.release, self.color.input, self.photo.upload):
+            changed(guarded(self.again), inputs, outputs, **machine | {'trigger_mode': 'always_last'})
+        self.paint.click(
+            guarded(self.paint_properly),
+            [
+                self.panel.session,
+                self.photo,
+                self.painting,
+                self.balance,
+                self.stroke,
+                self.color,
+                self.size,
+                self.mask,
+            ],
+            outputs,
+            **machine,
+        )
+
+    def as_canvas(self, photo: str | None) -> Any:
+        """The photo, at a size that fits the brush, to draw a mask on."""
+        if photo is None:
+            return None
+        shown = images.to_uint8(images.load_image(photo, CANVAS))
+        return {'background': shown, 'layers': [], 'composite': shown}
+
+    def again(self, session: Session, photo: str | None, painting: str | None, name: str | None, *others: Any) -> Any:
+        """Paints once more after a change, if a photo and a style are there."""
+        if photo is None or (painting is None and name is None):
+            return {self.panel.status: 'Drop a photo, then click a style.'}
+        return self.paint_now(session, photo, painting, name, *others)
+
+    def paint_now(
+        self, session: Session, photo: str | None, painting: str | None, name: str | None, strength: float, color: str,
+        mask: dict[str, Any] | None,
+    ) -> Updates:  # fmt: skip
+        """Paints in one pass."""
+        picture = self.works.photo(needed(photo))
+        style = name if name is not None else self.works.photo(needed(painting, 'a painting'))
+        drawn = drawn_mask(mask, picture.pixels.shape[:2])
+        session.add(self.works.paint_now(picture, style, strength=strength, color=color, mask=drawn))
+        return self.panel.show(session)
+
+    def paint_properly(
+        self, session: Session, photo: str | None, painting: str | None, balance: float, stroke: float, color: str,
+        size: int, mask: dict[str, Any] | None,
+    ) -> Iterator[Updates]:  # fmt: skip
+        """Paints by optimisation."""
+        if painting is None:
+            raise UserError('drop a painting of your own first: the optimisation looks at the painting itself')
+        picture, style = self.works.photo(needed(photo), size), self.works.photo(painting)
+        steps = self.works.paint(
+            picture, style, strength=balance, stroke=stroke, color=color,
+            mask=drawn_mask(mask, picture.pixels.shape[:2]), stop=session.begin(),
+        )  # fmt: skip
+        yield from self.panel.watch(session, images.to_uint8(picture.pixels), steps)
+
+
+def needed(path: str | None, what: str = 'a photo') -> str:
+    """The path of an upload.
+
+    Raises:
+        UserError: There is none.
+    """
+    if path is None:
+        raise UserError(f'drop {what} first')
+    return path
+
+
+def _chosen(event: gr.SelectData) -> tuple[str, None]:
+    """The name of the style that was clicked; the painting goes."""
+    return event.value['caption'], None

@@ -1,0 +1,231 @@
+"""What the page does, without a browser: results, their commands and records, previews, stopping, sessions."""
+
+import shlex
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from stylegen import images
+from stylegen.studio.live import Finished, Preview, follow
+from stylegen.studio.results import Result
+from stylegen.studio.sessions import Session
+from stylegen.studio.settings import StudioSettings, is_loopback
+from stylegen.studio.works import Works, dream_arguments, offline_presets, safe_name
+from stylegen.utils.errors import UserError
+from tests.conftest import photo, run
+
+
+@pytest.fixture(scope='module')
+def works():
+    return Works(size=64)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Paths of a photo and a painting."""
+    for name, seed in (('photo.png', 1), ('painting.png', 2)):
+        images.save_image(tmp_path / name, photo(48, 64, seed))
+    return tmp_path / 'photo.png', tmp_path / 'painting.png'
+
+
+def test_the_command_of_a_one_pass_result_makes_the_same_picture(works, files, tmp_path, monkeypatch):
+    painting = works.photo(files[1])
+    result = works.paint_now(works.photo(files[0]), painting, strength=0.5, color='luminance', mask=None)
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(result.command)
+    assert words[:4] == ['python', '-m', 'stylegen.style', 'apply']
+    assert run(*words[3:], '--output=again.png', '--quiet', program='style') == 0
+    assert np.array_equal(images.to_uint8(images.load_image('again.png')), result.pixels)
+
+
+def test_the_python_of_a_one_pass_result_makes_the_same_picture(works, files, tmp_path, monkeypatch):
+    result = works.paint_now(works.photo(files[0]), 'starry_night', strength=1.0, color='style', mask=None)
+    monkeypatch.chdir(tmp_path)
+    exec(result.python, {})
+    assert np.array_equal(images.to_uint8(images.load_image('out.png')), result.pixels)
+
+
+def test_a_result_carries_the_record_that_the_command_would_write(works, files):
+    result = works.paint_now(works.photo(files[0]), works.photo(files[1]), strength=0.5, color='style', mask=None)
+    assert result.record['program'] == 'stylegen.style apply'
+    assert result.record['settings']['style'] == ['painting.png']
+    assert set(result.record['inputs']) == {'photo.png', 'painting.png'}
+
+
+def test_where_nothing_is_drawn_the_photo_stays(works, files):
+    picture = works.photo(files[0])
+    mask = np.zeros((48, 64), np.float32)
+    mask[:24] = 1
+    result = works.paint_now(picture, 'irises', strength=1.0, color='style', mask=mask)
+    assert np.array_equal(result.pixels[24:], result.before[24:])
+    assert not np.array_equal(result.pixels[:24], result.before[:24])
+
+
+def test_a_photo_is_made_smaller_but_never_larger(works, tmp_path):
+    images.save_image(tmp_path / 'large.png', photo(40, 200))
+    images.save_image(tmp_path / 'small.png', photo(8, 16))
+    assert works.photo(tmp_path / 'large.png').pixels.shape == (13, 64, 3)
+    assert works.photo(tmp_path / 'large.png', size=32).pixels.shape == (6, 32, 3)
+    assert works.photo(tmp_path / 'small.png').pixels.shape == (8, 16, 3)
+
+
+def test_a_dream_is_watched_and_says_its_command(works, files):
+    steps = list(
+        works.dream(
+            works.photo(files[0]), preset='creatures', layers=None, classes=None, strength=0.1, stop=threading.Event()
+        )
+    )
+    result = steps[-1]
+    assert isinstance(result, Result) and all(isinstance(step, Preview) for step in steps[:-1])
+    assert result.command == 'python -m stylegen.deepdream photo.png --size=64 --preset=creatures --strength=0.1'
+    assert result.record['settings']['layers'] == 'trunk_block5_conv1:1'
+    assert np.abs(result.pixels.astype(int) - result.before).mean() > 2
+
+
+def test_what_a_visitor_types_wins_over_the_preset():
+    assert dream_arguments('temples', None, None, 0.3)['strength'] == 0.3
+    assert 'layers' not in dream_arguments('temples', None, 'sunflower', None)
+    assert {'creatures', 'temples'} <= set(offline_presets()) and 'google' not in offline_presets()
+
+
+def test_faces_are_those_of_their_seeds_and_the_way_begins_at_the_first(works):
+    faces = works.faces(None, '3,5', None, scale=1)
+    assert [seed for _, seed in faces] == [3, 5]
+    begin, end = (works.between(None, 3, 5, share, scale=1).pixels for share in (0, 1))
+    assert np.abs(begin.astype(int) - faces[0][0]).max() <= 1 and np.abs(end.astype(int) - faces[1][0]).max() <= 1
+    with pytest.raises(UserError, match='too many for a page'):
+        works.faces(None, '0-999', None)
+
+
+def test_a_grade_is_the_one_of_the_command(works, files, tmp_path, monkeypatch):
+    before = photo(40, 40, 3)
+    images.save_image(tmp_path / 'before.png', before)
+    images.save_image(tmp_path / 'after.png', before**0.7)
+    result = works.grade(*(works.photo(path) for path in (files[0], tmp_path / 'before.png', tmp_path / 'after.png')))
+    assert np.abs(images.from_uint8(result.pixels) - images.from_uint8(result.before) ** 0.7).mean() < 0.01
+    monkeypatch.chdir(tmp_path)
+    assert run(*shlex.split(result.command)[3:], '--output=again.png', '--quiet', program='compose') == 0
+    assert np.array_equal(images.to_uint8(images.load_image('again.png')), result.pixels)
+
+
+def test_a_mosaic_of_an_archive_is_near_the_photo(works, files, tmp_path):
+    import zipfile
+
+    rng = np.random.default_rng(0)
+    with zipfile.ZipFile(tmp_path / 'tiles.zip', 'w') as archive:
+        for number in range(60):
+            images.save_image(tmp_path / 'one.png', np.full((12, 12, 3), rng.random(3), np.float32))
+            archive.write(tmp_path / 'one.png', f'{number}.png')
+    result = works.mosaic(works.photo(files[0]), [tmp_path / 'tiles.zip'], columns=12, tint=0.5)
+    assert result.pixels.shape == (9 * 48, 12 * 48, 3)
+    blurred = images.resize(images.from_uint8(result.pixels), (9, 12))
+    assert np.abs(blurred - images.resize(works.photo(files[0]).pixels, (9, 12))).mean() < 0.1
+    assert 'tiles.zip' in result.command and result.record['settings']['tiles'] == 'tiles.zip'
+    with pytest.raises(UserError, match='or pictures'):
+        works.mosaic(works.photo(files[0]), [tmp_path / 'tiles.zip', files[1]], columns=12, tint=0.5)
+
+
+def test_names_of_uploads_hold_nothing_but_a_name():
+    assert safe_name('/tmp/gradio/ab/../my photo.jpg') == 'my photo.jpg'
+    assert safe_name('C:\\x\\..\\$(rm -rf).png') == '__rm -rf_.png'
+    assert safe_name('..') == 'picture'
+    assert len(safe_name('a' * 300 + '.png')) == 80
+
+
+def slow_job(report):
+    for step in range(200):
+        report(step, 200, lambda step=step: np.full((2, 2, 3), step / 200, np.float32))
+        time.sleep(0.01)
+    return np.ones((2, 2, 3), np.float32)
+
+
+def test_a_stopped_job_gives_the_best_so_far():
+    stop = threading.Event()
+    found = []
+    for step in follow(slow_job, stop):
+        found.append(step)
+        stop.set()
+    assert isinstance(found[0], Preview) and 0 < found[0].share < 1 and 0 < found[0].seconds_left < 10
+    assert isinstance(found[-1], Finished) and found[-1].stopped and 0 < found[-1].picture.max() < 1
+
+
+def test_a_job_that_nobody_watches_any_more_ends():
+    steps = follow(slow_job, threading.Event())
+    next(steps)
+    steps.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == 'stylegen job']
+
+
+def test_the_error_of_a_job_is_raised_where_it_is_watched():
+    def fails(report):
+        raise UserError('no such layer')
+
+    with pytest.raises(UserError, match='no such layer'):
+        list(follow(fails, threading.Event()))
+
+
+def result_of(number):
+    pixels = np.full((4, 4, 3), number, np.uint8)
+    return Result(f'result {number}', pixels, pixels, {'settings': {'number': number}}, '', '')
+
+
+def test_a_session_keeps_the_newest_results_and_undoes_one_at_a_time():
+    session = Session(kept=3)
+    for number in range(5):
+        session.add(result_of(number))
+    assert [one.title for one in session.results] == ['result 2', 'result 3', 'result 4']
+    session.undo()
+    assert session.current.title == 'result 3'
+    session.add(result_of(9))
+    assert session.current.title == 'result 9'
+
+
+def test_a_file_of_a_session_carries_the_record_and_goes_with_the_session():
+    session = Session()
+    with pytest.raises(UserError, match='no result yet'):
+        session.file('.png')
+    session.add(result_of(7))
+    for suffix in ('.png', '.jpg', '.webp'):
+        assert images.read_settings(session.file(suffix)) == {'settings': {'number': 7}}
+    folder, event = session.folder, session.begin()
+    session.close()
+    assert not folder.exists() and event.is_set()
+
+
+def test_two_sessions_share_nothing():
+    first, second = Session(), Session()
+    first.add(result_of(1))
+    second.add(result_of(2))
+    assert first.file('.png').parent != second.file('.png').parent
+    assert [len(first.results), len(second.results)] == [1, 1]
+    first.close()
+    assert second.file('.png').exists()
+    second.close()
+
+
+def test_new_work_of_a_visitor_ends_the_work_before():
+    session = Session()
+    first = session.begin()
+    second = session.begin()
+    assert first.is_set() and not second.is_set()
+
+
+def test_a_page_for_others_needs_a_password(monkeypatch):
+    monkeypatch.delenv('STYLEGEN_PASSWORD', raising=False)
+    with pytest.raises(UserError, match='give a --password too'):
+        StudioSettings(host='0.0.0.0')
+    assert StudioSettings(host='0.0.0.0', password='x').secret == 'x'
+    assert [is_loopback(host) for host in ('127.0.0.1', '::1', 'localhost', '192.168.1.2', 'example.org')] == [
+        True, True, True, False, False,
+    ]  # fmt: skip
+    monkeypatch.setenv('STYLEGEN_PASSWORD', 'y')
+    assert StudioSettings(host='0.0.0.0').secret == 'y'
+
+
+def test_the_command_line_refuses_in_one_line(capsys):
+    assert run('--host=0.0.0.0', program='studio') == 2
+    assert 'give a --password' in capsys.readouterr().err
+    assert run('--port=70000', program='studio') == 2
+    assert run('--help', program='studio') == 0
