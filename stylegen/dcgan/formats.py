@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stylegen.dcgan.load import Generator
-from stylegen.dcgan.models import Double
+from stylegen.dcgan.model_layers import Double
 from stylegen.training.normalization import BatchNorm
 from stylegen.utils.backend import keras, silent_stderr, tf
 from stylegen.utils.errors import UserError, unknown
