@@ -52,7 +52,7 @@ class NothingActive(UserError):
         self.fact = f'nothing that was asked for is active at the start (pictures {", ".join(map(str, numbers))})'
         super().__init__(
             f'{self.fact}; give an extractor that reads layers before their activation '
-            f"(feature_extractor(..., tap='before')), or try another seed"
+            f'(feature_extractor(..., pre_activation=True)), or try another seed'
         )
 
 
@@ -69,16 +69,16 @@ def visualize(
 
     A channel has no gradient where the noise does not excite it and a ReLU follows. Its picture would stay noise. In
     mini's block5_conv2 this is so for every fifth channel and for two of three neurons. Terms on channels and neurons
-    must therefore read a layer before its activation, `feature_extractor(..., tap='before')`. Louder noise excites only
-    some of them. Terms on whole layers read it after the activation. Otherwise the dream is also of what the ReLU
-    removes.
+    must therefore read a layer before its activation, `feature_extractor(..., pre_activation=True)`. Louder noise
+    excites only some of them. Terms on whole layers read it after the activation. Otherwise the dream is also of what
+    the ReLU removes.
 
     Example:
         from stylegen.losses import dream_loss
         from stylegen.networks import feature_extractor
         from stylegen.optimize import Term
 
-        extractor = feature_extractor('mini', ('block3_conv2',), tap='before')
+        extractor = feature_extractor('mini', ('block3_conv2',), pre_activation=True)
         terms = [Term('channel 20', 1.0, dream_loss('block3_conv2', 'mean', (20,)))]
         pictures = visualize(extractor, terms, size=128, count=2)
 
