@@ -8,9 +8,10 @@ To make the result the one that ships, add --output=stylegen/weights/one_pass.np
 norms from a painting, and the norms of the paintings in STYLES, by name.
 
 The losses are those of `python -m stylegen.style train`, see stylegen/style/one_pass_model.py. With --teacher=FILE,
-VGG-16's published weights, VGG-16 gives their features, and no longer `small_vgg`. The norms are not
-trained themselves: a small network predicts them from the means and deviations of a painting's features (after Ghiasi
-et al. 2017). So each photograph of a batch gets a painting of its own, out of a pool that is renewed all the time.
+VGG-16's published weights, VGG-16 gives their features in place of `small_vgg`. A small network predicts the norms from
+the means and deviations of a painting's features (after Ghiasi et al. 2017). So each photograph of a batch gets a
+painting of its own, out of a pool that is renewed all the time. With --norms_minutes the norms of the paintings in
+STYLES are trained themselves at the end, from those that are predicted.
 """
 
 import csv
@@ -24,12 +25,13 @@ from student_pictures import Pictures, crop, read_archive
 
 from stylegen import images
 from stylegen.style.one_pass import ONE_PASS_WEIGHTS, OnePass
-from stylegen.style.one_pass_model import Judge
+from stylegen.style.one_pass_model import Judge, OnePassModel
 from stylegen.style.transform_network import norm_sizes, style_predictor, transform_network
 from stylegen.utils.backend import keras, tf
 
 NETWORK = 'small_vgg'
 NAMES = 'loss', 'style', 'content', 'variation', 'shading'
+NORMS_RATE = 1e-2  # learning rate where the norms alone are trained
 SHEET = 5  # photographs and paintings on a sheet
 STYLES = {  # name -> (file in paintings_256.zip, title, artist, year); all painters died more than 70 years ago
     'starry_night': ('museum_classics/Vincent_van_Gogh__full_167full', 'The Starry Night', 'Vincent van Gogh', 1889),
@@ -109,8 +111,8 @@ class OnePassTrainer(keras.Model):
                 if layer.weights:
                     layer.set_weights([kept.arrays[f'{layer.name}/{weight.name}'] for weight in layer.weights])
 
-    def network(self, named):
-        """The network for use, with the norms of these {name: (painting, what is known of it)}."""
+    def network(self, named, norms=None):
+        """The network for use, with these norms of {name: (painting, what is known of it)}, or those predicted."""
         arrays = {
             f'{layer.name}/{weight.name}': np.asarray(weight)
             for model in (self.transform, self.predictor)
@@ -121,10 +123,32 @@ class OnePassTrainer(keras.Model):
         blocks = sum(layer.name.endswith('_sum') for layer in self.transform.layers)
         known = {name: about for name, (_, about) in named.items()}
         made = OnePass(width, blocks, arrays, {}, known, self.reader.name, self.reader.layers)
-        return OnePass(
-            width, blocks, arrays, {name: made.norms_of(painting) for name, (painting, _) in named.items()}, known,
-            self.reader.name, self.reader.layers,
-        )  # fmt: skip
+        norms = norms or {name: made.norms_of(painting) for name, (painting, _) in named.items()}
+        return OnePass(width, blocks, arrays, norms, known, self.reader.name, self.reader.layers)
+
+
+def train_norms(network, named, judge, photos, strength, minutes):
+    """Trains the norms of named styles, {name: (norms,)}; the network that paints stays as it is."""
+    targets = [judge.style_of(painting)[0] for painting, _ in named.values()]
+    shape = dict(width=network.width, blocks=network.blocks, precision='float32')
+    model = OnePassModel(judge, targets, **shape, strength=strength, norms_only=True, seed=0)
+    for layer in model.transform.layers:
+        if layer.weights:
+            layer.set_weights([network.arrays[f'{layer.name}/{weight.name}'] for weight in layer.weights])
+    model.norms.assign(np.stack([network.norms[name] for name in named]))
+    model.compile(optimizer=keras.optimizers.Adam(NORMS_RATE, beta_2=0.99, global_clipnorm=1.0), jit_compile=False)
+    ends = time.monotonic() + 60 * minutes
+
+    def look(step, logs):
+        left = max(0.0, ends - time.monotonic()) / (60 * minutes)
+        model.optimizer.learning_rate.assign(NORMS_RATE * (0.02 + 0.98 * (1 - np.cos(np.pi * left)) / 2))
+        model.stop_training = left == 0.0
+        if step % 50 == 49:
+            print('norms', f'{60 * minutes * (1 - left):.0f} s', model.means(), flush=True)
+
+    clock = keras.callbacks.LambdaCallback(on_train_batch_end=look)
+    model.fit(photos, epochs=10**6, shuffle=False, verbose=0, callbacks=[clock])
+    return dict(zip(named, model.norms.value.numpy(), strict=True))
 
 
 def named_paintings(data):
@@ -201,6 +225,21 @@ class Batches(keras.utils.PyDataset):
         return (picture.clip(0, 1) * 255).astype(np.uint8)
 
 
+class Photos(keras.utils.PyDataset):
+    """The photographs of `Batches` alone."""
+
+    def __init__(self, batches):
+        super().__init__(workers=1, max_queue_size=6)
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, step):
+        side, count = next(self.batches.shapes)
+        return (np.stack([self.batches.photo(side) for _ in range(count)]),)
+
+
 class Clock(keras.callbacks.Callback):
     """The learning rate by the clock: constant, and a cosine over the last 40 percent of --minutes."""
 
@@ -261,6 +300,7 @@ _TEACHER = flags.DEFINE_string('teacher', None, f'Weights file of VGG-16, to jud
 _INIT = flags.DEFINE_string('init', None, 'A network, .npz, to begin a new run with.')
 _OUTPUT = flags.DEFINE_string('output', None, f'Where the result goes; the one that ships is {ONE_PASS_WEIGHTS}.')
 _MINUTES = flags.DEFINE_float('minutes', 120, 'By the clock, all starts together; 0: only write --output.')
+_NORMS = flags.DEFINE_float('norms_minutes', 0, 'How long the norms of the named styles are trained for --output.')
 _SHAPES = flags.DEFINE_list('shapes', ['256x4', '192x8', '320x3'], 'SIDExCOUNT, of which each batch has one.')
 _RATE = flags.DEFINE_float('learning_rate', 1e-3, 'The peak.')
 _WIDTH = flags.DEFINE_integer('width', 96, 'Channels at a quarter of the sides.')
@@ -305,7 +345,12 @@ def main(argv):
     if _OUTPUT.value:
         model.transform.load_weights(workdir / 'transform.weights.h5')
         model.predictor.load_weights(workdir / 'predictor.weights.h5')
-        model.network(named_paintings(_DATA.value)).save(_OUTPUT.value)
+        named = named_paintings(_DATA.value)
+        network = model.network(named)
+        if _NORMS.value:
+            arguments = named, judge, Photos(batches), _STRENGTH.value, _NORMS.value
+            network = model.network(named, train_norms(network, *arguments))
+        network.save(_OUTPUT.value)
 
 
 if __name__ == '__main__':
