@@ -100,8 +100,7 @@ def visualize(
         NothingActive: A picture has no gradient at the start.
         stylegen.optimize.NonFiniteLoss: A loss overflowed. Its `picture` is the last good batch.
     """
-    from stylegen.losses.statistics import diversity_loss
-    from stylegen.optimize.loop import NonFiniteLoss, Step, Term, optimize_image
+    from stylegen.optimize.loop import NonFiniteLoss, Step, optimize_image
     from stylegen.optimize.parameterization import Fourier, ParameterizedObjective, Pixels
     from stylegen.optimize.random_transforms import random_views
     from stylegen.optimize.updates import adam
@@ -109,15 +108,10 @@ def visualize(
     start = None if start is None else _batch(start, settings.count)
     height, width = _sides(settings.size if start is None else start.shape[1:3], extractor.min_size)
     jitter = round(min(height, width) / 16) if settings.jitter is None else settings.jitter
-
-    layers = list(extractor.strides) if settings.diversity else []
-    weight = settings.diversity / max(len(layers), 1)
-    terms = (*terms, *(Term(f'diversity {name}', weight, diversity_loss(name)) for name in layers))
-    if not any(term.weight for term in terms):
-        raise UserError('there is nothing to visualise: no term has a weight')
     fourier = settings.parameterization == 'fourier'
     coordinates = Fourier(height, width, settings.decay) if fourier else Pixels(height, width)
     views = lambda pictures, key: random_views(pictures, key, jitter, settings.scale, settings.rotation)
+    terms = _with_diversity(terms, extractor, settings.diversity)
     objective = ParameterizedObjective(extractor, terms, coordinates.image, views)
     noise = lambda: coordinates.noise(settings.count, settings.seed, settings.contrast)
     first = noise() if start is None else coordinates.parameters(start)
@@ -145,6 +139,25 @@ def visualize(
         error.picture = coordinates.image(error.image).numpy()
         raise
     return coordinates.image(parameters).numpy()
+
+
+def _with_diversity(
+    terms: Sequence[Term], extractor: FeatureExtractor | MaskedExtractor, diversity: float
+) -> tuple[Term, ...]:
+    """The terms, and for a diversity above 0 one for each layer that makes the pictures differ.
+
+    Raises:
+        UserError: No term has a weight.
+    """
+    from stylegen.losses.statistics import diversity_loss
+    from stylegen.optimize.loop import Term
+
+    layers = list(extractor.strides) if diversity else []
+    weight = diversity / max(len(layers), 1)
+    terms = (*terms, *(Term(f'diversity {name}', weight, diversity_loss(name)) for name in layers))
+    if not any(term.weight for term in terms):
+        raise UserError('there is nothing to visualise: no term has a weight')
+    return terms
 
 
 def _sides(size: int | tuple[int, ...], smallest: int) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Frozen feature networks by name: pixels in [0, 1] to named activations. Importing this does not import TensorFlow."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -70,14 +70,12 @@ def feature_extractor(
         features = extractor(load_image('photo.jpg')[None])
         features['block4_conv2'].shape
     """
-    for what, value, choices in (
+    _check_choices(
         ('pooling', pooling, POOLINGS),
         ('padding', padding, PADDINGS),
         ('tap', tap or 'after', TAPS),
         ('precision', precision, PRECISIONS),
-    ):
-        if value not in choices:
-            raise unknown(what, value, choices)
+    )
     layers = tuple(dict.fromkeys([layers] if isinstance(layers, str) else layers))
     if not layers:
         raise UserError('no layers asked for; --layers=list names them')
@@ -91,11 +89,7 @@ def feature_extractor(
     precision = fast_precision() if precision == AUTO else precision
     classifier = CLASSES in layers
     opened = _open(row, classifier)
-    for name in layers:  # before any download
-        if name not in opened.infos:
-            if name == CLASSES:
-                raise _no_classes(network)
-            raise unknown(f'layer of {network}', name, opened.infos, MissingFromNetwork)
+    _check_layers(network, layers, opened.infos)  # before any download
     source = find_weights(network, weights, classifier=classifier)
     if row.name in NETWORKS:
         load_weights_of(opened.model, row, source)
@@ -115,6 +109,22 @@ def feature_extractor(
     outputs['input'] = image
     infos = [opened.infos[name] for name in layers]
     return FeatureExtractor(image, outputs, network=network, infos=infos, source=source)
+
+
+def _check_choices(*options: tuple[str, str, Sequence[str]]) -> None:
+    """Refuses the first of (name, value, choices) whose value is not among the choices."""
+    for name, value, choices in options:
+        if value not in choices:
+            raise unknown(name, value, choices)
+
+
+def _check_layers(network: str, layers: Sequence[str], infos: 'Mapping[str, LayerInfo]') -> None:
+    """Refuses a layer that the network does not have."""
+    for name in layers:
+        if name not in infos and name == CLASSES:
+            raise _no_classes(network)
+        if name not in infos:
+            raise unknown(f'layer of {network}', name, infos, MissingFromNetwork)
 
 
 def open_network(
