@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from absl import app, flags
+from clock import Clock
 from named_styles import STYLES
 from student_pictures import Pictures, crop, read_archive
 
@@ -204,26 +205,9 @@ class Photos(keras.utils.PyDataset):
         return (np.stack([self.batches.photo(side) for _ in range(count)]),)
 
 
-class Clock(keras.callbacks.Callback):
-    """The learning rate by the clock: constant, and a cosine over the last 40 percent of --minutes."""
-
-    def __init__(self, peak, minutes, warmup=200):
-        super().__init__()
-        self.peak, self.minutes, self.warmup = peak, minutes, warmup
-
-    def on_train_begin(self, logs=None):
-        self.steps, self.last = 0, time.monotonic()
-
-    def on_train_batch_begin(self, batch, logs=None):
-        now = time.monotonic()
-        self.model.seconds.assign_add(now - self.last)
-        self.last, self.steps = now, self.steps + 1
-        gone = min(1.0, float(self.model.seconds) / 60 / self.minutes)
-        fall = max(0.0, (gone - 0.6) / 0.4)
-        rate = self.peak * (0.02 + 0.98 * (1 + np.cos(np.pi * fall)) / 2) * min(1.0, self.steps / self.warmup)
-        self.model.optimizer.learning_rate.assign(rate)
-        if gone == 1.0:
-            self.model.stop_training = True
+def late_cosine(gone):
+    """The share of the learning rate: 1, and a cosine over the last 40 percent of the time."""
+    return 0.02 + 0.98 * (1 + np.cos(np.pi * max(0.0, (gone - 0.6) / 0.4))) / 2
 
 
 class Sheets(keras.callbacks.Callback):
@@ -303,7 +287,7 @@ def main(argv):
     model([np.zeros((1, 64, 64, 3), np.float32), statistics[None]])
     keep = keras.callbacks.BackupAndRestore(workdir / 'backup', delete_checkpoint=False)
     sheets = Sheets(model, pictures, reader, workdir, 256)
-    callbacks = [keep, Clock(_RATE.value, _MINUTES.value), sheets]
+    callbacks = [keep, Clock(_RATE.value, _MINUTES.value, late_cosine, warmup=200), sheets]
     if _MINUTES.value:
         model.fit(batches, epochs=10**6, shuffle=False, verbose=0, callbacks=callbacks)
     if _OUTPUT.value:

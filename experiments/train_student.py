@@ -30,6 +30,7 @@ from pathlib import Path
 
 import numpy as np
 from absl import app, flags
+from clock import Clock
 from student_pictures import Pictures
 
 from stylegen.networks import feature_extractor
@@ -154,25 +155,9 @@ class Batches(keras.utils.PyDataset):
         return images, tuple(target.numpy().astype(np.float16) for target in targets)
 
 
-class Clock(keras.callbacks.Callback):
-    """The learning rate by the clock: a cosine over `minutes`, after `warmup` steps of each start; stops at its end."""
-
-    def __init__(self, peak, minutes, warmup=100):
-        super().__init__()
-        self.peak, self.minutes, self.warmup = peak, minutes, warmup
-
-    def on_train_begin(self, logs=None):
-        self.steps, self.last = 0, time.monotonic()
-
-    def on_train_batch_begin(self, batch, logs=None):
-        now = time.monotonic()
-        self.model.seconds.assign_add(now - self.last)
-        self.last, self.steps = now, self.steps + 1
-        gone = min(1.0, float(self.model.seconds) / 60 / self.minutes)
-        rate = self.peak * (0.01 + 0.99 * (1 + np.cos(np.pi * gone)) / 2) * min(1.0, self.steps / self.warmup)
-        self.model.optimizer.learning_rate.assign(rate)
-        if gone == 1.0:
-            self.model.stop_training = True
+def cosine(gone):
+    """The share of the learning rate: a cosine over the time."""
+    return 0.01 + 0.99 * (1 + np.cos(np.pi * gone)) / 2
 
 
 class Measure(keras.callbacks.Callback):
@@ -273,7 +258,7 @@ def train(network, pictures, teacher, workdir, crops, minutes, learning_rate, se
     batches = Batches(pictures, teacher, crops, draw, pool, reuse, steps_per_epoch)
     measure = Measure(network, pictures, teacher, workdir)
     keep = keras.callbacks.BackupAndRestore(workdir / 'backup', delete_checkpoint=False)
-    callbacks = [keep, Clock(learning_rate, minutes), measure]
+    callbacks = [keep, Clock(learning_rate, minutes, cosine, warmup=100), measure]
     model.fit(batches, epochs=10**6, shuffle=False, verbose=2, callbacks=callbacks)
     return measure.measure(), int(optimizer.iterations), float(model.seconds) / 60
 

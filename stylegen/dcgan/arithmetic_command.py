@@ -67,7 +67,5 @@ def work(flags: FlagValues) -> None:
     expression = ' '.join(map(str, terms))
     recorded = {'expression': expression, 'labels': files.labels, **settings.recorded()}
     record = record_of('arithmetic', recorded, generator)
-    path = output.save(
-        lambda path, overwrite: images.save_image(path, sheet(found), settings=record, overwrite=overwrite)
-    )
+    path = output.save(images.save_image, sheet(found), settings=record)
     console.say(f'{expression.removeprefix("+ ")}: {path}')

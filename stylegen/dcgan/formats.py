@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stylegen.dcgan.load import Generator
-from stylegen.dcgan.models import Double
+from stylegen.dcgan.model_layers import Double
 from stylegen.networks.formats import FORMATS, Opened, Portable
 from stylegen.training.normalization import BatchNorm
 from stylegen.utils.backend import keras

@@ -91,6 +91,11 @@ class DCGAN(keras.Model):
         )
         self.g_optimizer.build(generator.trainable_variables)
         self.d_optimizer.build(discriminator.trainable_variables)
+        self._add_state()
+        self.built = True
+
+    def _add_state(self) -> None:
+        """Adds what the model knows of the run beside the two networks and their optimisers."""
         count = {'shape': (), 'trainable': False, 'aggregation': 'only_first_replica'}
         self.steps = self.add_weight(name='steps', dtype='int64', initializer='zeros', **count)
         self.rate_scale = self.add_weight(name='rate_scale', dtype='float32', initializer='ones', **count)
@@ -102,7 +107,6 @@ class DCGAN(keras.Model):
         self.sums = self.add_weight(
             name='sums', shape=(len(METRICS) + 1,), dtype='float32', initializer='zeros', trainable=False
         )
-        self.built = True
 
     @property
     def sampler(self) -> keras.Model:

@@ -63,7 +63,5 @@ def work(flags: FlagValues) -> None:
     if not moving:
         del recorded['fps']
     record = record_of('interpolate', recorded, generator)
-    path = output.save(
-        lambda path, overwrite: save_walk(path, frames, record=record, overwrite=overwrite, settings=settings)
-    )
+    path = output.save(save_walk, frames, record=record, settings=settings)
     console.say(f'{len(frames)} pictures through {len(seeds)} seeds: {path}')

@@ -4,93 +4,22 @@ Both are functional Keras models on images in [-1, 1]. Kernels of 4 with stride 
 stride divides leaves no checkerboard).
 """
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-import numpy as np
-
+from stylegen.dcgan.model_layers import Double, Layers
 from stylegen.dcgan.settings import choices_of
 from stylegen.dcgan.sizes import levels
-from stylegen.networks.layers import Shape
-from stylegen.training.normalization import BatchNorm
-from stylegen.training.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
-from stylegen.utils.backend import keras, tf
+from stylegen.training.spectral import SpectralEmbedding
+from stylegen.utils.backend import keras
 from stylegen.utils.errors import unknown
 from stylegen.utils.keras_defaults import DTYPE, LAYOUT
 
 WIDEST = 8  # greatest number of channels of a level, divided by that of the finest level
-INITS = {  # name -> initialiser of kernels
-    'normal': lambda seed: keras.initializers.RandomNormal(0, 0.02, seed),
-    'glorot': lambda seed: keras.initializers.GlorotUniform(seed),
-}
-GAINS = {  # name -> initialiser of the gains of batch normalisation
-    'normal': lambda seed: keras.initializers.RandomNormal(1, 0.02, seed),
-    'glorot': lambda seed: keras.initializers.Ones(),
-}
 
 
-@keras.saving.register_keras_serializable('stylegen')
-class Double(keras.layers.Layer):
-    """Doubles both sides by nearest neighbour. It uses broadcasting, which XLA can differentiate."""
-
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Maps (N, H, W, C) to (N, 2H, 2W, C)."""
-        _, height, width, channels = x.shape
-        tiled = tf.broadcast_to(x[:, :, None, :, None], [tf.shape(x)[0], height, 2, width, 2, channels])
-        return tf.reshape(tiled, [-1, 2 * height, 2 * width, channels])
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Returns the shape with doubled sides."""
-        count, height, width, channels = input_shape
-        return count, 2 * height, 2 * width, channels
-
-
-class _Layers:
-    """Makes layers that state name, seed, layout and dtype, so that a model depends on its arguments only."""
-
-    def __init__(self, seed: int, init: str, precision: str, spectral: bool = False):
-        if init not in INITS:
-            raise unknown('init', init, INITS)
-        self.seeds = (_word(seed, part) for part in itertools.count())
-        self.init, self.spectral = init, spectral
-        self.dtype = {'dtype': precision}
-        self.maps = {**self.dtype, 'data_format': LAYOUT}
-
-    def kernel(self):
-        """Returns the initialiser of the next kernel."""
-        return INITS[self.init](next(self.seeds))
-
-    def conv(self, x, channels, kernel, name, strides=1, bias=False):
-        """Adds a convolution."""
-        layer = SpectralConv2D if self.spectral else keras.layers.Conv2D
-        return layer(
-            channels, kernel, strides, 'same', use_bias=bias, kernel_initializer=self.kernel(), name=name, **self.maps
-        )(x)  # fmt: skip
-
-    def transposed(self, x, channels, kernel, name, strides=2, bias=False):
-        """Adds a transposed convolution."""
-        return keras.layers.Conv2DTranspose(
-            channels, kernel, strides, 'same', use_bias=bias, kernel_initializer=self.kernel(), name=name, **self.maps
-        )(x)
-
-    def dense(self, x, units, name, bias=False, **options):
-        """Adds a dense layer."""
-        layer = SpectralDense if self.spectral else keras.layers.Dense
-        options = self.dtype | options
-        return layer(units, use_bias=bias, kernel_initializer=self.kernel(), name=name, **options)(x)
-
-    def norm(self, x, name, **options):
-        """Adds batch normalisation."""
-        options |= self.dtype
-        return BatchNorm(gamma_initializer=GAINS[self.init](next(self.seeds)), name=name, **options)(x)
-
-    def leaky(self, x, slope, name):
-        """Adds a leaky ReLU."""
-        return keras.layers.LeakyReLU(slope, name=name, **self.dtype)(x)
-
-
-def _word(seed: int, part: int) -> int:
-    return int(np.random.SeedSequence([seed, part]).generate_state(1)[0] >> 1)
+def _widths(width: int, count: int) -> list[int]:
+    """Returns the channels of `count` levels, from the finest one: twice as many for each, up to `WIDEST` times."""
+    return [width * min(2**level, WIDEST) for level in range(count)]
 
 
 def generator(
@@ -131,7 +60,7 @@ def generator(
             the last level gives the image.
         slope: Slope of the leaky ReLU for negative values; 0 is ReLU.
         momentum, epsilon, synchronized: Arguments of batch normalisation, see `BatchNorm`.
-        init: Initialisation of the kernels, one of `INITS`.
+        init: Initialisation of the kernels, one of `model_layers.INITS`.
         classes: Number of classes; with any, the model takes (latents, labels), and a learned vector of length
             `label_dim` for the label is put beside the latents (Mirza and Osindero 2014).
         seed: Seed of the initial weights.
@@ -142,49 +71,59 @@ def generator(
     """
     if upsampling not in UPSAMPLINGS:
         raise unknown('upsampling', upsampling, UPSAMPLINGS)
-    make, depth = _Layers(seed, init, precision), levels(size)
     norms = {'momentum': momentum, 'epsilon': epsilon, 'synchronized': synchronized}
-
-    def active(x, name):
-        return make.leaky(make.norm(x, f'{name}_norm', **norms), slope, f'{name}_relu')
-
-    latents = x = keras.Input((latent_dim,), name='latents', dtype=DTYPE)
-    inputs = latents
-    if classes:
-        labels = keras.Input((), dtype='int32', name='labels')
-        inputs = [latents, labels]
-        vectors = keras.layers.Embedding(
-            classes, label_dim, embeddings_initializer=make.kernel(), name='label', **make.dtype
-        )
-        x = keras.layers.Concatenate(name='given', **make.dtype)([latents, vectors(labels)])
-    count = depth + base_conv + bool(image_kernel)
-    wide = [
-        width * min(2**level, WIDEST) for level in reversed(range(count))
-    ]  # channels after the dense layer, then of each level
-    base = [side >> depth for side in size]
-    x = make.dense(x, base[0] * base[1] * wide[0], 'dense')
-    if base_conv:  # the tutorial normalises each unit of the dense layer, not each channel
-        x = active(x, 'dense')
-        x = keras.layers.Reshape((*base, wide.pop(0)), name='maps', **make.dtype)(x)
-        x = active(make.transposed(x, wide[0], kernel, 'stem', strides=1), 'stem')
-    else:
-        x = active(keras.layers.Reshape((*base, wide[0]), name='maps', **make.dtype)(x), 'dense')
-    for level in range(1, len(wide)):
-        x = active(UPSAMPLINGS[upsampling](make, x, wide[level], kernel, f'up{level}'), f'up{level}')
+    make, depth = Layers(seed, init, precision, slope, norms), levels(size)
+    latents = keras.Input((latent_dim,), name='latents', dtype=DTYPE)
+    inputs, vectors = _with_labels(make, latents, classes, label_dim) if classes else (latents, latents)
+    widths = _widths(width, depth + base_conv + bool(image_kernel))[::-1]  # of the dense layer, then of each level
+    x = _coarsest_maps(make, vectors, [side >> depth for side in size], widths, kernel if base_conv else 0)
+    upsample = UPSAMPLINGS[upsampling]
+    for level, level_width in enumerate(widths[1 + base_conv :], 1):
+        x = make.normed(upsample(make, x, level_width, kernel, f'up{level}'), f'up{level}')
     if image_kernel:
         x = make.conv(x, channels, image_kernel, 'image', bias=True)
     else:
-        x = UPSAMPLINGS[upsampling](make, x, channels, kernel, 'image')
+        x = upsample(make, x, channels, kernel, 'image')
     images = keras.layers.Activation('tanh', dtype=DTYPE, name='tanh')(x)
     return keras.Model(inputs, images, name='generator')
 
 
-def _resized(make: _Layers, x: keras.KerasTensor, channels: int, kernel: int, name: str) -> keras.KerasTensor:
+def _with_labels(
+    make: Layers, latents: keras.KerasTensor, classes: int, label_dim: int
+) -> tuple[list[keras.KerasTensor], keras.KerasTensor]:
+    """Returns the inputs of a conditional generator, and the latents with the label's vector beside them."""
+    labels = keras.Input((), dtype='int32', name='labels')
+    table = keras.layers.Embedding(classes, label_dim, embeddings_initializer=make.kernel(), name='label', **make.dtype)
+    return [latents, labels], keras.layers.Concatenate(name='given', **make.dtype)([latents, table(labels)])
+
+
+def _coarsest_maps(
+    make: Layers, vectors: keras.KerasTensor, sides: Sequence[int], widths: Sequence[int], base_kernel: int
+) -> keras.KerasTensor:
+    """Returns the coarsest maps of the generator: a dense layer, and with a `base_kernel` a convolution after it.
+
+    Args:
+        make: Makes the layers.
+        vectors: (N, length).
+        sides: Height and width of the maps.
+        widths: Channels after the dense layer, then after the convolution.
+        base_kernel: Side of the kernel of the convolution; 0: none.
+    """
+    x = make.dense(vectors, sides[0] * sides[1] * widths[0], 'dense')
+    if base_kernel:  # the tutorial normalises each unit of the dense layer, not each channel
+        x = make.normed(x, 'dense')
+    x = keras.layers.Reshape((*sides, widths[0]), name='maps', **make.dtype)(x)
+    if not base_kernel:
+        return make.normed(x, 'dense')
+    return make.normed(make.transposed(x, widths[1], base_kernel, 'stem', strides=1), 'stem')
+
+
+def _resized(make: Layers, x: keras.KerasTensor, channels: int, kernel: int, name: str) -> keras.KerasTensor:
     del kernel  # an even kernel would shift the picture by half a pixel
     return make.conv(Double(name=f'{name}_double', **make.dtype)(x), channels, 3, name)
 
 
-UPSAMPLINGS: dict[str, Callable[..., keras.KerasTensor]] = {'transposed': _Layers.transposed, 'resize': _resized}
+UPSAMPLINGS: dict[str, Callable[..., keras.KerasTensor]] = {'transposed': Layers.transposed, 'resize': _resized}
 
 
 def discriminator(
@@ -226,35 +165,41 @@ def discriminator(
     """
     if norm not in choices_of('d_norm'):
         raise unknown('norm', norm, choices_of('d_norm'))
-    make, depth, bias = _Layers(seed, init, precision, norm == 'spectral'), levels(size), norm != 'batch'
-
-    def level(x, channels, kernel, name, strides=2, first=False):
-        normed = norm == 'batch' and not first
-        x = make.conv(x, channels, kernel, name, strides, bias=bias)
-        if normed:
-            x = make.norm(x, f'{name}_norm', momentum=momentum, epsilon=epsilon, synchronized=synchronized)
-        x = make.leaky(x, slope, f'{name}_relu')
-        if not dropout:
-            return x
-        return keras.layers.Dropout(dropout, seed=next(make.seeds), name=f'{name}_drop', **make.dtype)(x)
-
+    norms = {'momentum': momentum, 'epsilon': epsilon, 'synchronized': synchronized}
+    make = Layers(seed, init, precision, slope, norms, spectral=norm == 'spectral')
     images = x = keras.Input((*size, channels), name='images', dtype=DTYPE)
-    wide = [width * min(2**i, WIDEST) for i in range(depth + 1)]
-    for i in range(depth):
-        if extra_convs:
-            x = level(x, wide[i], 3, f'same{i + 1}', strides=1, first=i == 0)
-        x = level(x, wide[i + extra_convs], kernel, f'down{i + 1}', first=i == 0 and not extra_convs)
-    if extra_convs:
-        x = level(x, wide[depth], 3, f'same{depth + 1}', strides=1)
+    bias, depth = norm != 'batch', levels(size)
+    widths = _widths(width, depth + 1)
+    convolutions = _convolutions(widths, kernel, extra_convs)
+    for number, (name, level_width, side, strides) in enumerate(convolutions):
+        x = make.conv(x, level_width, side, name, strides, bias=bias)
+        x = make.normed(x, name) if norm == 'batch' and number else make.leaky(x, name)
+        x = make.dropout(x, dropout, name)
     logits = make.dense(keras.layers.Flatten(name='flat', **make.maps)(x), 1, 'logit', bias=bias, dtype=DTYPE)
     if not classes:
         return keras.Model(images, logits, name='discriminator')
     labels = keras.Input((), dtype='int32', name='labels')
-    table = SpectralEmbedding if norm == 'spectral' else keras.layers.Embedding
-    vectors = table(classes, x.shape[-1], embeddings_initializer=make.kernel(), name='label', dtype=DTYPE)
-    summed = keras.layers.GlobalAveragePooling2D(name='mean', dtype=DTYPE, data_format=LAYOUT)(x)
-    area = x.shape[1] * x.shape[2]
-    summed = keras.layers.Rescaling(area, name='sum', dtype=DTYPE)(summed)
-    product = keras.layers.Dot(1, name='projection', dtype=DTYPE)([vectors(labels), summed])
-    logits = keras.layers.Add(name='logits', dtype=DTYPE)([logits, product])
+    logits = keras.layers.Add(name='logits', dtype=DTYPE)([logits, _projection(make, x, labels, classes)])
     return keras.Model([images, labels], logits, name='discriminator')
+
+
+def _convolutions(widths: Sequence[int], kernel: int, extra_convs: bool) -> list[tuple[str, int, int, int]]:
+    """Returns (name, channels, side of the kernel, stride) of each convolution of the discriminator, in order.
+
+    `widths` has one number more than there are levels: without extra convolutions the last is unused.
+    """
+    found, depth = [], len(widths) - 1
+    for level in range(depth):
+        if extra_convs:
+            found.append((f'same{level + 1}', widths[level], 3, 1))
+        found.append((f'down{level + 1}', widths[level + extra_convs], kernel, 2))
+    return [*found, (f'same{depth + 1}', widths[depth], 3, 1)] if extra_convs else found
+
+
+def _projection(make: Layers, maps: keras.KerasTensor, labels: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+    """Returns the product of each label's learned vector with the sums of the maps, (N, 1)."""
+    table = SpectralEmbedding if make.spectral else keras.layers.Embedding
+    vectors = table(classes, maps.shape[-1], embeddings_initializer=make.kernel(), name='label', dtype=DTYPE)
+    means = keras.layers.GlobalAveragePooling2D(name='mean', dtype=DTYPE, data_format=LAYOUT)(maps)
+    sums = keras.layers.Rescaling(maps.shape[1] * maps.shape[2], name='sum', dtype=DTYPE)(means)
+    return keras.layers.Dot(1, name='projection', dtype=DTYPE)([vectors(labels), sums])

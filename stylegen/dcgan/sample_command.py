@@ -142,5 +142,5 @@ def draw_neighbours(
     record = record_of('sample', settings | {'neighbours': source}, generator) | {'data': data.manifest}
     names = [f'seed {seed}' for seed in seeds]
     made = sheet(pictures, names, found)
-    path = output.save(lambda path, overwrite: images.save_image(path, made, settings=record, overwrite=overwrite))
+    path = output.save(images.save_image, made, settings=record)
     console.say(f'{len(seeds)} pictures and the nearest of {data.count} from {source}: {path}')

@@ -122,7 +122,7 @@ def save_grid(
     """Writes all pictures as one grid, row by row, and returns its path."""
     pictures = [picture for batch in batches for picture in enlarged(batch, settings.scale)]
     sheet = images.grid(pictures, settings.columns, gap * settings.scale)
-    return output.save(lambda path, overwrite: images.save_image(path, sheet, settings=record, overwrite=overwrite))
+    return output.save(images.save_image, sheet, settings=record)
 
 
 def save_files(
@@ -176,12 +176,7 @@ def save_npz(
     arrays = {'images': np.concatenate([images.to_uint8(batch) for batch in batches]), 'seeds': np.array(seeds)}
     if labels is not None:
         arrays['labels'] = labels
-
-    def write(path: Path, overwrite: bool) -> Path:
-        write_state(path, record, arrays, compressed=True, overwrite=overwrite)
-        return path
-
-    return output.save(write)
+    return output.save(write_state, record, arrays, compressed=True)
 
 
 FORMS: dict[str, Callable[..., Path]] = {'grid': save_grid, 'files': save_files, 'npz': save_npz}

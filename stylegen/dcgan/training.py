@@ -82,20 +82,34 @@ def train(
         devices.check_same_settings(compared(identity(data, plan)) | same | {'count of pictures': data.count})
         run = Training(data, plan, Path(workdir), settings, callback, warn or (lambda line: None), devices)
         run.write_settings()
-        if run.step == 0:
-            run.save(0)
-            run.sheet(0)
-        elif run.step < settings.steps:
-            run.events.add('resumed', run.step)
-        try:
-            run.run()
-        except KeyboardInterrupt:
-            if int(run.gan.bad[0]) < 0:
-                run.save(run.step)
-            run.events.add('stopped', run.step)
-            if devices.chief:
-                run.warn(f'stopped; step {run.step} is kept in {workdir}: the same command goes on')
-            raise
+        _begin(run)
+        _run_or_keep_step(run)
         run.film()
         devices.broadcast('done')  # all processes wait until the chief has written everything
     return run
+
+
+def _begin(run: Training) -> None:
+    """Saves the first checkpoint and grid of a new run, or records that a run goes on."""
+    if run.step == 0:
+        run.save(0)
+        run.sheet(0)
+    elif run.step < run.settings.steps:
+        run.events.add('resumed', run.step)
+
+
+def _run_or_keep_step(run: Training) -> None:
+    """Trains until all steps are done. After an interruption it saves a checkpoint, if all values are finite.
+
+    Raises:
+        KeyboardInterrupt: The run was interrupted.
+    """
+    try:
+        run.run()
+    except KeyboardInterrupt:
+        if int(run.gan.bad[0]) < 0:
+            run.save(run.step)
+        run.events.add('stopped', run.step)
+        if run.devices.chief:
+            run.warn(f'stopped; step {run.step} is kept in {run.workdir}: the same command goes on')
+        raise

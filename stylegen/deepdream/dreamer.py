@@ -133,10 +133,10 @@ class Dreamer:
         return min(side, XLA_TILE // stride * stride)
 
     @cached_property
-    def _loudness(self):
+    def _norms(self):
         from stylegen.utils.backend import tf
 
-        measure = lambda image: self._objective.gradient_norms(image, self.settings.balance)
+        measure = lambda image: self._objective.gradient_norms(image, self.settings.gradient_normalization)
         return tf.function(measure, input_signature=[tf.TensorSpec([1, None, None, 3])], autograph=False)
 
     @cached_property
@@ -191,7 +191,7 @@ class Dreamer:
         callback: Callable[[DreamStep], None] | None,
         steps_per_call: int | None,
     ) -> np.ndarray:
-        """The dream, octave by octave. The objective keeps the tile, the masks and the balance of this picture."""
+        """The dream, octave by octave. The objective keeps the tile, the masks and the factors of its terms."""
         from stylegen.deepdream.terms import TermMasks
 
         wrap = self.settings.wrap
@@ -208,12 +208,12 @@ class Dreamer:
                 self._objective.masks.assign(masks.resized(size))
             if start is not None and number == start.octave:
                 current, first = start.image, start.step
-                self._objective.balance.assign(start.balance)
+                self._objective.term_factors.assign(start.term_factors)
             else:
                 current, first = base + images.resize(detail, size, wrap), 0
-                self._set_balance(current, masks)
-            balance = self._objective.balance.numpy()
-            octave = OctaveDream(image, mask, planned.sizes, self.settings, callback, number, base, balance)
+                self._normalize_terms(current, masks)
+            factors = self._objective.term_factors.numpy()
+            octave = OctaveDream(image, mask, planned.sizes, self.settings, callback, number, base, factors)
             current = self._optimize(octave, current, first, share, seed, steps_per_call)
             detail = current - base
         return octave.finish(current)
@@ -256,16 +256,16 @@ class Dreamer:
             raise
         return np.asarray(result[0])
 
-    def _set_balance(self, current: np.ndarray, masks: TermMasks) -> None:
-        """Scales the terms so that all have the same loudness at the start of an octave, each for its share."""
+    def _normalize_terms(self, current: np.ndarray, masks: TermMasks) -> None:
+        """Gives the gradients of all terms the same norm at the start of an octave, each for its share."""
         terms, mask_numbers, _ = self._terms
-        if self.settings.balance == 'none' or len(terms) == 1 or not self.settings.steps:
+        if self.settings.gradient_normalization == 'none' or len(terms) == 1 or not self.settings.steps:
             return
-        loudness = self._loudness(current[None]).numpy() * np.sqrt(np.prod(current.shape[:2]))
+        norms = self._norms(current[None]).numpy() * np.sqrt(np.prod(current.shape[:2]))
         shares = masks.shares()
         share = np.array([1.0 if number is None else shares[number] for number in mask_numbers])
-        factors = np.divide(share, loudness, out=np.ones(len(terms)), where=loudness > 0)
-        self._objective.balance.assign(factors.astype(np.float32))
+        factors = np.divide(share, norms, out=np.ones(len(terms)), where=norms > 0)
+        self._objective.term_factors.assign(factors.astype(np.float32))
 
 
 def _open_network(settings: DreamSettings, layers_of: Callable[[str], tuple[str, ...]]) -> tuple[FeatureExtractor, str]:

@@ -154,7 +154,7 @@ class Job(jobs.Job):
 
     def state_arrays(self, step: DreamStep) -> dict[str, Any]:
         """The state after a step, as `work` reads it."""
-        return {'octave': step.octave, 'step': step.step, 'image': step.image, 'balance': step.balance}
+        return {'octave': step.octave, 'step': step.step, 'image': step.image, 'balance': step.term_factors}
 
     def picture(self, step: DreamStep) -> np.ndarray:
         """The picture as it would be if the work ended with this step."""

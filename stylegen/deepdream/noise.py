@@ -25,31 +25,31 @@ from stylegen.utils.errors import UserError
 if TYPE_CHECKING:
     from stylegen.networks.extractor import FeatureExtractor
 
-ADVICE = {  # where nothing is active at the start, by whether layers are read before or after their activation
-    'before': 'try another --seed',
-    'after': 'ask for channels without whole layers or classes beside them, or try another --seed',
+ADVICE = {  # where nothing is active at the start, by whether layers are read before their activation
+    True: 'try another --seed',
+    False: 'ask for channels without whole layers or classes beside them, or try another --seed',
 }
 
 
-def open_subject(settings: DreamSettings) -> tuple[FeatureExtractor, str, Subject, str]:
-    """The extractor, a line that says which network it is, the subject, and 'before' or 'after'.
+def open_subject(settings: DreamSettings) -> tuple[FeatureExtractor, str, Subject, bool]:
+    """The extractor, a line that says which network it is, the subject, and whether layers are read before activation.
 
     Where all targets are channels or neurons, the layers are read before their activation, see `visualize`.
     """
     targets = [parse_target(name) for name in settings.layers or ()]  # none: the network's own, which are whole layers
     channels = [target for target in targets if target.channels and target.layer != CLASSES]
-    tap = 'before' if targets and channels == targets and not settings.classes else 'after'
+    pre_activation = bool(targets) and channels == targets and not settings.classes
     extractor, note = networks.open_network(
         settings.network,
         FIRST_CHOICE,
         lambda name: choose_subject(name, settings).layers,
         weights=settings.weights,
         precision=settings.precision,
-        tap=tap,
+        pre_activation=pre_activation,
     )
     subject = choose_subject(extractor.network, settings)
     subject.check(extractor.channels)
-    return extractor, note, subject, tap
+    return extractor, note, subject, pre_activation
 
 
 def dream_from_noise(command: CommandLine, output: Output, console: Console) -> None:
@@ -63,7 +63,7 @@ def dream_from_noise(command: CommandLine, output: Output, console: Console) -> 
     noise, dream, result = command.noise, command.dream.on_this_machine(), command.result
     height, width = (noise.size, noise.size) if isinstance(noise.size, int) else noise.size
     images.check_writable(output.path, grid_shape(noise.count, (height, width)))
-    extractor, note, subject, tap = open_subject(dream)
+    extractor, note, subject, pre_activation = open_subject(dream)
     terms, _, neurons = build_terms(subject, extractor, [], dream.measure)
     layers = dream.layers if dream.classes else weights_by_name(subject.targets)
     command = command.replace(dream=dream.replace(network=extractor.network, layers=layers))
@@ -97,7 +97,7 @@ def dream_from_noise(command: CommandLine, output: Output, console: Console) -> 
                 settings=VisualizeSettings.of_record(noise.recorded()),
             )
     except NothingActive as error:
-        raise UserError(f'{error.fact}; {ADVICE[tap]}') from None
+        raise UserError(f'{error.fact}; {ADVICE[pre_activation]}') from None
     finally:
         progress.close()
     console.say(f'result   {save(pictures)} ({time.monotonic() - began:.1f} s)')

@@ -28,7 +28,7 @@ class DreamStep:
         image: The octave's picture, float32 (h, w, 3).
         picture: Gives the picture at full size, float32 (H, W, 3) in [0, 1], as it would be if the dream ended now.
         work, all_work: Pixels times steps, done and in all.
-        balance: The factor of each term in this octave.
+        term_factors: The factor of each term in this octave.
     """
 
     octave: int
@@ -40,7 +40,7 @@ class DreamStep:
     picture: Callable[[], np.ndarray]
     work: float
     all_work: float
-    balance: np.ndarray
+    term_factors: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Start:
     octave: int
     step: int
     image: np.ndarray
-    balance: np.ndarray
+    term_factors: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class OctaveDream:
         callback: Gets a `DreamStep`, or None.
         number: The number of the octave, from 0.
         base: The picture without a dream, at the octave's size.
-        balance: The factor of each term in this octave.
+        term_factors: The factor of each term in this octave.
     """
 
     image: np.ndarray
@@ -75,7 +75,7 @@ class OctaveDream:
     callback: Callable[[DreamStep], None] | None
     number: int
     base: np.ndarray
-    balance: np.ndarray
+    term_factors: np.ndarray
 
     def finish(self, picture: np.ndarray) -> np.ndarray:
         """Applies the settings' colours and the mask to a dream at full size."""
@@ -112,6 +112,6 @@ class OctaveDream:
                 picture=lambda: self.full_size(pixels),
                 work=work,
                 all_work=steps * pyramid.total_pixels(self.sizes),
-                balance=self.balance,
+                term_factors=self.term_factors,
             )
         )

@@ -81,7 +81,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     'tensorflow': {
         'network': 'inception_v3',
         'layers': 'mixed3:1,mixed5:1',
-        'balance': 'none',
+        'gradient_normalization': 'none',
         'measure': 'mean',
         'octaves': 5,
         'octave_scale': 1.3,
@@ -94,7 +94,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     'keras': {
         'network': 'inception_v3',
         'layers': 'mixed4:1,mixed5:1.5,mixed6:2,mixed7:2.5',
-        'balance': 'none',
+        'gradient_normalization': 'none',
         'octaves': 3,
         'octave_scale': 1.4,
         'steps': 20,

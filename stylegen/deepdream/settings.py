@@ -9,7 +9,7 @@ from typing import Any
 from stylegen.runs.layer_weights import WeightsLike, as_weights, format_weights
 from stylegen.runs.settings import MachineSettings, NetworkSettings
 from stylegen.utils.choices import JIT, SMOOTHINGS
-from stylegen.utils.errors import UserError
+from stylegen.utils.errors import UserError, unknown
 from stylegen.utils.memory import AUTO, resolve_memory
 from stylegen.utils.settings import Settings, setting
 
@@ -17,6 +17,20 @@ SUBJECT, STEPS = 'What to dream of', 'How to dream'  # headings of `--help`
 FROM_NOISE, FILM = 'From noise (--input=noise)', 'Film (--zoom, or a clip as --input)'
 NOISE_SIZE = 256  # side of a picture from noise, in pixels
 RATE = 24.0  # frames per second of a zoom
+GRADIENT_NORMALIZATIONS = ('layer', 'picture', 'none')
+_FORMER_NORMALIZATIONS = {'signal': 'layer', 'gradient': 'picture'}
+
+
+def read_gradient_normalization(value: str, name: str) -> str:
+    """Returns one of `GRADIENT_NORMALIZATIONS`; it takes the former names 'signal' and 'gradient' too.
+
+    Raises:
+        UserError: There is no such choice.
+    """
+    value = _FORMER_NORMALIZATIONS.get(value, value)
+    if value not in GRADIENT_NORMALIZATIONS:
+        raise unknown(name, str(value), GRADIENT_NORMALIZATIONS)
+    return value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +45,9 @@ class DreamSettings(MachineSettings, NetworkSettings):
             None: the network's own layers, unless there are classes, guides or regions.
         classes: Weights by name or number of a class. The whole picture becomes more like the class.
         guide_layers: Weights by layer. These layers are compared with the guides'. None: the network's own layers.
-        balance: 'signal' scales each layer, guide and class by the norm of its gradient at its layer, before its weight
-            applies (K. Crowson's deep_dream). 'gradient' takes the norm of the gradient at the picture. 'none' scales
-            nothing.
+        gradient_normalization: 'layer' divides the gradient of each layer, guide and class by its norm at that layer,
+            before the weight applies (K. Crowson's deep_dream). 'picture' takes the norm of the gradient at the
+            picture. 'none' divides nothing.
         measure: What of the activations rises: 'mean_square' or 'mean'. 'auto' is 'mean_square' of layers and 'mean' of
             channels, neurons and classes.
         octaves, octave_scale, strength, smoothing: None is the network's own, see `presets.defaults_of_network`.
@@ -70,11 +84,14 @@ class DreamSettings(MachineSettings, NetworkSettings):
         read=as_weights,
         write=format_weights,
     )
-    balance: str = setting(
-        'signal',
-        'how layers are made to contribute equally before their weights apply; none: not at all',
+    gradient_normalization: str = setting(
+        'layer',
+        'where the gradients of all layers get the same norm, before their weights apply: layer, picture, or none',
         group=SUBJECT,
-        choices=('signal', 'gradient', 'none'),
+        choices=GRADIENT_NORMALIZATIONS,
+        kind='text',
+        read=read_gradient_normalization,
+        formerly='balance',
     )
     measure: str = setting(
         'auto',

@@ -52,7 +52,7 @@ class NothingActive(UserError):
         self.fact = f'nothing that was asked for is active at the start (pictures {", ".join(map(str, numbers))})'
         super().__init__(
             f'{self.fact}; give an extractor that reads layers before their activation '
-            f"(feature_extractor(..., tap='before')), or try another seed"
+            f'(feature_extractor(..., pre_activation=True)), or try another seed'
         )
 
 
@@ -69,16 +69,16 @@ def visualize(
 
     A channel has no gradient where the noise does not excite it and a ReLU follows. Its picture would stay noise. In
     mini's block5_conv2 this is so for every fifth channel and for two of three neurons. Terms on channels and neurons
-    must therefore read a layer before its activation, `feature_extractor(..., tap='before')`. Louder noise excites only
-    some of them. Terms on whole layers read it after the activation. Otherwise the dream is also of what the ReLU
-    removes.
+    must therefore read a layer before its activation, `feature_extractor(..., pre_activation=True)`. Louder noise
+    excites only some of them. Terms on whole layers read it after the activation. Otherwise the dream is also of what
+    the ReLU removes.
 
     Example:
         from stylegen.losses import dream_loss
         from stylegen.networks import feature_extractor
         from stylegen.optimize import Term
 
-        extractor = feature_extractor('mini', ('block3_conv2',), tap='before')
+        extractor = feature_extractor('mini', ('block3_conv2',), pre_activation=True)
         terms = [Term('channel 20', 1.0, dream_loss('block3_conv2', 'mean', (20,)))]
         pictures = visualize(extractor, terms, size=128, count=2)
 
@@ -100,8 +100,7 @@ def visualize(
         NothingActive: A picture has no gradient at the start.
         stylegen.optimize.NonFiniteLoss: A loss overflowed. Its `picture` is the last good batch.
     """
-    from stylegen.losses.statistics import diversity_loss
-    from stylegen.optimize.loop import NonFiniteLoss, Step, Term, optimize_image
+    from stylegen.optimize.loop import NonFiniteLoss, Step, optimize_image
     from stylegen.optimize.parameterization import Fourier, ParameterizedObjective, Pixels
     from stylegen.optimize.random_transforms import random_views
     from stylegen.optimize.updates import adam
@@ -109,15 +108,10 @@ def visualize(
     start = None if start is None else _batch(start, settings.count)
     height, width = _sides(settings.size if start is None else start.shape[1:3], extractor.min_size)
     jitter = round(min(height, width) / 16) if settings.jitter is None else settings.jitter
-
-    layers = list(extractor.strides) if settings.diversity else []
-    weight = settings.diversity / max(len(layers), 1)
-    terms = (*terms, *(Term(f'diversity {name}', weight, diversity_loss(name)) for name in layers))
-    if not any(term.weight for term in terms):
-        raise UserError('there is nothing to visualise: no term has a weight')
     fourier = settings.parameterization == 'fourier'
     coordinates = Fourier(height, width, settings.decay) if fourier else Pixels(height, width)
     views = lambda pictures, key: random_views(pictures, key, jitter, settings.scale, settings.rotation)
+    terms = _with_diversity(terms, extractor, settings.diversity)
     objective = ParameterizedObjective(extractor, terms, coordinates.image, views)
     noise = lambda: coordinates.noise(settings.count, settings.seed, settings.contrast)
     first = noise() if start is None else coordinates.parameters(start)
@@ -145,6 +139,25 @@ def visualize(
         error.picture = coordinates.image(error.image).numpy()
         raise
     return coordinates.image(parameters).numpy()
+
+
+def _with_diversity(
+    terms: Sequence[Term], extractor: FeatureExtractor | MaskedExtractor, diversity: float
+) -> tuple[Term, ...]:
+    """The terms, and for a diversity above 0 one for each layer that makes the pictures differ.
+
+    Raises:
+        UserError: No term has a weight.
+    """
+    from stylegen.losses.statistics import diversity_loss
+    from stylegen.optimize.loop import Term
+
+    layers = list(extractor.strides) if diversity else []
+    weight = diversity / max(len(layers), 1)
+    terms = (*terms, *(Term(f'diversity {name}', weight, diversity_loss(name)) for name in layers))
+    if not any(term.weight for term in terms):
+        raise UserError('there is nothing to visualise: no term has a weight')
+    return terms
 
 
 def _sides(size: int | tuple[int, ...], smallest: int) -> tuple[int, int]:

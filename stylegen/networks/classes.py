@@ -6,7 +6,7 @@ from stylegen.networks.catalog import WeightsFile, network_row
 from stylegen.networks.mini import mini_classes
 from stylegen.networks.pretrained import published_file
 from stylegen.networks.registry import class_count
-from stylegen.utils.errors import Missing, UserError, unknown
+from stylegen.utils.errors import MissingFromNetwork, UserError, unknown
 
 IMAGENET_INDEX = WeightsFile(
     'download.tensorflow.org/data/', 'imagenet_class_index.json', 'c2c37ea517e94d9795004a39431a14cb', 0
@@ -42,8 +42,8 @@ def find_class(network: str, text: str | int) -> int:
         text: The number or the name. Case, spaces and punctuation are ignored unless they distinguish two names.
 
     Raises:
-        Missing: No class has that name or number; the error names similar ones. Or the names of ImageNet are missing
-            and cannot be downloaded, see `class_names`; numbers need no names.
+        MissingFromNetwork: No class has that name or number; the error names similar ones. Or the names of ImageNet are
+            missing and cannot be downloaded, see `class_names`; numbers need no names.
         UserError: Two classes have the name (ImageNet has two cranes).
 
     Example:
@@ -53,7 +53,7 @@ def find_class(network: str, text: str | int) -> int:
     if text.removeprefix('-').isdecimal():
         count = class_count(network)
         if not 0 <= int(text) < count:
-            raise Missing(f'{network} has no class {text}; there are 0 to {count - 1}')
+            raise MissingFromNetwork(f'{network} has no class {text}; there are 0 to {count - 1}')
         return int(text)
     if network.endswith('.keras'):
         raise UserError(f'the classes of {network} have no names; give a number from 0 to {class_count(network) - 1}')
@@ -61,7 +61,7 @@ def find_class(network: str, text: str | int) -> int:
     found = [number for number, name in enumerate(names) if name == text]
     found = found or [number for number, name in enumerate(names) if _letters(name) == _letters(text)]
     if not found:
-        raise unknown(f'class of {network}', text, names, Missing)
+        raise unknown(f'class of {network}', text, names, MissingFromNetwork)
     if len(found) > 1:
         raise UserError(
             f'{text!r} is the name of classes {" and ".join(map(str, found))} of {network}; give the number'

@@ -37,12 +37,17 @@ class FeatureExtractor(keras.Model):
         return self._facts[0]
 
     @property
-    def taps(self) -> tuple[str, ...]:
+    def layer_names(self) -> tuple[str, ...]:
         """The names of the requested layers, in order.
 
         (`layers` is Keras's own: all layers of the graph.)
         """
         return tuple(info.name for info in self._facts[1])
+
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """The former name of `layer_names`."""
+        return self.layer_names
 
     @property
     def strides(self) -> dict[str, int]:
@@ -78,16 +83,17 @@ class FeatureExtractor(keras.Model):
         For every layer of `heads` it also returns the parts of the layer: ('stem', layer), the map (n, height', width',
         deep); ('head', layer), the matrix (deep, channels); ('bias', layer), (channels,).
         """
-        taps, stems = self._native(image, training=False)
-        found: dict[Any, tf.Tensor] = {**taps, **{('stem', tap): stem for tap, stem in stems.items()}, 'input': image}
-        for tap, head in self.heads.items():
-            found['head', tap], found['bias', tap] = head.kernel[0, 0], tf.convert_to_tensor(head.bias)
-        return found
+        maps, stems = self._native(image, training=False)
+        features: dict[Any, tf.Tensor] = {**maps, 'input': image}
+        for layer, head in self.heads.items():
+            features['stem', layer] = stems[layer]
+            features['head', layer], features['bias', layer] = head.kernel[0, 0], tf.convert_to_tensor(head.bias)
+        return features
 
     @cached_property
     def _native(self) -> keras.Model:
-        taps = {tap: end for tap, (_, end) in self._tap_tensors().items()}
-        return keras.Model(self.inputs[0], [taps, {tap: head.input for tap, head in self.heads.items()}])
+        maps = {layer: tensor for layer, (_, tensor) in self._layer_tensors().items()}
+        return keras.Model(self.inputs[0], [maps, {layer: head.input for layer, head in self.heads.items()}])
 
     @cached_property
     def heads(self) -> dict[str, keras.layers.Conv2D]:
@@ -96,28 +102,28 @@ class FeatureExtractor(keras.Model):
         The moments of such a layer follow from those of the other map, which saves the convolution and its gradient. A
         map with so many channels that its own moments cost more is left out.
         """
-        found = {}
-        for tap, (_, end) in self._tap_tensors().items():
-            head = self._producers[id(end)][1]
+        heads = {}
+        for layer, (_, tensor) in self._layer_tensors().items():
+            head = self._producers[id(tensor)][1]
             if isinstance(head, keras.layers.Conv2D) and _mixes_channels(head):
                 deep, wide = head.kernel.shape[2:]
                 if deep**2 <= 2 * wide**2:
-                    found[tap] = head
-        return found
+                    heads[layer] = head
+        return heads
 
     @cached_property
     def _producers(self) -> dict[int, tuple[int, keras.Operation]]:
         """The operations by the id of their output tensor, each with its place in the network."""
         return {id(tensors_of(operation)[1]): (number, operation) for number, operation in enumerate(self.operations)}
 
-    def _tap_tensors(self) -> dict[str, tuple[int, keras.KerasTensor]]:
+    def _layer_tensors(self) -> dict[str, tuple[int, keras.KerasTensor]]:
         """Returns, by layer, its place in the network and its tensor before the final cast to float32."""
-        found = {}
-        for tap in self.taps:
-            number, operation = self._producers[id(self.output[tap])]
+        tensors = {}
+        for layer in self.layer_names:
+            number, operation = self._producers[id(self.output[layer])]
             cast = isinstance(operation, keras.layers.Identity)
-            found[tap] = number, operation.input if cast else operation.output
-        return found
+            tensors[layer] = number, operation.input if cast else operation.output
+        return tensors
 
     @cached_property
     def segments(self) -> tuple[tuple[str, keras.Model], ...] | None:
@@ -126,14 +132,14 @@ class FeatureExtractor(keras.Model):
         They run in the network's own precision. None if the network is no chain, because a connection bypasses a
         requested layer.
         """
-        found = self._tap_tensors()
-        order = sorted(found, key=lambda tap: found[tap][0])
-        ends_of = [found[tap][1] for tap in order]
-        segments = list(zip(order, [self.inputs[0], *ends_of[:-1]], ends_of, strict=True))
+        tensors = self._layer_tensors()
+        order = sorted(tensors, key=lambda layer: tensors[layer][0])
+        ends = [tensors[layer][1] for layer in order]
+        segments = list(zip(order, [self.inputs[0], *ends[:-1]], ends, strict=True))
         producers = {tensor: operation for tensor, (_, operation) in self._producers.items()}
         if not all(_depends_only_on(begin, end, producers) for _, begin, end in segments):
             return None
-        return tuple((tap, keras.Model(begin, end)) for tap, begin, end in segments)
+        return tuple((layer, keras.Model(begin, end)) for layer, begin, end in segments)
 
     def call(self, inputs: tf.Tensor, training: bool | None = None, mask: Any = None) -> dict[str, tf.Tensor]:
         """Returns the features, whatever `training` is.

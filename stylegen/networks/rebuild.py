@@ -27,51 +27,51 @@ _FLOAT32 = (keras.layers.Rescaling, keras.layers.Normalization)
 
 def rebuild(
     model: keras.Model,
-    taps: Sequence[str],
+    layers: Sequence[str],
     names: dict[int, str],
     *,
     preprocessing: str,
     pooling: str,
     padding: str,
-    tap: str,
+    pre_activation: bool,
     precision: str,
     head: 'Head | None' = None,
 ) -> tuple[keras.KerasTensor, dict[str, keras.KerasTensor]]:
-    """Copies `model` with its weights. The copy ends at `taps` and takes RGB in [0, 1] of any size.
+    """Copies `model` with its weights. The copy ends at `layers` and takes RGB in [0, 1] of any size.
 
     Batch normalisation is folded into the convolution before it, unless that is a requested layer.
 
     Args:
         model: A functional model with one input.
-        taps: The requested layers, named as in `names`.
+        layers: The requested layers, named as in `names`.
         names: From `graph.stable_names`.
         preprocessing: 'unit', or a mode of `layers.Preprocess`.
-        pooling, padding, tap, precision: As for `networks.feature_extractor`.
+        pooling, padding, pre_activation, precision: As for `networks.feature_extractor`.
         head: The classifier from `classifier.find_head`, to apply it to maps.
 
     Returns:
         The input, and {layer: output}, float32.
 
     Raises:
-        UserError: `tap` is 'before' and none of the layers has an activation.
+        UserError: `pre_activation` is True and none of the layers has an activation.
     """
     operations = {names[id(operation)]: operation for operation in model.operations}
-    chosen = [operations[name] for name in taps]
+    chosen = [operations[name] for name in layers]
     in_head = head.operations if head else ()
-    if tap == 'before' and not any(has_activation(operation) for operation in chosen if operation not in in_head):
-        raise UserError(f'tap=before: none of {", ".join(taps)} ends in an activation; ask for layers that do')
+    if pre_activation and not any(has_activation(operation) for operation in chosen if operation not in in_head):
+        raise UserError(f'pre_activation: none of {", ".join(layers)} ends in an activation; ask for layers that do')
     part = keras.Model(model.inputs, [tensors_of(operation)[1] for operation in chosen])
     image = keras.Input((None, None, 3), name='image', dtype=DTYPE)
     pixels = image if preprocessing == 'unit' else Preprocess(preprocessing, dtype=DTYPE, name='preprocess')(image)
     rebuilder = _Rebuilder(
-        image, pixels, foldable(part), taps, names, pooling, padding == 'reflect', tap, precision, head
+        image, pixels, foldable(part), layers, names, pooling, padding == 'reflect', pre_activation, precision, head
     )
     inputs = keras.tree.map_structure(lambda _: image, part.input)  # a tensor, or a list of one
     keras.models.clone_model(part, input_tensors=inputs, clone_function=rebuilder.copy, call_function=rebuilder.call)
     outputs = rebuilder.outputs
     if precision != DTYPE:
         outputs = {n: keras.layers.Identity(name=f'{n}_float32', dtype=DTYPE)(x) for n, x in outputs.items()}
-    return image, {name: outputs[name] for name in taps}
+    return image, {name: outputs[name] for name in layers}
 
 
 @dataclass
@@ -82,17 +82,17 @@ class _Rebuilder:
         image, pixels: The new input, and the preprocessed tensor that the model receives.
         norms: By the id of a convolution, the normalisation folded into it.
         reflect: Whether maps are mirrored around convolutions.
-        taps, names, pooling, tap, precision, head: See `rebuild`.
+        layers, names, pooling, pre_activation, precision, head: See `rebuild`.
     """
 
     image: keras.KerasTensor
     pixels: keras.KerasTensor
     norms: dict[int, keras.Layer]
-    taps: Sequence[str]
+    layers: Sequence[str]
     names: dict[int, str]
     pooling: str
     reflect: bool
-    tap: str
+    pre_activation: bool
     precision: str
     head: 'Head | None'
     outputs: dict[str, keras.KerasTensor] = field(default_factory=dict)
@@ -121,7 +121,7 @@ class _Rebuilder:
             kind = FrozenConv2D
         if self.reflect and _is_zero_padded(layer):
             config['padding'] = 'valid'
-        if self.tap == 'before' and config['name'] in self.taps and has_fused_activation(layer):
+        if self.pre_activation and config['name'] in self.layers and has_fused_activation(layer):
             config['activation'] = 'linear'
         if id(layer) in self.norms:
             config['use_bias'] = True
@@ -130,7 +130,7 @@ class _Rebuilder:
     def call(self, clone: keras.Operation, *args: Any, **kwargs: Any) -> Any:
         """Calls the copy of an operation with the original's weights. A folded normalisation returns its input."""
         operation = self.copied[id(clone)]
-        name, before = self.names[id(operation)], self.tap == 'before'
+        name, before = self.names[id(operation)], self.pre_activation
         args = keras.tree.map_structure(lambda x: self.pixels if x is self.image else x, args)
         entering = args[0]
         if self.reflect and _is_zero_padded(operation):
@@ -146,7 +146,7 @@ class _Rebuilder:
                 _copy_weights(operation, clone)
             if isinstance(clone, FrozenConv2D):
                 clone.freeze()
-        if name in self.taps:
+        if name in self.layers:
             self.outputs[name] = entering if before and isinstance(operation, ACTIVATIONS) else result
             if before and has_fused_activation(operation):  # `_layer` removed it; the following layers need it
                 again = keras.layers.Activation(operation.activation, name=f'{name}_activation', dtype=self.precision)

@@ -1,6 +1,6 @@
 """Frozen feature networks by name: pixels in [0, 1] to named activations. Importing this does not import TensorFlow."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,7 +9,7 @@ from stylegen.networks.mini import mini_classes
 from stylegen.networks.models import build_model, load_saved_model, load_weights_of
 from stylegen.networks.pretrained import AUTO, describe, fallback_line, find_weights, offline_mode
 from stylegen.utils.choices import POOLINGS
-from stylegen.utils.errors import Missing, NoWeights, UserError, unknown
+from stylegen.utils.errors import MissingFromNetwork, NoWeights, UserError, unknown
 
 if TYPE_CHECKING:
     import keras
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stylegen.networks.graph import LayerInfo
 
 PADDINGS = ('same', 'reflect')
-TAPS = ('after', 'before')
+TAPS = ('after', 'before')  # of a former keyword
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16', AUTO)
 
 
@@ -30,8 +30,9 @@ def feature_extractor(
     weights: str | Path | None = None,
     pooling: str = 'max',
     padding: str = 'same',
-    tap: str = 'after',
+    pre_activation: bool = False,
     precision: str = 'float32',
+    tap: str | None = None,
 ) -> 'FeatureExtractor':
     """Returns a frozen model that maps images to the activations of named layers, cut at the deepest of them.
 
@@ -52,14 +53,15 @@ def feature_extractor(
         padding: 'same'; 'reflect' mirrors the map around zero-padded convolutions of stride 1, against artefacts at the
             border. Convolutions of other strides keep their zeros, and so do those that a network pads in a separate
             layer or in a nested model.
-        tap: 'after'; 'before' gives the input of a layer's activation, fused or separate, under the same name. Layers
+        pre_activation: Give the input of a layer's activation, fused or separate, under the layer's name. Layers
             without an activation (pooling, sums, ...) give their usual output.
         precision: 'float32', or the precision that the layers compute in. Weights, preprocessing and the output are
             always float32. 'auto' is mixed_bfloat16 where that is fast, see `backend.fast_precision`; results then
             differ between machines in the third digit, not in the seventh.
+        tap: The former name of `pre_activation`: 'before' or 'after'.
 
     Raises:
-        Missing: A layer is unknown (reported before any download), or there are no weights.
+        MissingFromNetwork: A layer is unknown (reported before any download), or there are no weights.
         UserError: The network or an option is unknown, an option changes nothing in this network, or the weights are of
             another network.
 
@@ -68,14 +70,12 @@ def feature_extractor(
         features = extractor(load_image('photo.jpg')[None])
         features['block4_conv2'].shape
     """
-    for what, value, choices in (
+    _check_choices(
         ('pooling', pooling, POOLINGS),
         ('padding', padding, PADDINGS),
-        ('tap', tap, TAPS),
+        ('tap', tap or 'after', TAPS),
         ('precision', precision, PRECISIONS),
-    ):
-        if value not in choices:
-            raise unknown(what, value, choices)
+    )
     layers = tuple(dict.fromkeys([layers] if isinstance(layers, str) else layers))
     if not layers:
         raise UserError('no layers asked for; --layers=list names them')
@@ -89,11 +89,7 @@ def feature_extractor(
     precision = fast_precision() if precision == AUTO else precision
     classifier = CLASSES in layers
     opened = _open(row, classifier)
-    for name in layers:  # before any download
-        if name not in opened.infos:
-            if name == CLASSES:
-                raise _no_classes(network)
-            raise unknown(f'layer of {network}', name, opened.infos, Missing)
+    _check_layers(network, layers, opened.infos)  # before any download
     source = find_weights(network, weights, classifier=classifier)
     if row.name in NETWORKS:
         load_weights_of(opened.model, row, source)
@@ -106,13 +102,29 @@ def feature_extractor(
         preprocessing=row.preprocessing,
         pooling=pooling,
         padding=padding,
-        tap=tap,
+        pre_activation=pre_activation or tap == 'before',
         precision=precision,
         head=opened.head if classifier else None,
     )
     outputs['input'] = image
     infos = [opened.infos[name] for name in layers]
     return FeatureExtractor(image, outputs, network=network, infos=infos, source=source)
+
+
+def _check_choices(*options: tuple[str, str, Sequence[str]]) -> None:
+    """Refuses the first of (name, value, choices) whose value is not among the choices."""
+    for name, value, choices in options:
+        if value not in choices:
+            raise unknown(name, value, choices)
+
+
+def _check_layers(network: str, layers: Sequence[str], infos: 'Mapping[str, LayerInfo]') -> None:
+    """Refuses a layer that the network does not have."""
+    for name in layers:
+        if name not in infos and name == CLASSES:
+            raise _no_classes(network)
+        if name not in infos:
+            raise unknown(f'layer of {network}', name, infos, MissingFromNetwork)
 
 
 def open_network(
@@ -122,7 +134,7 @@ def open_network(
     *,
     weights: str | Path | None = None,
     precision: str = 'float32',
-    tap: str = 'after',
+    pre_activation: bool = False,
     pooling: str = 'max',
     embedded: Sequence[str] = (FALLBACK,),
 ) -> 'tuple[FeatureExtractor, str]':
@@ -134,8 +146,8 @@ def open_network(
     Args:
         requested: A network, which is taken or raises an error; or 'auto'.
         first_choice: The preferred network of 'auto'. A weights file that is given with 'auto' belongs to this network.
-        layers: Returns the layers to request from a network; it may raise `Missing`.
-        weights, precision, tap, pooling: As for `feature_extractor`.
+        layers: Returns the layers to request from a network; it may raise `MissingFromNetwork`.
+        weights, precision, pre_activation, pooling: As for `feature_extractor`.
         embedded: The networks to take without the first choice, best first.
 
     Returns:
@@ -150,13 +162,15 @@ def open_network(
         wanted = tuple(layers(name))
         if offline_mode() and name == first_choice and requested == AUTO:  # without weights it need not be built
             find_weights(name, weights, classifier=CLASSES in wanted)
-        return feature_extractor(name, wanted, weights=weights, precision=precision, tap=tap, pooling=pooling)
+        return feature_extractor(
+            name, wanted, weights=weights, precision=precision, pre_activation=pre_activation, pooling=pooling
+        )
 
     name = first_choice if requested == AUTO else requested
     try:
         extractor = opened(name)
         return extractor, describe(name, extractor.source)
-    except Missing as error:
+    except MissingFromNetwork as error:
         if requested != AUTO or weights is not None:
             raise
         lacking = error
@@ -164,13 +178,13 @@ def open_network(
         try:
             extractor = opened(name)
             break
-        except Missing as error:
+        except MissingFromNetwork as error:
             if number == len(embedded):
                 raise error if isinstance(lacking, NoWeights) else lacking from None
     if any(
         file.name in str(lacking) for file in network_row(first_choice).files
     ):  # its weights are missing, not its class names
-        return extractor, fallback_line(first_choice, name, classifier=CLASSES in extractor.taps)
+        return extractor, fallback_line(first_choice, name, classifier=CLASSES in extractor.layer_names)
     reason = str(lacking) if isinstance(lacking, NoWeights) else str(lacking).partition(';')[0]
     return extractor, f'{describe(name, extractor.source)}; {reason}'
 
@@ -250,6 +264,6 @@ def _open(row: Network, classifier: bool = False) -> _Opened:
 
 
 def _no_classes(network: str) -> UserError:
-    return Missing(
+    return MissingFromNetwork(
         f'{network} has no layer classes, because it does not end in GlobalAveragePooling2D (or Flatten) and Dense'
     )

@@ -1,4 +1,12 @@
-"""Computes the gradient of a picture of any size tile by tile, with the seams in another place at every step."""
+"""Computes the gradient of a picture of any size tile by tile, with the seams in another place at every step.
+
+`stylegen.optimize.windows` computes the exact gradient of a large picture. It could do so for the losses of dreams too,
+which are means. Dreams have tiles of their own because of the cost: exact windows overlap by the receptive field. It
+reaches 42 pixels beyond a window for VGG-16 to block4_conv3, but 469 for Inception V3 to mixed5 and 853 to mixed7. A
+core of 512 pixels would then be a window of 1450, which is eight times the work. Tiles do not overlap, because the
+random shift that a dream needs anyway moves their seams at every step. All tiles of a step also have one shape, so that
+XLA compiles them; windows at the border are smaller.
+"""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -61,13 +69,13 @@ class TiledObjective(Objective):
     fixed: bool = False
     xla: bool = False
     longest: tf.Variable = field(init=False, repr=False)  # longest sides of a tile (down, across)
-    balance: tf.Variable = field(init=False, repr=False)  # a factor for each term
+    term_factors: tf.Variable = field(init=False, repr=False)  # a factor for each term
     masks: tf.Variable = field(init=False, repr=False)  # (1, H, W, places)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'longest', tf.Variable([self.tile, self.tile], trainable=False))
         factors = np.ones(len([term for term in self.terms if term.weight]), np.float32)
-        object.__setattr__(self, 'balance', tf.Variable(factors, trainable=False))
+        object.__setattr__(self, 'term_factors', tf.Variable(factors, trainable=False))
         none = tf.zeros([1, 1, 1, self.places])
         open_shape = [1, None, None, self.places]
         object.__setattr__(self, 'masks', tf.Variable(none, shape=open_shape, trainable=False))
@@ -87,14 +95,14 @@ class TiledObjective(Objective):
         share = 1.0 / tf.cast(tf.reduce_prod(layout.counts), tf.float32)
         return {name: loss * share for name, loss in losses.items()}, tf.ensure_shape(gradient * share, image.shape)
 
-    def gradient_norms(self, image: tf.Tensor, where: str = 'signal') -> tf.Tensor:
+    def gradient_norms(self, image: tf.Tensor, where: str = 'layer') -> tf.Tensor:
         """Returns the norm of each term's gradient, without the term's weight.
 
         The picture is cut as by `value_and_gradient` without a key.
 
         Args:
             image: (1, H, W, 3).
-            where: 'signal' for the gradient with respect to the features that the term reads; 'gradient' with respect
+            where: 'layer' for the gradient with respect to the features that the term reads; 'picture' with respect
                 to the picture.
 
         Returns:
@@ -104,7 +112,7 @@ class TiledObjective(Objective):
 
         def one(tile, squares):
             pixels, masks = tile[..., :3], tile[..., 3:]
-            features = self.extractor(pixels) if where == 'signal' else None
+            features = self.extractor(pixels) if where == 'layer' else None
             with tf.GradientTape(persistent=True) as tape:
                 sources = [pixels] if features is None else [v for k, v in features.items() if k != 'input']
                 tape.watch(sources)
@@ -133,7 +141,7 @@ class TiledObjective(Objective):
     def _losses(self, pixels, masks):
         features = {**self.extractor(pixels), 'masks': masks}
         terms = [term for term in self.terms if term.weight]
-        return {term.name: self.balance[i] * term.weight * term.loss(features) for i, term in enumerate(terms)}
+        return {term.name: self.term_factors[i] * term.weight * term.loss(features) for i, term in enumerate(terms)}
 
     def _layout(self, size: tf.Tensor, key: tf.Tensor | None) -> _Layout:
         wanted = size + 2 * self.margin

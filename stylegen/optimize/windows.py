@@ -3,7 +3,8 @@
 The statistics are summed over the windows first. Then each window is computed again, and backpropagates the change of
 the sums that it causes. A window is a core, which the sums count, and a halo around it as wide as the receptive field
 needs: every position in the core has the features that it has in the whole picture. The gradients of the halo are
-*added* to the neighbours' and not dropped, so half the receptive field is enough.
+*added* to the neighbours' and not dropped, so half the receptive field is enough. Dreams use
+`stylegen.optimize.tiling` instead, which says why.
 """
 
 from collections.abc import Mapping, Sequence

@@ -149,6 +149,7 @@ class Job(ABC):
         self.next_save = began + SAVE_SECONDS
         precision = self.record['settings'].get('precision', 'float32')
         with contextlib.ExitStack() as stack:
+            stack.callback(self.clean_up)
             if self.workdir:
                 stack.enter_context(self.workdir.locked())
             state = self.workdir.load() if self.workdir else None
@@ -163,7 +164,16 @@ class Job(ABC):
             if self.workdir:
                 self.workdir.clear()
         self.console.say(f'result   {path} ({time.monotonic() - began:.1f} s)')
+        self.after_result()
         return path
+
+    def after_result(self) -> None:
+        """Does what a program does after the picture has been saved. By default nothing."""
+        return
+
+    def clean_up(self) -> None:
+        """Removes what only a running job needs, also if the work stops or fails. By default nothing."""
+        return
 
     def on_step(self, step: Any) -> None:
         """Prints the progress of a step; saves the state, and a numbered picture for --save_every, when it is time."""

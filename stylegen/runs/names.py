@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Written = TypeVar('Written')
 
@@ -100,19 +100,22 @@ class Output:
         """Returns the output with the name that is free now, for use before another file with this name is written."""
         return self if self.default_name is None else self.with_path(next(self.free_paths()))
 
-    def save(self, write: Callable[[Path, bool], Written]) -> Written:
+    def save(self, write: Callable[..., Written], *arguments: Any, **options: Any) -> Written:
         """Writes the result to the path, or to the next free path.
 
         Args:
-            write: Writes the file, given a path and whether to overwrite. It raises FileExistsError if it must not
-                overwrite and the file exists.
+            write: Writes the file: `write(path, *arguments, overwrite=True or False, **options)`. It raises
+                FileExistsError if it must not overwrite and the file exists.
 
         Returns:
             The value that `write` returns.
+
+        Example:
+            path = output.save(images.save_image, pixels, settings=record)
         """
         if self.overwrite:
-            return write(self.path, True)
+            return write(self.path, *arguments, overwrite=True, **options)
         paths = self.free_paths()
         while True:
             with contextlib.suppress(FileExistsError):
-                return write(next(paths), False)
+                return write(next(paths), *arguments, overwrite=False, **options)

@@ -38,19 +38,14 @@ def save_result(
     Raises:
         OSError: `output` could not be written; the message says why, and where the picture is.
     """
-
-    def write(path: Path, overwrite: bool) -> Path:
-        return images.save_image(
-            path, pixels, alpha=alpha, depth=result.depth, settings=record, sidecar=result.sidecar, overwrite=overwrite
-        )
-
+    options = {'alpha': alpha, 'depth': result.depth, 'settings': record, 'sidecar': result.sidecar}
     with interrupts.delay_signals():
         try:
-            return output.save(write)
+            return output.save(images.save_image, pixels, **options)
         except (OSError, UserError) as error:
             name = output.path.with_suffix('.png').name if isinstance(error, UserError) else output.path.name
             try:
-                path = Output.free(Path(tempfile.gettempdir()) / name).save(write)
+                path = Output.free(Path(tempfile.gettempdir()) / name).save(images.save_image, pixels, **options)
             except (OSError, UserError):
                 raise error from None
             raise OSError(f'{one_line(error)}; the result is kept in {path}') from None

@@ -99,18 +99,17 @@ class Job(jobs.Job):
             return 'the same command'
         return 'the same command with --resume' + (f' and --output={self.output}' if self.has_default_name else '')
 
-    def run(self) -> Path:
-        """Works to the end and saves picture and film; when it is stopped or fails, saves the picture so far."""
-        try:
-            path = super().run()
-        finally:
-            if not self.workdir:
-                remove_empty([state_folder(self.output)])  # it was made to keep a default name from other runs
+    def clean_up(self) -> None:
+        """Removes the empty folder that kept the default name from other runs."""
+        if not self.workdir:
+            remove_empty([state_folder(self.output)])
+
+    def after_result(self) -> None:
+        """Saves the film, and removes the state of an earlier run with this output."""
         if self.film and self.painted is not None:
             self.console.say(f'film     {self.film.save(self.painted, self.record if self.result.sidecar else None)}')
         if not self.result.workdir:
-            remove_state(state_folder(self.output))  # of an earlier run with this output
-        return path
+            remove_state(state_folder(self.output))
 
     def work(self, state: Mapping[str, np.ndarray] | None) -> np.ndarray:
         """Paints the picture, from the beginning or from a state on."""

@@ -57,9 +57,9 @@ class Stylizer:
         self.extractor, self.network_note = _opened(settings)
         self.settings = settled(settings, self.extractor.network).replace(network=self.extractor.network)
         self.regions = regions
-        missing = [name for name in network_layers(self.settings) if name not in self.extractor.taps]
+        missing = [name for name in network_layers(self.settings) if name not in self.extractor.layer_names]
         if missing:
-            raise unknown('layer of the extractor', missing[0], self.extractor.taps)
+            raise unknown('layer of the extractor', missing[0], self.extractor.layer_names)
         self._turn = PictureLock('stylizer')
 
     @cached_property

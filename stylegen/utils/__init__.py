@@ -9,12 +9,12 @@ from stylegen.utils.lazy import lazy_names
 
 if TYPE_CHECKING:
     from stylegen.utils.backend import has_gpu
-    from stylegen.utils.errors import Missing, NoWeights, UserError
+    from stylegen.utils.errors import MissingFromNetwork, NoWeights, UserError
     from stylegen.utils.notes import Note, note
 
 _NAMES = {
     'backend': ['has_gpu'],
-    'errors': ['Missing', 'NoWeights', 'UserError'],
+    'errors': ['MissingFromNetwork', 'NoWeights', 'UserError'],
     'notes': ['Note', 'note'],
 }
 __getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES)

@@ -14,11 +14,14 @@ class UserError(ValueError):
     """
 
 
-class Missing(UserError):
+class MissingFromNetwork(UserError):
     """The network lacks something that another network may have."""
 
 
-class NoWeights(Missing):
+Missing = MissingFromNetwork  # its former name
+
+
+class NoWeights(MissingFromNetwork):
     """The weights or class names of a network are not on this machine and cannot be downloaded."""
 
 

@@ -1,4 +1,8 @@
-"""Locks: one process at a time in a folder, and one thread at a time at an object that holds one picture."""
+"""Locks: one process at a time in a folder, and one thread at a time at an object that holds one picture.
+
+`filelock` 4.3.1 locks by `flock` too, but does not say which process holds the lock, needs Python 3.11, and on a file
+system without locks raises an error (ENOLCK, ENOTSUP) or takes the mere presence of a file for a lock (ENOSYS).
+"""
 
 import contextlib
 import os

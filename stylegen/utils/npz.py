@@ -81,12 +81,16 @@ def write_state(
     arrays: Mapping[str, Any],
     compressed: bool = False,
     overwrite: bool = True,
-) -> None:
-    """Writes arrays, with settings as JSON among them, in one step. For `overwrite` see `files.atomic_write`."""
+) -> Path:
+    """Writes arrays, with settings as JSON among them, in one step, and returns the path.
+
+    For `overwrite` see `files.atomic_write`.
+    """
     write = np.savez_compressed if compressed else np.savez
     named: dict[str, Any] = {SETTINGS: np.array(json.dumps(as_json(settings))), **arrays}
     with atomic_write(path, overwrite) as beside, open(beside, 'wb') as file:
         write(file, **named)
+    return Path(path)
 
 
 def read_state(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

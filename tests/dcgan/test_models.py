@@ -8,7 +8,8 @@ import pytest
 from stylegen.dcgan.augment import OPERATIONS
 from stylegen.dcgan.gan import DECAYS
 from stylegen.dcgan.losses import ADVERSARIAL
-from stylegen.dcgan.models import UPSAMPLINGS, Double, discriminator, generator
+from stylegen.dcgan.model_layers import Double
+from stylegen.dcgan.models import UPSAMPLINGS, discriminator, generator
 from stylegen.dcgan.plan import make_plan
 from stylegen.dcgan.settings import AUGMENTATIONS, choices_of
 from stylegen.dcgan.sizes import levels, parse_size, show_size

@@ -179,11 +179,10 @@ def test_ctrl_c_saves_the_dream_so_far(folder):
 
 
 def test_a_killed_run_goes_on_and_ends_as_if_never_killed(folder):
-    args = ['--input=photo.png', '--steps=400', '--octaves=2', '--network=mini', '--quiet']
-    killed = process(
-        *args, '--output=out.png', '--workdir=run', before='from stylegen.runs import jobs; jobs.SAVE_SECONDS = 0'
-    )
-    wait_for(Path('run/state.npz').exists)
+    args = ['--input=photo.png', '--steps=20', '--octaves=2', '--network=mini', '--quiet']
+    before = 'from tests import faults; faults.wait_after_state(2)'
+    killed = process(*args, '--output=out.png', '--workdir=run', before=before)
+    wait_for(Path('run/waiting').exists)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL and not Path('out.png').exists()
     assert run(*args, '--output=out.png', '--workdir=run', '--seed=1') == 2  # another seed is another run

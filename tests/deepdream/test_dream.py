@@ -109,7 +109,9 @@ def test_a_resumed_dream_ends_as_the_uninterrupted_one(stop, tiny):
             loop.SECONDS_PER_CALL = original
     last = reports[-1]
     assert (last.octave, last.step) == ((stop - 1) // 4, (stop - 1) % 4 + 1)
-    assert np.array_equal(dreamt(tiny, image, start=Start(last.octave, last.step, last.image, last.balance)), whole)
+    assert np.array_equal(
+        dreamt(tiny, image, start=Start(last.octave, last.step, last.image, last.term_factors)), whole
+    )
 
 
 def test_a_mask_keeps_the_outside_bit_for_bit_and_fades(tiny):

@@ -188,11 +188,11 @@ def test_balanced_layers_are_equally_loud_whatever_their_scale(tiny):
             features = super().__call__(image)
             return features | {'a': 1000 * features['a']}
 
-    dreamt = lambda network, **options: dream(
-        photo(48, 48), network=network, layers={'a': 1.0, 'b': 1.0}, **FAST | options
-    )
-    assert np.allclose(dreamt(tiny, balance='gradient'), dreamt(Louder(), balance='gradient'), atol=1e-3)
-    assert np.abs(dreamt(tiny, balance='none') - dreamt(Louder(), balance='none')).max() > 0.02  # the control
+    def dreamt(network, where):
+        return dream(photo(48, 48), network=network, layers={'a': 1.0, 'b': 1.0}, gradient_normalization=where, **FAST)
+
+    assert np.allclose(dreamt(tiny, 'picture'), dreamt(Louder(), 'picture'), atol=1e-3)
+    assert np.abs(dreamt(tiny, 'none') - dreamt(Louder(), 'none')).max() > 0.02  # the control
 
 
 def test_the_gradient_is_linear_in_the_weights_and_a_weight_of_0_leaves_a_layer_out(tiny):

@@ -21,7 +21,7 @@ PARAMETERIZATIONS = VisualizeSettings.abouts()['parameterization'].choices
 
 @pytest.fixture(scope='module')
 def mini():
-    return feature_extractor('mini', ('block3_conv2',), tap='before')
+    return feature_extractor('mini', ('block3_conv2',), pre_activation=True)
 
 
 def channel(layer, number):
@@ -134,7 +134,7 @@ class Threshold:
 
 
 def test_a_silent_channel_is_refused_after_its_relu_and_rises_before_it():
-    with pytest.raises(UserError, match=r"active at the start \(pictures 0, 1\).*tap='before'"):
+    with pytest.raises(UserError, match=r'active at the start \(pictures 0, 1\).*pre_activation=True'):
         small(Threshold(), channel('after', 0), count=2)
     start, end = (small(Threshold(), channel('before', 0), steps=steps)[..., 0].mean() for steps in (0, 30))
     assert end > start + 0.1

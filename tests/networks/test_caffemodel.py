@@ -173,7 +173,7 @@ def test_gradients_reach_the_picture_in_every_precision_and_by_xla(googlenet):
 def test_a_file_without_the_classifier_will_do_where_no_classes_are_asked_for(googlenet, tmp_path):
     layers = {name.replace('_', '/', 1): pair for name, pair in of_model(googlenet[1], ('loss3_classifier',)).items()}
     path = write_caffemodel(tmp_path / 'body.caffemodel', layers)
-    assert networks.feature_extractor('googlenet', 'conv2_3x3', weights=path).taps == ('conv2_3x3',)
+    assert networks.feature_extractor('googlenet', 'conv2_3x3', weights=path).layer_names == ('conv2_3x3',)
     with pytest.raises(UserError, match=r'body.caffemodel: it has no classifier \(layer loss3_classifier\)'):
         networks.feature_extractor('googlenet', 'classes', weights=path)
 

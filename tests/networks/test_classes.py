@@ -89,14 +89,14 @@ def test_mobilenet_v2_of_keras_at_its_own_size(mobilenet, suffix):
     same(features['block_6_expand'], until(model, 'block_6_expand')(2 * image - 1))
     assert extractor(IMAGE)['classes'].shape == (2, 1, 1, 1000)
     table = {info.name: info for info in layer_table('mobilenet_v2')}
-    assert {name: table[name].stride for name in extractor.taps} == extractor.strides
-    assert {name: table[name].channels for name in extractor.taps} == extractor.channels
+    assert {name: table[name].stride for name in extractor.layer_names} == extractor.strides
+    assert {name: table[name].channels for name in extractor.layer_names} == extractor.channels
 
 
 @pytest.mark.parametrize('suffix', ['.weights.h5', '.h5'])
 def test_a_file_without_the_classifier_is_refused(mobilenet, suffix):
     path = mobilenet[0] / f'no_top{suffix}'
-    assert feature_extractor('mobilenet_v2', ('Conv1',), weights=path).taps == ('Conv1',)
+    assert feature_extractor('mobilenet_v2', ('Conv1',), weights=path).layer_names == ('Conv1',)
     with pytest.raises(UserError, match=r'it has no classifier .* classes of mobilenet_v2 needs') as caught:
         feature_extractor('mobilenet_v2', ('Conv1', 'classes'), weights=path)
     assert '\n' not in str(caught.value) and str(path) in str(caught.value)

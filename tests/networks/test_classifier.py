@@ -102,7 +102,7 @@ def test_a_softmax_fused_into_the_dense_is_left_out(tmp_path):
     same(tf.nn.softmax(values), model(IMAGE))
     assert np.abs(values.sum(-1) - 1).min() > 1e-3
     with pytest.raises(UserError, match='none of classes ends in an activation'):
-        feature_extractor(path, ('classes',), tap='before')
+        feature_extractor(path, ('classes',), pre_activation=True)
 
 
 def test_a_nested_network_of_a_fixed_size_takes_any(tmp_path):
@@ -138,7 +138,7 @@ def test_a_map_that_is_called_classes_stays_what_it_is(tmp_path):
 
 def test_options_of_extractors_apply_to_classes():
     plain = feature_extractor('mini', ('block5_conv2', 'classes'))(IMAGE)
-    before = feature_extractor('mini', ('block5_conv2', 'classes'), tap='before')(IMAGE)
+    before = feature_extractor('mini', ('block5_conv2', 'classes'), pre_activation=True)(IMAGE)
     assert np.min(before['block5_conv2']) < 0
     same(before['classes'], plain['classes'])
     for options in ({'pooling': 'l2'}, {'pooling': 'average'}, {'padding': 'reflect'}):

@@ -88,7 +88,9 @@ def test_the_layer_before_an_activation_is_the_normalised_one(tmp_path):
     model = with_statistics(APPLICATIONS.MobileNetV2(weights=None, include_top=False, input_shape=(None, None, 3)))
     path = tmp_path / 'm.weights.h5'
     model.save_weights(path)
-    before = networks.feature_extractor('mobilenet_v2', ('block_1_expand_relu',), weights=path, tap='before')(IMAGE)
+    before = networks.feature_extractor('mobilenet_v2', ('block_1_expand_relu',), weights=path, pre_activation=True)(
+        IMAGE
+    )
     expected = keras.Model(model.inputs[0], model.get_layer('block_1_expand_BN').output)(2 * IMAGE - 1, training=False)
     assert np.min(expected) < 0
     close(before['block_1_expand_relu'], expected)

@@ -48,7 +48,7 @@ def test_names_of_nameless_layers_mean_the_same_layers(inception):
     extractor = networks.feature_extractor('inception_v3', ('conv2d_7', 'activation_4'), weights=inception.path)
     image = RNG.random((1, 80, 80, 3), np.float32)
     expected = inception(('conv2d_7', 'activation_4'), 2 * image - 1)
-    for values, layer in zip(expected, extractor.taps, strict=True):
+    for values, layer in zip(expected, extractor.layer_names, strict=True):
         np.testing.assert_allclose(extractor(image)[layer], values, rtol=1e-4, atol=1e-5)
 
 

@@ -13,7 +13,7 @@ from stylegen import networks
 from stylegen.networks import catalog, mini, pretrained, registry
 from stylegen.runs import cli
 from stylegen.utils import download
-from stylegen.utils.errors import Missing, NoWeights, UserError, unknown
+from stylegen.utils.errors import MissingFromNetwork, NoWeights, UserError, unknown
 
 CONTENT = bytes(range(256)) * 400
 NAME = 'vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5'
@@ -199,8 +199,8 @@ def opened(monkeypatch, embedded):
     def feature_extractor(network, layers, *, weights, **options):
         for layer in layers:
             if layer not in (network, 'conv'):
-                raise unknown('layer', layer, [network], Missing)
-        return SimpleNamespace(network=network, taps=layers, source=pretrained.find_weights(network, weights))
+                raise unknown('layer', layer, [network], MissingFromNetwork)
+        return SimpleNamespace(network=network, layer_names=layers, source=pretrained.find_weights(network, weights))
 
     monkeypatch.setattr(registry, 'feature_extractor', feature_extractor)
 

@@ -23,7 +23,7 @@ def test_the_network_is_cut_at_the_deepest_layer_and_frozen(vgg16):
     assert extractor.count_params() == sum(9 * i * o + o for i, o in widths)
     assert extractor.trainable_variables == [] and not extractor.trainable
     assert extractor.network == 'vgg16'
-    assert extractor.taps == ('block3_conv1', 'block1_conv2')
+    assert extractor.layer_names == ('block3_conv1', 'block1_conv2')
     assert extractor.strides == {'block3_conv1': 4, 'block1_conv2': 1}
     assert extractor.channels == {'block3_conv1': 256, 'block1_conv2': 64}
     maps, widest = (2 * 64 + 64 / 4 + 2 * 128 / 4 + 128 / 16 + 256 / 16) * 4, 64 * 4
@@ -69,27 +69,32 @@ def test_reflection_leaves_strides_pointwise_and_depth_alone(mobilenet):
     assert names == {'expanded_conv_depthwise_reflect'}  # not Conv1 and block_1_depthwise, of stride 2
 
 
-def test_before_is_what_goes_into_the_activation(vgg16, mobilenet):
+def test_pre_activation_is_what_goes_into_the_activation(vgg16, mobilenet):
     for name, plain, layers, rectified in (
         ('vgg16', vgg16, ('block1_conv1', 'block2_conv2'), lambda x: np.maximum(x, 0)),
         ('mobilenet_v2', mobilenet, ('Conv1_relu', 'block_1_expand_relu'), lambda x: np.clip(x, 0, 6)),
     ):
         before, after = (
-            networks.feature_extractor(name, layers, weights=plain.path, tap=tap)(IMAGE) for tap in ('before', 'after')
+            networks.feature_extractor(name, layers, weights=plain.path, pre_activation=before)(IMAGE)
+            for before in (True, False)
         )
         for layer in layers:
             assert np.min(before[layer]) < 0
             np.testing.assert_allclose(rectified(np.asarray(before[layer])), after[layer], rtol=1e-5, atol=1e-4)
 
 
-def test_before_needs_a_layer_with_an_activation(vgg16):
+def test_pre_activation_needs_a_layer_with_an_activation(vgg16):
     with pytest.raises(UserError, match='none of block1_pool ends in an activation'):
-        networks.feature_extractor('vgg16', ('block1_pool',), weights=vgg16.path, tap='before')
+        networks.feature_extractor('vgg16', ('block1_pool',), weights=vgg16.path, pre_activation=True)
     layers = ('block1_conv2', 'block1_pool')
     before, after = (
-        networks.feature_extractor('vgg16', layers, weights=vgg16.path, tap=tap)(IMAGE) for tap in ('before', 'after')
+        networks.feature_extractor('vgg16', layers, weights=vgg16.path, pre_activation=before)(IMAGE)
+        for before in (True, False)
     )
     np.testing.assert_array_equal(before['block1_pool'], after['block1_pool'])
+    formerly = networks.feature_extractor('vgg16', layers, weights=vgg16.path, tap='before')
+    assert formerly.taps == formerly.layer_names == layers
+    np.testing.assert_array_equal(before['block1_conv2'], formerly(IMAGE)['block1_conv2'])
 
 
 @pytest.mark.parametrize(('precision', 'tolerance'), [('mixed_bfloat16', 0.03), ('mixed_float16', 0.005)])

@@ -16,7 +16,7 @@ from stylegen.utils.backend import keras
 SAVED_AS = {
     'AveragePooling': 'layers',
     'BatchNorm': 'normalization',
-    'Double': 'dcgan.models',
+    'Double': 'dcgan.model_layers',
     'EdgePadding': 'caffe',
     'FrozenConv2D': 'layers',
     'GroupedConv2D': 'caffe',

@@ -10,7 +10,7 @@ from stylegen.deepdream.presets import GUIDE_LAYERS, LAYERS
 from stylegen.networks import pretrained, small_vgg
 from stylegen.networks.small_vgg import SMALL_VGG_COMPONENTS
 from stylegen.style.presets import CONTENT_LAYERS, STYLE_LAYERS
-from stylegen.utils.errors import Missing, UserError
+from stylegen.utils.errors import MissingFromNetwork, UserError
 
 RNG = np.random.default_rng(0)
 
@@ -52,7 +52,7 @@ def test_its_default_layers_are_layers_of_it():
 
 def test_it_has_no_classes():
     for ask in (lambda: networks.class_count('small_vgg'), lambda: networks.feature_extractor('small_vgg', 'classes')):
-        with pytest.raises(Missing, match='small_vgg has no layer classes'):
+        with pytest.raises(MissingFromNetwork, match='small_vgg has no layer classes'):
             ask()
 
 

@@ -147,7 +147,7 @@ def with_heads():
 def test_the_moments_of_a_mixture_of_channels_are_those_of_its_map(loss):
     extractor = with_heads()
     assert set(extractor.heads) == {'early', 'late'} and extractor.segments is None
-    targets = targets_for(extractor, dict.fromkeys(extractor.taps, 1.0), {'late': 1.0}, loss=loss)
+    targets = targets_for(extractor, dict.fromkeys(extractor.layer_names, 1.0), {'late': 1.0}, loss=loss)
     picture = aim(targets, (60, 53), 0)
     losses, gradient = Objective.value_and_gradient(targets.objective, picture)
     whole = judged(targets, picture, 0)
@@ -155,7 +155,7 @@ def test_the_moments_of_a_mixture_of_channels_are_those_of_its_map(loss):
     assert agree(whole, judged(targets, picture, 24))
     features = extractor(picture)
     native = extractor.native(picture)
-    for tap in extractor.taps:
+    for tap in extractor.layer_names:
         direct = covariance(moments(features, tap)).numpy()
         assert np.abs(covariance(moments(native, tap)) - direct).max() < 1e-5 * np.abs(direct).max()
         assert np.allclose(mean(moments(native, tap)), mean(moments(features, tap)), rtol=1e-5, atol=1e-6)

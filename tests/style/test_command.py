@@ -350,10 +350,10 @@ def test_ctrl_c_saves_the_picture_and_the_state_from_which_resume_ends_the_same(
 
 
 def test_a_killed_run_goes_on_and_ends_as_if_never_killed(monkeypatch, capsys):
-    args = [*PAIR, '--iterations=60', '--optimizer=lbfgs', '--init=noise', *FEW[:-1]]
-    before = 'from stylegen.runs import jobs; jobs.SAVE_SECONDS = 0'
+    args = [*PAIR, '--iterations=20', '--optimizer=lbfgs', '--init=noise', *FEW[:-1]]
+    before = 'from tests import faults; faults.wait_after_state(2)'
     killed = process(*args, '--output=out.png', '--workdir=run', program='style', before=before)
-    wait_for(Path('run/state.npz').exists)
+    wait_for(Path('run/waiting').exists)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     assert killed.returncode == -signal.SIGKILL and not Path('out.png').exists()
