@@ -26,6 +26,7 @@ from named_styles import STYLES
 from student_pictures import Pictures, crop, read_archive
 
 from stylegen import images
+from stylegen.style.norms import palette_of
 from stylegen.style.one_pass import ONE_PASS_WEIGHTS, OnePass
 from stylegen.style.one_pass_model import Judge, OnePassModel
 from stylegen.style.transform_network import norm_sizes, style_predictor, transform_network
@@ -89,7 +90,8 @@ class OnePassTrainer(keras.Model):
         known = {name: about for name, (_, about) in named.items()}
         made = OnePass(width, blocks, arrays, {}, known, self.reader.name, self.reader.layers)
         norms = norms or {name: made.norms_of(painting) for name, (painting, _) in named.items()}
-        return OnePass(width, blocks, arrays, norms, known, self.reader.name, self.reader.layers)
+        palettes = {name: palette_of(painting) for name, (painting, _) in named.items()}
+        return OnePass(width, blocks, arrays, norms, known, self.reader.name, self.reader.layers, palettes=palettes)
 
 
 def train_norms(network, named, judge, photos, strength, minutes):

@@ -100,7 +100,7 @@ class Works:
         self, photo: Picture, style: str | Picture, *, strength: float, color: str, mask: np.ndarray | None
     ) -> Result:
         """Paints a photo in one pass, in a style that ships or in that of a painting."""
-        from stylegen.style.apply_command import PROGRAM, ApplySettings
+        from stylegen.style.apply_settings import PROGRAM, ApplySettings
 
         painting = style if isinstance(style, Picture) else None
         name = painting.path if painting else str(style)

@@ -136,7 +136,7 @@ def difference_of(run: Any, one_pass: OnePass, norms: np.ndarray | None, form: s
         form: The format. Those of Keras take the first size only.
     """
     photo = images.load_image(DEFAULT_PICTURE)
-    styles = [*one_pass.norms.values()] if norms is None else [norms]
+    styles = [one_pass.norms_of(name) for name in one_pass.styles] if norms is None else [norms]
     differences = []
     for number, size in enumerate(COMPARED[:1] if form == 'keras' else COMPARED):
         small = images.resize(photo, size).clip(0, 1).astype(np.float32)
@@ -175,15 +175,15 @@ def card(
         **described,
     }
     if open_styles:
-        count = len(next(iter(one_pass.norms.values())))
+        rows = {name: one_pass.norms_of(name) for name in one_pass.styles}
         inputs['norms'] = {
-            'shape': ['N', count],
+            'shape': ['N', len(next(iter(rows.values())))],
             'type': 'float32',
             'values': 'of a style, see styles; mix them freely',
         }
         facts['styles'] = {
             name: {**one_pass.about.get(name, {}), 'norms': [round(float(value), 6) for value in norms]}
-            for name, norms in one_pass.norms.items()
+            for name, norms in rows.items()
         }
     return facts
 

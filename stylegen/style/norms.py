@@ -8,12 +8,34 @@ from typing import Any
 import numpy as np
 
 EPSILON = 1e-3  # added to a variance, so that a flat area does not become an outlier
+PALETTE = 6  # numbers of a palette
+GAINS = 0.5, 2.0  # least and largest factor of a picture's contrast, so that no grain of a flat one is enlarged
 
 
 def norm_sizes(width: int, blocks: int) -> dict[str, int]:
     """The channels that each normalisation of `transform_network` has, by the name of its convolution."""
     names = [f'block{number}_{part}' for number in range(blocks) for part in 'ab']
     return {'begin': width // 2, 'down': width, **dict.fromkeys(names, width), 'up1': width // 2, 'up2': width // 4}
+
+
+def count_norms(width: int, blocks: int) -> int:
+    """How many numbers the norms of a style are."""
+    return 2 * sum(norm_sizes(width, blocks).values())
+
+
+def palette_of(picture: np.ndarray) -> np.ndarray:
+    """The mean and the deviation of each channel of a picture (H, W, 3), float32 (6,)."""
+    pixels = picture.reshape(-1, 3)
+    return np.concatenate([pixels.mean(0, dtype=np.float64), pixels.std(0, dtype=np.float64)]).astype(np.float32)
+
+
+def with_palette(picture: np.ndarray, own: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """A picture (H, W, 3) with the means and deviations of `palette` in place of its own, both of `palette_of`.
+
+    The network paints with less contrast than a painting has: of what it cannot know it paints the mean.
+    """
+    gain = np.clip(palette[3:] / np.maximum(own[3:], 1e-6), *GAINS).astype(np.float32)
+    return picture * gain + (palette[:3] - gain * own[:3]).astype(np.float32)
 
 
 def split_norms(norms: np.ndarray, width: int, blocks: int) -> dict[str, np.ndarray]:

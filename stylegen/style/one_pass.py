@@ -16,7 +16,7 @@ from stylegen.images.conversion import PictureLike, as_mask, as_picture
 from stylegen.style.areas import Area, areas_of, masked
 from stylegen.style.coloring import Coloring
 from stylegen.style.light import paint_light
-from stylegen.style.norms import SmoothedStatistics, norm_sizes, split_norms
+from stylegen.style.norms import SmoothedStatistics, count_norms, norm_sizes, palette_of, split_norms, with_palette
 from stylegen.style.predictor import Look
 from stylegen.style.settings import StyleSettings
 from stylegen.utils.errors import UserError, unknown
@@ -49,6 +49,8 @@ class OnePass:
         network: That paintings are looked at through.
         layers: Of it, whose statistics the predictor takes.
         max_memory: A photo that takes more is painted by strips.
+        palettes: By name of a style, the `palette_of` its painting. Where there are some, pictures get the palette of
+            their style.
     """
 
     width: int
@@ -59,6 +61,7 @@ class OnePass:
     network: str
     layers: tuple[str, ...]
     max_memory: str | float = AUTO
+    palettes: Mapping[str, np.ndarray] = field(default_factory=dict)
     painted: list[int] = field(default_factory=lambda: [0], init=False, repr=False)
     lock: PictureLock = field(default_factory=lambda: PictureLock('one-pass network'), init=False, repr=False)
 
@@ -72,7 +75,11 @@ class OnePass:
         path = ONE_PASS_WEIGHTS if path is None else Path(path)
         try:
             settings, arrays = read_state(path)
-            norms = {name: arrays.pop(f'norms/{name}').astype(np.float32) for name in settings['styles']}
+            norms, palettes = (
+                {name: arrays.pop(f'{kind}/{name}').astype(np.float32) for name in settings['styles']
+                 if kind == 'norms' or f'{kind}/{name}' in arrays}
+                for kind in ('norms', 'palettes')
+            )  # fmt: skip
             return cls(
                 int(settings['width']),
                 int(settings['blocks']),
@@ -82,6 +89,7 @@ class OnePass:
                 settings['network'],
                 tuple(settings['layers']),
                 max_memory,
+                palettes,
             )
         except TooLarge:
             raise
@@ -99,7 +107,11 @@ class OnePass:
             'network': self.network,
             'layers': list(self.layers),
         }
-        arrays = {**self.arrays, **{f'norms/{name}': norms for name, norms in self.norms.items()}}
+        arrays = {
+            **self.arrays,
+            **{f'norms/{name}': norms for name, norms in self.norms.items()},
+            **{f'palettes/{name}': palette for name, palette in self.palettes.items()},
+        }
         write_state(path, settings, {name: array.astype(np.float16) for name, array in arrays.items()})
 
     @property
@@ -185,7 +197,7 @@ class OnePass:
         return painted, {'own': own} | {f'statistics{number}': found for number, found in enumerate(statistics)}
 
     def norms_of(self, style: Any) -> np.ndarray:
-        """What a style multiplies and adds, (norms,).
+        """What a style multiplies and adds, (norms,), and after it the palette, where the network has palettes.
 
         Args:
             style: As for a call.
@@ -196,14 +208,16 @@ class OnePass:
         if isinstance(style, np.ndarray) and style.ndim == 1:
             return style
         if isinstance(style, str) and style in self.norms:
-            return self.norms[style]
+            return np.concatenate([self.norms[style], self.palettes[style]] if self.palettes else [self.norms[style]])
         if isinstance(style, (list, tuple)) and style and isinstance(style[0], (list, tuple)):
             total = sum(share for _, share in style)
             if not total > 0 or any(share < 0 for _, share in style):
                 raise UserError('expected shares of styles from 0, and one above 0')
             return sum(share / total * self.norms_of(one) for one, share in style)
         self.check_style(style)
-        return self._predicted(as_picture(style, 'style'))
+        painting = as_picture(style, 'style')
+        predicted = self._predicted(painting)
+        return np.concatenate([predicted, palette_of(painting)]) if self.palettes else predicted
 
     def check_style(self, style: Any) -> None:
         """Refuses what is neither a style nor a painting.
@@ -229,9 +243,10 @@ class OnePass:
 
     def _paint(self, photo: np.ndarray, norms: np.ndarray, before: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """The picture of a photo, and the statistics of the normalizations, mixed with those of the frame before."""
-        share = STEADY
+        share, count = STEADY, count_norms(self.width, self.blocks)
         if before is None or not before.size:
             before, share = np.zeros_like(norms), 0.0
+        (norms, palette), (before, palette_before) = (np.split(one, [count]) for one in (norms, before))
         height, width = photo.shape[:2]
         least = 4 * GRID  # mirroring a map needs two positions of it
         tall, wide = (max(least, -(-side // GRID) * GRID) for side in (height, width))
@@ -254,7 +269,11 @@ class OnePass:
                 )
             paint = functools.partial(paint_by_strips, rows=rows)
             made, statistics = self._by_parts(paint, padded, norms, before, share)
-        return np.clip(made[:height, :width], 0, 1), statistics
+        made = made[:height, :width]
+        if palette.size:
+            own = share * palette_before + (1 - share) * palette_of(made)
+            made, statistics = with_palette(made, own, palette), np.append(statistics, own).astype(np.float32)
+        return np.clip(made, 0, 1), statistics
 
     def _goes_light(self, pixels: int) -> bool:
         """Whether NumPy is to paint a picture of so many pixels: TensorFlow is not imported, and little was painted."""

@@ -15,6 +15,7 @@ from stylegen.images.conversion import PictureLike, as_picture
 from stylegen.images.sheets import grid
 from stylegen.runs.inputs import PICTURES
 from stylegen.runs.records import machine, versions
+from stylegen.style.norms import count_norms, palette_of
 from stylegen.style.one_pass import RESULT, OnePass
 from stylegen.style.one_pass_model import METRICS, Judge, OnePassModel
 from stylegen.style.one_pass_settings import OnePassTrainSettings
@@ -63,6 +64,7 @@ class Run:
         self.names, self.about = list(styles), about
         paintings = [_fitted(as_picture(one, f'style {name}'), settings.style_size) for name, one in styles.items()]
         self.checkpoints = Checkpoints(workdir, settings.keep)
+        self.palettes = {name: palette_of(one) for name, one in zip(styles, paintings, strict=True)}
         self.identity = as_json(self._identity(paintings))
         devices.check_same_settings(self.identity)
         kept = self._kept()
@@ -122,7 +124,7 @@ class Run:
             if name in init.norms:
                 rows.append(init.norms[name])
             elif init.takes_paintings:
-                rows.append(init.norms_of(painting))
+                rows.append(init.norms_of(painting)[: count_norms(init.width, init.blocks)])
             else:
                 rows.append(np.mean([*init.norms.values()], 0))
         self.model.norms.assign(np.stack(rows))
@@ -148,8 +150,16 @@ class Run:
         if self.kept:
             arrays = {**self.kept.arrays, **arrays}
             norms, about = {**self.kept.norms, **norms}, {**self.kept.about, **about}
-        settings = self.settings
-        return OnePass(settings.width, settings.blocks, arrays, norms, about, self.judge.name, self.judge.layers)
+        settings, judge = self.settings, self.judge
+        return OnePass(
+            settings.width, settings.blocks, arrays, norms, about, judge.name, judge.layers, palettes=self._palettes()
+        )
+
+    def _palettes(self) -> dict[str, np.ndarray]:
+        """The palettes of all styles; none beside those of a network that has none."""
+        if self.kept and not self.kept.palettes:
+            return {}
+        return {**(self.kept.palettes if self.kept else {}), **self.palettes}
 
     @chief_only
     def save(self, step: int) -> None:

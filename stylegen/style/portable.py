@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from stylegen.networks.formats import Portable
-from stylegen.style.norms import EPSILON, norm_sizes, split_norms
+from stylegen.style.norms import EPSILON, GAINS, count_norms, norm_sizes, split_norms
 from stylegen.style.one_pass import GRID, OnePass
 from stylegen.style.transform_network import give_weights, transform_network
 from stylegen.utils.backend import keras, tf
@@ -25,7 +25,8 @@ def portable(one_pass: OnePass, norms: np.ndarray | None = None) -> Portable:
 
     Args:
         one_pass: The network.
-        norms: Of the one style that it paints in, (norms,); without it they are the second input, (N, norms).
+        norms: Of the one style that it paints in, as `OnePass.norms_of` gives them; without it they are the second
+            input, (N, norms).
     """
     call, variables = any_size(one_pass, norms)
     return Portable(keras_network(one_pass, norms), OUTPUT, call, variables)
@@ -38,7 +39,8 @@ def any_size(one_pass: OnePass, norms: np.ndarray | None) -> tuple[Callable[...,
     """
     network = transform_network(one_pass.width, one_pass.blocks)
     give_weights(network, one_pass.arrays)
-    row = np.zeros((1, 0)) if norms is None else norms[None]
+    row = np.zeros((1, 0), np.float32) if norms is None else norms[None].astype(np.float32)
+    count = count_norms(one_pass.width, one_pass.blocks)
 
     def call(photo: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(photo)
@@ -46,7 +48,10 @@ def any_size(one_pass: OnePass, norms: np.ndarray | None) -> tuple[Callable[...,
         wide = photo
         for axis in (1, 2):
             wide = tf.gather(wide, _mirrored_places(shape[axis]), axis=axis)
-        return tf.clip_by_value(network([wide, rows])[:, : shape[1], : shape[2]], 0, 1)
+        picture = network([wide, rows[:, :count]])[:, : shape[1], : shape[2]]
+        if one_pass.palettes:
+            picture = _with_palette(picture, rows[:, None, None, count : count + 3], rows[:, None, None, count + 3 :])
+        return tf.clip_by_value(picture, 0, 1)
 
     return call, tuple(variable.value for variable in network.variables)
 
@@ -68,7 +73,7 @@ def keras_network(one_pass: OnePass, norms: np.ndarray | None) -> keras.Model:
     """
     arrays, sizes = one_pass.arrays, norm_sizes(one_pass.width, one_pass.blocks)
     photo = keras.Input((None, None, 3), dtype=DTYPE, name=PHOTO)
-    inputs, norm = _normalizations(norms, one_pass, sizes)
+    inputs, norm, palette = _normalizations(norms, one_pass, sizes)
     weights: dict[str, list[np.ndarray]] = {'halves': [_halving_kernel(), np.full(12, -1, np.float32)]}
 
     def convolved(x: Any, name: str, strides: int = 1) -> Any:
@@ -92,6 +97,8 @@ def keras_network(one_pass: OnePass, norms: np.ndarray | None) -> keras.Model:
         x = relu(norm(convolved(x, name), name), name)
     x = keras.layers.Activation('tanh', name='bounded', **LAYER)(convolved(x, 'end'))
     x = keras.layers.Rescaling(0.55, offset=0.5, name='pixels', **LAYER)(x)
+    if palette:
+        x = _with_palette(x, *palette)
     model = keras.Model([photo, *inputs] if inputs else photo, keras.ops.clip(x, 0.0, 1.0), name='one_pass')
     for name, values in weights.items():
         model.get_layer(name).set_weights(values)
@@ -100,20 +107,22 @@ def keras_network(one_pass: OnePass, norms: np.ndarray | None) -> keras.Model:
 
 def _normalizations(
     norms: np.ndarray | None, one_pass: OnePass, sizes: Mapping[str, int]
-) -> tuple[list, Callable[[Any, str], Any]]:
-    """Returns the further inputs, and the function of a map and its name that normalises it as a style has it."""
+) -> tuple[list, Callable[[Any, str], Any], tuple]:
+    """Returns the further inputs, the function of a map and its name that normalises it, and the palette or ()."""
+    count = count_norms(one_pass.width, one_pass.blocks)
     if norms is not None:
-        constants = split_norms(norms, one_pass.width, one_pass.blocks)
+        constants = split_norms(norms[:count], one_pass.width, one_pass.blocks)
+        ends = norms[count:].reshape(-1, 1, 1, 1, 3).astype(np.float32)
 
         def fixed(x: Any, name: str) -> Any:
             scale, shift = np.split(constants[name].astype(np.float64), 2)
             factors = {'scale': (1 + scale).tolist(), 'offset': shift.tolist()}
             return keras.layers.Rescaling(name=f'{name}_style', **factors, **LAYER)(_normalized(x))
 
-        return [], fixed
-    given = keras.Input((2 * sum(sizes.values()),), dtype=DTYPE, name=NORMS)
-    ends = np.cumsum([size for size in sizes.values() for _ in range(2)])[:-1].tolist()
-    parts = keras.ops.split(given, ends, axis=-1)
+        return [], fixed, tuple(ends)
+    lengths = [size for size in sizes.values() for _ in range(2)] + [3, 3] * bool(one_pass.palettes)
+    given = keras.Input((sum(lengths),), dtype=DTYPE, name=NORMS)
+    parts = keras.ops.split(given, np.cumsum(lengths)[:-1].tolist(), axis=-1)
     pairs = {name: parts[2 * number : 2 * number + 2] for number, name in enumerate(sizes)}
 
     def variable(x: Any, name: str) -> Any:
@@ -123,13 +132,24 @@ def _normalizations(
         )
         return _normalized(x) * (scale + 1.0) + shift
 
-    return [given], variable
+    in_shape = lambda vector, part: keras.layers.Reshape((1, 1, 3), name=f'palette_{part}', **LAYER)(vector)
+    palette = map(in_shape, parts[-2:], ('mean', 'deviation')) if one_pass.palettes else ()
+    return [given], variable, tuple(palette)
 
 
 def _normalized(x: Any) -> Any:
     """The map with mean 0 and variance 1 for each channel of each picture."""
     away = x - keras.ops.mean(x, axis=(1, 2), keepdims=True)
     return away * keras.ops.rsqrt(keras.ops.mean(keras.ops.square(away), axis=(1, 2), keepdims=True) + EPSILON)
+
+
+def _with_palette(picture: Any, mean: Any, deviation: Any) -> Any:
+    """`stylegen.style.norms.with_palette` for pictures (N, H, W, 3), a palette (N or 1, 1, 1, 3) each."""
+    own = keras.ops.mean(picture, axis=(1, 2), keepdims=True)
+    away = picture - own
+    spread = keras.ops.sqrt(keras.ops.mean(keras.ops.square(away), axis=(1, 2), keepdims=True))
+    gain = keras.ops.clip(keras.ops.divide(deviation, keras.ops.maximum(spread, 1e-6)), *GAINS)
+    return keras.ops.add(away * gain, mean)
 
 
 def _halving_kernel() -> np.ndarray:

@@ -8,6 +8,7 @@ from stylegen.utils.backend import keras
 
 WIDTH, BLOCKS = 16, 2
 LAYERS = ('input', 'block1_conv1')
+DEVIATIONS = {'waves': (0.1, 0.12, 0.08), 'ink': (0.05, 0.05, 0.05)}  # of the channels of the palettes
 
 
 def random_network():
@@ -26,4 +27,6 @@ def random_one_pass(network):
     arrays |= {'predicted/kernel': 0.1 * rng.normal(size=(5, size)), 'predicted/bias': np.zeros(size)}
     arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
     norms = {name: 0.5 * rng.normal(size=size).astype(np.float32) for name in ('waves', 'ink')}
-    return OnePass(WIDTH, BLOCKS, arrays, norms, {'waves': {'title': 'Waves'}, 'ink': {}}, 'mini', LAYERS)
+    palettes = {name: np.float32([0.6, 0.5, 0.4, *deviations]) for name, deviations in DEVIATIONS.items()}
+    about = {'waves': {'title': 'Waves'}, 'ink': {}}
+    return OnePass(WIDTH, BLOCKS, arrays, norms, about, 'mini', LAYERS, palettes=palettes)

@@ -1,5 +1,7 @@
 """The network that paints in one pass: its layers, its strips, its file, and what it makes of photos of any size."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,10 +9,12 @@ from stylegen.images.io import save_image
 from stylegen.losses import moments, wasserstein
 from stylegen.style import one_pass, polish, strips, transfer
 from stylegen.style import transform_network as networks
+from stylegen.style.norms import palette_of, split_norms, with_palette
 from stylegen.style.one_pass import OnePass
 from stylegen.style.settings import POLISH, StyleSettings
 from stylegen.utils.backend import tf
 from stylegen.utils.errors import UserError
+from tests.conftest import photo
 from tests.style.one_pass_networks import BLOCKS, LAYERS, WIDTH, random_network, random_one_pass
 
 
@@ -60,7 +64,7 @@ def test_the_upsampled_convolution_is_that_of_the_repeated_map():
 @pytest.mark.parametrize('rows', [4, 12, 32, 400])
 def test_by_strips_the_picture_is_that_of_the_whole(network, painter, rows):
     photo, norms = noise(72, 40, 3), painter.norms['waves']
-    parts = networks.split_norms(norms, WIDTH, BLOCKS)
+    parts = split_norms(norms, WIDTH, BLOCKS)
     found = strips.paint_by_strips(painter.arrays, BLOCKS, photo, parts, rows)
     np.testing.assert_allclose(found, network([photo[None], norms[None]]).numpy()[0], atol=1e-4)
 
@@ -68,7 +72,7 @@ def test_by_strips_the_picture_is_that_of_the_whole(network, painter, rows):
 def test_what_does_not_fit_in_the_memory_is_painted_by_strips_without_seams(painter, monkeypatch):
     photo = noise(203, 61, 3)
     whole = painter(photo, 'ink')
-    painter = OnePass(*(getattr(painter, name) for name in list(OnePass.__dataclass_fields__)[:7]), max_memory=700_000)
+    painter = dataclasses.replace(painter, max_memory=700_000)
     monkeypatch.setattr(OnePass, '_graph', property(lambda self: pytest.fail('it was painted whole')))
     np.testing.assert_allclose(painter(photo, 'ink'), whole, atol=1e-4)
     with pytest.raises(UserError, match='max_memory'):
@@ -81,7 +85,7 @@ def test_by_strips_a_frame_is_painted_with_the_statistics_of_the_frame_before_to
     whole, then = painter.paint_frame(second, areas, 1, 'style', scene)
     alone, _ = painter.paint_frame(second, areas, 1, 'style')
     assert np.abs(whole - alone).max() > 0.05
-    small = OnePass(*(getattr(painter, name) for name in list(OnePass.__dataclass_fields__)[:7]), max_memory=500_000)
+    small = dataclasses.replace(painter, max_memory=500_000)
     monkeypatch.setattr(OnePass, '_graph', property(lambda self: pytest.fail('it was painted whole')))
     found, known = small.paint_frame(second, areas, 1, 'style', scene)
     np.testing.assert_allclose(found, whole, atol=1e-4)
@@ -113,7 +117,7 @@ def test_a_style_is_a_name_a_painting_or_several_with_shares(painter, tmp_path):
     of_picture, of_path = (painter.norms_of(style) for style in (painting, str(tmp_path / 'painting.png')))
     np.testing.assert_allclose(of_picture, of_path, atol=0.01)
     blended = painter.norms_of([('waves', 3), ('ink', 1)])
-    np.testing.assert_allclose(blended, 0.75 * painter.norms['waves'] + 0.25 * painter.norms['ink'], rtol=1e-6)
+    np.testing.assert_allclose(blended, 0.75 * painter.norms_of('waves') + 0.25 * painter.norms_of('ink'), rtol=1e-6)
     assert np.abs(painter(photo, 'waves') - painter(photo, painting)).max() > 0.01
 
 
@@ -179,6 +183,29 @@ def test_distances_of_a_batch_are_those_of_its_pictures_alone_from_a_style_each(
         sums = moments.central_moments({'a': maps[number : number + 1]}, 'a')
         (alone,) = wasserstein.distances_by_picture([target], [sums])
         np.testing.assert_allclose(found[number], alone[0], rtol=1e-4)
+
+
+def test_a_picture_has_the_palette_of_its_style(painter):
+    own = palette_of(dataclasses.replace(painter, palettes={})(photo(60, 80), 'waves'))
+    palette = np.append([0.5, 0.4, 0.5], 0.8 * own[3:])
+    picture = dataclasses.replace(painter, palettes={'waves': palette, 'ink': palette})(photo(60, 80), 'waves')
+    assert np.allclose(palette_of(picture), palette, atol=0.01) and not np.allclose(own, palette, atol=0.05)
+    assert np.array_equal(painter.norms_of(photo(50, 50, 3))[-6:], palette_of(photo(50, 50, 3)))
+
+
+def test_the_contrast_of_a_flat_picture_is_doubled_at_most():
+    flat = 0.5 + 0.01 * (photo(20, 20) - 0.5)
+    made = with_palette(flat, palette_of(flat), np.float32([0.2, 0.3, 0.4, 0.3, 0.3, 0.3]))
+    assert np.allclose(made.mean((0, 1)), [0.2, 0.3, 0.4], atol=1e-6)
+    assert np.allclose(made.std((0, 1)), 2 * flat.std((0, 1)), rtol=1e-3)
+
+
+def test_a_file_without_palettes_paints_as_it_did(painter, tmp_path):
+    dataclasses.replace(painter, palettes={}).save(tmp_path / 'old.npz')
+    opened = OnePass.open(tmp_path / 'old.npz')
+    assert opened.palettes == {} and opened.norms_of('waves').shape == opened.norms['waves'].shape
+    mixed = opened(photo(20, 20), [('waves', 1), (photo(30, 30, 2), 1)], strength=0.5)
+    assert mixed.shape == (20, 20, 3)
 
 
 def test_the_file_that_is_opened_without_a_path_is_the_one_that_ships():

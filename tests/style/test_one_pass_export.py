@@ -87,7 +87,7 @@ def test_every_format_has_code():
 
 
 def test_the_mirrored_borders_are_those_of_one_pass(painter):  # noqa: F811
-    call = portable(painter, painter.norms['ink']).call
+    call = portable(painter, painter.norms_of('ink')).call
     for size in ((1, 1), (5, 18), (33, 16)):
         picture = photo(*size)
         assert np.abs(call(picture[None])[0] - painter(picture, 'ink')).max() < 1e-5
