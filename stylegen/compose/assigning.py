@@ -11,7 +11,7 @@ from stylegen.utils.errors import UserError
 
 _CANDIDATES = 96  # tiles that are tried for a block before all are
 _ROUNDS = 60  # of swaps
-_CHUNK = 1 << 24  # numbers of a table of distances
+_CHUNK = 1 << 22  # numbers of a table of distances
 _LUMA_WEIGHT = 1.5  # of a difference in luma, against one in a chroma axis
 _ROUGH_WEIGHT = 0.5  # of a difference in roughness, against one of the luma
 
