@@ -4,10 +4,10 @@ Command:   python experiments/benchmarks/compose.py [--parts=fit,grade,mosaic] [
 Needs:     nothing; OpenCV and scikit-learn have rows where they are installed. Without --tiles 5,000 JPEG files of 128
            pixels are cut out of noise and of the pictures of the package
 Time:      about 2 minutes on two cores
-Expected:  three tables. Measured on two cores while other programs ran (load 6 to 9): T in 0.09 s, numpy.linalg.lstsq
+Expected:  three tables. Measured on two cores while other programs ran (load 6 to 12): T in 0.09 s, numpy.linalg.lstsq
            1.09 s, OpenCV 2.29 s by QR and 1.68 s by normal equations; T differs from numpy's by 2.9e-12. A grade of 24
            megapixels takes 1.07 s in memory and 6.4 s from file to file, of which saving the JPEG takes about half. A
-           mosaic from 5,000 pictures of Caltech-101 takes 8.4 s and 0.85 GB
+           mosaic from 5,000 pictures of Caltech-101 takes 7.9 to 10.9 s and 0.25 GB
 
 fit: T (3 x 20) of a cubic basis, from 1,000,000 pixels: X is given, (20, pixels) in float64, and each program finds T
 from it. In each round every program has one turn; the first round is not counted. The figures are medians. The largest

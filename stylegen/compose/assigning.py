@@ -9,7 +9,7 @@ import numpy as np
 from stylegen.images.color import LUMA
 from stylegen.utils.errors import UserError
 
-_CANDIDATES = 96  # tiles that are tried for a block before all are
+_CANDIDATES = 256  # tiles that are tried for a block before all are
 _ROUNDS = 60  # of swaps
 _CHUNK = 1 << 22  # numbers of a table of distances
 _LUMA_WEIGHT = 1.5  # of a difference in luma, against one in a chroma axis
@@ -118,9 +118,10 @@ class _Choice:
     def place(self, block: int, candidates: np.ndarray, blocks: np.ndarray, tiles: np.ndarray) -> bool:
         """Gives a block the nearest tile that is free. Returns whether that one stands near it already."""
         around = self.around(block)
-        for tile in candidates[self.used[candidates] < self.most]:
-            if tile not in around:
-                return self._set(block, int(tile), False)
+        taken = set(around.tolist())
+        for tile in candidates[self.used[candidates] < self.most].tolist():
+            if tile not in taken:
+                return self._set(block, tile, False)
         free = np.flatnonzero(self.used < self.most)
         apart = free[~np.isin(free, around)]
         left = apart if len(apart) else free
