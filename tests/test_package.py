@@ -77,11 +77,13 @@ README = (ROOT / 'README.md').read_text()
 COMMANDS = re.findall(r'^    (?:.*&& )?python -m stylegen\.(\w+)(.*)$', README, re.M)
 QUICK_TRAINING = "preset='paper64', steps=1, g_width=4, d_width=4, batch_size=4, samples=4, evaluate_every=0"
 ELSEWHERE = '--distribute=multi_worker'  # needs two processes: tests/dcgan/test_distributed.py
+SERVES = 'studio'  # until Ctrl-C: tests/studio
 GALLERY = re.findall(r'`(--[a-z]+=[^`]*)`', README[README.index('### Gallery') : README.index('## Style')])
 QUICK = {
     'deepdream': ['--size=64', '--steps=2'],
     'style': ['--size=64', '--iterations=3'],
     'style apply': ['--size=32'],
+    'style export': [],
     'style train': ['--steps=1', '--image_size=32', '--style_size=32', '--batch_size=1', '--norms_only'],
     'compose mosaic': ['--columns=6', '--tile_size=8'],
     'compose': [],
@@ -115,11 +117,13 @@ def networks(tmp_path_factory):
 
 
 def test_readme_has_commands_of_each_program():
-    assert {program for program, _ in COMMANDS} == {'compose', 'deepdream', 'style', 'dcgan'}
+    assert {program for program, _ in COMMANDS} == {'compose', 'deepdream', 'style', 'dcgan', SERVES}
     assert len(COMMANDS) >= 13 and len(GALLERY) >= 12
 
 
-@pytest.mark.parametrize(('program', 'flags'), [one for one in COMMANDS if ELSEWHERE not in one[1]])
+@pytest.mark.parametrize(
+    ('program', 'flags'), [one for one in COMMANDS if ELSEWHERE not in one[1] and one[0] != SERVES]
+)
 def test_a_command_of_readme_runs(tmp_path, monkeypatch, networks, program, flags):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('STYLEGEN_OFFLINE', '1')
@@ -131,6 +135,7 @@ def test_a_command_of_readme_runs(tmp_path, monkeypatch, networks, program, flag
         ('photo', 'painting', 'meadow', 'sky', 'flowers', 'graded', *(f'photos/{n}' for n in range(6)))
     ):
         images.save_image(f'{name}.jpg', photo(48, 64, seed))
+    images.save_animation('clip.mp4', [photo(48, 64, seed) for seed in (1, 1, 2)], 12)
     images.save_image('mask.png', np.tile(np.linspace(0, 1, 64, dtype=np.float32), (48, 1)))
     if program == 'compose':
         run('fit', 'photo.jpg', '--target=graded.jpg', '--quiet', program=program)

@@ -27,7 +27,13 @@ class DreamTab:
         with gr.Accordion('Choose a layer of the network by its look', open=False):
             self.explore = gr.Button('Show what each layer dreams', elem_id='explore')
             self.layers = gr.Gallery(
-                label='Click one', columns=4, height=320, allow_preview=False, elem_id='layers', interactive=False
+                label='Click one',
+                columns=4,
+                height=320,
+                allow_preview=False,
+                elem_id='layers',
+                buttons=[],
+                interactive=False,
             )
         self.layer = gr.State(None)
 

@@ -28,14 +28,16 @@ class FacesTab:
         self.labels = gr.Textbox('', label='Classes by name, with commas; empty: each in turn', elem_id='labels')
         self.draw = gr.Button('Draw', variant='primary', elem_id='draw')
         self.grid = gr.Gallery(
-            label='Click two', columns=8, height=320, allow_preview=False, elem_id='grid', interactive=False
+            label='Click two', columns=8, height=320, allow_preview=False, elem_id='grid', buttons=[], interactive=False
         )
         self.ends = gr.State([])
         self.share = gr.Slider(0, 1, 0, step=0.05, label='From the first to the second', elem_id='share')
         with gr.Accordion('How the run is going', open=False, visible=runs):
             self.look = gr.Button('Look', elem_id='look')
             self.curves = gr.LinePlot(x='step', y='value', color='curve', label='Losses', height=260)
-            self.samples = gr.Image(label='The newest samples', alt_text='The newest samples', interactive=False)
+            self.samples = gr.Image(
+                label='The newest samples', alt_text='The newest samples', buttons=['fullscreen'], interactive=False
+            )
             self.ticks = gr.Timer(10, active=False)
 
     def connect(self, machine: dict[str, Any]) -> None:

@@ -37,7 +37,13 @@ class Panel:
             label='Photo | result', format='jpeg', interactive=False, elem_id='compare', max_height=640, visible=False
         )
         self.alone = gr.Image(
-            label='Result', alt_text='The result', format='jpeg', interactive=False, elem_id='alone', visible=False
+            label='Result',
+            alt_text='The result',
+            buttons=['download', 'fullscreen'],
+            format='jpeg',
+            interactive=False,
+            elem_id='alone',
+            visible=False,
         )
         self.stop = gr.Button('Stop, keep the best so far', variant='stop', visible=False, elem_id='stop')
         with gr.Column(visible=False) as self.kept:

@@ -39,8 +39,9 @@ class Works:
 
     @functools.cached_property
     def one_pass(self) -> Any:
-        """The network that paints in one pass."""
+        """The network that paints in one pass, by TensorFlow from the first picture: the page has time to start."""
         from stylegen.style import OnePass
+        from stylegen.utils.backend import tf  # noqa: F401
 
         return OnePass.open(max_memory=self.max_memory)
 
