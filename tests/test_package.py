@@ -82,6 +82,7 @@ QUICK = {
     'deepdream': ['--size=64', '--steps=2'],
     'style': ['--size=64', '--iterations=3'],
     'style apply': ['--size=32'],
+    'style export': [],
     'style train': ['--steps=1', '--image_size=32', '--style_size=32', '--batch_size=1', '--norms_only'],
     'sample': [],
     'train': ['--steps=2', '--image_size=16', '--g_width=4', '--d_width=4', '--batch_size=4', '--samples=4',
