@@ -20,7 +20,7 @@ from stylegen.utils.console import Progress
 from stylegen.utils.errors import UserError
 from tests.conftest import photo, run
 
-QUICK = ['--steps=2', '--octaves=2', '--network=mini', '--quiet']
+QUICK = ['--steps=2', '--octaves=2', '--network=mini', '--precision=float32', '--quiet']
 
 
 @pytest.fixture(autouse=True)
