@@ -7,6 +7,7 @@ from stylegen.images.io import save_image
 from stylegen.losses import moments, wasserstein
 from stylegen.style import one_pass, strips
 from stylegen.style import transform_network as networks
+from stylegen.style.norms import split_norms
 from stylegen.style.one_pass import OnePass
 from stylegen.utils.backend import keras, tf
 from stylegen.utils.errors import UserError
@@ -71,7 +72,7 @@ def test_the_upsampled_convolution_is_that_of_the_repeated_map():
 @pytest.mark.parametrize('rows', [4, 12, 32, 400])
 def test_by_strips_the_picture_is_that_of_the_whole(network, painter, rows):
     photo, norms = noise(72, 40, 3), painter.norms['waves']
-    parts = networks.split_norms(norms, WIDTH, BLOCKS)
+    parts = split_norms(norms, WIDTH, BLOCKS)
     found = strips.paint_by_strips(painter.arrays, BLOCKS, photo, parts, rows)
     np.testing.assert_allclose(found, network([photo[None], norms[None]]).numpy()[0], atol=1e-4)
 
