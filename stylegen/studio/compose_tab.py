@@ -8,7 +8,6 @@ import gradio as gr
 
 from stylegen.studio.inputs import picture_input
 from stylegen.studio.panel import Panel, Updates, guarded
-from stylegen.studio.sessions import Session
 from stylegen.studio.style_tab import needed
 from stylegen.studio.works import Works
 
@@ -34,22 +33,24 @@ class ComposeTab:
 
     def connect(self, machine: dict[str, Any]) -> None:
         """Connects the components. `machine` are the arguments of events that wait for the machine."""
-        session, outputs = self.panel.session, self.panel.outputs
-        self.grade.click(guarded(self.grade_photo), [session, self.photo, self.before, self.after], outputs, **machine)
+        outputs = self.panel.outputs
+        self.grade.click(guarded(self.grade_photo), [self.photo, self.before, self.after], outputs, **machine)
         self.mosaic.click(
-            guarded(self.make_mosaic), [session, self.photo, self.tiles, self.columns, self.tint], outputs, **machine
+            guarded(self.make_mosaic), [self.photo, self.tiles, self.columns, self.tint], outputs, **machine
         )
 
-    def grade_photo(self, session: Session, photo: str | None, before: str | None, after: str | None) -> Updates:
+    def grade_photo(self, request: gr.Request, photo: str | None, before: str | None, after: str | None) -> Updates:
         """Gives the photo the grade of the pair."""
         read = self.works.photo
         pair = read(needed(before, 'a picture before')), read(needed(after, 'the same picture after'))
+        session = self.panel.session_of(request)
         session.add(self.works.grade(read(needed(photo)), *pair))
         return self.panel.show(session)
 
     def make_mosaic(
-        self, session: Session, photo: str | None, tiles: list[str] | None, columns: int, tint: float
+        self, request: gr.Request, photo: str | None, tiles: list[str] | None, columns: int, tint: float
     ) -> Updates:
         """Makes a mosaic of the photo."""
+        session = self.panel.session_of(request)
         session.add(self.works.mosaic(self.works.photo(needed(photo)), tiles or [], int(columns), tint))
         return self.panel.show(session)

@@ -9,7 +9,6 @@ import gradio as gr
 
 from stylegen import images
 from stylegen.studio.panel import Panel, Updates, guarded
-from stylegen.studio.sessions import Session
 from stylegen.studio.style_tab import SIZES, needed
 from stylegen.studio.works import Works, offline_presets
 
@@ -39,13 +38,13 @@ class DreamTab:
 
     def connect(self, machine: dict[str, Any]) -> None:
         """Connects the components. `machine` are the arguments of events that wait for the machine."""
-        inputs = [self.panel.session, self.photo, self.preset, self.seen, self.amount, self.size, self.layer]
+        inputs = [self.photo, self.preset, self.seen, self.amount, self.size, self.layer]
         self.preset.input(lambda: ('', None), None, [self.seen, self.layer], queue=False, api_visibility='private')
         self.seen.input(lambda: None, None, self.layer, queue=False, api_visibility='private')
         gr.on([self.dream.click, self.seen.submit], guarded(self.dream_on), inputs, self.panel.outputs, **machine)
         self.explore.click(
             guarded(self.explore_layers),
-            [self.panel.session, self.photo],
+            self.photo,
             [self.layers, self.panel.status, self.panel.stop],
             **machine,
         )
@@ -54,9 +53,17 @@ class DreamTab:
         )
 
     def dream_on(
-        self, session: Session, photo: str | None, preset: str, seen: str, amount: float, size: int, layer: str | None
+        self,
+        request: gr.Request,
+        photo: str | None,
+        preset: str,
+        seen: str,
+        amount: float,
+        size: int,
+        layer: str | None,
     ) -> Iterator[Updates]:
         """Dreams on the photo."""
+        session = self.panel.session_of(request)
         picture, seen = self.works.photo(needed(photo), size), seen.strip()
         steps = self.works.dream(
             picture,
@@ -68,9 +75,10 @@ class DreamTab:
         )
         yield from self.panel.watch(session, images.to_uint8(picture.pixels), steps)
 
-    def explore_layers(self, session: Session, photo: str | None) -> Iterator[Updates]:
+    def explore_layers(self, request: gr.Request, photo: str | None) -> Iterator[Updates]:
         """A small dream of each layer, one after the other."""
-        picture, stop, found = self.works.photo(needed(photo), 192), session.begin(), []
+        picture, found = self.works.photo(needed(photo), 192), []
+        stop = self.panel.session_of(request).begin()
         names = self.works.layers()
         for number, name in enumerate(names):
             if stop.is_set():

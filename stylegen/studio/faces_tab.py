@@ -7,7 +7,6 @@ from typing import Any
 import gradio as gr
 
 from stylegen.studio.panel import Panel, Updates, guarded
-from stylegen.studio.sessions import Session
 from stylegen.studio.works import Works
 from stylegen.utils.errors import UserError
 
@@ -50,11 +49,9 @@ class FacesTab:
             **machine,
         )
         self.grid.select(_clicked, self.ends, self.ends, queue=False, api_visibility='private').then(
-            guarded(self.between), [self.panel.session, self.run, self.ends, self.share], self.panel.outputs, **machine
+            guarded(self.between), [self.run, self.ends, self.share], self.panel.outputs, **machine
         )
-        self.share.release(
-            guarded(self.between), [self.panel.session, self.run, self.ends, self.share], self.panel.outputs, **machine
-        )
+        self.share.release(guarded(self.between), [self.run, self.ends, self.share], self.panel.outputs, **machine)
         follow = [self.curves, self.samples, self.ticks]
         self.look.click(guarded(self.progress), self.run, follow, api_visibility='private')
         self.ticks.tick(guarded(self.progress), self.run, follow, api_visibility='private')
@@ -64,10 +61,11 @@ class FacesTab:
         found = self.works.faces(run.strip() or None, seeds, labels.strip() or None)
         return [(picture, str(seed)) for picture, seed in found], []
 
-    def between(self, session: Session, run: str, ends: list[int], share: float) -> Updates:
+    def between(self, request: gr.Request, run: str, ends: list[int], share: float) -> Updates:
         """The picture between two seeds; of one seed, it alone."""
         if not ends:
             raise UserError('draw, then click a picture')
+        session = self.panel.session_of(request)
         session.add(self.works.between(run.strip() or None, ends[0], ends[-1], share))
         return self.panel.show(session)
 

@@ -40,6 +40,7 @@ def build_page(settings: StudioSettings, works: Works) -> gr.Blocks:
             with gr.Tab('Once more', id='again'):
                 replay = Replay(style, dream, tabs)
         panel.connect()
+        page.unload(panel.leave)
         for tab in (style, dream, faces, compose, replay):
             tab.connect(MACHINE)
     return page.queue(max_size=settings.waiting, default_concurrency_limit=4)

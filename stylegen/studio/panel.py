@@ -27,11 +27,11 @@ class Panel:
     """The components that show results, and what fills them.
 
     Attributes:
-        session: The state that holds a visitor's `Session`.
+        sessions: The `Session` of each visitor, by the name that Gradio gives to an open page.
     """
 
     def __init__(self, kept: int):
-        self.session = gr.State(lambda: Session(kept), delete_callback=Session.close)
+        self.kept_results, self.sessions = kept, dict[str, Session]()
         self.status = gr.Markdown('Drop a photo, then click a style.', elem_id='status')
         self.compare = gr.ImageSlider(
             label='Photo | result', format='jpeg', interactive=False, elem_id='compare', max_height=640, visible=False
@@ -69,13 +69,13 @@ class Panel:
 
     def connect(self) -> None:
         """Connects its own buttons. They do not wait for the machine."""
-        self.stop.click(_stop, self.session, None, queue=False, api_visibility='private')
-        self.undo.click(guarded(self._undo), self.session, self.outputs, api_visibility='private')
-        self.gallery.select(guarded(self._select), self.session, self.outputs, api_visibility='private')
+        self.stop.click(self._stop, None, None, queue=False, api_visibility='private')
+        self.undo.click(guarded(self._undo), None, self.outputs, api_visibility='private')
+        self.gallery.select(guarded(self._select), None, self.outputs, api_visibility='private')
         for kind, button in self.downloads.items():
             suffix = FORMATS[kind]
-            prepare = guarded(lambda session, suffix=suffix: str(session.file(suffix)))
-            ready = button.click(prepare, self.session, self.file, queue=False, api_visibility='private')
+            prepare = guarded(functools.partial(self._file, suffix))
+            ready = button.click(prepare, None, self.file, queue=False, api_visibility='private')
             ready.success(None, js="() => document.querySelector('#file a, a#file, #file').click()")
 
     def show(self, session: Session, text: str | None = None) -> Updates:
@@ -111,18 +111,31 @@ class Panel:
                     self.alone: gr.update(visible=False),
                 }
 
-    def _undo(self, session: Session) -> Updates:
+    def session_of(self, request: gr.Request) -> Session:
+        """What the page keeps for the visitor who asks."""
+        return self.sessions.setdefault(str(request.session_hash), Session(self.kept_results))
+
+    def leave(self, request: gr.Request) -> None:
+        """Ends the work of a visitor who closes the page, and forgets the results."""
+        if session := self.sessions.pop(str(request.session_hash), None):
+            session.close()
+
+    def _stop(self, request: gr.Request) -> None:
+        self.session_of(request).stop.set()
+
+    def _file(self, suffix: str, request: gr.Request) -> str:
+        return str(self.session_of(request).file(suffix))
+
+    def _undo(self, request: gr.Request) -> Updates:
+        session = self.session_of(request)
         session.undo()
         return self.show(session)
 
-    def _select(self, session: Session, event: gr.SelectData) -> Updates:
+    def _select(self, request: gr.Request, event: gr.SelectData) -> Updates:
+        session = self.session_of(request)
         if 0 <= event.index < len(session.results):
             session.shown = event.index
         return self.show(session)
-
-
-def _stop(session: Session) -> None:
-    session.stop.set()
 
 
 def guarded(function: Callable) -> Callable:

@@ -41,7 +41,7 @@ class Replay:
         style, dream = self.style, self.dream
         if program == 'stylegen.style apply':
             names = [str(name) for name in settings.get('style', [])]
-            known = names[0] if names and names[0] in self.style.works.styles() else None
+            known = names[0] if names and names[0] in self.style.works.styles() else ''
             values = {style.name: known, style.strength: settings['strength'], style.color: settings['color']}
             tab, needs = 'style', 'the photo' if known else f'the photo, and the painting {", ".join(names)}'
         elif program == 'stylegen.style':

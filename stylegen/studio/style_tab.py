@@ -10,7 +10,6 @@ import gradio as gr
 from stylegen import images
 from stylegen.studio.inputs import drawn_mask, picture_input
 from stylegen.studio.panel import Panel, Updates, guarded
-from stylegen.studio.sessions import Session
 from stylegen.studio.works import Works
 from stylegen.utils.errors import UserError
 
@@ -32,11 +31,11 @@ class StyleTab:
 
     def __init__(self, works: Works, panel: Panel, photo: gr.Image):
         self.works, self.panel, self.photo = works, panel, photo
-        self.name = gr.State(None)
         self.styles = gr.Gallery(
             works.thumbnails(), show_label=False, columns=5, height=300, buttons=[], allow_preview=False,
             elem_id='styles', interactive=False, object_fit='cover',
         )  # fmt: skip
+        self.name = gr.Textbox('', label='The style that was clicked', interactive=False, elem_id='style_name')
         self.painting = picture_input('Or a painting of your own', elem_id='painting')
         self.strength = gr.Slider(0, 1.5, 1.0, step=0.05, label='Strength', elem_id='strength')
         self.color = gr.Dropdown(COLORS, value='style', label='Colours', elem_id='color')
@@ -54,7 +53,7 @@ class StyleTab:
 
     def connect(self, machine: dict[str, Any]) -> None:
         """Connects the components. `machine` are the arguments of events that wait for the machine."""
-        inputs = [self.panel.session, self.photo, self.painting, self.name, self.strength, self.color, self.mask]
+        inputs = [self.photo, self.painting, self.name, self.strength, self.color, self.mask]
         outputs = self.panel.outputs
         gr.on(
             [self.photo.upload, self.photo.clear],
@@ -66,7 +65,7 @@ class StyleTab:
         self.styles.select(_chosen, None, [self.name, self.painting], queue=False, api_visibility='private').then(
             guarded(self.paint_now), inputs, outputs, **machine
         )
-        self.painting.upload(lambda: None, None, self.name, queue=False, api_visibility='private').then(
+        self.painting.upload(lambda: '', None, self.name, queue=False, api_visibility='private').then(
             guarded(self.paint_now), inputs, outputs, **machine
         )
         for changed in (self.strength.release, self.color.input, self.photo.upload):
@@ -74,7 +73,6 @@ class StyleTab:
         self.paint.click(
             guarded(self.paint_properly),
             [
-                self.panel.session,
                 self.photo,
                 self.painting,
                 self.balance,
@@ -94,30 +92,34 @@ class StyleTab:
         shown = images.to_uint8(images.load_image(photo, CANVAS))
         return {'background': shown, 'layers': [], 'composite': shown}
 
-    def again(self, session: Session, photo: str | None, painting: str | None, name: str | None, *others: Any) -> Any:
+    def again(
+        self, request: gr.Request, photo: str | None, painting: str | None, name: str, *others: Any
+    ) -> Any:
         """Paints once more after a change, if a photo and a style are there."""
-        if photo is None or (painting is None and name is None):
+        if photo is None or (painting is None and not name):
             return {self.panel.status: 'Drop a photo, then click a style.'}
-        return self.paint_now(session, photo, painting, name, *others)
+        return self.paint_now(request, photo, painting, name, *others)
 
     def paint_now(
-        self, session: Session, photo: str | None, painting: str | None, name: str | None, strength: float, color: str,
+        self, request: gr.Request, photo: str | None, painting: str | None, name: str, strength: float, color: str,
         mask: dict[str, Any] | None,
     ) -> Updates:  # fmt: skip
         """Paints in one pass."""
         picture = self.works.photo(needed(photo))
-        style = name if name is not None else self.works.photo(needed(painting, 'a painting'))
+        style = name if name else self.works.photo(needed(painting, 'a painting'))
         drawn = drawn_mask(mask, picture.pixels.shape[:2])
+        session = self.panel.session_of(request)
         session.add(self.works.paint_now(picture, style, strength=strength, color=color, mask=drawn))
         return self.panel.show(session)
 
     def paint_properly(
-        self, session: Session, photo: str | None, painting: str | None, balance: float, stroke: float, color: str,
+        self, request: gr.Request, photo: str | None, painting: str | None, balance: float, stroke: float, color: str,
         size: int, mask: dict[str, Any] | None,
     ) -> Iterator[Updates]:  # fmt: skip
         """Paints by optimisation."""
         if painting is None:
             raise UserError('drop a painting of your own first: the optimisation looks at the painting itself')
+        session = self.panel.session_of(request)
         picture, style = self.works.photo(needed(photo), size), self.works.photo(painting)
         steps = self.works.paint(
             picture, style, strength=balance, stroke=stroke, color=color,

@@ -42,7 +42,7 @@ def browser():
 @pytest.fixture
 def tab(browser, url):
     """A visitor's tab. What it asks of other machines is refused and remembered."""
-    context = browser.new_context(viewport={'width': 1200, 'height': 1000}, accept_downloads=True)
+    context = browser.new_context(viewport={'width': 1280, 'height': 1000}, accept_downloads=True)
     with visit(context, url) as page:
         yield page
     context.close()
