@@ -26,7 +26,7 @@ COLORS = ('style', 'luminance', 'linear', 'histogram')
 COLOR_TIMES = ('before', 'after')
 StepsLike = Any  # a number, a sequence of numbers, '150,120,100'
 
-POLISH = {'smallest_size': 256, 'iterations': (40, 20, 15)}  # settings that go with init='one_pass'
+POLISH = {'smallest_size': 360, 'iterations': (20, 22, 15), 'ema_decay': 0.9}  # what goes with init='one_pass'
 PATIENCE_STEPS = 10  # steps between checks of whether the loss still falls
 
 
