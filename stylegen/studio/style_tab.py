@@ -92,9 +92,7 @@ class StyleTab:
         shown = images.to_uint8(images.load_image(photo, CANVAS))
         return {'background': shown, 'layers': [], 'composite': shown}
 
-    def again(
-        self, request: gr.Request, photo: str | None, painting: str | None, name: str, *others: Any
-    ) -> Any:
+    def again(self, request: gr.Request, photo: str | None, painting: str | None, name: str, *others: Any) -> Any:
         """Paints once more after a change, if a photo and a style are there."""
         if photo is None or (painting is None and not name):
             return {self.panel.status: 'Drop a photo, then click a style.'}
