@@ -74,7 +74,7 @@ class Panel:
         self.gallery.select(guarded(self._select), None, self.outputs, api_visibility='private')
         for kind, button in self.downloads.items():
             suffix = FORMATS[kind]
-            prepare = guarded(functools.partial(self._file, suffix))
+            prepare = guarded(self._writer(suffix))
             ready = button.click(prepare, None, self.file, queue=False, api_visibility='private')
             ready.success(None, js="() => document.querySelector('#file a, a#file, #file').click()")
 
@@ -123,8 +123,13 @@ class Panel:
     def _stop(self, request: gr.Request) -> None:
         self.session_of(request).stop.set()
 
-    def _file(self, suffix: str, request: gr.Request) -> str:
-        return str(self.session_of(request).file(suffix))
+    def _writer(self, suffix: str) -> Callable:
+        """The function that writes the result that is shown into a file of this format."""
+
+        def write(request: gr.Request) -> str:
+            return str(self.session_of(request).file(suffix))
+
+        return write
 
     def _undo(self, request: gr.Request) -> Updates:
         session = self.session_of(request)

@@ -42,7 +42,11 @@ class Replay:
         if program == 'stylegen.style apply':
             names = [str(name) for name in settings.get('style', [])]
             known = names[0] if names and names[0] in self.style.works.styles() else ''
-            values = {style.name: known, style.strength: settings['strength'], style.color: settings['color']}
+            values: dict[Any, Any] = {
+                style.name: known,
+                style.strength: settings['strength'],
+                style.color: settings['color'],
+            }
             tab, needs = 'style', 'the photo' if known else f'the photo, and the painting {", ".join(names)}'
         elif program == 'stylegen.style':
             values = {style.balance: settings['strength'], style.stroke: settings['style_scale'],
