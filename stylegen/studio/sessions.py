@@ -8,6 +8,8 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from stylegen import images
 from stylegen.studio.results import Result
 from stylegen.utils.errors import UserError
@@ -38,7 +40,10 @@ class Session:
         return self.stop
 
     def add(self, result: Result) -> None:
-        """Keeps a result, and shows it."""
+        """Keeps a result, and shows it. The same once more, as by two clicks, takes the place of the last."""
+        last = self.results[-1:]
+        if last and last[0].record == result.record and np.array_equal(last[0].pixels, result.pixels):
+            self.results = self.results[:-1]
         self.results = [*self.results, result][-self.kept :]
         self.shown = len(self.results) - 1
 

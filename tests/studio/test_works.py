@@ -182,6 +182,13 @@ def test_a_session_keeps_the_newest_results_and_undoes_one_at_a_time():
     assert session.current.title == 'result 9'
 
 
+def test_the_same_result_twice_is_kept_once():
+    session = Session()
+    for number in (1, 1, 2, 1):
+        session.add(result_of(number))
+    assert [one.title for one in session.results] == ['result 1', 'result 2', 'result 1']
+
+
 def test_a_file_of_a_session_carries_the_record_and_goes_with_the_session():
     session = Session()
     with pytest.raises(UserError, match='no result yet'):
