@@ -190,9 +190,9 @@ ADAM = {'optimizer': 'adam', 'beta_2': 0.99, 'epsilon': 1e-8, 'ema_decay': 0.98}
 BEST = {
     'mini': {**ADAM, 'beta_1': 0.98, 'learning_rate': 0.02},
     'vgg19': {**ADAM, 'beta_1': 0.9, 'learning_rate': 0.01},
-    'vgg16': {**ADAM, 'beta_1': 0.98, 'learning_rate': 0.02},
+    'vgg16': {**ADAM, 'beta_1': 0.9, 'beta_2': 0.999, 'ema_decay': 0.96, 'learning_rate': 0.05},
 }
-COARSE_TO_FINE = ('mini', 'vgg16')  # networks with trained weights
+COARSE_TO_FINE = ('mini',)
 SMALLEST, RATIO = 64, 2**0.5
 FIRST_STEPS, LAST_STEPS = (150, 120, 100), 1000  # at each size before the last; at most at the last one
 LOOK_EVERY = 5  # steps between checks of the loss

@@ -313,7 +313,8 @@ def test_a_film_has_the_frames_of_one_run_only(monkeypatch):
 
 
 def test_a_film_continues_with_its_own_frames_and_leaves_those_of_others(monkeypatch):
-    from stylegen.deepdream import film, frames
+    from stylegen.deepdream import film
+    from stylegen.runs import frames
 
     images.save_image('photo.png', photo(40, 48))
     monkeypatch.setattr(film, 'DEFAULT_FILM', 'deepdream.webp')
