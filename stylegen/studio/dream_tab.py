@@ -10,7 +10,7 @@ import gradio as gr
 from stylegen import images
 from stylegen.studio.panel import Panel, Updates, guarded
 from stylegen.studio.style_tab import SIZES, needed
-from stylegen.studio.works import Works, offline_presets
+from stylegen.studio.works import Works, dream_pictures, offline_presets
 
 
 class DreamTab:
@@ -18,7 +18,11 @@ class DreamTab:
 
     def __init__(self, works: Works, panel: Panel, photo: gr.Image):
         self.works, self.panel, self.photo = works, panel, photo
-        self.preset = gr.Radio(offline_presets(), value='creatures', label='What is dreamt', elem_id='preset')
+        self.presets = gr.Gallery(
+            dream_pictures(), show_label=False, columns=4, height='auto', buttons=[], allow_preview=False,
+            elem_id='presets', interactive=False, object_fit='cover',
+        )  # fmt: skip
+        self.preset = gr.State(offline_presets()[0])
         self.seen = gr.Textbox('', label='Or something by its name, such as sunflower', elem_id='class')
         self.amount = gr.Slider(0.02, 0.4, 0.12, step=0.01, label='Strength', elem_id='amount')
         self.size = gr.Dropdown(SIZES, value=768, label='Longest side in pixels', elem_id='dream_size')
@@ -39,7 +43,9 @@ class DreamTab:
     def connect(self, machine: dict[str, Any]) -> None:
         """Connects the components. `machine` are the arguments of events that wait for the machine."""
         inputs = [self.photo, self.preset, self.seen, self.amount, self.size, self.layer]
-        self.preset.input(lambda: ('', None), None, [self.seen, self.layer], queue=False, api_visibility='private')
+        self.presets.select(
+            _preset, None, [self.preset, self.seen, self.layer], queue=False, api_visibility='private'
+        ).then(guarded(self.dream_on), inputs, self.panel.outputs, **machine)
         self.seen.input(lambda: None, None, self.layer, queue=False, api_visibility='private')
         gr.on([self.dream.click, self.seen.submit], guarded(self.dream_on), inputs, self.panel.outputs, **machine)
         self.explore.click(
@@ -90,6 +96,11 @@ class DreamTab:
             found.append((self.works.layer_dream(picture, name), name))
             yield {self.layers: found}
         yield {self.panel.status: 'Click a layer to dream of it.', self.panel.stop: gr.update(visible=False)}
+
+
+def _preset(event: gr.SelectData) -> tuple[str, str, None]:
+    """The name of the preset that was clicked; what was chosen before goes."""
+    return event.value['caption'], '', None
 
 
 def _caption(event: gr.SelectData) -> str:

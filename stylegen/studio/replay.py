@@ -30,7 +30,7 @@ class Replay:
     def connect(self, machine: dict[str, Any]) -> None:
         """Connects the upload."""
         style, dream = self.style, self.dream
-        filled: list[Any] = [style.name, style.strength, style.color, style.balance, style.stroke]
+        filled: list[Any] = [style.name, style.strength, style.fine, style.color, style.balance, style.stroke]
         filled += [dream.seen, dream.amount, dream.layer, self.tabs, self.said]
         self.file.upload(guarded(self.fill), self.file, filled, api_visibility='private')
 
@@ -45,6 +45,7 @@ class Replay:
             values: dict[Any, Any] = {
                 style.name: known,
                 style.strength: settings['strength'],
+                style.fine: settings.get('style_scale', 1.0),
                 style.color: settings['color'],
             }
             tab, needs = 'style', 'the photo' if known else f'the photo, and the painting {", ".join(names)}'

@@ -38,6 +38,7 @@ class StyleTab:
         self.name = gr.Textbox('', label='The style that was clicked', interactive=False, elem_id='style_name')
         self.painting = picture_input('Or a painting of your own', elem_id='painting')
         self.strength = gr.Slider(0, 1.5, 1.0, step=0.05, label='Strength', elem_id='strength')
+        self.fine = gr.Slider(0.5, 4, 1.0, step=0.1, label='Stroke size', elem_id='fine')
         self.color = gr.Dropdown(COLORS, value='style', label='Colours', elem_id='color')
         with gr.Accordion('Paint only a part', open=False):
             self.mask = gr.ImageEditor(
@@ -47,13 +48,13 @@ class StyleTab:
         with gr.Accordion('Paint it properly', open=False, elem_id='properly'):
             gr.Markdown('The optimisation takes a minute or more and needs a painting of your own.')
             self.balance = gr.Slider(0, 1, 0.5, step=0.05, label='Style against photo', elem_id='balance')
-            self.stroke = gr.Slider(0.5, 3, 1.3, step=0.1, label='Stroke size', elem_id='stroke')
+            self.stroke = gr.Slider(0.5, 3, 1.3, step=0.1, label='Size of its strokes', elem_id='stroke')
             self.size = gr.Dropdown(SIZES, value=768, label='Longest side in pixels', elem_id='size')
             self.paint = gr.Button('Paint it properly', variant='primary', elem_id='paint')
 
     def connect(self, machine: dict[str, Any]) -> None:
         """Connects the components. `machine` are the arguments of events that wait for the machine."""
-        inputs = [self.photo, self.painting, self.name, self.strength, self.color, self.mask]
+        inputs = [self.photo, self.painting, self.name, self.strength, self.fine, self.color, self.mask]
         outputs = self.panel.outputs
         gr.on(
             [self.photo.upload, self.photo.clear],
@@ -68,7 +69,7 @@ class StyleTab:
         self.painting.upload(lambda: '', None, self.name, queue=False, api_visibility='private').then(
             guarded(self.paint_now), inputs, outputs, **machine
         )
-        for changed in (self.strength.release, self.color.input, self.photo.upload):
+        for changed in (self.strength.release, self.fine.release, self.color.input, self.photo.upload):
             changed(guarded(self.again), inputs, outputs, **machine | {'trigger_mode': 'always_last'})
         self.paint.click(
             guarded(self.paint_properly),
@@ -99,15 +100,16 @@ class StyleTab:
         return self.paint_now(request, photo, painting, name, *others)
 
     def paint_now(
-        self, request: gr.Request, photo: str | None, painting: str | None, name: str, strength: float, color: str,
-        mask: dict[str, Any] | None,
+        self, request: gr.Request, photo: str | None, painting: str | None, name: str, strength: float, fine: float,
+        color: str, mask: dict[str, Any] | None,
     ) -> Updates:  # fmt: skip
         """Paints in one pass."""
         picture = self.works.photo(needed(photo))
         style = name if name else self.works.photo(needed(painting, 'a painting'))
         drawn = drawn_mask(mask, picture.pixels.shape[:2])
         session = self.panel.session_of(request)
-        session.add(self.works.paint_now(picture, style, strength=strength, color=color, mask=drawn))
+        made = self.works.paint_now(picture, style, strength=strength, stroke=fine, color=color, mask=drawn)
+        session.add(made)
         return self.panel.show(session)
 
     def paint_properly(

@@ -21,6 +21,7 @@ from stylegen.utils.errors import UserError
 from stylegen.utils.files import digest_of
 from stylegen.utils.memory import AUTO
 
+DREAM_PICTURES = Path(__file__).parents[1] / 'pictures' / 'dreams'  # experiments/dream_thumbnails.py makes them
 MASK_NAME = 'mask.png'  # as the command of a result calls the mask that a visitor drew
 Watched = Iterator[Preview | Result]
 
@@ -98,20 +99,20 @@ class Works:
         return [(images.to_uint8(self.one_pass(photo, name)), name) for name in self.styles()]
 
     def paint_now(
-        self, photo: Picture, style: str | Picture, *, strength: float, color: str, mask: np.ndarray | None
-    ) -> Result:
+        self, photo: Picture, style: str | Picture, *, strength: float, color: str, mask: np.ndarray | None,
+        stroke: float = 1.0,
+    ) -> Result:  # fmt: skip
         """Paints a photo in one pass, in a style that ships or in that of a painting."""
         from stylegen.style.apply_settings import PROGRAM, ApplySettings
 
         painting = style if isinstance(style, Picture) else None
         name = painting.path if painting else str(style)
         known = painting.pixels if painting else style
-        painted = self.one_pass(photo.pixels, known, strength=strength, color=color, mask=mask)
+        how = {'strength': strength, 'style_scale': stroke, 'color': color}
+        painted = self.one_pass(photo.pixels, known, mask=mask, **how)
         masked = None if mask is None else MASK_NAME
-        settings = ApplySettings(
-            input=(photo.path,), style=(name,), strength=strength, color=color, mask=masked, size=_size_of(photo)
-        )
-        options = _changed(settings, 'strength', 'color', 'mask')
+        settings = ApplySettings(input=(photo.path,), style=(name,), mask=masked, size=_size_of(photo), **how)
+        options = _changed(settings, *how, 'mask')
         hashes = {photo.path: photo.sha256} | ({painting.path: painting.sha256} if painting else {})
         made = call('OnePass.open()', _python_photo(photo), repr(name), **options)
         return _result(
@@ -350,6 +351,11 @@ def offline_presets() -> list[str]:
     from stylegen.deepdream.presets import EMBEDDED, PRESETS
 
     return [name for name, values in PRESETS.items() if values['network'] in EMBEDDED]
+
+
+def dream_pictures() -> list[tuple[str, str]]:
+    """The picture that shows each of these presets, and its name."""
+    return [(str(DREAM_PICTURES / f'{name}.jpg'), name) for name in offline_presets()]
 
 
 def safe_name(path: str) -> str:

@@ -50,8 +50,7 @@ def paint_film(painter: Painter, source: str, console: Console) -> None:
     refuse_overwriting_inputs(output.path, record['inputs'])
 
     def keep(workdir: Workdir, follow: Callback) -> KeptFrames:
-        strength, color = painter.settings.strength, painter.settings.color
-        paint = lambda frame, scene: painter.one_pass.paint_frame(frame, areas, strength, color, scene)
+        paint = lambda frame, scene: painter.paint_frame(frame, areas, scene)
 
         def make(state: Arrays | None) -> Iterator[tuple[np.ndarray, Arrays]]:
             previous = None if state is None else painted_frame(state)

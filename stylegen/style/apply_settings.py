@@ -66,6 +66,9 @@ class ApplySettings(FootageSettings, MemorySettings):
         kind='path',
     )
     strength: float = setting(1.0, 'of the style; above 1 exaggerates it', group='How', at_least=0, at_most=2)
+    style_scale: float = setting(
+        1.0, 'size of the strokes: 2 makes them twice as large', group='How', at_least=0.5, at_most=4
+    )
     color: str = setting(
         'style',
         "style: the style's colours; luminance: the photo's, pixel by pixel; linear, histogram: the photo's palette",

@@ -118,6 +118,7 @@ def paint_clip(
     strength: float = 1.0,
     color: str = 'style',
     mask: PictureLike | None = None,
+    style_scale: float = 1.0,
     blend: float = 0.8,
 ) -> Iterator[np.ndarray]:
     """Paints the frames of a clip, see `paint_footage`.
@@ -125,7 +126,7 @@ def paint_clip(
     Args:
         one_pass: The network.
         frames: float32 (H, W, 3) in [0, 1], all of one size. They are read one by one.
-        style, regions, strength, color, mask: As for a call of `one_pass`.
+        style, regions, strength, color, mask, style_scale: As for a call of `one_pass`.
         blend: Share of the painted frame before that the optical flow carries to the next one, from 0 to below 1.
 
     Yields:
@@ -147,7 +148,7 @@ def paint_clip(
 
     def paint(frame: np.ndarray, scene: Scene | None) -> tuple[np.ndarray, Scene]:
         with one_pass.lock:
-            return one_pass.paint_frame(frame, areas, strength, color, scene)
+            return one_pass.paint_frame(frame, areas, strength, color, scene, style_scale)
 
     for one in paint_footage(itertools.chain([first], frames), paint, blend=blend):
         yield masked(one.picture, one.frame, shown)

@@ -19,6 +19,7 @@ from stylegen.style.light import paint_light
 from stylegen.style.norms import SmoothedStatistics, count_norms, norm_sizes, palette_of, split_norms, with_palette
 from stylegen.style.predictor import Look
 from stylegen.style.settings import StyleSettings
+from stylegen.style.strokes import paint_strokes
 from stylegen.utils.errors import UserError, unknown
 from stylegen.utils.locks import PictureLock
 from stylegen.utils.memory import AUTO, parse_memory
@@ -133,6 +134,7 @@ class OnePass:
         strength: float = 1.0,
         color: str = 'style',
         mask: PictureLike | None = None,
+        style_scale: float = 1.0,
     ) -> np.ndarray:
         """Paints a photo.
 
@@ -147,6 +149,7 @@ class OnePass:
             color: 'style', or 'luminance': every pixel keeps the photo's chroma; 'linear', 'histogram': the photo's
                 palette.
             mask: How much of the result shows, (H, W); where it is 0 the photo stays, bit for bit.
+            style_scale: Size of the strokes; 2 makes them twice as large. See `stylegen.style.strokes`.
 
         Returns:
             float32 (H, W, 3) in [0, 1].
@@ -162,12 +165,13 @@ class OnePass:
         with self.lock:
             styles = style, *(other for _, other in regions)
             areas = areas_of([None if one is None else self.norms_of(one) for one in styles], masks)
-            painted, _ = self.paint_frame(photo, areas, strength, color)
+            painted, _ = self.paint_frame(photo, areas, strength, color, style_scale=style_scale)
         return masked(painted, photo, mask)
 
     def paint_frame(
-        self, photo: np.ndarray, areas: Sequence[Area], strength: float, color: str, scene: Scene | None = None
-    ) -> tuple[np.ndarray, Scene]:
+        self, photo: np.ndarray, areas: Sequence[Area], strength: float, color: str, scene: Scene | None = None,
+        style_scale: float = 1.0,
+    ) -> tuple[np.ndarray, Scene]:  # fmt: skip
         """Paints a photo, or a frame of a clip like the frame before.
 
         Args:
@@ -175,6 +179,7 @@ class OnePass:
             areas: Of `areas_of`.
             strength, color: As for a call.
             scene: Of the frame before; None for a photo, and where a scene begins.
+            style_scale: As for a call.
 
         Returns:
             The picture, float32 (H, W, 3) in [0, 1], and the arrays for the next frame.
@@ -188,7 +193,9 @@ class OnePass:
             picture, found = photo, np.zeros(0, np.float32)
             if norms is not None and (mask is None or mask.any()):
                 norms = strength * norms + (1 - strength) * own if mixes else norms
-                picture, found = self._paint(photo, norms, scene[f'statistics{number}'] if scene else None)
+                before = scene[f'statistics{number}'] if scene else None
+                look = self.norms_of if self.takes_paintings else None
+                picture, found = paint_strokes(self._paint, look, photo, norms, before, style_scale)
             painted = picture if mask is None else painted + mask[..., None] * picture
             statistics.append(found)
         if strength != 1 and not self.takes_paintings:

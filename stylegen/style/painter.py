@@ -18,7 +18,7 @@ from stylegen.runs.names import Output
 from stylegen.runs.saving import save_result
 from stylegen.style.apply_settings import PROGRAM, Command
 from stylegen.style.areas import Area, areas_of, masked
-from stylegen.style.one_pass import OnePass
+from stylegen.style.one_pass import OnePass, Scene
 from stylegen.style.options import DEFAULT_FOLDER, NONE, parse_regions, parse_style
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
@@ -79,6 +79,15 @@ class Painter:
         mask = self.settings.mask
         return areas_of(self.norms, masks), read_mask(self.inputs, mask, shape) if mask else None
 
+    def paint_frame(
+        self, photo: np.ndarray, areas: Sequence[Area], scene: Scene | None = None
+    ) -> tuple[np.ndarray, Scene]:
+        """`OnePass.paint_frame` with the settings of the command."""
+        settings = self.settings
+        return self.one_pass.paint_frame(
+            photo, areas, settings.strength, settings.color, scene, style_scale=settings.style_scale
+        )
+
     def record(self, source: Path | str, digest: str) -> dict[str, Any]:
         """The record of the result of a photo or a clip.
 
@@ -100,7 +109,7 @@ class Painter:
         areas, mask = self.areas((picture.pixels.shape[0], picture.pixels.shape[1]))
         record = self.record(photo, picture.sha256)
         refuse_overwriting_inputs(output.path, record['inputs'])
-        painted, _ = self.one_pass.paint_frame(picture.pixels, areas, self.settings.strength, self.settings.color)
+        painted, _ = self.paint_frame(picture.pixels, areas)
         painted = masked(painted, picture.pixels, mask)
         path = save_result(output, painted, record, self.result, picture.alpha)
         self.console.say(f'result   {path} ({time.monotonic() - began:.1f} s)')

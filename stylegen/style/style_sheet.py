@@ -26,21 +26,22 @@ COLUMNS = 6
 
 
 def style_sheet(
-    one_pass: OnePass, photos: Sequence[np.ndarray], strength: float = 1.0, color: str = 'style'
-) -> np.ndarray:
+    one_pass: OnePass, photos: Sequence[np.ndarray], strength: float = 1.0, color: str = 'style',
+    style_scale: float = 1.0,
+) -> np.ndarray:  # fmt: skip
     """Returns a sheet of the photos and of all styles on them, with the name of the style under each.
 
     Args:
         one_pass: The network.
         photos: One or more, float32 (H, W, 3) in [0, 1].
-        strength, color: Of a call of `OnePass`.
+        strength, color, style_scale: Of a call of `OnePass`.
 
     Example:
         save_image('styles.png', style_sheet(OnePass.open(), [load_image('photo.jpg', size=384)]))
     """
     pictures, labels = list(photos), ['the photo'] * len(photos)
     for name in one_pass.styles:
-        pictures += [one_pass(photo, name, strength=strength, color=color) for photo in photos]
+        pictures += [one_pass(photo, name, strength=strength, color=color, style_scale=style_scale) for photo in photos]
         labels += [name] * len(photos)
     columns = len(photos) * max(1, COLUMNS // len(photos))
     return images.contact_sheet(pictures, labels, columns)
@@ -58,7 +59,9 @@ def save_style_sheet(one_pass: OnePass, command: Command, console: Console) -> N
     pictures = [load_first_frame(source, size, console.say) for source in sources]
     hashes = {picture.path: picture.sha256 for picture in pictures}
     refuse_overwriting_inputs(output.path, [*hashes, str(path)])
-    sheet = style_sheet(one_pass, [one.pixels for one in pictures], settings.strength, settings.color)
+    sheet = style_sheet(
+        one_pass, [one.pixels for one in pictures], settings.strength, settings.color, settings.style_scale
+    )
     source = WeightsSource(Path(path), digest_of(path), 'embedded' if settings.model is None else 'file')
     record = records.record(f'{PROGRAM} --list', settings.recorded(), hashes, source)
     console.say(f'result   {save_result(output, sheet, record, result)}')

@@ -3,6 +3,7 @@
 import shlex
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,14 @@ from stylegen.studio.live import Finished, Preview, follow
 from stylegen.studio.results import Result
 from stylegen.studio.sessions import Session
 from stylegen.studio.settings import StudioSettings, is_loopback
-from stylegen.studio.works import Works, dream_arguments, offline_presets, safe_name
+from stylegen.studio.works import (
+    DREAM_PICTURES,
+    Works,
+    dream_arguments,
+    dream_pictures,
+    offline_presets,
+    safe_name,
+)
 from stylegen.utils.errors import UserError
 from tests.conftest import photo, run
 
@@ -32,10 +40,10 @@ def files(tmp_path):
 
 def test_the_command_of_a_one_pass_result_makes_the_same_picture(works, files, tmp_path, monkeypatch):
     painting = works.photo(files[1])
-    result = works.paint_now(works.photo(files[0]), painting, strength=0.5, color='luminance', mask=None)
+    result = works.paint_now(works.photo(files[0]), painting, strength=0.5, stroke=2.0, color='luminance', mask=None)
     monkeypatch.chdir(tmp_path)
     words = shlex.split(result.command)
-    assert words[:4] == ['python', '-m', 'stylegen.style', 'apply']
+    assert words[:4] == ['python', '-m', 'stylegen.style', 'apply'] and '--style_scale=2' in words
     assert run(*words[3:], '--output=again.png', '--quiet', program='style') == 0
     assert np.array_equal(images.to_uint8(images.load_image('again.png')), result.pixels)
 
@@ -82,6 +90,13 @@ def test_a_dream_is_watched_and_says_its_command(works, files):
     assert result.command == 'python -m stylegen.deepdream photo.png --size=64 --preset=creatures --strength=0.1'
     assert result.record['settings']['layers'] == 'trunk_block5_conv1:1'
     assert np.abs(result.pixels.astype(int) - result.before).mean() > 2
+
+
+def test_each_preset_of_dreams_has_a_picture_that_ships():
+    shown = dream_pictures()
+    assert [name for _, name in shown] == offline_presets()
+    assert all(max(images.load_image(path).shape) == 144 for path, _ in shown)
+    assert {Path(path) for path, _ in shown} == set(DREAM_PICTURES.iterdir())  # none is left of a preset that went
 
 
 def test_what_a_visitor_types_wins_over_the_preset():

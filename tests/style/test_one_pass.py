@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stylegen.images.io import save_image
+from stylegen.images.pixels import resize
 from stylegen.losses import moments, wasserstein
 from stylegen.style import one_pass, polish, strips, transfer
 from stylegen.style import transform_network as networks
@@ -90,6 +91,27 @@ def test_by_strips_a_frame_is_painted_with_the_statistics_of_the_frame_before_to
     found, known = small.paint_frame(second, areas, 1, 'style', scene)
     np.testing.assert_allclose(found, whole, atol=1e-4)
     np.testing.assert_allclose(known['statistics0'], then['statistics0'], atol=1e-3)
+
+
+def test_strokes_are_those_of_a_smaller_or_larger_photo_and_at_one_nothing_changes(painter):
+    photo, norms = resize(noise(6, 8, 3), (36, 48)).clip(0, 1), painter.norms_of('ink')
+    at = lambda scale: painter(photo, 'ink', style_scale=scale)
+    assert np.array_equal(at(1.0), painter(photo, 'ink'))
+    smaller = resize(painter.paint(resize(photo, (72, 96)).clip(0, 1), norms), (36, 48)).clip(0, 1)
+    np.testing.assert_allclose(at(0.5), smaller, atol=1e-5)
+    enlarged = resize(painter.paint(resize(photo, (18, 24)).clip(0, 1), norms), (36, 48)).clip(0, 1)
+    second = painter.paint(enlarged, 0.5 * norms + 0.5 * painter.norms_of(enlarged))
+    np.testing.assert_allclose(at(2.0), second, atol=1e-5)
+    np.testing.assert_allclose(at(1.001), at(1.0), atol=0.02)  # the second pass comes in by and by
+
+
+def test_a_frame_with_larger_strokes_keeps_the_statistics_of_the_frame_before(painter):
+    areas, first, second = [(None, painter.norms_of('ink'))], noise(40, 48, 3), noise(40, 48, 3, seed=1) * 0.5
+    _, scene = painter.paint_frame(first, areas, 1, 'style', style_scale=2)
+    again, then = painter.paint_frame(first, areas, 1, 'style', scene, style_scale=2)
+    np.testing.assert_allclose(again, painter.paint_frame(first, areas, 1, 'style', style_scale=2)[0], atol=1e-3)
+    kept, alone = (painter.paint_frame(second, areas, 1, 'style', one, style_scale=2)[0] for one in (then, None))
+    assert np.abs(kept - alone).max() > 0.05
 
 
 def test_each_region_is_painted_in_its_own_style_and_none_stays_bit_for_bit(painter):
