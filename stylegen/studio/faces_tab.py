@@ -37,6 +37,11 @@ class FacesTab:
             self.samples = gr.Image(
                 label='The newest samples', alt_text='The newest samples', buttons=['fullscreen'], interactive=False
             )
+            self.make_film = gr.Button('Show how it came about, as a film', elem_id='make_film')
+            self.film = gr.Image(
+                label='The samples from the first to the newest', alt_text='A film of the samples', format='gif',
+                type='filepath', buttons=['download', 'fullscreen'], interactive=False, visible=False, elem_id='film',
+            )  # fmt: skip
             self.ticks = gr.Timer(10, active=False)
 
     def connect(self, machine: dict[str, Any]) -> None:
@@ -56,6 +61,8 @@ class FacesTab:
         self.look.click(guarded(self.progress), self.run, follow, api_visibility='private')
         self.ticks.tick(guarded(self.progress), self.run, follow, api_visibility='private')
 
+        self.make_film.click(guarded(self.show_film), self.run, self.film, api_visibility='private')
+
     def draw_grid(self, run: str, seeds: str, labels: str) -> tuple[Any, list[int]]:
         """The grid of seeds; no ends are chosen."""
         found = self.works.faces(run.strip() or None, seeds, labels.strip() or None)
@@ -71,10 +78,24 @@ class FacesTab:
 
     def progress(self, run: str) -> tuple[Any, Any, Any]:
         """The curves and the newest samples of a run, and a timer that looks again."""
-        if not run.strip():
-            raise UserError('type the folder of a run')
-        curves, samples = self.works.progress(run.strip())
+        curves, samples = self.works.progress(_typed(run))
         return curves, samples, gr.Timer(active=True)
+
+    def show_film(self, request: gr.Request, run: str) -> Any:
+        """The film of the samples so far, written into the visitor's folder."""
+        folder = self.panel.session_of(request).files()
+        return gr.update(value=str(self.works.film(_typed(run), folder)), visible=True)
+
+
+def _typed(run: str) -> str:
+    """The folder of a run, as it was typed.
+
+    Raises:
+        UserError: There is none.
+    """
+    if not run.strip():
+        raise UserError('type the folder of a run')
+    return run.strip()
 
 
 def _clicked(ends: list[int], event: gr.SelectData) -> list[int]:

@@ -12,6 +12,7 @@ from stylegen.studio.panel import Panel
 from stylegen.studio.replay import Replay
 from stylegen.studio.settings import StudioSettings, is_loopback
 from stylegen.studio.style_tab import StyleTab
+from stylegen.studio.waiting import tell_when_full
 from stylegen.studio.works import Works
 
 MACHINE = {'concurrency_id': 'machine', 'concurrency_limit': 1, 'api_visibility': 'private'}  # one queue for all work
@@ -43,4 +44,6 @@ def build_page(settings: StudioSettings, works: Works) -> gr.Blocks:
         page.unload(panel.leave)
         for tab in (style, dream, faces, compose, replay):
             tab.connect(MACHINE)
-    return page.queue(max_size=settings.waiting, default_concurrency_limit=4)
+    page.queue(max_size=settings.waiting, default_concurrency_limit=4)
+    tell_when_full(page._queue)
+    return page

@@ -62,11 +62,15 @@ class Session:
             raise UserError('there is no result yet')
         return self.results[self.shown]
 
-    def file(self, suffix: str) -> Path:
-        """Writes the result that is shown, with its record, into a file of this format, such as '.png'."""
+    def files(self) -> Path:
+        """The visitor's folder, which is made when it is first asked for."""
         if self.folder is None:
             self.folder = Path(tempfile.mkdtemp(prefix='stylegen-visitor-'))
-        path = self.folder / f'stylegen-{self.shown + 1:03d}{suffix}'
+        return self.folder
+
+    def file(self, suffix: str) -> Path:
+        """Writes the result that is shown, with its record, into a file of this format, such as '.png'."""
+        path = self.files() / f'stylegen-{self.shown + 1:03d}{suffix}'
         result = self.current
         return images.save_image(path, images.from_uint8(result.pixels), settings=result.record)
 

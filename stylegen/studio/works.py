@@ -22,6 +22,7 @@ from stylegen.utils.files import digest_of
 from stylegen.utils.memory import AUTO
 
 DREAM_PICTURES = Path(__file__).parents[1] / 'pictures' / 'dreams'  # experiments/dream_thumbnails.py makes them
+FILM_FRAMES = 60  # of a run's film, at most
 MASK_NAME = 'mask.png'  # as the command of a result calls the mask that a visitor drew
 Watched = Iterator[Preview | Result]
 
@@ -270,6 +271,25 @@ class Works:
         newest = history.sheets[max(history.sheets)] if history.sheets else None
         sheet = None if newest is None else images.to_uint8(images.load_image(newest))
         return pandas.DataFrame(points, columns=['step', 'curve', 'value']), sheet
+
+    def film(self, workdir: str, folder: Path) -> Path:
+        """Writes the film of a run's samples so far, from the first sheet to the newest, into a folder.
+
+        Args:
+            workdir: The folder of the run, which stays as it is.
+            folder: Where the film goes.
+
+        Raises:
+            UserError: It is no run, or has fewer than two sheets of samples.
+        """
+        from stylegen.dcgan import read_history
+
+        sheets = [path for _, path in sorted(read_history(workdir).sheets.items())]
+        if len(sheets) < 2:
+            raise UserError('the run has fewer than two sheets of samples; look again later')
+        chosen = sorted({round(place) for place in np.linspace(0, len(sheets) - 1, FILM_FRAMES)})
+        frames = (images.load_image(sheets[number]) for number in chosen)
+        return images.save_animation(folder / 'training.gif', frames, 10)
 
     def faces(
         self, workdir: str | None, seeds: str, labels: str | None, scale: int = 4

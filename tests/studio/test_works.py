@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from stylegen import images
 from stylegen.studio.live import Finished, Preview, follow
 from stylegen.studio.results import Result
 from stylegen.studio.sessions import Session
 from stylegen.studio.settings import StudioSettings, is_loopback
+from stylegen.studio.waiting import full_message
 from stylegen.studio.works import (
     DREAM_PICTURES,
     Works,
@@ -232,6 +234,29 @@ def test_new_work_of_a_visitor_ends_the_work_before():
     first = session.begin()
     second = session.begin()
     assert first.is_set() and not second.is_set()
+
+
+def test_a_film_of_a_run_goes_from_its_first_sheet_to_its_newest(works, tmp_path):
+    run, shown = tmp_path / 'run', tmp_path / 'shown'
+    (run / 'samples').mkdir(parents=True)
+    shown.mkdir()
+    (run / 'log.csv').write_text('step,d_loss\n1,0.5\n')
+    with pytest.raises(UserError, match='fewer than two sheets'):
+        works.film(str(run), shown)
+    for step in range(3):
+        images.save_image(run / 'samples' / f'step-{step:06d}.png', np.full((16, 16, 3), step / 2, np.float32))
+    with Image.open(works.film(str(run), shown)) as film:
+        assert film.n_frames == 3
+        lights = [(film.seek(number), np.asarray(film.convert('L')).mean())[1] for number in range(3)]
+    np.testing.assert_allclose(lights, [0, 127, 255], atol=3)
+    assert sorted(path.name for path in run.iterdir()) == ['log.csv', 'samples']  # the run stays as it is
+
+
+def test_a_full_line_says_how_long():
+    assert full_message(3, [10, None, 30], 4) == (
+        'The line is full: 3 jobs wait, about 59 s of work. Try again in 4 s.'
+    )
+    assert full_message(2, [None, None], None).endswith('Try again in a minute.')
 
 
 def test_a_page_for_others_needs_a_password(monkeypatch):
