@@ -109,7 +109,7 @@ class Works:
         painting = style if isinstance(style, Picture) else None
         name = painting.path if painting else str(style)
         known = painting.pixels if painting else style
-        how = {'strength': strength, 'style_scale': stroke, 'color': color}
+        how: dict[str, Any] = {'strength': strength, 'style_scale': stroke, 'color': color}
         painted = self.one_pass(photo.pixels, known, mask=mask, **how)
         masked = None if mask is None else MASK_NAME
         settings = ApplySettings(input=(photo.path,), style=(name,), mask=masked, size=_size_of(photo), **how)
