@@ -21,6 +21,7 @@ STYLE = """
 footer { display: none !important; }
 #file { position: absolute; left: -9999px; }
 #status { min-height: 1.6em; }
+#presets .fixed-height { min-height: 0; }
 @media (max-width: 700px) { #results { order: -1; } }
 #gallery .caption-label, #styles .caption-label { font-size: 11px; }
 """

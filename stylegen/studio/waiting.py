@@ -17,16 +17,14 @@ def full_message(waiting: int, seconds: Sequence[float | None], left: float | No
         seconds: What each of them took so far on average; None where no such job was done yet.
         left: Of the job that the machine works on, in seconds; None: not known.
     """
+    jobs = '1 job waits' if waiting == 1 else f'{waiting} jobs wait'
     known = [one for one in (*seconds, left) if one is not None]
     if not known:
-        return f'The line is full: {waiting} jobs wait for the machine. Try again in a minute.'
+        return f'The line is full: {jobs} for the machine. Try again in a minute.'
     mean = sum(known) / len(known)
     total = sum(mean if one is None else one for one in (*seconds, left))
     soon = mean if left is None else left
-    return (
-        f'The line is full: {waiting} jobs wait, about {duration(max(1, total))} of work. '
-        f'Try again in {duration(max(1, soon))}.'
-    )
+    return f'The line is full: {jobs}, about {duration(max(1, total))} of work. Try again in {duration(max(1, soon))}.'
 
 
 def tell_when_full(queue: Any) -> None:
