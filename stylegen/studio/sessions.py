@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import tempfile
 import threading
@@ -63,16 +65,30 @@ class Session:
         return self.results[self.shown]
 
     def files(self) -> Path:
-        """The visitor's folder, which is made when it is first asked for."""
-        if self.folder is None:
-            self.folder = Path(tempfile.mkdtemp(prefix='stylegen-visitor-'))
-        return self.folder
+        """The visitor's folder, which is made when it is first asked for.
+
+        Raises:
+            UserError: This machine cannot make it.
+        """
+        try:
+            if self.folder is None:
+                self.folder = Path(tempfile.mkdtemp(prefix='stylegen-visitor-'))
+            return self.folder
+        except OSError as error:  # its text names a folder of the server
+            raise UserError(_unwritten(error)) from None
 
     def file(self, suffix: str) -> Path:
-        """Writes the result that is shown, with its record, into a file of this format, such as '.png'."""
-        path = self.files() / f'stylegen-{self.shown + 1:03d}{suffix}'
+        """Writes the result that is shown, with its record, into a file of this format, such as '.png'.
+
+        Raises:
+            UserError: There is no result yet, or this machine cannot write the file.
+        """
         result = self.current
-        return images.save_image(path, images.from_uint8(result.pixels), settings=result.record)
+        path = self.files() / f'stylegen-{self.shown + 1:03d}{suffix}'
+        try:
+            return images.save_image(path, images.from_uint8(result.pixels), settings=result.record)
+        except OSError as error:
+            raise UserError(_unwritten(error)) from None
 
     def close(self) -> None:
         """Ends the work of a visitor who left, and removes the files."""
@@ -80,3 +96,11 @@ class Session:
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
         self.results = []
+
+
+def _unwritten(error: OSError) -> str:
+    """One line for a visitor, without a path, about a file that could not be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the page's disk is full, so the file was not written; free some space there, then download again"
+    why = os.strerror(error.errno) if error.errno else 'unknown error'
+    return f'the page cannot write the file ({why}); see to its temporary folder, then download again'

@@ -1,5 +1,7 @@
 """What the page does, without a browser: results, their commands and records, previews, stopping, sessions."""
 
+import errno
+import os
 import shlex
 import threading
 import time
@@ -216,6 +218,20 @@ def test_a_file_of_a_session_carries_the_record_and_goes_with_the_session():
     folder, event = session.folder, session.begin()
     session.close()
     assert not folder.exists() and event.is_set()
+
+
+@pytest.mark.parametrize(('number', 'told'), [(errno.ENOSPC, 'disk is full'), (errno.EROFS, 'Read-only file system')])
+def test_a_file_that_cannot_be_written_is_told_without_a_path_of_the_server(monkeypatch, number, told):
+    def fails(path, *others, **options):
+        raise OSError(number, os.strerror(number), str(path))
+
+    session = Session()
+    session.add(result_of(1))
+    monkeypatch.setattr(images, 'save_image', fails)
+    with pytest.raises(UserError, match=told) as caught:
+        session.file('.png')
+    assert '/' not in str(caught.value) and 'Errno' not in str(caught.value)
+    session.close()
 
 
 def test_two_sessions_share_nothing():
