@@ -1,4 +1,4 @@
-"""Writes animations: GIF and WebP with Pillow, MP4 with ffmpeg."""
+"""Writes animations: GIF, WebP and PNG (APNG) with Pillow, MP4 with ffmpeg."""
 
 import itertools
 import os
@@ -47,10 +47,10 @@ def save_animation(
 
     Args:
         path: The target; its suffix, one of ANIMATIONS, chooses the format.
-        frames: One or more of one size, HxWx3 (or grey) float in [0, 1]. MP4 takes them one by one; GIF and WebP keep
-            all of them in memory, as bytes.
-        fps: Frames per second, at most 1000. GIF rounds the end times of frames to 1/100 s, WebP to 1/1000 s.
-        loop: How many times a GIF or WebP is played; 0 is endless. MP4 ignores it.
+        frames: One or more of one size, HxWx3 (or grey) float in [0, 1]. MP4 takes them one by one; the others
+            keep all of them in memory, as bytes.
+        fps: Frames per second, at most 1000. GIF rounds the end times of frames to 1/100 s, WebP and APNG to 1/1000 s.
+        loop: How many times a GIF, WebP or APNG is played; 0 is endless. MP4 ignores it.
         crf: x264's constant rate factor for MP4, from 1 (largest and best) to 51; about 6 more halve the file.
         sound: A clip whose sound the MP4 gets, as long as the frames last.
         times: Seconds at which each frame is shown, and the end, in place of `fps`: `times` of a clip.
@@ -111,6 +111,14 @@ def _save_webp(
     pictures[0].save(temp, 'WEBP', save_all=True, append_images=pictures[1:], **options)
 
 
+def _save_apng(
+    temp: Path, frames: Iterator[np.ndarray], fps: float, *, loop: int, times: Sequence[float] | None, **_: Any
+) -> None:
+    pictures = [Image.fromarray(frame) for frame in frames]
+    options = {'duration': _durations(len(pictures), fps, 1, times), 'loop': loop}
+    pictures[0].save(temp, 'PNG', save_all=True, append_images=pictures[1:], **options)
+
+
 def _durations(count: int, fps: float, unit: int, times: Sequence[float] | None = None) -> list[int]:
     """Returns the duration of each frame in milliseconds, as multiples of `unit`. Rounding errors do not add up."""
     seconds = times[1 : count + 1] if times else [(index + 1) / fps for index in range(count)]
@@ -131,4 +139,9 @@ def _save_mp4(
     write_mp4(temp, frames, fps, crf=crf, sound=sound, times=times)
 
 
-ANIMATIONS: dict[str, Callable[..., None]] = {'.gif': _save_gif, '.webp': _save_webp, '.mp4': _save_mp4}
+ANIMATIONS: dict[str, Callable[..., None]] = {
+    '.gif': _save_gif,
+    '.webp': _save_webp,
+    '.apng': _save_apng,
+    '.mp4': _save_mp4,
+}

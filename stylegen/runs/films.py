@@ -8,13 +8,16 @@ from typing import Any
 from stylegen.images.animated import Animation, is_animated, open_animation
 from stylegen.images.animation import ANIMATIONS
 from stylegen.images.flow import check_flow
+from stylegen.images.sequence import ImageSequence, open_sequence
 from stylegen.images.video import Clip, open_clip
 from stylegen.runs import records
+from stylegen.runs.folders import pictures_in
 from stylegen.runs.frames import FilmFrame, KeptFrames
 from stylegen.runs.names import Output, numbered_names
 from stylegen.runs.workdir import Workdir
 from stylegen.utils.console import Console, Progress
 from stylegen.utils.differences import OtherState
+from stylegen.utils.files import digest_of
 from stylegen.utils.locks import Busy
 
 CLIPS = ('.mp4', '.mov', '.m4v', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.wmv')
@@ -30,6 +33,27 @@ def is_clip(path: str, output: str | None = None) -> bool:
     if is_clip_file(path):
         return True
     return output is not None and Path(output).suffix.lower() in ANIMATIONS and is_animated(path)
+
+
+def is_sequence(path: str, output: str | None, frames: bool) -> bool:
+    """Whether an input is a folder of frames: one whose output is animated, or one that is said to be (`frames`)."""
+    animated = output is not None and Path(output).suffix.lower() in ANIMATIONS and not Path(output).is_dir()
+    return (frames or animated) and Path(path).is_dir()
+
+
+def open_frames_folder(path: str, fps: float) -> ImageSequence:
+    """Opens the pictures of a folder as the frames of a clip, in natural order: frame 2 comes before frame 10.
+
+    Raises:
+        UserError: The folder has no pictures, they are of different sizes, or a package is missing.
+    """
+    check_flow()
+    return open_sequence(path, pictures_in(Path(path)), fps)
+
+
+def digest_of_footage(footage: Clip | Animation | ImageSequence) -> str:
+    """The sha256 of the file of a clip, or of all frames of a folder."""
+    return footage.digest if isinstance(footage, ImageSequence) else digest_of(Path(footage.path))
 
 
 def open_footage(path: str) -> tuple[Clip | Animation, Clip | None]:

@@ -1,9 +1,13 @@
-"""Paints a clip in one pass a frame: its frames are kept in a folder as they come, and become a film in the end."""
+"""Paints a clip in one pass a frame: its frames are kept in a folder as they come, and become a film in the end.
+
+Where the clip is a folder of frames, the result may be such a folder too.
+"""
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,26 +15,41 @@ import numpy as np
 
 from stylegen import images
 from stylegen.images.flow import check_flow
-from stylegen.runs.films import open_footage, open_frames, remove_frames, showing_frames
+from stylegen.images.sequence import ImageSequence
+from stylegen.runs.films import (
+    digest_of_footage,
+    open_footage,
+    open_frames,
+    open_frames_folder,
+    remove_frames,
+    showing_frames,
+)
+from stylegen.runs.folders import check_output_folder, unique_names
 from stylegen.runs.frames import Arrays, KeptFrames, keep_frames
 from stylegen.runs.inputs import refuse_overwriting_inputs
 from stylegen.runs.names import Output
+from stylegen.runs.workdir import STATE
 from stylegen.style.areas import masked
 from stylegen.style.footage import PaintedFrame, paint_footage
+from stylegen.style.options import DEFAULT_FOLDER
 from stylegen.utils.console import Console
-from stylegen.utils.files import digest_of
+from stylegen.utils.errors import UserError
 
 if TYPE_CHECKING:
+    from stylegen.images.animated import Animation
+    from stylegen.images.video import Clip
     from stylegen.runs.frames import Callback
     from stylegen.runs.workdir import Workdir
+    from stylegen.style.apply_settings import ApplyResultSettings
     from stylegen.style.painter import Painter
 
 KEPT = 'frame', 'ground', 'picture', 'carried'  # of a frame's state; the rest is its scene
 DEFAULT_FILM = 'style.mp4'
+Save = Callable[..., Path]  # of the output, the frames and the record
 
 
 def paint_film(painter: Painter, source: str, console: Console) -> None:
-    """Paints a clip, or an animated picture. A run that is stopped goes on with the same command.
+    """Paints a clip, an animated picture, or a folder of frames. A run that is stopped goes on with the same command.
 
     Without --workdir the frames are in a folder beside the film, which is removed when the film is written.
 
@@ -38,15 +57,21 @@ def paint_film(painter: Painter, source: str, console: Console) -> None:
         UserError: A clip that cannot be read, an output that is no film, or another run works on it.
     """
     began, result = time.monotonic(), painter.result
-    clip, sound = open_footage(source)
-    output = Output.from_flag(result.output, DEFAULT_FILM, say=console.say)
-    images.check_animation(output.path, clip.fps)
+    folder = Path(source).is_dir()
+    clip, sound = (open_frames_folder(source, painter.settings.fps), None) if folder else open_footage(source)
+    save: Save = functools.partial(save_film, clip=clip, sound=sound)
+    if isinstance(clip, ImageSequence) and not painter.command.films:
+        output = Output(Path(result.output or DEFAULT_FOLDER))
+        save = functools.partial(save_frames, outputs=frame_outputs(clip, output.path, result))
+    else:
+        output = Output.from_flag(result.output, DEFAULT_FILM, say=console.say)
+        images.check_animation(output.path, clip.fps)
     longest = max(clip.height, clip.width)
     shape = images.fit((clip.height, clip.width), min(painter.settings.size or longest, longest))
     if painter.settings.blend:
         check_flow(shape)
     areas, mask = painter.areas(shape)
-    record = painter.record(source, digest_of(Path(source)))
+    record = painter.record(source, digest_of_footage(clip))
     refuse_overwriting_inputs(output.path, record['inputs'])
 
     def keep(workdir: Workdir, follow: Callback) -> KeptFrames:
@@ -69,14 +94,43 @@ def paint_film(painter: Painter, source: str, console: Console) -> None:
         )
         with showing_frames(workdir, console) as follow:
             kept = keep(workdir, follow)
-
-        options: dict[str, Any] = {'sound': sound, 'times': clip.times, 'settings': record}
-        path = output.save(
-            lambda path, overwrite: images.save_animation(path, kept, clip.fps, overwrite=overwrite, **options)
-        )
+        path = save(output, kept, record)
         if not result.workdir:
             remove_frames(kept, workdir)
     console.say(f'result   {path} ({time.monotonic() - began:.1f} s)')
+
+
+def save_film(
+    output: Output, kept: KeptFrames, record: dict[str, Any], clip: Clip | Animation | ImageSequence, sound: Clip | None
+) -> Path:
+    """Writes the frames as a film, and returns its path."""
+    options: dict[str, Any] = {'sound': sound, 'times': clip.times, 'settings': record}
+    return output.save(
+        lambda path, overwrite: images.save_animation(path, kept, clip.fps, overwrite=overwrite, **options)
+    )
+
+
+def save_frames(output: Output, kept: KeptFrames, record: dict[str, Any], outputs: Sequence[Path]) -> Path:
+    """Writes the frames as pictures with their record, and returns their folder."""
+    for path, picture in zip(outputs, kept, strict=True):
+        images.save_image(path, picture, settings=record)
+    return output.path
+
+
+def frame_outputs(clip: ImageSequence, folder: Path, result: ApplyResultSettings) -> list[Path]:
+    """The path of each painted frame, which has the name of the frame.
+
+    Raises:
+        UserError: The folder cannot hold them, or holds one already, of a run that has ended.
+    """
+    check_output_folder(Path(clip.path), folder)
+    outputs = [folder / f'{name}.png' for name in unique_names([[file] for file in clip.files])]
+    images.check_writable(outputs[0], (clip.height, clip.width))
+    begun = Path(result.workdir or f'{folder}.frames', STATE).exists()
+    there = next((path for path in outputs if path.exists()), None)
+    if there and not (begun or result.overwrite):
+        raise UserError(f'{there} exists already; give another --output, or --overwrite to make all frames again')
+    return outputs
 
 
 def painted_frame(state: Arrays) -> PaintedFrame:

@@ -10,7 +10,7 @@ from typing import Any
 from absl.flags import FlagValues
 
 from stylegen.runs import cli, records
-from stylegen.runs.films import is_clip
+from stylegen.runs.films import is_clip, is_sequence
 from stylegen.runs.settings import MemorySettings, ResultSettings
 from stylegen.style.one_pass import ONE_PASS_WEIGHTS, RESULT
 from stylegen.style.options import NONE, find_moved, paths_setting
@@ -42,10 +42,21 @@ class FootageSettings(Settings):
 class ApplySettings(FootageSettings, MemorySettings):
     """What the command line of `apply` takes beside where results go."""
 
-    input: tuple[str, ...] = paths_setting('photos or folders of them, or a clip; the default comes with the package')
+    input: tuple[str, ...] = paths_setting(
+        'photos or folders of them, a clip, or a folder of its frames; the default comes with the package'
+    )
     style: tuple[str, ...] = paths_setting(
         f'NAME of a style, or a painting; NAME:SHARE or PICTURE:SHARE, several times, mixes them; {NONE}: only regions '
         'are painted'
+    )
+    frames: bool = setting(
+        False,
+        'the pictures of a folder are the frames of a clip; the result is a folder of frames, or the film that '
+        '--output names',
+        group='Pictures',
+    )
+    fps: float = setting(
+        25.0, 'of a film of the frames in a folder', group='Pictures', above=0, at_most=1000, unit='frames a second'
     )
     list: bool = setting(
         False,
@@ -94,7 +105,7 @@ class ApplyResultSettings(ResultSettings):
 
     output: str | None = setting(
         None,
-        'PNG, JPEG, WebP or TIFF; GIF, WebP or MP4 of a clip; a folder for several results',
+        'PNG, JPEG, WebP or TIFF; GIF, WebP, APNG or MP4 of a clip; a folder for several results',
         group='Pictures',
         kind='path',
     )
@@ -145,14 +156,26 @@ class Command:
             UserError: There are other inputs beside it.
         """
         inputs, output = self.settings.input, self.result.output or self.result.replay
-        clips = [path for path in inputs if is_clip(path, output if len(inputs) == 1 else None)]
+        alone, frames = output if len(inputs) == 1 else None, self.settings.frames
+        clips = [path for path in inputs if is_clip(path, alone) or is_sequence(path, alone, frames)]
         if clips and len(inputs) > 1:
             raise UserError(f'{clips[0]} goes with one input, not with {len(inputs)}; give them one at a time')
         return clips[0] if clips else None
 
+    @property
+    def films(self) -> bool:
+        """Whether the result of a clip is a film, and not a folder of frames."""
+        output, clip = self.result.output or self.result.replay, self.clip
+        is_folder = clip is not None and Path(clip).is_dir()
+        return not is_folder or is_sequence(clip or '', output, False)
+
     def report_unused(self, say: Callable[[str], None]) -> None:
         """Tells in a line which of the flags that were typed change nothing."""
-        idle = dict.fromkeys(('blend', 'workdir'), 'what is painted is no clip')
-        if self.clip:
+        idle = dict.fromkeys(('blend', 'workdir', 'frames', 'fps'), 'what is painted is no clip')
+        if clip := self.clip:
             idle = dict.fromkeys(('depth', 'overwrite'), 'what is painted is a clip')
+            if not Path(clip).is_dir():
+                idle |= dict.fromkeys(('frames', 'fps'), 'what is painted is no folder')
+            elif not self.films:
+                idle = {'depth': 'what is painted is a clip', 'fps': 'the result is no film'}
         cli.report_unused_flags({name: why for name, why in idle.items() if name in self.typed}, say)

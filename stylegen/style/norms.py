@@ -10,6 +10,11 @@ import numpy as np
 EPSILON = 1e-3  # added to a variance, so that a flat area does not become an outlier
 PALETTE = 6  # numbers of a palette
 GAINS = 0.5, 2.0  # least and largest factor of a picture's contrast, so that no grain of a flat one is enlarged
+DARKEST, LIGHTENED = (
+    0.13,
+    2.0,
+)  # a palette with a mean below the one is lightened to it, by a factor of the other at most
+TOE, SHOULDER = 0.06, 0.12  # ends of the range in which values are pressed together in place of being clipped
 
 
 def norm_sizes(width: int, blocks: int) -> dict[str, int]:
@@ -32,10 +37,34 @@ def palette_of(picture: np.ndarray) -> np.ndarray:
 def with_palette(picture: np.ndarray, own: np.ndarray, palette: np.ndarray) -> np.ndarray:
     """A picture (H, W, 3) with the means and deviations of `palette` in place of its own, both of `palette_of`.
 
+    A palette darker than DARKEST is lightened: in one that is almost black the photo could not be told. Values beyond
+    the range are brought back by `within_range`, which takes a little from the deviations.
+
     The network paints with less contrast than a painting has: of what it cannot know it paints the mean.
     """
+    palette = palette * np.clip(DARKEST / np.maximum(palette[:3].mean(), 1e-6), 1, LIGHTENED)
     gain = np.clip(palette[3:] / np.maximum(own[3:], 1e-6), *GAINS).astype(np.float32)
-    return picture * gain + (palette[:3] - gain * own[:3]).astype(np.float32)
+    low = (palette[:3] - gain * own[:3]).astype(np.float32)
+    return within_range(picture * gain + low, low, low + gain)
+
+
+def within_range(picture: Any, low: Any, high: Any, ops: Any = np) -> Any:
+    """A picture whose values beyond [0, 1] are brought back, so that what is there is not clipped to one value.
+
+    `low` becomes 0 where it is below, and `high` 1 where it is above. Only values near these ends of the range change.
+    At the shoulder e = x - (1 - SHOULDER) becomes e / (1 + c e), and `high` becomes 1; at the toe alike.
+
+    Args:
+        picture: (..., H, W, 3).
+        low, high: What the network's black and white have become, of a shape that broadcasts.
+        ops: NumPy, or `keras.ops` for tensors.
+    """
+    most = ops.maximum(high - (1 - SHOULDER), SHOULDER)
+    above = ops.maximum(picture - (1 - SHOULDER), 0.0)
+    picture = picture - above + above / (1 + (1 / SHOULDER - 1 / most) * above)
+    most = ops.maximum(TOE - low, TOE)
+    below = ops.maximum(TOE - picture, 0.0)
+    return picture + below - below / (1 + (1 / TOE - 1 / most) * below)
 
 
 def split_norms(norms: np.ndarray, width: int, blocks: int) -> dict[str, np.ndarray]:

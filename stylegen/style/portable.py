@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from stylegen.networks.formats import Portable
-from stylegen.style.norms import EPSILON, GAINS, count_norms, norm_sizes, split_norms
+from stylegen.style.norms import DARKEST, EPSILON, GAINS, LIGHTENED, count_norms, norm_sizes, split_norms, within_range
 from stylegen.style.one_pass import GRID, OnePass
 from stylegen.style.transform_network import give_weights, transform_network
 from stylegen.utils.backend import keras, tf
@@ -145,11 +145,15 @@ def _normalized(x: Any) -> Any:
 
 def _with_palette(picture: Any, mean: Any, deviation: Any) -> Any:
     """`stylegen.style.norms.with_palette` for pictures (N, H, W, 3), a palette (N or 1, 1, 1, 3) each."""
+    light = keras.ops.maximum(keras.ops.mean(mean, axis=-1, keepdims=True), 1e-6)
+    light = keras.ops.clip(keras.ops.divide(DARKEST, light), 1.0, LIGHTENED)
+    mean, deviation = mean * light, deviation * light
     own = keras.ops.mean(picture, axis=(1, 2), keepdims=True)
     away = picture - own
     spread = keras.ops.sqrt(keras.ops.mean(keras.ops.square(away), axis=(1, 2), keepdims=True))
     gain = keras.ops.clip(keras.ops.divide(deviation, keras.ops.maximum(spread, 1e-6)), *GAINS)
-    return keras.ops.add(away * gain, mean)
+    low = mean - gain * own
+    return within_range(keras.ops.add(away * gain, mean), low, low + gain, keras.ops)
 
 
 def _halving_kernel() -> np.ndarray:

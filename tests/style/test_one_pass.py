@@ -10,7 +10,7 @@ from stylegen.images.pixels import resize
 from stylegen.losses import moments, wasserstein
 from stylegen.style import one_pass, polish, strips, transfer
 from stylegen.style import transform_network as networks
-from stylegen.style.norms import palette_of, split_norms, with_palette
+from stylegen.style.norms import palette_of, split_norms, with_palette, within_range
 from stylegen.style.one_pass import OnePass
 from stylegen.style.settings import POLISH, StyleSettings
 from stylegen.utils.backend import tf
@@ -220,6 +220,25 @@ def test_the_contrast_of_a_flat_picture_is_doubled_at_most():
     made = with_palette(flat, palette_of(flat), np.float32([0.2, 0.3, 0.4, 0.3, 0.3, 0.3]))
     assert np.allclose(made.mean((0, 1)), [0.2, 0.3, 0.4], atol=1e-6)
     assert np.allclose(made.std((0, 1)), 2 * flat.std((0, 1)), rtol=1e-3)
+
+
+def test_strong_contrast_leaves_differences_at_both_ends_of_the_range_and_changes_nothing_between():
+    ramp = np.linspace(0, 1, 256, dtype=np.float32)[None, :, None].repeat(3, -1)
+    own = palette_of(ramp)
+    made = with_palette(ramp, own, np.append(own[:3], 1.4 * own[3:]))
+    clipped = np.clip(1.4 * (ramp - 0.5) + 0.5, 0, 1)
+    assert np.all(np.diff(made[0, :, 0]) > 0) and np.mean(np.diff(clipped[0, :, 0]) == 0) > 0.2
+    assert abs(made.min()) < 1e-6 and abs(made.max() - 1) < 1e-6
+    inner = (clipped > 0.06) & (clipped < 0.88)
+    np.testing.assert_allclose(made[inner], clipped[inner], atol=1e-6)
+    np.testing.assert_allclose(within_range(ramp, np.float32([0] * 3), np.float32([1] * 3)), ramp, atol=1e-6)
+
+
+def test_of_a_palette_that_is_almost_black_the_picture_is_twice_as_light_at_most():
+    grey = np.linspace(0.02, 0.3, 256, dtype=np.float32)[None, :, None].repeat(3, -1)
+    for dark, mean in ((0.05, 0.1), (0.1, 0.13), (0.2, 0.2)):
+        made = with_palette(grey, palette_of(grey), np.float32([dark] * 3 + [dark / 4] * 3))
+        assert abs(made.mean() - mean) < 0.006
 
 
 def test_a_file_without_palettes_paints_as_it_did(painter, tmp_path):

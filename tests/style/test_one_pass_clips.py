@@ -229,3 +229,49 @@ def test_mistakes_are_one_line_and_leave_no_file(wrong, told, capsys):
     error = capsys.readouterr().err
     assert told in error and error.count('\n') == 1
     assert sorted(path.name for path in Path().iterdir()) == before
+
+
+def frames_folder(count=4):
+    """A folder of frames of a pan, two of them with a number before and after 10, and their pixels."""
+    Path('shot').mkdir()
+    for n in range(count):
+        images.save_image(f'shot/f_{8 + n}.png', view(textured(), 3 * n)[:33, :45])
+    return [images.load_image(f'shot/f_{8 + n}.png') for n in range(count)]
+
+
+def test_a_folder_of_frames_is_painted_as_the_clip_that_it_is_and_goes_on_where_it_was_stopped(network, monkeypatch):
+    frames = frames_folder()
+    steady = [images.to_uint8(one) for one in paint_clip(OnePass.open(network), frames, 'ink')]
+    alone = [images.to_uint8(OnePass.open(network)(frame, 'ink')) for frame in frames]
+    command = [*APPLY, 'shot', '--frames', '--output=painted']
+    save = kept.save_image
+    monkeypatch.setattr(kept, 'save_image', lambda path, *_: 1 / 0 if '000002' in str(path) else save(path, *_))
+    assert run(*command, program='style') == 1 and not Path('painted').exists()
+    monkeypatch.setattr(kept, 'save_image', save)
+    assert run(*command, program='style') == 0
+    names = [f'f_{8 + n}.png' for n in range(4)]
+    assert sorted(path.name for path in Path('painted').iterdir()) == sorted(names)
+    made = [images.to_uint8(images.load_image(f'painted/{name}')) for name in names]
+    assert all(np.abs(one.astype(int) - other).max() <= 1 for one, other in zip(made, steady, strict=True))
+    assert np.abs(made[-1].astype(int) - alone[-1]).max() > 1 and not Path('painted.frames').exists()
+    assert run(*command, program='style') == 2  # nothing is written over
+    assert run('apply', '--replay=painted/f_8.png', '--output=again', '--quiet', program='style') == 0
+    assert Path('again/f_11.png').read_bytes() == Path('painted/f_11.png').read_bytes()
+
+
+def test_a_folder_of_frames_becomes_a_film_at_its_rate_also_animated_png(capsys):
+    frames_folder(2)
+    for name in ('out.apng', 'out.mp4'):
+        assert run(*APPLY, 'shot', f'--output={name}', '--fps=12.5', program='style') == 0
+    assert open_clip('out.mp4').fps == 12.5 and open_clip('out.mp4').frames == 2
+    with Image.open('out.apng') as film:
+        assert film.format == 'PNG' and film.size == (45, 33) and film.n_frames == 2
+        assert film.info['duration'] == 80
+    assert run(*APPLY, 'out.apng', '--output=twice.apng', program='style') == 0
+    with Image.open('twice.apng') as film:
+        assert film.n_frames == 2 and film.info['duration'] == 80
+    images.save_image('shot/f_9.png', photo(33, 44))
+    assert run(*APPLY, 'shot', '--output=no.mp4', program='style') == 2
+    error = capsys.readouterr().err
+    assert "f_9.png' is 44 x 33 and the first frame 45 x 33" in error and error.count('\n') == 1
+    assert not Path('no.mp4').exists() and not Path('no.mp4.frames').exists()
