@@ -26,7 +26,7 @@ from stylegen.runs.records import versions
 from stylegen.training.checkpoints import LAST
 from stylegen.utils.errors import UserError
 
-MOST_BYTES = 5_000_000
+MOST_BYTES = 6_000_000
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Workdir of the run.', required=True)
 _CHECKPOINT = flags.DEFINE_string('checkpoint', LAST, 'Checkpoint to pack: last, best or the number of a step.')

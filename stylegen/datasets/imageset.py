@@ -1,5 +1,7 @@
 """A set of pictures of one size, and its training batches."""
 
+import dataclasses
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +133,50 @@ class ImageSet:
             else:
                 raise UserError(f'fewer than {n} pictures of {self.manifest["source"]} can still be read; ask for less')
         return pixels
+
+    def pictures(self, indices: np.ndarray) -> np.ndarray:
+        """Returns the pictures with these indices, uint8 (len(indices), height, width, channels).
+
+        Raises:
+            UserError: One of them can no longer be read.
+        """
+        pixels, lost = self._read(np.asarray(indices, np.int64))
+        if len(lost):
+            raise UserError(f'{len(lost)} pictures of {self.manifest["source"]} can no longer be read')
+        return pixels
+
+    def without(self, count: int, seed: int = 0) -> 'tuple[ImageSet, ImageSet]':
+        """Splits the set: returns the pictures that stay, and `count` random ones that are kept out.
+
+        Args:
+            count: 1 or more, and less than the set has.
+            seed: Of the choice.
+
+        Raises:
+            UserError: The set has too few pictures, or is drawn without end.
+        """
+        if self._fresh:
+            raise UserError(f'{self.manifest["source"]} is drawn without end; none of its pictures can be kept out')
+        if not 1 <= count < self.count:
+            raise UserError(f'{count} pictures cannot be kept out of {self.count}; give 1 to {self.count - 1}')
+        rest = np.setdiff1d(np.arange(self.count), sampling_order(self.count, seed)[:count])
+        return self._part(rest, {'held_out': count}), self.some(count, seed)
+
+    def some(self, count: int, seed: int = 0) -> 'ImageSet':
+        """Returns a set of `count` random pictures of this one; with the same seed those that `without` keeps out."""
+        return self._part(np.sort(sampling_order(self.count, seed)[:count]), {'some': count})
+
+    def _part(self, indices: np.ndarray, facts: dict[str, int]) -> 'ImageSet':
+        """Returns the set of the pictures with these indices, int64 (n,); the facts go into its manifest."""
+        digest = hashlib.sha256(f'{self.manifest["sha256"]} {facts}'.encode()).hexdigest()
+        return dataclasses.replace(
+            self,
+            count=len(indices),
+            labels=None if self.labels is None else self.labels[indices],
+            manifest=self.manifest | facts | {'count': len(indices), 'sha256': digest},
+            _read=lambda wanted: self._read(indices[wanted]),
+            _fresh=False,
+        )
 
     def _at(self, order: Order, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns pixels and labels of these places. The next readable picture replaces an unreadable one."""

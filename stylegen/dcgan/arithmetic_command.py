@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from absl.flags import FlagValues
 
 from stylegen import images
-from stylegen.dcgan.load import GeneratorSettings
-from stylegen.dcgan.opening import LabelSettings, open_generator, parse_seeds, record_of
+from stylegen.dcgan.opening import LabelSettings, SourceSettings, open_generator, parse_seeds, record_of
 from stylegen.dcgan.vector_arithmetic import ArithmeticSettings, Term, arithmetic, parse_expression, sheet
 from stylegen.runs import cli
 from stylegen.runs.names import Output
@@ -34,7 +33,7 @@ class ArithmeticFiles(LabelSettings):
 def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
     flags = cli.Flags('Adds and subtracts latent vectors, and draws the sum.')
-    flags.settings(GeneratorSettings, ArithmeticFiles, ArithmeticSettings)
+    flags.settings(SourceSettings, ArithmeticFiles, ArithmeticSettings)
     flags.messages()
     return flags
 
@@ -56,16 +55,16 @@ def terms_of(files: ArithmeticFiles) -> tuple[Term, ...]:
 def work(flags: FlagValues) -> None:
     """Runs the command with parsed flags."""
     console = Console(flags.quiet)
-    source = cli.settings_of(GeneratorSettings, flags)
+    source = cli.settings_of(SourceSettings, flags)
     files = cli.settings_of(ArithmeticFiles, flags)
     settings = cli.settings_of(ArithmeticSettings, flags)
     terms = terms_of(files)
     output = Output.from_flag(files.output, DEFAULT_OUTPUT, say=console.say)
     images.check_writable(output.path)
     generator = open_generator(source.workdir, settings=source)
-    found = arithmetic(generator, terms, files.labels, settings=settings)
+    found = arithmetic(generator, terms, files.classes, settings=settings)
     expression = ' '.join(map(str, terms))
-    recorded = {'expression': expression, 'labels': files.labels, **settings.recorded()}
+    recorded = {'expression': expression, 'classes': files.classes, **settings.recorded()}
     record = record_of('arithmetic', recorded, generator)
     path = output.save(images.save_image, sheet(found), settings=record)
     console.say(f'{expression.removeprefix("+ ")}: {path}')

@@ -58,14 +58,26 @@ OPERATIONS: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
 }
 
 
-def augment(images: tf.Tensor, draws: tf.Tensor, policy: str) -> tf.Tensor:
+def augment(images: tf.Tensor, draws: tf.Tensor, policy: str, chance: tf.Tensor | float | None = None) -> tf.Tensor:
     """Returns the images, each changed at random.
 
     Args:
         images: float32 (N, H, W, C) in [-1, 1]. Colours may leave the range: a gradient must reach every pixel.
-        draws: float32 (N, DRAWS) in [0, 1).
+        draws: float32 (N, DRAWS) in [0, 1); with a `chance`, (N, `draws_of(policy, True)`).
         policy: Names of `OPERATIONS`, with commas between; 'none' leaves the images as they are.
+        chance: The probability of each operation on each image (Karras et al. 2020, section 2.2), scalar in [0, 1];
+            None: each operation changes every image.
     """
-    for name in parse_policy(policy):
-        images = OPERATIONS[name](images, draws)
+    for number, name in enumerate(parse_policy(policy)):
+        changed = OPERATIONS[name](images, draws)
+        if chance is None:
+            images = changed
+        else:
+            chosen = draws[:, DRAWS + number, None, None, None] < chance
+            images = tf.where(chosen, changed, images)
     return images
+
+
+def draws_of(policy: str, adaptive: bool) -> int:
+    """Returns the random numbers that an image needs."""
+    return DRAWS + len(parse_policy(policy)) * adaptive

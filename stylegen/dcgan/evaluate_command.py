@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from absl.flags import FlagValues
 
+from stylegen.datasets.imageset import ImageSet
+from stylegen.dcgan.by_class import class_figures, class_table
 from stylegen.dcgan.evaluating import (
     EvaluateSettings,
     evaluate,
@@ -17,9 +20,12 @@ from stylegen.dcgan.evaluating import (
     training_data,
 )
 from stylegen.dcgan.history import EVALUATION
-from stylegen.dcgan.load import GeneratorSettings, load_generator
+from stylegen.dcgan.load import Generator, GeneratorSettings, load_generator
+from stylegen.dcgan.neighbours import nearest, sheet
+from stylegen.dcgan.sampling import sample
 from stylegen.dcgan.settings import DEFAULT_WORKDIR, PROGRAM, MemorySettings
 from stylegen.dcgan.training_command import first_only
+from stylegen.images import save_image, to_uint8
 from stylegen.metrics.embeddings import EMBEDDINGS, Embedding, embeddings_here, open_embedding
 from stylegen.runs import cli
 from stylegen.runs.names import Output
@@ -30,6 +36,7 @@ from stylegen.utils.files import atomic_write, check_target
 from stylegen.utils.settings import setting
 
 ALL = 'all'
+SHOWN, NEAREST, MOST_COMPARED = 12, 5, 20_000  # pictures on the sheet, their neighbours, and how many are looked at
 INCEPTION = 'inception_keras'
 
 
@@ -111,10 +118,25 @@ def work(flags: FlagValues) -> None:
         bars.close()
         results.append({'step': generator.step, 'checkpoint': generator.path.name, 'figures': figures})
         console.say(*table(figures), '')
+        if generator.plan.classes:
+            results[-1]['classes'] = class_figures(generator, data, first_seed=settings.first_seed)
+            console.say(*class_table(results[-1]['classes']), '')
     with atomic_write(output) as beside:
         record = {'program': PROGRAM, 'packages': versions(), 'data': data.manifest, 'results': results}
         beside.write_text(json.dumps(record, indent=2) + '\n', encoding='utf-8')
-    console.say(f'all metrics are in {output}')
+    beside = draw_neighbours(generator, data, settings.first_seed, output.with_suffix('.png'))
+    console.say(
+        f'all metrics are in {output}; {beside} has pictures of step {generator.step} and the nearest real ones'
+    )
+
+
+def draw_neighbours(generator: Generator, data: ImageSet, first_seed: int, output: Path) -> Path:
+    """Writes a sheet of generated pictures, each with the nearest of the data, and returns its path."""
+    some = data if data.count <= MOST_COMPARED else data.some(MOST_COMPARED)
+    seeds = range(first_seed, first_seed + SHOWN)
+    pictures = np.concatenate(list(sample(generator, seeds)))
+    found = nearest(to_uint8(pictures), some, count=min(NEAREST, some.count))
+    return save_image(output, sheet(pictures, [f'seed {seed}' for seed in seeds], found))
 
 
 class _Bars:

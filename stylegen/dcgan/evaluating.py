@@ -208,7 +208,8 @@ def training_data(workdir: str | os.PathLike, source: str | None = None, **optio
         source, split = (source, None) if source else (manifest['source'], split)
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f'{path} cannot be read; give the --workdir of a run') from None
-    return open_images(source, tuple(size), channels, split=split, **options)
+    images, kept_out = open_images(source, tuple(size), channels, split=split, **options), manifest.get('held_out')
+    return images.without(kept_out)[0] if kept_out else images
 
 
 def table(records: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -9,8 +9,7 @@ from absl.flags import FlagValues
 
 from stylegen.dcgan.card import ExportSettings
 from stylegen.dcgan.exporting import check_output, export
-from stylegen.dcgan.load import GeneratorSettings
-from stylegen.dcgan.opening import open_generator
+from stylegen.dcgan.opening import SourceSettings, open_generator
 from stylegen.runs import cli
 from stylegen.runs.exporting import DEFAULT_FORMAT, SUFFIXES, format_of
 from stylegen.runs.names import Output
@@ -35,7 +34,7 @@ class ExportFiles(Settings):
 def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
     flags = cli.Flags('Writes a generator in a format of other programs.')
-    flags.settings(GeneratorSettings, ExportFiles, ExportSettings)
+    flags.settings(SourceSettings, ExportFiles, ExportSettings)
     flags.messages()
     return flags
 
@@ -43,7 +42,7 @@ def define_flags() -> cli.Flags:
 def work(flags: FlagValues) -> None:
     """Runs the command with parsed flags."""
     console = Console(flags.quiet)
-    source = cli.settings_of(GeneratorSettings, flags)
+    source = cli.settings_of(SourceSettings, flags)
     files = cli.settings_of(ExportFiles, flags)
     settings = cli.settings_of(ExportSettings, flags)
     form = settings.format or (format_of(files.output) if files.output else DEFAULT_FORMAT)

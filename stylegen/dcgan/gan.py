@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stylegen.dcgan.augment import DRAWS, augment
+from stylegen.dcgan.augment import augment, draws_of
 from stylegen.dcgan.draws import Draws
 from stylegen.dcgan.losses import adversarial, gradient_penalty, r1_penalty
 from stylegen.dcgan.settings import NO_AUGMENTATION, choices_of, parse_policy
@@ -18,6 +18,8 @@ DECAYS = {  # name -> the factor of the learning rate, as a function of the shar
     'linear': lambda done: tf.maximum(1 - done, 0.0),
 }
 SETTLE_BATCH = 128
+ADAPT_IMAGES = 100_000  # from probability 0 of an augmentation to 1
+SIGN_STAYS = 0.9  # share of the running mean of the sign that stays at each step
 METRICS = ('d_loss', 'g_loss', 'd_real', 'd_fake', 'd_gradient', 'g_gradient')
 
 
@@ -35,6 +37,9 @@ class DCGAN(keras.Model):
         gradient_penalty: Weight of the penalty of wasserstein_gp.
         penalty_every: Steps between penalties. The weight is multiplied by it (Karras et al. 2020, appendix B).
         augment: Augmentation of real and generated images before the discriminator, see `stylegen.dcgan.augment`.
+        augment_target: Above 0, the probability of an augmentation rises while the mean sign of the logits of real
+            images is above it, and falls while it is below (Karras et al. 2020, section 3, r_t; there 0.6, and the
+            probability needs 500,000 images from 0 to 1; here `ADAPT_IMAGES`, as runs are shorter). 0: it is 1.
         flip: Mirror half of the real images.
         ema: Share of the averaged generator that stays at each step; less at the first ones, (1 + t) / (10 + t) at
             step t. Its statistics are averaged as its weights are, until they are settled. 0: no average.
@@ -58,6 +63,7 @@ class DCGAN(keras.Model):
         gradient_penalty: float = 10.0,
         penalty_every: int = 1,
         augment: str = NO_AUGMENTATION,
+        augment_target: float = 0.0,
         flip: bool = False,
         ema: float = 0.999,
         updates: str = 'alternating',
@@ -76,6 +82,7 @@ class DCGAN(keras.Model):
                 raise unknown(what, name, choices)
         self.losses_of = adversarial(loss)
         self.policy = ','.join(parse_policy(augment))
+        self.augment_target = augment_target if self.policy else 0.0
         self.target, self.r1, self.flip, self.ema = 1 - label_smoothing, r1, flip, ema
         self.penalty_weight, self.penalty_every = gradient_penalty, penalty_every
         self.updates, self.d_steps, self.seed = updates, d_steps, seed
@@ -103,6 +110,12 @@ class DCGAN(keras.Model):
         # the first step with a value that was not finite, and the index of this value in `checked`
         self.bad = self.add_weight(name='bad', dtype='int64', initializer=minus, **(count | {'shape': (2,)}))
         self.checked: list[str] = []
+        # the probability of an augmentation, and the running mean of the sign of the logits of real images
+        self.adapted = (
+            self.add_weight(name='adapted', dtype='float32', initializer='zeros', **(count | {'shape': (2,)}))
+            if self.augment_target
+            else None
+        )
         # sums of METRICS since the last reset, and the number of steps in them
         self.sums = self.add_weight(
             name='sums', shape=(len(METRICS) + 1,), dtype='float32', initializer='zeros', trainable=False
@@ -121,7 +134,7 @@ class DCGAN(keras.Model):
             'average': self.average.variables if self.average else [],
             'g_optimizer': self.g_optimizer.variables,
             'd_optimizer': self.d_optimizer.variables,
-            'run': [self.steps, self.rate_scale, self.bad],
+            'run': [self.steps, self.rate_scale, self.bad, *([] if self.adapted is None else [self.adapted])],
         }
         return {name: list(variables) for name, variables in parts.items() if variables}
 
@@ -177,6 +190,7 @@ class DCGAN(keras.Model):
         checks |= {'generator loss': values['g_loss'], 'generated images': tf.reduce_sum(tf.abs(fake))}
         values, checks = _over_replicas(values), _over_replicas(checks)
         self._check(checks)
+        self._adapt(values.pop('d_sign'), (images.shape[0] or tf.shape(images)[0]) * shards)
         self._move_average()
         self.steps.assign_add(1)
         self.sums.assign_add(tf.stack([*(values[name] for name in METRICS), 1.0]))
@@ -199,7 +213,9 @@ class DCGAN(keras.Model):
 
     def _logits(self, images, labels, draws, purpose):
         if self.policy:
-            images = augment(images, draws.uniform(purpose, (DRAWS,)), self.policy)
+            chance = None if self.adapted is None else self.adapted[0]
+            numbers = draws.uniform(purpose, (draws_of(self.policy, chance is not None),))
+            images = augment(images, numbers, self.policy, chance)
         given = [images, labels] if len(self.discriminator.inputs) > 1 else images
         return self.discriminator(given, training=True)
 
@@ -222,6 +238,7 @@ class DCGAN(keras.Model):
         norm = self._apply(self.d_optimizer, gradients, variables, checks, 'discriminator')
         real_share, fake_share = (tf.reduce_mean(tf.sigmoid(logits)) for logits in (real_logits, fake_logits))
         values = {'d_loss': loss, 'd_real': real_share, 'd_fake': fake_share, 'd_gradient': norm, 'g_loss': g_loss}
+        values['d_sign'] = tf.reduce_mean(tf.sign(real_logits))
         return values, checks, upstream
 
     def _generator_loss(self, fake, labels, draws):
@@ -274,6 +291,14 @@ class DCGAN(keras.Model):
         share = DECAYS[self.decay](done) * self.rate_scale
         for optimizer, rate in zip((self.g_optimizer, self.d_optimizer), self.rates, strict=True):
             optimizer.learning_rate.assign(rate * share)
+
+    def _adapt(self, sign: tf.Tensor, count: tf.Tensor | int) -> None:
+        """Moves the probability of an augmentation towards what `augment_target` asks for, after `count` images."""
+        if self.adapted is None:
+            return
+        mean = self.adapted[1] + (1 - SIGN_STAYS) * (sign - self.adapted[1])
+        change = tf.sign(mean - self.augment_target) * (tf.cast(count, tf.float32) / ADAPT_IMAGES)
+        self.adapted.assign(tf.stack([tf.clip_by_value(self.adapted[0] + change, 0.0, 1.0), mean]))
 
     def _move_average(self) -> None:
         if self.average is None:

@@ -4,7 +4,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from stylegen.utils.errors import UserError
 
 # names in a workdir, besides the checkpoints, the log and the events
 SETTINGS, QUALITY, SAMPLES, FILM = 'settings.json', 'quality.csv', 'samples', 'training.gif'
+OVERFITTING, NEIGHBOURS = 'overfitting.csv', 'evaluation.png'
 EVALUATION, EVALUATIONS = 'evaluation.json', 'evaluation*.json'
 COMPARABLE = 'figures compare with each other only, not with published ones on other features'
 NO_PROBLEM = ('resumed', 'stopped')  # events that report no problem
@@ -29,7 +30,7 @@ class History:
     Args:
         workdir: The folder of the run.
         record: `settings.json`; {} where it cannot be read.
-        log, quality: Rows of `log.csv` and `quality.csv`.
+        log, quality, overfitting: Rows of `log.csv`, `quality.csv` and `overfitting.csv`.
         events: Lines of `events.jsonl`.
         sheets: Sheets of samples by step.
         results: Results of all evaluations: 'step' and 'figures', see `stylegen.metrics.evaluation`.
@@ -42,6 +43,7 @@ class History:
     events: list[dict[str, Any]]
     sheets: dict[int, Path]
     results: list[dict[str, Any]]
+    overfitting: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -136,7 +138,8 @@ def read_history(workdir: str | os.PathLike) -> History:
             ):
                 results.append(result)
     quality = read_log(folder / QUALITY)
-    return History(folder, record, log, quality, read_events(folder / EVENTS), sheets, results)
+    events, overfitting = read_events(folder / EVENTS), read_log(folder / OVERFITTING)
+    return History(folder, record, log, quality, events, sheets, results, overfitting)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from absl.flags import FlagValues
 
 from stylegen import images
 from stylegen.dcgan.interpolating import InterpolateSettings, interpolate, save_walk
-from stylegen.dcgan.load import GeneratorSettings
-from stylegen.dcgan.opening import LabelSettings, labels_of, open_generator, parse_seeds, record_of
+from stylegen.dcgan.opening import LabelSettings, SourceSettings, labels_of, open_generator, parse_seeds, record_of
 from stylegen.images.animation import ANIMATIONS
 from stylegen.runs import cli
 from stylegen.runs.names import Output
@@ -35,7 +34,7 @@ class InterpolateFiles(LabelSettings):
 def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
     flags = cli.Flags('Draws pictures along a path from seed to seed, as a sheet or an animation.')
-    flags.settings(GeneratorSettings, InterpolateFiles, InterpolateSettings)
+    flags.settings(SourceSettings, InterpolateFiles, InterpolateSettings)
     flags.messages()
     return flags
 
@@ -43,7 +42,7 @@ def define_flags() -> cli.Flags:
 def work(flags: FlagValues) -> None:
     """Runs the command with parsed flags."""
     console = Console(flags.quiet)
-    source = cli.settings_of(GeneratorSettings, flags)
+    source = cli.settings_of(SourceSettings, flags)
     files = cli.settings_of(InterpolateFiles, flags)
     settings = cli.settings_of(InterpolateSettings, flags)
     seeds = parse_seeds(files.seeds)
@@ -57,9 +56,9 @@ def work(flags: FlagValues) -> None:
     elif flags['fps'].present:
         cli.report_unused_flags({'fps': 'a sheet does not move'}, console.say)
     generator = open_generator(source.workdir, settings=source)
-    labels = labels_of(generator, seeds, files.labels)
+    labels = labels_of(generator, seeds, files.classes)
     frames = interpolate(generator, seeds, labels, settings=settings)
-    recorded = {'seeds': files.seeds, 'labels': files.labels, **settings.recorded()}
+    recorded = {'seeds': files.seeds, 'classes': files.classes, **settings.recorded()}
     if not moving:
         del recorded['fps']
     record = record_of('interpolate', recorded, generator)

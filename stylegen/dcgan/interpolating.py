@@ -10,6 +10,7 @@ import numpy as np
 from stylegen import images
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import Generator
+from stylegen.dcgan.opening import labels_of
 from stylegen.dcgan.sampling import enlarged
 from stylegen.images.animation import ANIMATIONS
 from stylegen.utils.errors import UserError
@@ -93,15 +94,16 @@ def interpolate(
     Args:
         generator: From `open_generator` or `load_generator`.
         seeds: Two or more, see `latents`.
-        labels: int32 (len(seeds),), their classes, where the generator has some.
+        labels: int32 (len(seeds),), their classes, where the generator has some; None: each in turn.
         {settings}
 
     Raises:
-        UserError: There are less than two seeds; a generator with classes has no labels, or one without has some.
+        UserError: There are less than two seeds; a generator without classes has labels.
 
     Example:
         frames = interpolate(open_generator(), [3, 17, 42], steps=8, loop=True)
     """
+    labels = labels_of(generator, seeds) if labels is None else labels
     given = generator.given(latents(seeds, generator.latent_dim), labels)
     dim = generator.latent_dim
     parts = [walk(given[:, :dim], settings=settings), walk(given[:, dim:], path='linear', settings=settings)]

@@ -31,7 +31,7 @@ class GeneratorSettings(Settings):
     """Which generator is opened: the run, the checkpoint and the weights."""
 
     workdir: str | None = setting(
-        None, 'folder of a run; by default the generator of the package', group='Generator', kind='path'
+        None, 'folder of a run; by default a generator of the package', group='Generator', kind='path'
     )
     checkpoint: str | int = setting(LAST, 'last, best or a step', group='Generator')
     which: str | None = setting(

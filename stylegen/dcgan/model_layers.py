@@ -38,6 +38,47 @@ class Double(keras.layers.Layer):
         return count, 2 * height, 2 * width, channels
 
 
+@keras.saving.register_keras_serializable('stylegen')
+class BatchDeviation(keras.layers.Layer):
+    """Computes how much the maps of a batch differ, so that a discriminator sees pictures that are all alike.
+
+    Karras et al. 2018 (section 3) do so for groups of 4 images and make one more map of it. Here the images of the same
+    class are a group, or a generator could hide behind the differences between classes; and each channel has a number
+    of its own.
+
+    Args:
+        classes: Number of classes; 0: the batch is one group, and there are no labels.
+    """
+
+    def __init__(self, classes: int, **options: Any):
+        super().__init__(**options)
+        self.classes = classes
+
+    def call(self, inputs: Any) -> tf.Tensor:
+        """Maps (N, H, W, C), or [these, int32 labels (N,)], to standard deviations (N, C), means over H and W."""
+        maps, labels = inputs if self.classes else (inputs, None)
+        shape = tf.shape(maps)
+        flat = tf.reshape(maps, [shape[0], -1])
+        members = (
+            tf.ones([shape[0], 1], flat.dtype) if labels is None else tf.one_hot(labels, self.classes, dtype=flat.dtype)
+        )
+        counts = tf.maximum(tf.reduce_sum(members, 0), 1)[:, None]
+        means = tf.matmul(members, flat, transpose_a=True) / counts
+        away = tf.square(flat - tf.matmul(members, means))
+        deviations = tf.sqrt(tf.matmul(members, away, transpose_a=True) / counts + 1e-8)
+        deviations = tf.reduce_mean(tf.reshape(deviations, [-1, shape[1] * shape[2], maps.shape[-1]]), 1)
+        return tf.matmul(members, deviations)
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        """Returns (N, C)."""
+        first = input_shape[0] if self.classes else input_shape
+        return first[0], first[-1]
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments."""
+        return {**super().get_config(), 'classes': self.classes}
+
+
 class Layers:
     """Makes layers that state name, seed, layout and dtype, so that a model depends on its arguments only.
 

@@ -1,4 +1,4 @@
-"""The two networks of DCGAN (Radford, Metz, Chintala 2016), for any size that can be halved down to 4..7 pixels.
+"""The two networks of DCGAN (Radford, Metz, Chintala 2016), for any size from 16 pixels up.
 
 Both are functional Keras models on images in [-1, 1]. Kernels of 4 with stride 2 (Odena et al. 2016: a kernel that the
 stride divides leaves no checkerboard).
@@ -6,9 +6,9 @@ stride divides leaves no checkerboard).
 
 from collections.abc import Callable, Sequence
 
-from stylegen.dcgan.model_layers import Double, Layers
+from stylegen.dcgan.model_layers import BatchDeviation, Double, Layers
 from stylegen.dcgan.settings import choices_of
-from stylegen.dcgan.sizes import levels
+from stylegen.dcgan.sizes import built_size, levels
 from stylegen.training.spectral import SpectralEmbedding
 from stylegen.utils.backend import keras
 from stylegen.utils.errors import unknown
@@ -46,10 +46,10 @@ def generator(
 
     A dense layer makes the coarsest maps, each level doubles the sides and halves the channels, with batch
     normalisation and ReLU between; tanh at the end. With the defaults and 64 x 64 x 3 it is that of the paper's authors
-    in Torch, 3,576,704 parameters.
+    in Torch, 3,576,704 parameters. A size that cannot be halved so often is cut out of a larger picture.
 
     Args:
-        size: Height and width, see `stylegen.dcgan.sizes.levels`.
+        size: Height and width, from 16 up, see `stylegen.dcgan.sizes.built_size`.
         channels: 1 or 3.
         latent_dim: Length of a latent vector.
         width: Channels of the last level but the image; each coarser one has twice as many, up to 8 times.
@@ -76,7 +76,8 @@ def generator(
     latents = keras.Input((latent_dim,), name='latents', dtype=DTYPE)
     inputs, vectors = _with_labels(make, latents, classes, label_dim) if classes else (latents, latents)
     widths = _widths(width, depth + base_conv + bool(image_kernel))[::-1]  # of the dense layer, then of each level
-    x = _coarsest_maps(make, vectors, [side >> depth for side in size], widths, kernel if base_conv else 0)
+    coarsest = [side >> depth for side in built_size(size)]
+    x = _coarsest_maps(make, vectors, coarsest, widths, kernel if base_conv else 0)
     upsample = UPSAMPLINGS[upsampling]
     for level, level_width in enumerate(widths[1 + base_conv :], 1):
         x = make.normed(upsample(make, x, level_width, kernel, f'up{level}'), f'up{level}')
@@ -84,8 +85,17 @@ def generator(
         x = make.conv(x, channels, image_kernel, 'image', bias=True)
     else:
         x = upsample(make, x, channels, kernel, 'image')
-    images = keras.layers.Activation('tanh', dtype=DTYPE, name='tanh')(x)
+    images = keras.layers.Activation('tanh', dtype=DTYPE, name='tanh')(_cut(make, x, size))
     return keras.Model(inputs, images, name='generator')
+
+
+def _cut(make: Layers, x: keras.KerasTensor, size: tuple[int, int]) -> keras.KerasTensor:
+    """Cuts the maps to a size, the same at opposite edges; where one pixel is left it is the last."""
+    over = [have - want for have, want in zip(x.shape[1:3], size, strict=True)]
+    if not any(over):
+        return x
+    edges = [(pixels // 2, pixels - pixels // 2) for pixels in over]
+    return keras.layers.Cropping2D(edges, name='cut', **make.maps)(x)
 
 
 def _with_labels(
@@ -136,6 +146,7 @@ def discriminator(
     extra_convs: bool = False,
     slope: float = 0.2,
     dropout: float = 0.0,
+    batch_std: bool = False,
     momentum: float = 0.9,
     epsilon: float = 1e-5,
     synchronized: bool = False,
@@ -157,6 +168,7 @@ def discriminator(
         extra_convs: A 3 x 3 convolution before each level and after the last, as in SN-DCGAN (Miyato et al. 2018).
         slope: Slope of the leaky ReLU for negative values.
         dropout: Dropout rate after each level.
+        batch_std: Let the logit depend on how much the images of a class differ in the batch, see `BatchDeviation`.
         classes: Number of classes; with any, the model takes (images, labels) and adds the product of the label's
             vector with the summed last maps (projection: Miyato and Koyama 2018, equation 4).
 
@@ -176,9 +188,13 @@ def discriminator(
         x = make.normed(x, name) if norm == 'batch' and number else make.leaky(x, name)
         x = make.dropout(x, dropout, name)
     logits = make.dense(keras.layers.Flatten(name='flat', **make.maps)(x), 1, 'logit', bias=bias, dtype=DTYPE)
-    if not classes:
+    labels = keras.Input((), dtype='int32', name='labels') if classes else None
+    if batch_std:
+        spread = BatchDeviation(classes, name='deviations', dtype=DTYPE)([x, labels] if classes else x)
+        spread = make.dense(spread, 1, 'deviations_logit', dtype=DTYPE)
+        logits = keras.layers.Add(name='with_deviations', dtype=DTYPE)([logits, spread])
+    if labels is None:
         return keras.Model(images, logits, name='discriminator')
-    labels = keras.Input((), dtype='int32', name='labels')
     logits = keras.layers.Add(name='logits', dtype=DTYPE)([logits, _projection(make, x, labels, classes)])
     return keras.Model([images, labels], logits, name='discriminator')
 

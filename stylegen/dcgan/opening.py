@@ -23,19 +23,32 @@ MOST_SEEDS = 10_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelSettings(Settings):
-    """The classes of the pictures of a conditional generator."""
+class SourceSettings(GeneratorSettings):
+    """Where a generator comes from: a run, or the package."""
 
-    labels: str | None = setting(
-        None,
-        "classes by name or number: one, or one for each seed, in turn; by default the seed modulo the classes' number",
+    embedded: str = setting(
+        shipped.EMBEDDED[0],
+        'generator of the package, where there is no --workdir',
         group='Generator',
+        choices=shipped.EMBEDDED,
     )
 
 
-@takes(GeneratorSettings, 'workdir')
-def open_generator(workdir: str | os.PathLike | None = None, *, settings: GeneratorSettings) -> Generator:
-    """Opens the generator of a run, see `load_generator`; without a workdir the generator of the package.
+@dataclass(frozen=True, kw_only=True)
+class LabelSettings(Settings):
+    """The classes of the pictures of a conditional generator."""
+
+    classes: str | None = setting(
+        None,
+        "classes by name or number: one, or one for each seed, in turn; by default the seed modulo the classes' number",
+        group='Generator',
+        formerly='labels',
+    )
+
+
+@takes(SourceSettings, 'workdir')
+def open_generator(workdir: str | os.PathLike | None = None, *, settings: SourceSettings) -> Generator:
+    """Opens the generator of a run, see `load_generator`; without a workdir one of the package.
 
     Args:
         workdir: Folder of a run, or None.
@@ -45,17 +58,18 @@ def open_generator(workdir: str | os.PathLike | None = None, *, settings: Genera
         UserError: There is no such checkpoint.
 
     Example:
-        generator = open_generator()  # the generator of the package
+        generator = open_generator()  # of the package: pictures of 64 x 64, by class
+        generator = open_generator(embedded='cifar10')  # 32 x 32
         generator = open_generator('run', checkpoint='best')
     """
     if workdir is not None:
         if not Path(workdir).is_dir():
             raise UserError(f'there is no folder {workdir}; give the --workdir of a run')
         return load_generator(workdir, settings=settings)
-    packed = shipped.load_packed()
+    packed = shipped.load_packed(shipped.SHIPPED[settings.embedded])
     if str(settings.checkpoint) not in (LAST, BEST, str(packed.step)) or settings.which not in (None, packed.which):
         there = f'the {packed.which} weights of step {packed.step}'
-        raise UserError(f'the generator of the package has {there} only; for others give the --workdir of a run')
+        raise UserError(f'{settings.embedded} of the package has {there} only; for others give the --workdir of a run')
     return packed
 
 
@@ -92,7 +106,7 @@ def labels_of(generator: Generator, seeds: Sequence[int], labels: str | np.ndarr
     classes = generator.plan.classes
     if not classes:
         if labels is not None:
-            raise UserError('this generator was trained without classes; leave out --labels')
+            raise UserError('this generator was trained without classes; leave out --classes')
         return None
     if labels is None:
         return np.array([seed % len(classes) for seed in seeds], np.int32)
@@ -120,7 +134,7 @@ def record_of(
         generator: From `open_generator`.
         inputs: sha256 by path.
     """
-    origin = 'embedded' if generator.path == shipped.SHIPPED else 'file'
+    origin = 'embedded' if generator.path in shipped.SHIPPED.values() else 'file'
     weights = WeightsSource(generator.path, digest_of(generator.path), origin)
     facts = {'step': generator.step, 'which': generator.which, 'batch_norm': 'moving'}
     return records.record(PROGRAM, {'command': command, **settings}, inputs or {}, weights) | {'generator': facts}

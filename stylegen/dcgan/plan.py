@@ -22,6 +22,7 @@ PLACES = {  # setting -> part and argument of a plan; all other settings are arg
     'd_width': ('discriminator', 'width'),
     'upsampling': ('generator', 'upsampling'),
     'd_norm': ('discriminator', 'norm'),
+    'batch_std': ('discriminator', 'batch_std'),
 }
 FORMER_NAMES = {  # part of a plan -> former and present names of its arguments
     'generator': {'stem': 'base_conv', 'last': 'image_kernel'},

@@ -14,6 +14,7 @@ class Preset:
         size, channels: Of its images.
         generator, discriminator: Arguments of the functions in `stylegen.dcgan.models`.
         training: Arguments of `stylegen.dcgan.gan.DCGAN`, and `batch_size`.
+        held_out: Share of the pictures that are kept out of the training, see `stylegen.dcgan.overfitting`.
     """
 
     source: str
@@ -22,13 +23,26 @@ class Preset:
     generator: Mapping[str, Any] = field(default_factory=dict)
     discriminator: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    held_out: float = 0.0
 
 
 USUAL = 'cifar32'
 _STRONG = {'slope': 0.1, 'norm': 'spectral', 'extra_convs': True}
 _TUTORIAL = {'kernel': 5, 'slope': 0.3, 'init': 'glorot'}
+_FEW = {
+    'batch_size': 32, 'augment': 'color,translation,cutout', 'ema': 0.999, 'decay': 'linear', 'updates': 'simultaneous'
+}  # fmt: skip
 PRESETS = {
     'paper64': Preset('the Torch program of the authors of Radford et al. (2016), as in pytorch/examples', (64, 64)),
+    'paper128': Preset('paper64 with one level more', (128, 128)),
+    'few64': Preset(
+        'for some hundred pictures: paper64, narrower, with augmentation (Zhao et al. 2020) and averaged weights',
+        (64, 64),
+        generator={'width': 48},
+        discriminator={'width': 48, 'batch_std': True},
+        training=_FEW,
+        held_out=0.05,
+    ),
     'cifar32': Preset('paper64 with its finest level left out', (32, 32)),
     'cifar32_strong': Preset(
         'SN-DCGAN (Miyato et al. 2018, tables 3 and 4), with averaged weights and augmentation (Zhao et al. 2020)',

@@ -7,8 +7,7 @@ import numpy as np
 from absl.flags import FlagValues
 
 from stylegen import images
-from stylegen.dcgan.load import GeneratorSettings
-from stylegen.dcgan.opening import open_generator, record_of
+from stylegen.dcgan.opening import SourceSettings, open_generator, record_of
 from stylegen.dcgan.projecting import ProjectSettings, framed, framed_hole, project
 from stylegen.dcgan.sampling import NPZ
 from stylegen.runs import cli
@@ -33,7 +32,9 @@ class ProjectFiles(Settings):
     mask: str | None = setting(
         None, 'a picture that is white where --image is to be filled', group='Picture', kind='path'
     )
-    labels: str | None = setting(None, 'classes to try, by name or number; by default all', group='Picture')
+    classes: str | None = setting(
+        None, 'classes to try, by name or number; by default all', group='Picture', formerly='labels'
+    )
     output: str | None = setting(
         None,
         f'a picture, by default {DEFAULT_OUTPUT} or a free name like it; the vector goes to an .npz of its name',
@@ -48,7 +49,7 @@ def define_flags() -> cli.Flags:
     flags.positional('image')
     for heading in ('Generator', 'Picture', 'Search', 'Output'):
         flags.group(heading)
-    flags.settings(GeneratorSettings, ProjectFiles, ProjectSettings)
+    flags.settings(SourceSettings, ProjectFiles, ProjectSettings)
     flags.messages()
     return flags
 
@@ -56,7 +57,7 @@ def define_flags() -> cli.Flags:
 def work(flags: FlagValues) -> None:
     """Runs the command with parsed flags."""
     console = Console(flags.quiet)
-    source = cli.settings_of(GeneratorSettings, flags)
+    source = cli.settings_of(SourceSettings, flags)
     files = cli.settings_of(ProjectFiles, flags)
     settings = cli.settings_of(ProjectSettings, flags)
     if files.image is None:
@@ -74,13 +75,13 @@ def work(flags: FlagValues) -> None:
     bar = console.progress(settings.steps)
     try:
         found = project(
-            generator, target, hole, files.labels, callback=lambda now: bar.to(
+            generator, target, hole, files.classes, callback=lambda now: bar.to(
                 now.step, f'step {now.step}', loss=float(now.losses.min())
             ), settings=settings,
         )  # fmt: skip
     finally:
         bar.close()
-    recorded = {'image': files.image, 'mask': files.mask, 'labels': files.labels, **settings.recorded()}
+    recorded = {'image': files.image, 'mask': files.mask, 'classes': files.classes, **settings.recorded()}
     record = record_of('project', recorded, generator, inputs.hashes)
     kept = {'latents': found.latents, 'losses': found.losses, 'images': images.to_uint8(found.found)}
     if found.label is not None:

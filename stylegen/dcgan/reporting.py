@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from stylegen.dcgan.charts import line_chart, number
-from stylegen.dcgan.history import COMPARABLE, FILM, History, as_number, read_history
+from stylegen.dcgan.history import COMPARABLE, FILM, NEIGHBOURS, History, as_number, read_history
 from stylegen.dcgan.pages import heading, page, pairs, paragraph, picture, sections, table, tiles
 from stylegen.dcgan.presets import PRESETS
 from stylegen.images.decoding import opened
 from stylegen.utils.files import atomic_write
 from stylegen.utils.version import __version__
 
+CLASS_COLUMNS = ('count', 'precision', 'recall', 'density', 'coverage')
 SHEETS = 12  # sheets of samples in the page, from the first to the last
 SHEET_BYTES, SHEET_SIDE = 1 << 20, 1000  # larger sheets are reduced
 FILM_BYTES = 8 << 20  # the page has no larger film
@@ -47,6 +48,8 @@ def report(workdir: str | os.PathLike) -> str:
     body = sections({
         'Samples': _samples(run),
         'Quality': _quality(run),
+        'Classes': _classes(run),
+        'Nearest pictures of the data': _neighbours(run),
         'Curves': _curves(run),
         'Events': _events(run),
         'Settings': pairs(flat(run.settings, skip=('classes', 'data', 'resize'))),
@@ -158,6 +161,28 @@ def _quality(run: History) -> str:
     return '\n'.join(filter(None, text))
 
 
+def _classes(run: History) -> str:
+    """Shows the figures of each class of the last evaluation that has some, see `stylegen.dcgan.by_class`."""
+    found = [result['classes'] for result in run.results if isinstance(result.get('classes'), Mapping)]
+    if not found:
+        return ''
+    rows = [
+        (name, *(number(as_number(values.get(column))) if column in values else '' for column in CLASS_COLUMNS))
+        for name, values in found[-1].items()
+        if isinstance(values, Mapping)
+    ]
+    note = 'Of each class by itself: precision, how near its pictures are to real ones; coverage, how many it reaches.'
+    return table(('class', *CLASS_COLUMNS), rows, CLASS_COLUMNS) + paragraph(note, 'soft')
+
+
+def _neighbours(run: History) -> str:
+    path = run.workdir / NEIGHBOURS
+    if not path.is_file():
+        return ''
+    note = 'A row each: a generated picture, then the nearest of the data, by the features of `mini`.'
+    return _shown(path, 'generated, and nearest', large=True) + paragraph(note, 'soft')
+
+
 def _by_step(name: str, by_weights: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> str:
     curves = {
         weights: [(step, record['value']) for step, record in sorted(by_step.items())]
@@ -195,11 +220,18 @@ def _curves(run: History) -> str:
         chart('Losses', {'d_loss': 'discriminator', 'g_loss': 'generator'}, levels=even),
         chart('D(x) and D(G(z))', {'d_real': 'real', 'd_fake': 'generated'}, **share),
         chart('Length of the gradients', {'d_gradient': 'discriminator', 'g_gradient': 'generator'}),
+        _overfitting(run),
         chart('Images a second', {'images_per_second': 'images a second'}, span=(0, 0)),
         chart('Learning rate', {'learning_rate': 'learning rate'}, span=(0, 0)),
     ]
     note = 'Each point is a mean since the one before. Upright lines are alarms.' if marks else ''
     return _row(charts) + (paragraph(note, 'soft') if note else '')
+
+
+def _overfitting(run: History) -> str:
+    columns = {'d_train': 'of the training', 'd_held_out': 'held out', 'd_generated': 'generated'}
+    curves = {shown: run.curve(column, run.overfitting) for column, shown in columns.items()}
+    return line_chart(curves, title='Mean logits of pictures') if run.overfitting else ''
 
 
 def _events(run: History) -> str:

@@ -12,6 +12,7 @@ from stylegen.dcgan.gan import METRICS
 from stylegen.dcgan.history import FILM, QUALITY, SAMPLES, SETTINGS, data_of
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.monitor import FEATURES, Problem, QualityMonitor
+from stylegen.dcgan.overfitting import OverfittingMonitor
 from stylegen.dcgan.plan import Plan, compared
 from stylegen.dcgan.settings import PROGRAM, TrainSettings
 from stylegen.images.animation import save_animation
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 RETRIES = 3  # times that a run halves the learning rate before it ends
 COLUMNS = (*METRICS, 'learning_rate', 'images_per_second')
+AUGMENTED = 'augmented'  # column with the probability of an augmentation, where that is adapted
 QUALITY_COLUMNS = (f'fid_{FEATURES}', 'best')
 NOT_FINITE = 'not finite'
 DIVERSITY_COUNT = 64  # pictures that the check for a collapse draws
@@ -50,6 +52,7 @@ class Training:
         callback: Callable[[Report], None] | None,
         warn: Callable[[str], None],
         devices: Devices | None = None,
+        held_out: 'ImageSet | None' = None,
     ):
         self.data, self.plan, self.workdir = data, plan, workdir
         self.settings, self.callback, self.warn = settings, callback, warn
@@ -64,13 +67,15 @@ class Training:
         self.devices.copy_from_chief(self.variables)
         chief = self.devices.chief
         self.events = Events(workdir) if chief else NullLog()
-        self.log = Log(workdir, COLUMNS, self.step, settings.tensorboard) if chief else NullLog()
+        columns = COLUMNS if self.gan.adapted is None else (*COLUMNS, AUGMENTED)
+        self.log = Log(workdir, columns, self.step, settings.tensorboard) if chief else NullLog()
         self.quality = Log(workdir, QUALITY_COLUMNS, self.step, name=QUALITY) if chief else NullLog()
         self.speed = Speed(plan.batch_size * self.gan.d_steps)
         self.latents = latents(range(settings.samples), self.gan.latent_dim)
         self.settling = latents(range(2**31, 2**31 + SETTLING), self.gan.latent_dim)
         self.settled = -1  # the step of the last `settle`
         self.monitor = QualityMonitor(data, settings.pictures, plan.training['loss'])
+        self.overfitting = OverfittingMonitor(data, held_out, workdir, self.step) if held_out and chief else None
         self.problem: Problem | None = None  # the reason why the fit was stopped
 
     @property
@@ -114,6 +119,8 @@ class Training:
             'learning_rate': float(self.gan.g_optimizer.learning_rate.numpy()),
             'images_per_second': self.speed(step),
         }
+        if self.gan.adapted is not None:
+            values[AUGMENTED] = float(self.gan.adapted.numpy()[0])
         self.log.add(step, values)
         if self.callback:
             self.callback(Report(step, steps, values, values['images_per_second']))
@@ -147,9 +154,12 @@ class Training:
         """Checks whether the generator has collapsed."""
         problem = None
         if self.devices.chief:
-            _, problem = self.monitor.check_generator(
-                step, self.pictures(latents(range(DIVERSITY_COUNT), self.gan.latent_dim))
-            )
+            pictures = self.pictures(latents(range(DIVERSITY_COUNT), self.gan.latent_dim))
+            _, problem = self.monitor.check_generator(step, pictures)
+            known = self.overfitting and self.overfitting.check(step, self.gan, pictures)
+            if known:  # a warning only: the best checkpoint is kept
+                self.events.add(known.event, step, text=known.text, action='warn')
+                self.warn(known.text)
         shared = self.devices.broadcast(problem and [problem.event, problem.text, problem.last_good_step])
         self.alarm(step, shared and Problem(*shared))
 
@@ -197,6 +207,8 @@ class Training:
             )
         self.gan.rate_scale.assign(scale)
         self.monitor.reset()
+        if self.overfitting:
+            self.overfitting.back_to(self.step)
         for log in (self.log, self.quality):
             log.remove_after(self.step)
         self._discard_later_checkpoints()

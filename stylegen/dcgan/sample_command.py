@@ -10,9 +10,9 @@ from absl.flags import FlagValues
 
 from stylegen import images
 from stylegen.datasets.opening import open_images
-from stylegen.dcgan.load import BATCH_SIZE, Generator, GeneratorSettings
+from stylegen.dcgan.load import BATCH_SIZE, Generator
 from stylegen.dcgan.neighbours import nearest, sheet
-from stylegen.dcgan.opening import labels_of, open_generator, parse_seeds, record_of
+from stylegen.dcgan.opening import SourceSettings, labels_of, open_generator, parse_seeds, record_of
 from stylegen.dcgan.sampling import FORMS, NPZ, SampleSettings, check_output, form_of, sample
 from stylegen.dcgan.training_command import first_only
 from stylegen.images.sheets import grid_shape
@@ -59,7 +59,7 @@ class SampleFiles(Settings):
 def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
     flags = cli.Flags('Draws pictures: each depends on the generator and its seed alone.')
-    flags.settings(GeneratorSettings, SampleSettings, SampleFiles)
+    flags.settings(SourceSettings, SampleSettings, SampleFiles)
     flags.messages()
     return flags
 
@@ -67,7 +67,7 @@ def define_flags() -> cli.Flags:
 def work(flags: FlagValues) -> None:
     """Runs the command with parsed flags."""
     console = Console(flags.quiet)
-    source = cli.settings_of(GeneratorSettings, flags)
+    source = cli.settings_of(SourceSettings, flags)
     settings = cli.settings_of(SampleSettings, flags)
     files = cli.settings_of(SampleFiles, flags)
     seeds = parse_seeds(settings.seeds)
@@ -82,7 +82,7 @@ def work(flags: FlagValues) -> None:
     if files.neighbours and (form != 'grid' or len(seeds) > MOST_ROWS):
         raise UserError(f'--neighbours makes a sheet of up to {MOST_ROWS} --seeds; give a picture as --output')
     generator = open_generator(source.workdir, settings=source)
-    labels = labels_of(generator, seeds, settings.labels)
+    labels = labels_of(generator, seeds, settings.classes)
     if form == 'grid' and not files.neighbours:
         check_grid(len(seeds), generator, settings, output)
     check_output(output.path, form, seeds, files.overwrite)

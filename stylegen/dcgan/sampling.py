@@ -10,7 +10,7 @@ import numpy as np
 from stylegen import images
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.load import BATCH_SIZE, Generator
-from stylegen.dcgan.opening import LabelSettings
+from stylegen.dcgan.opening import LabelSettings, labels_of
 from stylegen.runs.names import Output
 from stylegen.utils.errors import UserError, unknown
 from stylegen.utils.files import check_target
@@ -47,17 +47,18 @@ def sample(
     Args:
         generator: From `open_generator` or `load_generator`.
         seeds: See `latents`.
-        labels: int32 (len(seeds),), their classes, where the generator has some, see `labels_of`.
+        labels: int32 (len(seeds),), their classes, where the generator has some, see `labels_of`; None: each in turn.
         batch_size: Pictures in memory at a time.
         progress: Receives the number of pictures done.
 
     Raises:
-        UserError: A generator with classes has no labels, or one without classes has some.
+        UserError: A generator without classes has labels.
 
     Example:
         for pictures in sample(open_generator(), range(100)):
             print(pictures.shape)
     """
+    labels = labels_of(generator, seeds) if labels is None else labels
     for start in range(0, len(seeds), batch_size):
         part = seeds[start : start + batch_size]
         yield generator(latents(part, generator.latent_dim), None if labels is None else labels[start:][: len(part)])
@@ -140,7 +141,7 @@ def save_files(
         for picture in enlarged(batch, settings.scale):
             own = {'seeds': str(seeds[number])}
             if labels is not None:
-                own['labels'] = str(labels[number])
+                own['classes'] = str(labels[number])
             own_record = dict(record) | {'settings': record['settings'] | own}
             folder = folder or _made(output)
             path = file_of(folder, seeds[number])

@@ -64,6 +64,13 @@ class TrainSettings(Settings):
 
     conditional: bool = setting(False, 'give the classes to the networks', group=IMAGES)
     flip: bool | None = _of_preset('mirror half of the images', IMAGES)
+    held_out: int | None = setting(
+        None,
+        'pictures kept out of the training, to tell when the discriminator knows the others by heart; by default 1 in '
+        '20 with --preset=few64, else 0',
+        group=IMAGES,
+        at_least=0,
+    )
     preset: str = setting(USUAL, 'published networks and settings', group=NETWORKS, choices=PRESETS)
     latent_dim: int | None = _of_preset(
         "length of a latent vector; this and what follows is by default the preset's", NETWORKS, at_least=1
@@ -72,6 +79,10 @@ class TrainSettings(Settings):
     d_width: int | None = _of_preset("channels of the discriminator's finest level", NETWORKS, at_least=1)
     d_norm: str | None = _of_preset(
         "the discriminator's normalisation", NETWORKS, choices=('batch', 'spectral', 'none')
+    )
+    batch_std: bool | None = _of_preset(
+        'show the discriminator how much the images of a class differ in a batch, against pictures that are all alike',
+        NETWORKS,
     )
     upsampling: str | None = _of_preset(
         'how the generator doubles the sides', NETWORKS, choices=('transposed', 'resize')
@@ -89,6 +100,13 @@ class TrainSettings(Settings):
         f'augmentation of the images for the discriminator: some of {",".join(AUGMENTATIONS)}, or {NO_AUGMENTATION}',
         TRAINING,
         read=_policy,
+    )
+    augment_target: float | None = _of_preset(
+        'augment by a probability that keeps the mean sign of the logits of real images here, such as 0.6; 0: always '
+        'augment',
+        TRAINING,
+        at_least=0,
+        below=1,
     )
     ema: float | None = _of_preset(
         'share of the averaged generator that stays at each step; 0: no average', TRAINING, at_least=0, at_most=1
@@ -144,7 +162,7 @@ class TrainSettings(Settings):
     deterministic: bool = setting(False, 'use only operations that give the same bits each time', group=MACHINE)
 
 
-OF_PRESET = tuple(name for name, default in TrainSettings.defaults().items() if default is None)
+OF_PRESET = tuple(name for name, default in TrainSettings.defaults().items() if default is None and name != 'held_out')
 
 
 @dataclass(frozen=True, kw_only=True)

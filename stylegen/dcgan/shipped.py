@@ -1,4 +1,4 @@
-"""The generator that ships with the package: its file, and how one is made of a run."""
+"""The generators that ship with the package: their files, and how one is made of a run."""
 
 import json
 import zipfile
@@ -16,7 +16,8 @@ from stylegen.utils.files import as_json, digest_of
 from stylegen.utils.npz import open_arrays, save_arrays, verify
 from stylegen.utils.zips import TooLarge
 
-SHIPPED = Path(weights.__file__).parent / 'dcgan_cifar10.npz'
+EMBEDDED = ('caltech64', 'cifar10')  # generators of the package; the first is the default
+SHIPPED = {name: Path(weights.__file__).parent / f'dcgan_{name}.npz' for name in EMBEDDED}
 FACTS = 'facts'  # name of the array that holds the JSON text
 
 
@@ -56,13 +57,16 @@ def pack_generator(generator: Generator, path: str | Path, **facts: Any) -> str:
 
 
 def load_packed(path: str | Path | None = None) -> Generator:
-    """Loads a file of `pack_generator`; by default the generator of the package.
+    """Loads a file of `pack_generator`.
+
+    Args:
+        path: The file; None: the first generator of the package, one of `SHIPPED`.
 
     Raises:
         UserError: It is not there, or no such file; that of the package has been changed.
     """
-    path = Path(path or SHIPPED)
-    if path == SHIPPED:
+    path = Path(path or SHIPPED[EMBEDDED[0]])
+    if path in SHIPPED.values():
         if not path.exists():
             raise UserError(f'this installation has no generator ({path.name}); give the --workdir of a run')
         verify(path)

@@ -1,6 +1,5 @@
-"""The image sizes that can be built: halving leads to a shorter side of 4 to 7 pixels."""
+"""The sizes of the maps of both networks. Halving an image leads to maps with a shorter side of 4 to 8 pixels."""
 
-import itertools
 import re
 
 from stylegen.utils.errors import UserError
@@ -9,17 +8,27 @@ LEAST, BASE = 16, 4
 
 
 def levels(size: tuple[int, int]) -> int:
-    """Returns the number of halvings of a size.
+    """Returns the number of halvings of a size (height, width).
 
     Raises:
-        UserError: A side is below 16 or cannot be halved so often; the nearest sizes that can are named.
+        UserError: A side is below 16.
     """
     if min(size) < LEAST:
         raise UserError(f'{show_size(size)} is too small; the least --image_size is {LEAST}')
-    if not _can(size):
-        near = ' or '.join(show_size(other) for other in _nearest(size))
-        raise UserError(f'{show_size(size)} cannot be halved {_halvings(size)} times; the nearest --image_size: {near}')
-    return _halvings(size)
+    return (min(size) // BASE).bit_length() - 1
+
+
+def built_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Returns the size that the generator builds: the least that covers `size` and can be halved `levels` times.
+
+    Its pictures are cut to `size`, the same at opposite edges; the discriminator needs no such size.
+
+    Example:
+        built_size((64, 64))  # (64, 64)
+        built_size((100, 75))  # (112, 80)
+    """
+    step = 1 << levels(size)
+    return -(-size[0] // step) * step, -(-size[1] // step) * step
 
 
 def parse_size(text: str | tuple[int, int], name: str = 'image_size') -> tuple[int, int]:
@@ -41,19 +50,3 @@ def show_size(size: tuple[int, int]) -> str:
     """Formats a size as text that `parse_size` reads."""
     height, width = size
     return str(height) if height == width else f'{height}x{width}'
-
-
-def _halvings(size: tuple[int, int]) -> int:
-    return (min(size) // BASE).bit_length() - 1
-
-
-def _can(size: tuple[int, int]) -> bool:
-    return min(size) >= LEAST and all(side % (1 << _halvings(size)) == 0 for side in size)
-
-
-def _nearest(size: tuple[int, int]) -> list[tuple[int, int]]:
-    """Returns the two nearest sizes that can be built; squares for a square."""
-    reach = 2 << _halvings(size)
-    heights, widths = (range(max(LEAST, side - reach), side + reach + 1) for side in size)
-    pairs = zip(heights, widths, strict=True) if size[0] == size[1] else itertools.product(heights, widths)
-    return sorted(filter(_can, pairs), key=lambda other: abs(other[0] - size[0]) + abs(other[1] - size[1]))[:2]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylegen.dcgan.plan import compared, make_plan
+from stylegen.dcgan.presets import PRESETS
 from stylegen.dcgan.settings import OF_PRESET, TrainSettings
 from stylegen.training.distribution import DISTRIBUTIONS
 from stylegen.utils.errors import UserError
@@ -75,18 +76,31 @@ def train(
     plan = make_plan(
         data.size, data.channels, classes=tuple(data.classes) if settings.conditional else (), settings=settings
     )
+    data, kept_out = split(data, settings)
     devices.check(plan.batch_size, settings.jit, settings.steps_per_execution)
     exact = _determinism().at(True) if settings.deterministic else contextlib.nullcontext()
     with folder_lock(workdir) if devices.chief else contextlib.nullcontext(), devices.report_lost_workers(), exact:
         same = {name: value for name, value in settings.recorded().items() if name not in (*OF_PRESET, 'jit')}
         devices.check_same_settings(compared(identity(data, plan)) | same | {'count of pictures': data.count})
-        run = Training(data, plan, Path(workdir), settings, callback, warn or (lambda line: None), devices)
+        run = Training(data, plan, Path(workdir), settings, callback, warn or (lambda line: None), devices, kept_out)
         run.write_settings()
         _begin(run)
         _run_or_keep_step(run)
         run.film()
         devices.broadcast('done')  # all processes wait until the chief has written everything
     return run
+
+
+def split(data: ImageSet, settings: TrainSettings) -> tuple[ImageSet, ImageSet | None]:
+    """Returns the pictures to train on, and those that are kept out of the training; None for none.
+
+    Raises:
+        UserError: So many cannot be kept out.
+    """
+    count = settings.held_out
+    if count is None:
+        count = int(data.count * PRESETS[settings.preset].held_out)
+    return data.without(count) if count else (data, None)
 
 
 def _begin(run: Training) -> None:

@@ -8,7 +8,7 @@ from absl.flags import FlagValues
 from stylegen.dcgan.plan import idle_options, make_plan
 from stylegen.dcgan.presets import PRESETS
 from stylegen.dcgan.settings import DEFAULT_WORKDIR, HEADINGS, IMAGES, KEPT, MemorySettings, TrainSettings
-from stylegen.dcgan.sizes import parse_size, show_size
+from stylegen.dcgan.sizes import built_size, parse_size, show_size
 from stylegen.dcgan.training import train
 from stylegen.runs import cli
 from stylegen.training.distribution import WorkerLost, read_cluster, restart_process
@@ -96,6 +96,8 @@ def work(flags: FlagValues) -> None:
         console.warn(line)
     console.say(*first_only(images))
     console.say(f'{images.count} images from {images.manifest["source"]}, {size[0]}x{size[1]}x{channels}')
+    if (whole := built_size(size)) != size:
+        console.say(f'the generator builds {whole[0]}x{whole[1]} and cuts it to {size[0]}x{size[1]}')
     bar = None
 
     def report(now: 'Report') -> None:

@@ -96,7 +96,7 @@ def test_the_command_takes_lists_or_an_expression(workdir, tmp_path, capsys):
         (['--b=1', '--c=2'], '--a=1,4,7'),
         (['--a=x'], '--a='),
         (['--expression=mean(1) plus mean(2)'], 'goes wrong at'),
-        (['--a=1', '--labels=cat'], 'without classes'),
+        (['--a=1', '--classes=cat'], 'without classes'),
         (['--a=1', '--output=a.npz'], '.npz'),
         (['--a=1', '--noise=-1'], 'expected noise to be a number from 0, got -1'),
     ],

@@ -106,7 +106,7 @@ def test_what_changes_nothing_is_told_in_a_line(workdir, tmp_path, capsys):
         (['--path=curved'], '--path'),
         (['--output=a.txt'], 'a.txt'),
         (['--output=nowhere/a.gifs'], 'a.gifs'),
-        (['--labels=cat'], 'without classes'),
+        (['--classes=cat'], 'without classes'),
     ],
 )
 def test_mistakes_are_told_in_a_line(workdir, tmp_path, monkeypatch, args, said, capsys):

@@ -12,7 +12,7 @@ from stylegen.dcgan.model_layers import Double
 from stylegen.dcgan.models import UPSAMPLINGS, discriminator, generator
 from stylegen.dcgan.plan import make_plan
 from stylegen.dcgan.settings import AUGMENTATIONS, choices_of
-from stylegen.dcgan.sizes import levels, parse_size, show_size
+from stylegen.dcgan.sizes import built_size, levels, parse_size, show_size
 from stylegen.training.normalization import BatchNorm, frozen_statistics
 from stylegen.training.spectral import SpectralConv2D, SpectralDense, power_iteration
 from stylegen.utils.backend import keras, tf
@@ -50,21 +50,27 @@ def test_the_names_to_choose_from_are_those_of_the_tables():
     assert tuple(UPSAMPLINGS) == choices_of('upsampling') and tuple(DECAYS) == choices_of('decay')
 
 
-@pytest.mark.parametrize(('size', 'expected'), [((16, 16), 2), ((28, 28), 2), ((48, 32), 3), ((63, 64), None)])
-def test_sides_are_halved_down_to_four_to_seven(size, expected):
-    if expected is None:
-        with pytest.raises(UserError, match='the nearest --image_size'):
-            levels(size)
-    else:
-        assert levels(size) == expected
+@pytest.mark.parametrize(('size', 'expected'), [((16, 16), 2), ((28, 28), 2), ((48, 32), 3), ((60, 60), 3)])
+def test_sides_are_halved_down_to_four_to_eight(size, expected):
+    assert levels(size) == expected
+    assert all(side >> expected >= 4 for side in built_size(size)) and min(built_size(size)) >> expected <= 8
 
 
-@pytest.mark.parametrize(
-    ('text', 'near'), [('50', '48 or 56'), ('33x70', '32x72 or 28x68'), ('100', '96 or 112'), ('65x128', '64x128')]
-)
-def test_a_size_that_cannot_be_built_is_refused_with_those_that_can(text, near):
-    with pytest.raises(UserError, match=near):
-        levels(parse_size(text))
+@pytest.mark.parametrize('text', ['60', '100x75', '17x33'])
+def test_any_size_is_built_and_cut_the_same_at_opposite_edges(text):
+    size = parse_size(text)
+    made, judge = generator(size, latent_dim=4, width=2), discriminator(size, width=2)
+    given = np.random.default_rng(0).normal(size=(2, 4)).astype(np.float32)
+    pictures = made(given).numpy()
+    assert pictures.shape == (2, *size, 3) and judge(pictures).shape == (2, 1)
+    whole = keras.Model(made.inputs[0], made.get_layer('cut').input)(given).numpy()
+    top, left = ((have - want) // 2 for have, want in zip(whole.shape[1:3], size, strict=True))
+    assert np.allclose(np.tanh(whole[:, top : top + size[0], left : left + size[1]]), pictures, atol=1e-6)
+
+
+def test_a_size_below_16_is_refused():
+    with pytest.raises(UserError, match='the least --image_size is 16'):
+        levels((15, 64))
 
 
 @pytest.mark.parametrize('text', ['', '32x', 'x32', '32x32x3', '-32', '3.5'])

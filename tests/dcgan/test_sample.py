@@ -175,7 +175,7 @@ def test_without_a_name_nothing_is_written_over(workdir, tmp_path, monkeypatch):
         (['--which=ema'], 'no averaged weights'),
         (['--which=both'], '--which'),
         (['--seeds=3-1'], "--seeds=0-99,105 with whole numbers from 0, got '3-1'"),
-        (['--labels=cat'], 'without classes'),
+        (['--classes=cat'], 'without classes'),
         (['--output=a.txt'], 'neither a folder'),
         (['--output=/proc/a'], '/proc/a'),
         (['--format=files', '--output=a.png'], '--format=grid'),
@@ -221,15 +221,16 @@ def test_the_packed_generator_draws_nearly_the_same(tmp_path):
 
 
 def test_it_works_at_once_with_the_generator_that_ships(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(shipped, 'SHIPPED', tmp_path / 'ours.npz')
+    ours = tmp_path / 'ours.npz'
+    monkeypatch.setattr(shipped, 'SHIPPED', dict.fromkeys(shipped.EMBEDDED, ours))
     assert command() == 2 and 'has no generator' in capsys.readouterr().err
     generator = tiny(path=tmp_path / 'checkpoint')
     (tmp_path / 'checkpoint').write_bytes(b'weights')
-    shipped.pack_generator(generator, shipped.SHIPPED)
+    shipped.pack_generator(generator, ours)
     assert command(f'--output={tmp_path / "a.png"}', '--seeds=0-3') == 0
     assert read_settings(tmp_path / 'a.png')['weights']['origin'] == 'embedded'
     assert command('--checkpoint=5') == 2 and 'for others give the --workdir' in capsys.readouterr().err
-    shipped.SHIPPED.with_suffix('.sha256').write_text('0' * 64)
+    ours.with_suffix('.sha256').write_text('0' * 64)
     assert command() == 2 and 'is damaged' in capsys.readouterr().err
 
 
@@ -250,12 +251,23 @@ def test_what_float16_cannot_hold_is_not_packed(tmp_path):
         shipped.pack_generator(generator, tmp_path / 'a.npz')
 
 
-def test_the_generator_that_ships_draws_different_pictures_at_once(tmp_path):
+def test_the_generators_that_ship_draw_different_pictures_at_once(tmp_path):
     output = tmp_path / 'samples.png'
     assert run('sample', '--seeds=0-15', f'--output={output}', '--quiet', program='dcgan') == 0
-    assert load_image(output).shape[2] == 3
+    assert load_image(output).shape == (4 * 64 + 3 * 2, 4 * 64 + 3 * 2, 3)
+    for name, side in (('caltech64', 64), ('cifar10', 32)):
+        generator = open_generator(embedded=name)
+        (pictures,) = sample(generator, range(16))
+        assert pictures.shape == (16, side, side, 3)
+        apart = np.abs(pictures[:, None] - pictures).mean((2, 3, 4))
+        assert apart[~np.eye(16, dtype=bool)].min() > 0.03 and 0.1 < pictures.mean() < 0.9
+
+
+def test_the_classes_of_the_generator_that_ships_look_different():
     generator = open_generator()
-    pictures = generator(latents(range(16), generator.latent_dim))
-    assert pictures.shape == (16, 32, 32, 3) and generator.plan.preset == 'cifar32'
-    apart = np.abs(pictures[:, None] - pictures).mean((2, 3, 4))
-    assert apart[~np.eye(16, dtype=bool)].min() > 0.05 and 0.1 < pictures.mean() < 0.9
+    flowers, cars = (
+        np.concatenate(list(sample(generator, range(8), labels_of(generator, range(8), name))))
+        for name in ('sunflowers', 'cars')
+    )
+    saturation = [float(np.ptp(pictures, 3).mean()) for pictures in (flowers, cars)]
+    assert saturation[0] > 5 * saturation[1]  # yellow flowers; all cars of Caltech-101 are grey photographs

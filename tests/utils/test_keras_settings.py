@@ -14,7 +14,7 @@ from stylegen.dcgan.exporting import export
 from stylegen.dcgan.formats import FORMATS, given
 from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.plan import make_plan
-from stylegen.dcgan.shipped import load_packed
+from stylegen.dcgan.shipped import SHIPPED, load_packed
 from stylegen.dcgan.training import train
 from stylegen.utils.backend import keras
 from stylegen.utils.keras_defaults import keras_defaults
@@ -102,9 +102,9 @@ def all_made(place, folder):
     for network in make_plan(**BUILT).networks():
         inputs = [np.ones((2, *tensor.shape[1:]), tensor.dtype) for tensor in network.inputs]
         made[f'built {network.name}'] = np.asarray(network(inputs))
-    export(load_packed(), folder / 'exported.keras')
+    export(load_packed(SHIPPED['cifar10']), folder / 'exported.keras')
     network = FORMATS['keras'].open(folder / 'exported.keras')
-    made['exported'] = network(given(load_packed().model, latents([0, 1], 100), 0))
+    made['exported'] = network(given(load_packed(SHIPPED['cifar10']).model, latents([0, 1], 100), 0))
     return made
 
 
