@@ -98,8 +98,7 @@ class Workers:
         cores = min(self.threads, resources.get('CPU', 1.0) / self.count)  # more workers than cores: parts of one
         options = {'num_cpus': cores, 'num_gpus': settings.gpus_per_worker, 'max_restarts': -1, 'max_task_retries': 0}
         made = ray.remote(Worker).options(**options)
-        shared = ray.put(job)
-        self.actors = [made.remote(shared, self.threads, os.getcwd()) for _ in range(self.count)]
+        self.actors = [made.remote(job, self.threads, os.getcwd()) for _ in range(self.count)]
         self.busy: dict[Any, tuple[Any, Item | None]] = {}
         self.idle: list[Any] = []
         self.failed_openings = 0
