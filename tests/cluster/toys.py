@@ -1,8 +1,8 @@
 """Jobs without a network, for tests of what is around it: they copy files, and die where they are told to."""
 
 import os
-import signal
 import shutil
+import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +23,8 @@ class Copy:
             time.sleep(self.seconds)
             if 'poison' in name:
                 os.kill(os.getpid(), signal.SIGKILL)
-            if 'once' in name and not Path(file.parent, 'died').exists():
-                Path(file.parent, 'died').touch()
+            if 'once' in name and not Path('died').exists():
+                Path('died').touch()
                 os.kill(os.getpid(), signal.SIGKILL)
             if 'bad' in name:
                 raise UserError('it is no picture')
