@@ -17,7 +17,19 @@ import pytest
 import stylegen
 from tests.conftest import ROOT
 
-ROOMS = ('weights', 'utils', 'images', 'networks', 'losses', 'optimize', 'datasets', 'metrics', 'training', 'runs')
+ROOMS = (
+    'weights',
+    'utils',
+    'images',
+    'networks',
+    'losses',
+    'optimize',
+    'datasets',
+    'metrics',
+    'training',
+    'runs',
+    'cluster',
+)
 PROGRAMS = ('compose', 'dcgan', 'deepdream', 'style')
 PAGE = ('studio',)  # offers what the programs do, so it imports them
 TOP = ('former_names', 'notebook')  # single modules that no room imports

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from absl.flags import FlagValues
 
 from stylegen import images
+from stylegen.cluster.making import make_all
+from stylegen.cluster.settings import ClusterSettings
+from stylegen.compose.cluster_job import ApplyJob
 from stylegen.compose.files import LEFT_OUT, PICTURES, Run, make_each, named_paths, needed
 from stylegen.compose.fitting import apply, product
 from stylegen.compose.settings import read_texts
@@ -15,6 +18,7 @@ from stylegen.runs import cli
 from stylegen.runs.names import Output
 from stylegen.runs.settings import ResultSettings
 from stylegen.utils.console import Console
+from stylegen.utils.errors import UserError
 from stylegen.utils.settings import Settings, setting
 
 DEFAULT_OUTPUT, DEFAULT_FOLDER = 'composed.png', 'composed'
@@ -41,6 +45,7 @@ def define_flags() -> cli.Flags:
     flags.group(PICTURES)
     flags.settings(ApplyFiles)
     flags.settings(ResultSettings, without=LEFT_OUT)
+    flags.settings(ClusterSettings)
     flags.messages()
     return flags
 
@@ -54,7 +59,17 @@ def work(flags: FlagValues) -> None:
     run = Run('stylegen.compose apply', console, result)
     run.know(files.matrix or '')
     recorded = files.recorded()
-    if len(found.recipe.pictures) == 1 and not found.recipe.masks and not files.mask:
+    single = len(found.recipe.pictures) == 1 and not found.recipe.masks and not files.mask
+    cluster = cli.settings_of(ClusterSettings, flags)
+    cluster.check((*files.elements, result.output), [name for name in flags if flags[name].present])
+    if cluster.cluster:
+        if not single:
+            raise UserError('--cluster makes pictures by a T of one picture without masks; leave it out')
+        images.check_writable(DEFAULT_OUTPUT, depth=result.depth)
+        job = ApplyJob(run.program, found, dict(run.inputs.hashes), recorded, result)
+        folder = result.output or DEFAULT_FOLDER
+        return make_all(job, files.elements, folder, cluster, overwrite=result.overwrite, console=console)
+    if single:
         make = lambda pixels: product(found.matrix, found.recipe, [pixels])
         return make_each(run, files.elements, DEFAULT_OUTPUT, make, folder=DEFAULT_FOLDER, settings=recorded)
     output = Output.from_flag(result.output, DEFAULT_OUTPUT, say=console.say)

@@ -141,14 +141,7 @@ def make_each(
     photos = expand_folders(sources)
 
     def one(photo: Path, output: Output) -> None:
-        began = time.monotonic()
-        before = dict(run.inputs.hashes)
-        picture = run.inputs.load(str(photo))
-        images.check_writable(output.path, picture.pixels.shape, run.result.depth)
-        run.began = began
-        run.save(output, make(picture.pixels), {**settings, 'input': [str(photo)]}, picture.alpha)
-        run.inputs.hashes.clear()
-        run.inputs.hashes.update(before)
+        make_one(run, photo, str(photo), output, make, settings)
 
     if len(photos) == 1 and not Path(sources[0]).is_dir():
         output = Output.from_flag(run.result.output, default, say=run.console.say)
@@ -165,6 +158,27 @@ def make_each(
 
     names = [photo.name for photo in photos]
     make_results(outputs, names, lambda: run, of_number, overwrite=run.result.overwrite, console=run.console)
+
+
+def make_one(run: Run, photo: Path, name: str, output: Output, make: Any, settings: Mapping[str, Any]) -> None:
+    """Makes the result of one photo.
+
+    Args:
+        run: The command.
+        photo: The file.
+        name: How the record calls it.
+        output: The result.
+        make: Returns the pixels of the result, given the photo's.
+        settings: For the record; `input` is added.
+    """
+    run.began = time.monotonic()
+    before = dict(run.inputs.hashes)
+    picture = images.load_picture(photo) if name != str(photo) else run.inputs.load(name)
+    run.inputs.hashes[name] = picture.sha256
+    images.check_writable(output.path, picture.pixels.shape, run.result.depth)
+    run.save(output, make(picture.pixels), {**settings, 'input': [name]}, picture.alpha)
+    run.inputs.hashes.clear()
+    run.inputs.hashes.update(before)
 
 
 def needed(names: Iterable[tuple[str, Any]], example: str) -> None:

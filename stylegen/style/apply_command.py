@@ -6,14 +6,18 @@ from pathlib import Path
 
 from absl.flags import FlagValues
 
+from stylegen.cluster.making import make_all
+from stylegen.cluster.settings import ClusterSettings
+from stylegen.images.io import check_writable
 from stylegen.runs import cli
 from stylegen.runs.folders import expand_folders
 from stylegen.runs.inputs import DEFAULT_PICTURE
 from stylegen.runs.names import Output
 from stylegen.style.apply_film import paint_film
 from stylegen.style.apply_settings import ApplyResultSettings, ApplySettings, Command
+from stylegen.style.cluster_job import ApplyJob
 from stylegen.style.one_pass import OnePass
-from stylegen.style.options import DEFAULT_OUTPUT
+from stylegen.style.options import DEFAULT_FOLDER, DEFAULT_OUTPUT
 from stylegen.style.painter import Painter
 from stylegen.style.style_sheet import save_style_sheet
 from stylegen.utils.console import Console
@@ -28,6 +32,7 @@ def define_flags() -> cli.Flags:
         flags.group(heading)
     flags.settings(ApplySettings)
     flags.settings(ApplyResultSettings, without=('save_every',))
+    flags.settings(ClusterSettings)
     flags.messages()
     return flags
 
@@ -37,6 +42,8 @@ def work(flags: FlagValues) -> None:
     console = Console(flags.quiet)
     command = Command.read(flags)
     settings, result = command.settings, command.result
+    cluster = cli.settings_of(ClusterSettings, flags)
+    cluster.check((*settings.input, result.output), command.typed)
     one_pass = OnePass.open(settings.model_file, max_memory=settings.max_memory)
     if settings.list and result.output:
         return save_style_sheet(one_pass, command, console)
@@ -46,8 +53,15 @@ def work(flags: FlagValues) -> None:
         raise UserError('give a --style: a picture, or one of these names: ' + ', '.join(one_pass.styles))
     command.report_unused(console.say)
     painter = Painter(one_pass, command, console)
+    if command.clip and cluster.cluster:
+        raise UserError('--cluster paints photos, and a clip is painted frame after frame; leave it out')
     if command.clip:
         return paint_film(painter, command.clip, console)
+    if cluster.cluster:
+        check_writable('painted.png', depth=result.depth)
+        job = ApplyJob(command, (painter.source.sha256, *painter.inputs.hashes.values()))
+        sources, folder = settings.input or (str(DEFAULT_PICTURE),), result.output or DEFAULT_FOLDER
+        return make_all(job, sources, folder, cluster, overwrite=result.overwrite, console=console)
     photos = expand_folders(settings.input or [str(DEFAULT_PICTURE)])
     if len(photos) > 1 or any(Path(one).is_dir() for one in settings.input):
         return painter.paint_folder(photos)

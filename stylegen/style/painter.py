@@ -24,6 +24,8 @@ from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import digest_of
 
+FEW = 4  # photos of a folder that NumPy may paint
+
 
 def norms_of_texts(one_pass: OnePass, texts: Sequence[str], inputs: Inputs) -> np.ndarray:
     """The norms of styles as they are typed: NAME or PICTURE, with :SHARE where several are mixed.
@@ -41,6 +43,13 @@ def norms_of_texts(one_pass: OnePass, texts: Sequence[str], inputs: Inputs) -> n
         return inputs.load(text).pixels, share
 
     return one_pass.norms_of([style(*parse_style(text)) for text in texts])
+
+
+def use_tensorflow() -> None:
+    """Lets TensorFlow paint all that follows, so that no picture depends on how many were painted before it."""
+    from stylegen.utils import backend
+
+    backend.prepare_devices()
 
 
 class Painter:
@@ -101,13 +110,13 @@ class Painter:
         recorded = self.settings.replace(input=[str(source)], model=model).recorded()
         return records.record(PROGRAM, recorded, hashes, self.source)
 
-    def paint(self, photo: Path, output: Output) -> None:
-        """Paints one photo."""
+    def paint(self, photo: Path, output: Output, name: str | None = None) -> None:
+        """Paints one photo, which the record calls `name`, by default as it is called."""
         began = time.monotonic()
         picture = load_first_frame(photo, self.settings.size, self.console.say, '--output=NAME.gif makes a clip of all')
         images.check_writable(output.path, picture.pixels.shape, self.result.depth)
         areas, mask = self.areas((picture.pixels.shape[0], picture.pixels.shape[1]))
-        record = self.record(photo, picture.sha256)
+        record = self.record(name or photo, picture.sha256)
         refuse_overwriting_inputs(output.path, record['inputs'])
         painted, _ = self.paint_frame(picture.pixels, areas)
         painted = masked(painted, picture.pixels, mask)
@@ -119,6 +128,8 @@ class Painter:
         target = Path(self.result.output or DEFAULT_FOLDER)
         for source in self.settings.input:
             check_output_folder(Path(source), target)
+        if len(photos) > FEW:
+            use_tensorflow()
         names = unique_names([[photo] for photo in photos])
         outputs = [target / f'{name}.png' for name in names]
         images.check_writable(outputs[0])

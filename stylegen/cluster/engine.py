@@ -1,0 +1,169 @@
+"""Ray: it is started or joined, its machines are shared out among workers, and items go to whichever worker is free.
+
+Ray starts workers again that die; whose fault a death was is counted here, by the one item that the worker had.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import math
+import os
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from stylegen.cluster import stores
+from stylegen.cluster.settings import ClusterSettings
+from stylegen.cluster.worker import Item, Job, Made, Worker
+from stylegen.utils import interrupts
+from stylegen.utils.errors import UserError
+
+DEATHS = 3  # of workers on one input, before it is set aside
+OPENINGS = 10  # in a row that may fail, before the run ends
+
+
+@contextlib.contextmanager
+def connected(cluster: str) -> Iterator[Any]:
+    """Within the block Ray runs or is joined; gives the module.
+
+    Raises:
+        UserError: Ray is not installed, or there is no cluster at the address.
+    """
+    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
+    os.environ.setdefault('RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO', '0')
+    try:
+        import ray
+    except ImportError:
+        raise UserError('--cluster needs Ray: pip install "stylegen[cluster]"') from None
+    if ray.is_initialized():  # by who called us, who also ends it
+        yield ray
+        return
+    quiet: dict[str, Any] = {'log_to_driver': False, 'logging_level': 'ERROR'}
+    try:
+        if cluster == 'local':
+            has_dashboard = importlib.util.find_spec('aiohttp_cors') is not None  # of ray[default]
+            ray.init('local', num_cpus=_cores(), include_dashboard=has_dashboard, **quiet)
+        else:
+            ray.init(cluster, **quiet)
+    except (ConnectionError, ValueError) as error:
+        text = ' '.join(str(error).split())[:200]
+        raise UserError(f'there is no cluster of Ray at {cluster} ({text}); `ray start --head` makes one') from None
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+def plan(settings: ClusterSettings, resources: dict[str, float]) -> tuple[int, int]:
+    """How many workers there are, and the threads of each.
+
+    Args:
+        settings: What was asked for.
+        resources: What Ray has: 'CPU' and 'GPU'.
+
+    Raises:
+        UserError: GPUs are asked for that are not there.
+
+    Example:
+        plan(ClusterSettings(cluster='local', gpus_per_worker=0.25), {'CPU': 16, 'GPU': 1})  # (4, 4)
+    """
+    cores, gpus, share = resources.get('CPU', 1.0), resources.get('GPU', 0.0), settings.gpus_per_worker
+    most = cores
+    if share:
+        most = gpus * math.floor(1 / share + 1e-9) if share < 1 else gpus // share
+        if most < 1 or (settings.workers or 1) > most:
+            raise UserError(f'--gpus_per_worker={share:g}: the cluster has {gpus:g} GPUs; give fewer or none')
+    workers = settings.workers or max(1, int(most))
+    return workers, max(1, int(cores // workers))
+
+
+class Workers:
+    """The workers of one run.
+
+    Args:
+        ray: The module.
+        job: How pictures are made.
+        settings: How many workers.
+    """
+
+    def __init__(self, ray: Any, job: Job, settings: ClusterSettings):
+        self.ray = ray
+        resources = ray.cluster_resources()
+        self.count, self.threads = plan(settings, resources)
+        cores = min(self.threads, resources.get('CPU', 1.0) / self.count)  # more workers than cores: parts of one
+        options = {'num_cpus': cores, 'num_gpus': settings.gpus_per_worker, 'max_restarts': -1, 'max_task_retries': 0}
+        made = ray.remote(Worker).options(**options)
+        self.actors = [made.remote(job, self.threads, os.getcwd()) for _ in range(self.count)]
+        self.busy: dict[Any, tuple[Any, Item | None]] = {}
+        self.idle: list[Any] = []
+        self.failed_openings = 0
+
+    def close(self) -> None:
+        """Ends the workers."""
+        for actor in self.actors:
+            self.ray.kill(actor)
+
+    def make(self, items: Iterable[Item]) -> Iterator[tuple[Item, Made]]:
+        """Makes the results of items; no more items are taken than there are workers.
+
+        Yields:
+            Each item, in the order in which they are done, and what became of it.
+
+        Raises:
+            UserError: The job cannot be opened.
+            OSError: Nothing can be written any more.
+        """
+        left, again, deaths = iter(items), deque[Item](), Counter[str]()
+        for actor in self.actors:
+            self._open(actor)
+        while self.busy:
+            interrupts.check()
+            ready, _ = self.ray.wait(list(self.busy), num_returns=1, timeout=0.5)
+            for reference in ready:
+                actor, item = self.busy.pop(reference)
+                made = self._outcome(reference, actor, item)
+                if item and made:
+                    deaths[item.input] += made.retry
+                    if made.retry and deaths[item.input] < DEATHS:
+                        again.append(item)
+                    else:
+                        tries = deaths.pop(item.input, 0)
+                        yield item, Made(failed=f'{made.failed} ({tries} times)') if made.retry else made
+            while self.idle and (item := again.popleft() if again else next(left, None)):
+                self._give(self.idle.pop(), item)
+
+    def _open(self, actor: Any) -> None:
+        self.busy[actor.open.options(name='open').remote()] = actor, None
+
+    def _give(self, actor: Any, item: Item) -> None:
+        """Gives an item to a free worker."""
+        data = stores.read(item.input) if stores.of_driver(item.input) else None
+        task = actor.work.options(name=f'picture {stores.name_of(item.input)}')
+        self.busy[task.remote(item, data)] = actor, item
+
+    def _outcome(self, reference: Any, actor: Any, item: Item | None) -> Made | None:
+        """What became of a task. The worker is free afterwards, or is being started again."""
+        try:
+            result = self.ray.get(reference)
+        except self.ray.exceptions.RayTaskError:
+            raise
+        except self.ray.exceptions.RayError as error:  # the worker, or its machine, is gone
+            self._open(actor)
+            if item:
+                return Made(failed=f'its worker died ({type(error).__name__})', retry=True)
+            self.failed_openings += 1
+            if self.failed_openings > OPENINGS + self.count:
+                raise UserError('the workers die when they open the network; give fewer --workers') from None
+            return None
+        self.failed_openings = 0
+        if item is None and result:
+            raise UserError(result)
+        if item and result.fatal:
+            raise OSError(result.failed)
+        self.idle.append(actor)
+        return result if item else None

@@ -1,0 +1,98 @@
+"""The names of a run: inputs, their results, and what is done already, in a table on disk, not in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from stylegen.cluster import stores
+from stylegen.cluster.worker import Item
+
+_TABLES = """
+pragma journal_mode = off; pragma synchronous = off; pragma cache_size = -16000;
+create table inputs (place integer, key text, address text, stem text);
+create table stems (stem text primary key, uses integer) without rowid;
+create table taken (name text primary key) without rowid;
+create table there (name text primary key) without rowid;
+create table fresh (name text primary key) without rowid;
+"""
+
+
+class Names:
+    """The names of one run, in an SQLite file that is removed at the end."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix='stylegen-names-')
+        self._table = sqlite3.connect(Path(self._folder.name) / 'names.db', isolation_level=None)
+        self._table.executescript(_TABLES)
+
+    def close(self) -> None:
+        """Removes the file."""
+        self._table.close()
+        self._folder.cleanup()
+
+    def add_inputs(self, sources: Iterable[str]) -> int:
+        """Lists the pictures of files and folders, each folder in natural order. Returns how many there are."""
+        rows = (
+            (place, _natural(stores.name_of(address)), address, Path(stores.name_of(address)).stem)
+            for place, source in enumerate(sources)
+            for address in stores.pictures_of(source)
+        )
+        with self._at_once():
+            self._table.executemany('insert into inputs values (?, ?, ?, ?)', rows)
+            self._table.execute('insert into stems select stem, count(*) from inputs group by stem')
+            self._table.execute('create index ordered on inputs (place, key)')
+        return self._table.execute('select count(*) from inputs').fetchone()[0]
+
+    def add_there(self, names: Iterable[str]) -> None:
+        """Lists files that are in the folder of results."""
+        with self._at_once():
+            self._table.executemany('insert or ignore into there values (?)', ((name,) for name in names))
+
+    def add_manifest(self, lines: Iterable[dict[str, Any]], settings: str) -> None:
+        """Reads what the last run of the same settings made, if it was stopped before its end."""
+        with self._at_once():
+            for line in lines:
+                if line.get('settings') != settings:
+                    continue
+                if 'ended' in line:
+                    self._table.execute('delete from fresh')
+                elif 'output' in line:
+                    name = stores.name_of(str(line['output']))
+                    self._table.execute('insert or ignore into fresh values (?)', (name,))
+
+    def items(self, folder: str, suffix: Callable[[str], str]) -> Iterator[tuple[Item, bool, bool]]:
+        """Yields each item, whether its result is there, and whether an unfinished run of the same settings made it.
+
+        Results are named as `stylegen.runs.folders.unique_names` names them.
+        """
+        query = 'select address, stem, uses from inputs join stems using (stem) order by place, key'
+        for address, stem, uses in self._table.execute(query):
+            own = stores.name_of(address)
+            first = stem if uses == 1 else own.replace('.', '_')
+            name, number = first, 1
+            while not self._table.execute('insert or ignore into taken values (?)', (name,)).rowcount:
+                number += 1
+                name = f'{first}-{number}'
+            name += suffix(own)
+            yield Item(address, stores.joined(folder, name)), self._has('there', name), self._has('fresh', name)
+
+    def _has(self, table: str, name: str) -> bool:
+        return self._table.execute(f'select 1 from {table} where name = ?', (name,)).fetchone() is not None
+
+    @contextlib.contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """One transaction: a commit for each of a million names would take minutes."""
+        self._table.execute('begin')
+        yield
+        self._table.execute('commit')
+
+
+def _natural(name: str) -> str:
+    """A key by which picture 2 comes before picture 10."""
+    return re.sub(r'\d+', lambda digits: f'{int(digits[0]):020}', name.casefold())
