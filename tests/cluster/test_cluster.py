@@ -24,6 +24,7 @@ from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 from tests.cluster.toys import Copy
 from tests.conftest import ROOT, photo, run, wait_for
+from tests.style.one_pass_networks import random_network, random_one_pass
 
 pytest.importorskip('fsspec')
 QUIET = Console(quiet=True)
@@ -80,6 +81,16 @@ def test_the_same_bytes_as_one_process_and_a_line_for_each(cluster, capsys):
     lines = [line for line in lines_of('out') if 'input' in line]
     assert sorted(line['output'] for line in lines if 'output' in line) == [f'out/{number}.png' for number in range(3)]
     assert [line['input'] for line in lines if 'failed' in line] == ['in/bad.png']
+
+
+def test_photos_painted_in_one_pass_have_the_bytes_of_one_process(cluster):
+    random_one_pass(random_network()).save('m.npz')
+    for number in range(5):
+        images.save_image(f'in/{number}.png', photo(20, 24, number))
+    command = ['apply', 'in', '--model=m.npz', '--style=waves', '--quiet']
+    assert run(*command, '--output=one', program='style') == 0
+    assert run(*command, '--output=out', '--cluster=local', '--workers=2', program='style') == 0
+    assert results() == results('one') and len(results()) == 5
 
 
 def test_a_store_in_and_out(cluster):
