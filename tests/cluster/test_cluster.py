@@ -38,6 +38,7 @@ def cluster():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('RAY_USAGE_STATS_ENABLED', '0')
         patch.setenv('PYTHONPATH', str(ROOT))
+        patch.setenv('RAY_worker_niceness', '0')  # at Ray's 15 other tests would starve the workers
         ray.init('local', num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level='ERROR')
         yield ray
         ray.shutdown()
