@@ -31,6 +31,7 @@ def connected(cluster: str) -> Iterator[Any]:
         UserError: Ray is not installed, or there is no cluster at the address.
     """
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
+    os.environ.setdefault('RAY_worker_niceness', '0')  # with Ray's 15 the workers starve beside other programs
     os.environ.setdefault('RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO', '0')
     try:
         import ray
