@@ -10,10 +10,8 @@ import numpy as np
 EPSILON = 1e-3  # added to a variance, so that a flat area does not become an outlier
 PALETTE = 6  # numbers of a palette
 GAINS = 0.5, 2.0  # least and largest factor of a picture's contrast, so that no grain of a flat one is enlarged
-DARKEST, LIGHTENED = (
-    0.13,
-    2.0,
-)  # a palette with a mean below the one is lightened to it, by a factor of the other at most
+DARKEST = 0.13  # a palette with a mean below this is lightened to it ...
+LIGHTENED = 2.0  # ... by this factor at most
 TOE, SHOULDER = 0.06, 0.12  # ends of the range in which values are pressed together in place of being clipped
 
 
