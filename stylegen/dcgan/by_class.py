@@ -31,7 +31,8 @@ def class_figures(
     Args:
         generator: With classes.
         data: With the same classes, such as `stylegen.dcgan.evaluating.training_data`.
-        count: Most real pictures of a class, and as many generated ones; 'count' in the result is how many there were.
+        count: Most real pictures of a class, at random and without copies, and as many generated ones; 'count' in the
+            result is how many there were.
         first_seed: The first seed of the pictures of each class.
         embedding: Whose vectors are compared; None: `mini`.
 
@@ -51,12 +52,13 @@ def class_figures(
     embedding = embedding or open_embedding('mini')
     found: dict[str, dict[str, float]] = {}
     for label, name in enumerate(classes):
-        places = np.flatnonzero(data.labels == label)[:count]
-        number = len(places)
+        real = data.pictures(np.flatnonzero(data.labels == label))
+        real = np.unique(real, axis=0)  # the nearest picture of a copy would be itself
+        real = np.random.default_rng(0).permutation(real)[:count]
+        number = len(real)
         found[name] = {'count': number}
         if number < NEIGHBOURS + 2:
             continue
-        real = data.pictures(places)
         ours = drawn(generator, number, first_seed, np.full(number, label, np.int32))
         of_real, of_ours = (embed(images, [embedding]).vectors[embedding.name] for images in (real, ours))
         figures = precision_recall_density_coverage(of_real, of_ours)
