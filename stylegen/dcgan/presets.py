@@ -39,7 +39,7 @@ PRESETS = {
         'for some hundred pictures: paper64, narrower, with augmentation (Zhao et al. 2020) and averaged weights',
         (64, 64),
         generator={'width': 48},
-        discriminator={'width': 48, 'batch_std': True},
+        discriminator={'width': 48},
         training=_FEW,
         held_out=0.05,
     ),
