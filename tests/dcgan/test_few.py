@@ -71,7 +71,8 @@ def test_pictures_that_are_kept_out_are_not_trained_on(tmp_path):
 
 def test_a_run_tells_the_discriminator_on_pictures_that_it_never_saw(tmp_path):
     data = small_set(tmp_path / 'data')
-    options = {'preset': 'few64', 'steps': 4, 'collapse_every': 2, 'augment_target': 0.6, 'batch_std': True, 'held_out': 3}
+    options = {'preset': 'few64', 'steps': 4, 'collapse_every': 2, 'held_out': 3}
+    options |= {'augment_target': 0.6, 'batch_std': True}
     train(data, workdir=tmp_path / 'run', conditional=bool(data.classes), **options, **TINY, **QUIET)
     rows = read_log(tmp_path / 'run' / 'overfitting.csv')
     assert [row['step'] for row in rows] == ['2', '4'] and all(np.isfinite(float(row['overfitting'])) for row in rows)
