@@ -2,7 +2,7 @@
 
 Command:   python experiments/ablate_few.py --data=motorbikes/ --workdir=few [--counts=100,600] [--steps=800]
 Time:      about three minutes an arm on two cores; the same command continues an interrupted run
-Expected:  a table of kid_mini against pictures that no arm was trained on, of the discriminator's overfitting at the
+Expected:  not run to its end yet: a table of kid_mini against pictures that no arm was trained on, of the discriminator's overfitting at the
            end (see `stylegen.dcgan.overfitting`), and few/samples.png with 24 pictures of each arm
 
 DATA is a folder of one class, such as Motorbikes of Caltech-101 (798 pictures, CC BY 4.0). The same REFERENCE pictures

@@ -12,7 +12,7 @@ DRAWS = 7  # random numbers of an image, for all operations together
 def _color(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
     """Shifts brightness by up to 0.5, then multiplies saturation by 0 to 2 and contrast by 0.5 to 1.5."""
     brightness, saturation, contrast = (draws[:, i, None, None, None] for i in range(3))
-    images += brightness - 0.5
+    images = images + (brightness - 0.5)
     grey = tf.reduce_mean(images, 3, keepdims=True)
     images = (images - grey) * (2 * saturation) + grey
     mean = tf.reduce_mean(images, [1, 2, 3], keepdims=True)
