@@ -2,8 +2,9 @@
 
 Command:   python experiments/ablate_few.py --data=motorbikes/ --workdir=few [--counts=100,600] [--steps=800]
 Time:      about three minutes an arm on two cores; the same command continues an interrupted run
-Expected:  not run to its end yet: a table of kid_mini against pictures that no arm was trained on, of the discriminator's overfitting at the
-           end (see `stylegen.dcgan.overfitting`), and few/samples.png with 24 pictures of each arm
+Expected:  a table of kid_mini against pictures that no arm was trained on, of the discriminator's overfitting at the
+           end (see `stylegen.dcgan.overfitting`), and few/samples.png with 24 pictures of each arm. It was not run to
+           its end yet, so no figures stand here.
 
 DATA is a folder of one class, such as Motorbikes of Caltech-101 (798 pictures, CC BY 4.0). The same REFERENCE pictures
 of it are trained on by no arm. Every arm trains `few64` with seed 0; it differs from the first in the settings of ARMS.
