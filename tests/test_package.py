@@ -131,10 +131,13 @@ def test_a_command_of_readme_runs(tmp_path, monkeypatch, networks, program, flag
     for name in ('mine.weights.h5', 'mine.keras', 'bvlc_googlenet.caffemodel'):
         (tmp_path / name).symlink_to(networks / name)
     (tmp_path / 'photos').mkdir()
+    (tmp_path / 'shot').mkdir()
     for seed, name in enumerate(
         ('photo', 'painting', 'meadow', 'sky', 'flowers', 'graded', *(f'photos/{n}' for n in range(6)))
     ):
         images.save_image(f'{name}.jpg', photo(48, 64, seed))
+    for number in range(3):
+        images.save_image(f'shot/frame_{number:04d}.png', photo(48, 64, 1))
     images.save_animation('clip.mp4', [photo(48, 64, seed) for seed in (1, 1, 2)], 12)
     images.save_image('mask.png', np.tile(np.linspace(0, 1, 64, dtype=np.float32), (48, 1)))
     if program == 'compose':
