@@ -9,6 +9,8 @@ import contextlib
 import importlib.util
 import math
 import os
+import signal
+import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -42,11 +44,12 @@ def connected(cluster: str) -> Iterator[Any]:
         return
     quiet: dict[str, Any] = {'log_to_driver': False, 'logging_level': 'ERROR'}
     try:
-        if cluster == 'local':
-            has_dashboard = importlib.util.find_spec('aiohttp_cors') is not None  # of ray[default]
-            ray.init('local', num_cpus=_cores(), include_dashboard=has_dashboard, **quiet)
-        else:
-            ray.init(cluster, **quiet)
+        with kept_sigterm():
+            if cluster == 'local':
+                has_dashboard = importlib.util.find_spec('aiohttp_cors') is not None  # of ray[default]
+                ray.init('local', num_cpus=_cores(), include_dashboard=has_dashboard, **quiet)
+            else:
+                ray.init(cluster, **quiet)
     except (ConnectionError, ValueError) as error:
         text = ' '.join(str(error).split())[:200]
         raise UserError(f'there is no cluster of Ray at {cluster} ({text}); `ray start --head` makes one') from None
@@ -54,6 +57,17 @@ def connected(cluster: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def kept_sigterm() -> Iterator[None]:
+    """Puts the handler of SIGTERM back at the end of the block: `ray.init` sets one that ends the process at once."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _cores() -> int:

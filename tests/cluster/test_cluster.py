@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stylegen import images
-from stylegen.cluster.engine import plan
+from stylegen.cluster.engine import kept_sigterm, plan
 from stylegen.cluster.making import make_all
 from stylegen.cluster.manifest import Manifest, lines_of
 from stylegen.cluster.names import Names
@@ -39,7 +39,10 @@ def cluster():
         patch.setenv('RAY_USAGE_STATS_ENABLED', '0')
         patch.setenv('PYTHONPATH', str(ROOT))
         patch.setenv('RAY_worker_niceness', '0')  # at Ray's 15 other tests would starve the workers
-        ray.init('local', num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level='ERROR')
+        before = signal.getsignal(signal.SIGTERM)
+        with kept_sigterm():
+            ray.init('local', num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level='ERROR')
+        assert signal.getsignal(signal.SIGTERM) is before
         yield ray
         ray.shutdown()
 

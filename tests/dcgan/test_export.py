@@ -15,7 +15,8 @@ from stylegen.dcgan.card import ExportSettings
 from stylegen.dcgan.exporting import check_output
 from stylegen.dcgan.history import data_of, metrics_of
 from stylegen.dcgan.latent_vectors import latents
-from stylegen.dcgan.load import Generator, GeneratorSettings
+from stylegen.dcgan.load import Generator
+from stylegen.dcgan.opening import SourceSettings
 from stylegen.dcgan.plan import make_plan
 from stylegen.dcgan.shipped import SHIPPED, load_packed, pack_generator
 from stylegen.runs.exporting import SUFFIXES, format_of, greatest_difference
@@ -268,7 +269,7 @@ def test_the_command_exports_what_it_opens(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(export_command, 'open_generator', lambda *args, **told: asked.append((args, told)) or generator)
     monkeypatch.chdir(tmp_path)
     assert command('--workdir=run', '--checkpoint=7', '--which=ema') == 0
-    assert asked == [(('run',), {'settings': GeneratorSettings(workdir='run', checkpoint='7', which='ema')})]
+    assert asked == [(('run',), {'settings': SourceSettings(workdir='run', checkpoint='7', which='ema')})]
     said = capsys.readouterr().out
     assert 'latents float32 (N, 5) to images float32 (N, 16, 16, 3), from 0 to 1' in said
     assert 'differs from the checkpoint by' in said and 'generator.keras' in said

@@ -105,7 +105,7 @@ def test_what_cannot_be_written_is_refused(tmp_path):
                 call()
     with pytest.raises(ValueError, match='loop'):
         save_animation(path, frames(), loop=-1)
-    with pytest.raises(UserError, match=r"'.avi'.*\.gif, \.webp, \.mp4"):
+    with pytest.raises(UserError, match=r"'.avi'.*\.gif, \.webp, \.apng, \.mp4"):
         save_animation(tmp_path / 'a.avi', frames())
     assert list(tmp_path.iterdir()) == []
 
