@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from stylegen.cluster import stores
+from stylegen.training.logs import whole_objects
 
 NAME = 'manifest.jsonl'
 _SECONDS = 10.0  # from one file to the next, in a store
@@ -33,21 +34,11 @@ def lines_of(folder: str) -> Iterator[dict[str, Any]]:
         path = Path(folder, NAME)
         if path.is_file():
             with path.open('rb') as file:
-                yield from _whole(file)
+                yield from whole_objects(file)
         return
     for name in sorted(stores.names_in(folder)):
         if name.startswith('manifest-') and name.endswith('.jsonl'):
-            yield from _whole(stores.read(stores.joined(folder, name)).splitlines())
-
-
-def _whole(lines: Any) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(value, dict):
-            yield value
+            yield from whole_objects(stores.read(stores.joined(folder, name)).splitlines())
 
 
 class Manifest:

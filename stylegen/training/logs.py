@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 LOG, EVENTS = 'log.csv', 'events.jsonl'
@@ -29,12 +30,15 @@ def read_events(path: str | os.PathLike) -> list[dict[str, Any]]:
             lines = file.read().splitlines()
     except FileNotFoundError:
         return []
-    found = []
+    return list(whole_objects(lines))
+
+
+def whole_objects(lines: Iterable[str | bytes]) -> Iterator[dict[str, Any]]:
+    """Yields the JSON objects among lines; a line that a kill cut off is left out."""
     for line in lines:
         try:
-            event = json.loads(line)
+            value = json.loads(line)
         except ValueError:
             continue
-        if isinstance(event, dict):
-            found.append(event)
-    return found
+        if isinstance(value, dict):
+            yield value
