@@ -16,17 +16,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run 
 ROOT = Path(__file__).parents[1]
 
 
-def pytest_collection_modifyitems(items):
-    """Keeps tests that share a fixture of their module, or of their folder, in one process, where it is made once."""
-    for item in items:
-        shared = [
-            fixture for found in item._fixtureinfo.name2fixturedefs.values() for fixture in found if fixture.baseid
-        ]
-        folders = sorted(fixture.baseid for fixture in shared if fixture.scope == 'session')
-        if folders or any(fixture.scope == 'module' for fixture in shared):
-            item.add_marker(pytest.mark.xdist_group(folders[0] if folders else item.path.name))
-
-
 class TinyNetwork:
     """Two convolutions with a pooling between them, in the precision of the picture; stands in for an extractor."""
 
