@@ -53,6 +53,7 @@ BATCHES = 'batch'  # the row without a network
 LONGER = {BATCHES: 50}  # a short turn would only use batches that were prepared before it
 
 _PARTS = flags.DEFINE_list('parts', ['simultaneous', 'alternating', 'compiled', 'input'], 'Parts to measure.')
+_ROWS = flags.DEFINE_multi_string('row', [], 'A row to measure; by default all rows of the parts.')
 _ROUNDS = flags.DEFINE_integer('rounds', 9, 'Number of counted turns of each program.')
 _STEPS = flags.DEFINE_integer('steps', 10, 'Steps of a turn.')
 _CHILD = flags.DEFINE_string('child', None, 'Internal: the program that this process runs, as PART:NAME.')
@@ -139,7 +140,7 @@ class Done(Exception):
 
 
 class Turns:
-    """In a child: waits for each turn, and prints the time of a step and the memory after it."""
+    """In a child: waits for each turn, and prints the times of a step and the memory after it."""
 
     def __init__(self, steps):
         self.steps = steps
@@ -148,7 +149,7 @@ class Turns:
     def _wait(self):
         if not sys.stdin.readline():
             raise Done
-        self._left, self._began = self.steps, time.perf_counter()
+        self._left, self._began, self._processor = self.steps, time.perf_counter(), time.process_time()
 
     def __call__(self, done=1):
         """Counts steps that were done, and ends the turn after its last step."""
@@ -156,7 +157,8 @@ class Turns:
         if self._left > 0:
             return
         clock = (time.perf_counter() - self._began) / self.steps
-        print(json.dumps({'clock': clock, 'memory': peak_gigabytes()}), flush=True)
+        processor = (time.process_time() - self._processor) / self.steps
+        print(json.dumps({'clock': clock, 'processor': processor, 'memory': peak_gigabytes()}), flush=True)
         self._wait()
 
 
@@ -169,7 +171,7 @@ class Child:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def turn(self):
-        """Lets the program have a turn; returns the seconds of a step and the peak memory in GiB."""
+        """Lets the program have a turn; returns the seconds of a step, by the clock and of processors, and GiB."""
         self._process.stdin.write('go\n')
         self._process.stdin.flush()
         told = self._process.stdout.readline()
@@ -190,7 +192,8 @@ def measure(part, path):
         first: The figures of each program in its first turn, in which it traces.
         rounds: The figures of each program, for each counted round.
     """
-    children = {name: Child(part, name, path) for name in runnable(PROGRAMS[part])}
+    names = [name for name in runnable(PROGRAMS[part]) if not _ROWS.value or name in _ROWS.value]
+    children = {name: Child(part, name, path) for name in names}
     first = {name: child.turn() for name, child in children.items()}
     rounds = [{name: child.turn() for name, child in children.items()} for _ in range(1 + _ROUNDS.value)]
     for child in children.values():
@@ -206,14 +209,15 @@ def compare(part, path):
     print(
         f'\n{part}, batches of {BATCH}; medians of {_ROUNDS.value} rounds of {_STEPS.value} steps (lowest to highest)'
     )
-    print(f'{"":<32} {"images a second":>22}  {head}  first s  peak GB')
+    print(f'{"":<32} {"images a second":>22}  {head}  {"ms of processors":>24}  first s  peak GB')
     for name in first:
         rates = spread([BATCH / one[name]['clock'] for one in rounds], '.0f')
         times = '  '.join(
             f'{spread([one[name]["clock"] / one[base]["clock"] for one in rounds], ".2f", "x"):>26}' for base in against
         )
         seconds, memory = first[name]['clock'] * turn_of(name), rounds[-1][name]['memory']
-        print(f'{name:<32} {rates:>22}  {times}  {seconds:7.1f}  {memory:7.2f}', flush=True)
+        processor = spread([one[name]['processor'] * 1e3 for one in rounds], '.1f')
+        print(f'{name:<32} {rates:>22}  {times}  {processor:>24}  {seconds:7.1f}  {memory:7.2f}', flush=True)
     if part == 'input':
         shares(rounds)
 
