@@ -3,13 +3,15 @@
 Command:   python experiments/benchmarks/dcgan.py [--parts=simultaneous,alternating,compiled,input] [--rounds=9]
 Needs:     the extra `bench` for PyTorch: pip install -e ".[bench]"; without it the rows of PyTorch are left out
 Time:      about 10 minutes on two cores
-Expected:  tables; each row names its precision. Measured on two cores (AVX512_BF16) with PyTorch 2.13, as medians of
-           the ratios in the rounds. In float32 ours is as fast as the tutorial on the same networks: 0.96 x, between
-           0.80 and 1.30 in the rounds; 1.01 x with Keras's batch normalisation; 2.25 x if the tutorial is eager. It is
-           1.11 (channels last) to 1.17 x as fast as PyTorch's example. Ours in bfloat16 is 1.35 and 1.39 x as fast as
-           ours in float32, 0.94 x as fast as the tutorial in bfloat16 and 1.01 x as fast as PyTorch in bfloat16. In
-           float32 a tf.function is 2.0 x as fast as eager mode and 1.2 x as fast as XLA. 10 steps per call are no
-           faster than one. A batch takes 0.3 % of the time of a step
+Expected:  tables; each row names its precision. Figures are medians of the ratios in the rounds. In float32 ours is as
+           fast as the tutorial on the same networks: 1.01 x by the clock (between 0.80 and 1.37 in 15 rounds) and 1.04 x
+           by processor time (306 and 294 ms a step), measured on two cores without BF16 at a load of 11.
+           Measured before `image_layers` and the fused Adam, on two cores (AVX512_BF16) with PyTorch 2.13: 1.01 x as
+           fast as the tutorial with Keras's batch normalisation, 2.25 x if it is eager. It is 1.11 (channels last) to
+           1.17 x as fast as PyTorch's example. Ours in bfloat16 is 1.35 and 1.39 x as fast as ours in float32, 0.94 x
+           as fast as the tutorial in bfloat16 and 1.01 x as fast as PyTorch in bfloat16. In float32 a tf.function is
+           2.0 x as fast as eager mode and 1.2 x as fast as XLA. 10 steps per call are no faster than one. A batch takes
+           0.3 % of the time of a step. `dcgan_shares.py` says where the time goes, and what did not pay
 
 All programs have the same networks, batch size and data: `cifar32` (1,068,928 parameters in the generator, 663,296 in
 the discriminator), 64 images, and pictures of 32 x 32 that are in memory. Each program is a separate process. In each
@@ -20,7 +22,7 @@ row of the log for every turn. Compare only programs of the same part:
 simultaneous: both gradients come from one pass of each network, as in TensorFlow's tutorial
 (tensorflow.org/tutorials/generative/dcgan). Its loop is reimplemented here: one tf.function with two tapes, on batches
 from `from_tensor_slices`. It runs on our networks, on our networks with Keras's batch normalisation, which the tutorial
-uses, in eager mode, and in bfloat16.
+uses, in eager mode, and in bfloat16; its convolutions are always Keras's own.
 
 alternating: the generator learns from the discriminator after its update, as in PyTorch's example
 (github.com/pytorch/examples, dcgan). Its loop is reimplemented here: the discriminator on real images, then on
