@@ -4,8 +4,8 @@ Command:   python experiments/benchmarks/dcgan.py [--parts=simultaneous,alternat
 Needs:     the extra `bench` for PyTorch: pip install -e ".[bench]"; without it the rows of PyTorch are left out
 Time:      about 10 minutes on two cores
 Expected:  tables; each row names its precision. Figures are medians of the ratios in the rounds. In float32 ours is as
-           fast as the tutorial on the same networks: 1.01 x by the clock (between 0.80 and 1.37 in 15 rounds) and 1.04 x
-           by processor time (306 and 294 ms a step), measured on two cores without BF16 at a load of 11.
+           fast as the tutorial on the same networks: 1.01 x by the clock (0.80 to 1.37 in 15 rounds) and 1.04 x by
+           processor time (306 and 294 ms a step), measured on two cores without BF16 at a load of 11.
            Measured before `image_layers` and the fused Adam, on two cores (AVX512_BF16) with PyTorch 2.13: 1.01 x as
            fast as the tutorial with Keras's batch normalisation, 2.25 x if it is eager. It is 1.11 (channels last) to
            1.17 x as fast as PyTorch's example. Ours in bfloat16 is 1.35 and 1.39 x as fast as ours in float32, 0.94 x
