@@ -79,6 +79,7 @@ QUICK_TRAINING = "preset='paper64', steps=1, g_width=4, d_width=4, batch_size=4,
 ELSEWHERE = '--distribute=multi_worker'  # needs two processes: tests/dcgan/test_distributed.py
 SERVES = 'studio'  # until Ctrl-C: tests/studio
 GALLERY = re.findall(r'`(--[a-z]+=[^`]*)`', README[README.index('### Gallery') : README.index('## Style')])
+SHOWN = ['block1_conv1', 'block5_conv1']  # on a sheet of layers
 QUICK = {
     'deepdream': ['--size=64', '--steps=2'],
     'style': ['--size=64', '--iterations=3'],
@@ -128,6 +129,7 @@ def test_a_command_of_readme_runs(tmp_path, monkeypatch, networks, program, flag
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('STYLEGEN_OFFLINE', '1')
     monkeypatch.setenv('KERAS_HOME', str(networks))
+    monkeypatch.setattr('stylegen.deepdream.explore.layers_to_show', lambda network: SHOWN)
     for name in ('mine.weights.h5', 'mine.keras', 'bvlc_googlenet.caffemodel'):
         (tmp_path / name).symlink_to(networks / name)
     (tmp_path / 'photos').mkdir()
@@ -155,7 +157,7 @@ def test_a_command_of_readme_runs(tmp_path, monkeypatch, networks, program, flag
 @pytest.mark.parametrize('flags', GALLERY)
 def test_a_command_of_the_gallery_runs(tmp_path, monkeypatch, flags):
     monkeypatch.chdir(ROOT)  # they name pictures of the repository
-    monkeypatch.setattr('stylegen.deepdream.explore.layers_to_show', lambda network: ['block1_conv1', 'block5_conv1'])
+    monkeypatch.setattr('stylegen.deepdream.explore.layers_to_show', lambda network: SHOWN)
     quick = ['--size=64', *([] if '--explore' in flags else ['--steps=1'])]
     if '--zoom' in flags:
         quick += ['--seconds=0.5', '--fps=4']
