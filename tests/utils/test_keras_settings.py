@@ -16,6 +16,7 @@ from stylegen.dcgan.latent_vectors import latents
 from stylegen.dcgan.plan import make_plan
 from stylegen.dcgan.shipped import SHIPPED, load_packed
 from stylegen.dcgan.training import train
+from stylegen.networks import registry
 from stylegen.utils.backend import keras
 from stylegen.utils.keras_defaults import keras_defaults
 from tests.conftest import ROOT, photo, run, shaken
@@ -80,6 +81,7 @@ def place(tmp_path_factory):
 def all_made(place, folder):
     """What programs and functions make, by name: arrays."""
     folder.mkdir()
+    registry._EXTRACTORS.clear()  # networks are built under these settings, not taken from before
     source, paint = f'--input={place / "photo.png"}', f'--style={place / "paint.png"}'
     quick = ['--size=40', '--quiet', '--network=mini']
     made = {}
