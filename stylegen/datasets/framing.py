@@ -107,6 +107,12 @@ FITS: dict[str, Callable[[Image.Image, tuple[int, int]], Image.Image]] = {
 }
 
 
+def fit_of(rule: str | None) -> str:
+    """Returns the name in FITS with which a `Framing.rule` begins; the default where there is none."""
+    name = (rule or FIT).partition(';')[0]
+    return name if name in FITS else FIT
+
+
 @dataclass(frozen=True)
 class Framing:
     """How pictures are brought to one size and number of channels.

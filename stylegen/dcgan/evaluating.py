@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stylegen.datasets.framing import fit_of
 from stylegen.datasets.imageset import ImageSet
 from stylegen.datasets.opening import open_images
 from stylegen.datasets.sources import ALL, MissingSplit
@@ -64,9 +65,8 @@ def held_out(data: ImageSet, **options: Any) -> ImageSet | None:
     for split in OTHERS:
         if split != data.split:
             try:
-                return open_images(
-                    data.manifest['source'], data.size, data.channels, split=split, labels=False, **options
-                )
+                source, fit = data.manifest['source'], fit_of(data.manifest['resize'])
+                return open_images(source, data.size, data.channels, split=split, fit=fit, labels=False, **options)
             except MissingSplit:
                 continue
     return None
@@ -191,7 +191,7 @@ def evaluate(
 
 
 def training_data(workdir: str | os.PathLike, source: str | None = None, **options: Any) -> ImageSet:
-    """Opens the data of a run again.
+    """Opens the data of a run again, and brings its pictures to their size as the run did.
 
     Args:
         workdir: Folder of the run.
@@ -208,7 +208,8 @@ def training_data(workdir: str | os.PathLike, source: str | None = None, **optio
         source, split = (source, None) if source else (manifest['source'], split)
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f'{path} cannot be read; give the --workdir of a run') from None
-    images, kept_out = open_images(source, tuple(size), channels, split=split, **options), manifest.get('held_out')
+    fit, kept_out = fit_of(manifest.get('resize')), manifest.get('held_out')
+    images = open_images(source, tuple(size), channels, split=split, fit=fit, **options)
     return images.without(kept_out)[0] if kept_out else images
 
 

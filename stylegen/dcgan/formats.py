@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stylegen.dcgan.image_layers import MapsToImage
 from stylegen.dcgan.load import Generator
 from stylegen.dcgan.model_layers import Double
 from stylegen.networks.formats import FORMATS, Opened, Portable
@@ -22,6 +23,7 @@ REPLACED = {
     BatchNorm: lambda layer: keras.layers.BatchNormalization(
         momentum=layer.momentum, epsilon=layer.epsilon, name=layer.name, dtype=DTYPE
     ),
+    MapsToImage: lambda layer: keras.layers.Conv2DTranspose.from_config(layer.get_config()),
     Double: lambda layer: keras.Sequential(  # Reshape states the shape, which TFLite needs and UpSampling2D loses
         [
             keras.layers.UpSampling2D(2, data_format=LAYOUT, dtype=DTYPE),

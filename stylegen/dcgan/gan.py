@@ -273,7 +273,7 @@ class DCGAN(keras.Model):
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]  # the gradient of an embedding is sparse
         gradients = mean_over_replicas(gradients)
         optimizer.apply_gradients(list(zip(gradients, variables, strict=True)))
-        norms = [tf.norm(tf.cast(gradient, tf.float32)) for gradient in gradients]
+        norms = [tf.sqrt(2 * tf.nn.l2_loss(tf.cast(gradient, tf.float32))) for gradient in gradients]
         names = [f'{part} gradient of {variable.path}' for variable in variables]
         checks |= dict(zip(names, norms, strict=True))
         return tf.norm(tf.stack(norms))

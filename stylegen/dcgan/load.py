@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stylegen.datasets.framing import fit_of
 from stylegen.dcgan.history import data_of, metrics_of
 from stylegen.dcgan.plan import Plan
 from stylegen.training.checkpoints import LAST, Checkpoints
@@ -70,6 +71,11 @@ class Generator:
     def latent_dim(self) -> int:
         """Length of a latent vector."""
         return self.model.inputs[0].shape[-1]
+
+    @property
+    def fit(self) -> str:
+        """How its training pictures were brought to their size, one of `stylegen.datasets.FITS`."""
+        return fit_of(self.settings.get('resize'))
 
     @functools.cached_property
     def network(self) -> 'keras.Model':

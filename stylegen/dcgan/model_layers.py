@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from stylegen.dcgan.image_layers import ImageToMaps, MapsToImage, can_use_blocks
 from stylegen.networks.layers import Shape
 from stylegen.training.normalization import BatchNorm
 from stylegen.training.spectral import SpectralConv2D, SpectralDense
@@ -110,6 +111,8 @@ class Layers:
     ) -> keras.KerasTensor:
         """Adds a convolution."""
         layer = SpectralConv2D if self.spectral else keras.layers.Conv2D
+        if not self.spectral and can_use_blocks(x.shape[-1], kernel, strides):
+            layer = ImageToMaps
         return layer(
             channels, kernel, strides, 'same', use_bias=bias, kernel_initializer=self.kernel(), name=name, **self.maps
         )(x)  # fmt: skip
@@ -118,7 +121,8 @@ class Layers:
         self, x: keras.KerasTensor, channels: int, kernel: int, name: str, strides: int = 2, bias: bool = False
     ) -> keras.KerasTensor:
         """Adds a transposed convolution."""
-        return keras.layers.Conv2DTranspose(
+        layer = MapsToImage if can_use_blocks(channels, kernel, strides) else keras.layers.Conv2DTranspose
+        return layer(
             channels, kernel, strides, 'same', use_bias=bias, kernel_initializer=self.kernel(), name=name, **self.maps
         )(x)
 

@@ -32,7 +32,7 @@ nav a { color: var(--line0); }
 .tiles > div { padding: 10px 14px; }
 .tiles dt { color: var(--soft); font-size: 13px; }
 .tiles dd { margin: 0; font-size: 21px; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 16px; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 440px), 1fr)); gap: 16px; }
 .chart { margin: 0; padding: 12px 14px 6px; min-width: 0; }
 .chart figcaption { display: flex; flex-wrap: wrap; gap: 2px 16px; align-items: baseline; color: var(--ink); }
 .chart ul { list-style: none; display: flex; flex-wrap: wrap; gap: 0 14px; margin: 0; padding: 0; font-size: 13px;

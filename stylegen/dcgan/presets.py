@@ -27,6 +27,7 @@ class Preset:
 
 
 USUAL = 'cifar32'
+FEW, FOR_FEW = 2000, 'few64'  # with fewer pictures `train` names the preset for few
 _STRONG = {'slope': 0.1, 'norm': 'spectral', 'extra_convs': True}
 _TUTORIAL = {'kernel': 5, 'slope': 0.3, 'init': 'glorot'}
 _FEW = {
@@ -35,7 +36,7 @@ _FEW = {
 PRESETS = {
     'paper64': Preset('the Torch program of the authors of Radford et al. (2016), as in pytorch/examples', (64, 64)),
     'paper128': Preset('paper64 with one level more', (128, 128)),
-    'few64': Preset(
+    FOR_FEW: Preset(
         'for some hundred pictures: paper64, narrower, with augmentation (Zhao et al. 2020) and averaged weights',
         (64, 64),
         generator={'width': 48},

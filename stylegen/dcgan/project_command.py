@@ -27,7 +27,10 @@ class ProjectFiles(Settings):
     """The picture, its mask and classes, and the output file."""
 
     image: str | None = setting(
-        None, 'picture to find; it is cropped and resized to the size of the generator', group='Picture', kind='path'
+        None,
+        'picture to find; it is cropped or stretched to the size of the generator, as the training pictures were',
+        group='Picture',
+        kind='path',
     )
     mask: str | None = setting(
         None, 'a picture that is white where --image is to be filled', group='Picture', kind='path'

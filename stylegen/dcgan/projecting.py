@@ -62,22 +62,26 @@ class Projection:
 
 
 def framed(picture: Picture, generator: Generator) -> np.ndarray:
-    """Crops and resizes a picture to the size of the generator, float32 (H, W, C) in [0, 1]."""
+    """Brings a picture to the size of the generator, as its training pictures were: float32 (H, W, C) in [0, 1]."""
     pixels = picture.pixels if picture.alpha is None else on_white(picture.pixels, picture.alpha)
-    return from_uint8(Framing(generator.plan.size, generator.plan.channels)(Decoded(to_uint8(pixels))))
+    return from_uint8(_framed(to_uint8(pixels), generator, generator.plan.channels))
 
 
 def framed_hole(mask: np.ndarray, generator: Generator) -> np.ndarray:
-    """Crops and resizes a mask, float32 HxW in [0, 1], and returns where it is brighter than half, bool (H, W).
+    """Brings a mask, float32 HxW in [0, 1], to its size as `framed` does; returns where it is bright, bool (H, W).
 
     Raises:
         UserError: The mask covers the whole picture, or nothing.
     """
-    hole = Framing(generator.plan.size, 1)(Decoded(to_uint8(mask)))[..., 0] > 127
+    hole = _framed(to_uint8(mask), generator, 1)[..., 0] > 127
     if hole.all() or not hole.any():
         problem = 'leaves nothing of the picture' if hole.all() else 'has no white part'
         raise UserError(f'the mask {problem}; the white part is filled, the black part is known')
     return hole
+
+
+def _framed(pixels: np.ndarray, generator: Generator, channels: int) -> np.ndarray:
+    return Framing(generator.plan.size, channels, generator.fit)(Decoded(pixels))
 
 
 @takes(ProjectSettings)

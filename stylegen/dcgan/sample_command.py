@@ -132,7 +132,8 @@ def draw_neighbours(
     console: Console,
 ) -> None:
     """Writes the sheet of pictures with their nearest neighbours in a set."""
-    data = open_images(source, generator.plan.size, generator.plan.channels, labels=False, warn=console.warn)
+    plan, fit = generator.plan, generator.fit
+    data = open_images(source, plan.size, plan.channels, fit=fit, labels=False, warn=console.warn)
     console.say(*first_only(data))
     bar = console.progress(data.count)
     try:

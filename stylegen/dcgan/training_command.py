@@ -5,12 +5,22 @@ from typing import TYPE_CHECKING, Any
 
 from absl.flags import FlagValues
 
-from stylegen.dcgan.plan import idle_options, make_plan
-from stylegen.dcgan.presets import PRESETS
-from stylegen.dcgan.settings import DEFAULT_WORKDIR, HEADINGS, IMAGES, KEPT, MemorySettings, TrainSettings
+from stylegen.datasets.framing import FIT, FITS
+from stylegen.dcgan.plan import Plan, idle_options, make_plan
+from stylegen.dcgan.presets import FEW, FOR_FEW, PRESETS
+from stylegen.dcgan.settings import (
+    DEFAULT_WORKDIR,
+    HEADINGS,
+    IMAGES,
+    KEPT,
+    NO_AUGMENTATION,
+    MemorySettings,
+    TrainSettings,
+)
 from stylegen.dcgan.sizes import built_size, parse_size, show_size
 from stylegen.dcgan.training import train
 from stylegen.runs import cli
+from stylegen.training.checkpoints import Checkpoints
 from stylegen.training.distribution import WorkerLost, read_cluster, restart_process
 from stylegen.utils.console import Console
 from stylegen.utils.settings import Settings, setting
@@ -36,6 +46,13 @@ class TrainFiles(Settings):
     image_size: tuple[int, int] | None = setting(
         None, "N or HxW; by default the preset's", group=IMAGES, read=parse_size, write=show_size
     )
+    fit: str = setting(
+        FIT,
+        'how a picture gets the size: crop cuts the middle out; pad puts white around it; stretch distorts it to fill '
+        'the frame',
+        group=IMAGES,
+        choices=FITS,
+    )
     channels: str | None = setting(
         None, "1: grey, 3: colour; by default the preset's", group=IMAGES, choices=('1', '3')
     )
@@ -54,13 +71,14 @@ def define_flags() -> cli.Flags:
 
 
 def open_data(
-    source: str | None, size: tuple[int, int], channels: int, memory: str | float, console: Console
+    files: TrainFiles, size: tuple[int, int], channels: int, memory: str | float, console: Console
 ) -> 'ImageSet':
     """Opens the images. Without a source it opens the default, or the fallback offline, and prints which one."""
     from stylegen.datasets.opening import open_images
     from stylegen.datasets.tables import NotDownloaded
 
-    options: dict[str, Any] = {'memory_budget': memory, 'warn': console.warn}
+    options: dict[str, Any] = {'fit': files.fit, 'memory_budget': memory, 'warn': console.warn}
+    source = files.data
     if source:
         return open_images(source, size, channels, **options)
     try:
@@ -78,6 +96,18 @@ def first_only(images: 'ImageSet') -> list[str]:
     return [f'{len(names)} images have several frames or pages, such as {names[0]}; the first is used'] if names else []
 
 
+def hint_about_few(images: 'ImageSet', plan: Plan) -> str | None:
+    """Returns a line with the preset for few pictures, where there are few and the plan does nothing about it."""
+    if images.count >= FEW or plan.training['augment'] != NO_AUGMENTATION:
+        return None
+    base, flags = PRESETS[FOR_FEW], f'--preset={FOR_FEW}'
+    if images.size != base.size:
+        flags += f' --image_size={show_size(images.size)}'
+    if images.channels != base.channels:
+        flags += f' --channels={images.channels}'
+    return f'{images.count:,} images are few: {flags} augments them, or the discriminator learns them by heart'
+
+
 def work(flags: FlagValues) -> None:
     """Runs the command with parsed flags."""
     console = Console(flags.quiet)
@@ -91,13 +121,15 @@ def work(flags: FlagValues) -> None:
     if settings.distribute == 'multi_worker':
         index, workers = read_cluster()
         console.say(f'worker {index} of {workers}; training begins when all are there')
-    images = open_data(files.data, size, channels, memory.max_memory, console)
+    images = open_data(files, size, channels, memory.max_memory, console)
     for line in images.skipped_lines('; see `inspect-data`'):
         console.warn(line)
     console.say(*first_only(images))
     console.say(f'{images.count} images from {images.manifest["source"]}, {size[0]}x{size[1]}x{channels}')
     if (whole := built_size(size)) != size:
         console.say(f'the generator builds {whole[0]}x{whole[1]} and cuts it to {size[0]}x{size[1]}')
+    if not Checkpoints(files.workdir).steps():  # a run that goes on keeps its settings
+        console.say(*filter(None, [hint_about_few(images, plan)]))
     bar = None
 
     def report(now: 'Report') -> None:

@@ -18,7 +18,10 @@ def mean_over_replicas(values: Any) -> Any:
 
 
 class UnreducedAdam(keras.optimizers.Adam):
-    """Adam for gradients of the whole batch. Keras's own would add them over the replicas."""
+    """Adam for gradients of the whole batch, in one operation for each variable.
+
+    Keras's own would add the gradients over the replicas, and makes a dozen passes over each variable.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any):
         with keras_defaults():  # the dtype of the learning rate cannot be passed
@@ -26,3 +29,20 @@ class UnreducedAdam(keras.optimizers.Adam):
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
         return grads_and_vars
+
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
+        """Changes a variable and its moments (Kingma and Ba 2015, section 2, the last lines), as Keras's own does."""
+        place = self._get_variable_index(variable)
+        step = tf.cast(self.iterations + 1, tf.float32)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[place].value.handle,
+            v=self._velocities[place].value.handle,
+            beta1_power=self.beta_1**step,
+            beta2_power=self.beta_2**step,
+            lr=learning_rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
