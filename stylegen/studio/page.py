@@ -23,8 +23,8 @@ def build_page(settings: StudioSettings, works: Works) -> gr.Blocks:
     """The page, which is not served yet. Its styles are painted on the way, which takes a few seconds."""
     with gr.Blocks(title='stylegen', analytics_enabled=False, delete_cache=(600, UPLOADS_KEPT)) as page:
         gr.Markdown('# stylegen\nDrop a photo. Paint it, or let a network dream on it. Nothing leaves this machine.')
-        with gr.Row():
-            with gr.Column(scale=5, min_width=320):
+        with gr.Row(elem_id='studio'):
+            with gr.Column(scale=5, min_width=320, elem_id='controls'):
                 photo = picture_input('Photo', elem_id='photo')
                 tabs = gr.Tabs(elem_id='tabs')
             with gr.Column(scale=6, min_width=320, elem_id='results'):
@@ -38,12 +38,14 @@ def build_page(settings: StudioSettings, works: Works) -> gr.Blocks:
                 faces = FacesTab(works, panel, runs=is_loopback(settings.host))
             with gr.Tab('Compose', id='compose'):
                 compose = ComposeTab(works, panel, photo)
-            with gr.Tab('Once more', id='again'):
+            with gr.Tab('Replay', id='again'):
                 replay = Replay(style, dream, tabs)
         panel.connect()
+        # beside the status, so that the old result stays in sight until the new one is there
+        machine = MACHINE | {'show_progress': 'minimal', 'show_progress_on': panel.status}
         page.unload(panel.leave)
         for tab in (style, dream, faces, compose, replay):
-            tab.connect(MACHINE)
+            tab.connect(machine)
     page.queue(max_size=settings.waiting, default_concurrency_limit=4)
     tell_when_full(page._queue)
     return page

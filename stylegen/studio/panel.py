@@ -13,12 +13,12 @@ import numpy as np
 from gradio.utils import get_upload_folder
 
 from stylegen import images
+from stylegen.studio.choices import picture_choices, sent
 from stylegen.studio.live import Preview
 from stylegen.studio.results import Result
 from stylegen.studio.sessions import Session
 from stylegen.utils.errors import UserError, one_line
 
-THUMBNAIL = 192  # pixels, the longest side in the gallery
 FORMATS = {'PNG': '.png', 'JPEG': '.jpg', 'WebP': '.webp'}
 Updates = dict[Any, Any]
 
@@ -32,7 +32,8 @@ class Panel:
 
     def __init__(self, kept: int):
         self.kept_results, self.sessions = kept, dict[str, Session]()
-        self.status = gr.Markdown('Drop a photo, then click a style.', elem_id='status')
+        self.status = gr.Markdown('', elem_id='status')
+        self.empty = gr.HTML('Your picture appears here.', elem_id='empty', apply_default_css=False)
         self.compare = gr.ImageSlider(
             label='Photo | result', format='jpeg', interactive=False, elem_id='compare', max_height=640, visible=False
         )
@@ -46,7 +47,7 @@ class Panel:
             visible=False,
         )
         self.stop = gr.Button('Stop, keep the best so far', variant='stop', visible=False, elem_id='stop')
-        with gr.Column(visible=False) as self.kept:
+        with gr.Column(visible=False, elem_id='kept') as self.kept:
             with gr.Row():
                 self.downloads = {
                     kind: gr.Button(f'Download {kind}', size='sm', min_width=80, elem_id=kind.lower())
@@ -54,17 +55,17 @@ class Panel:
                 }
                 self.undo = gr.Button('Undo', size='sm', min_width=80, elem_id='undo')
             self.file = gr.DownloadButton('File', elem_id='file')
-            self.gallery = gr.Gallery(
-                label='Results of this visit', columns=5, height=180, allow_preview=False, elem_id='gallery',
-                interactive=False, buttons=[], fit_columns=False, object_fit='cover',
-            )  # fmt: skip
+        with gr.Column(visible=False, elem_id='more') as self.more:
+            gr.Markdown('Results of this visit')
+            self.gallery = picture_choices('Results of this visit', elem_id='gallery', kind='strip')
             with gr.Accordion('How it is made', open=False):
                 self.command = gr.Code(label='The command that makes this', language='shell', lines=1, wrap_lines=True,
                                        interactive=False, elem_id='command')  # fmt: skip
                 self.python = gr.Code(label='The Python that makes this', language='python', lines=4, wrap_lines=True,
                                       interactive=False, elem_id='python')  # fmt: skip
         self.outputs = [
-            self.status, self.compare, self.alone, self.stop, self.kept, self.gallery, self.command, self.python,
+            self.status, self.empty, self.compare, self.alone, self.stop, self.kept, self.more, self.gallery,
+            self.command, self.python,
         ]  # fmt: skip
 
     def connect(self) -> None:
@@ -83,16 +84,18 @@ class Panel:
         result = session.current
         return {
             self.status: text or describe(result),
+            self.empty: gr.update(visible=False),
             self.compare: gr.update(
                 value=None if result.before is None else (result.before, result.pixels),
                 visible=result.before is not None,
             ),
             self.alone: gr.update(value=result.pixels, visible=result.before is None),
             self.gallery: gr.update(
-                value=[(small(one.pixels), one.title) for one in session.results], selected_index=session.shown
+                value=sent([(one.thumbnail, one.title) for one in session.results]), chosen=[session.shown]
             ),
             self.stop: gr.update(visible=False),
             self.kept: gr.update(visible=True),
+            self.more: gr.update(visible=True),
             self.command: result.command,
             self.python: result.python,
         }
@@ -109,6 +112,7 @@ class Panel:
                     self.status: f'{step.share:.0%} done, about {duration(step.seconds_left)} left',
                     self.compare: gr.update(value=(before, images.to_uint8(step.picture)), visible=True),
                     self.alone: gr.update(visible=False),
+                    self.empty: gr.update(visible=False),
                 }
 
     def session_of(self, request: gr.Request) -> Session:
@@ -181,11 +185,3 @@ def describe(result: Result) -> str:
 def duration(seconds: float) -> str:
     """A time in words."""
     return f'{seconds:.0f} s' if seconds < 90 else f'{seconds / 60:.0f} min'
-
-
-def small(pixels: np.ndarray) -> np.ndarray:
-    """A thumbnail, uint8."""
-    if max(pixels.shape[:2]) <= THUMBNAIL:
-        return pixels
-    size = images.fit(pixels.shape, THUMBNAIL)
-    return images.to_uint8(images.resize(images.from_uint8(pixels), size).clip(0, 1))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from stylegen import images
+
+THUMBNAIL = 192  # pixels, the longest side in the gallery
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +36,14 @@ class Result:
     command: str
     python: str
     stopped: bool = False
+
+    @functools.cached_property
+    def thumbnail(self) -> np.ndarray:
+        """The picture for the gallery, uint8."""
+        if max(self.pixels.shape[:2]) <= THUMBNAIL:
+            return self.pixels
+        size = images.fit(self.pixels.shape, THUMBNAIL)
+        return images.to_uint8(images.resize(images.from_uint8(self.pixels), size).clip(0, 1))
 
 
 def command_line(program: str, words: tuple[str, ...] = (), **flags: Any) -> str:

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class Session:
     shown: int = -1
     stop: threading.Event = field(default_factory=threading.Event)
     folder: Path | None = None
+    _asked: dict[Hashable, Result] = field(default_factory=dict)
 
     def begin(self) -> threading.Event:
         """Stops what is under way, and gives the event that stops what begins now."""
@@ -41,13 +43,25 @@ class Session:
         self.stop = threading.Event()
         return self.stop
 
-    def add(self, result: Result) -> None:
-        """Keeps a result, and shows it. The same once more, as by two clicks, takes the place of the last."""
+    def add(self, result: Result, asked: Hashable = None) -> None:
+        """Keeps a result, and shows it. The same once more, as by two clicks, takes the place of the last.
+
+        Args:
+            result: The newest one.
+            asked: All that it was made from; `known` finds it again by that.
+        """
         last = self.results[-1:]
         if last and last[0].record == result.record and np.array_equal(last[0].pixels, result.pixels):
             self.results = self.results[:-1]
         self.results = [*self.results, result][-self.kept :]
         self.shown = len(self.results) - 1
+        self._asked = {key: known for key, known in self._asked.items() if known in self.results}
+        if asked is not None:
+            self._asked[asked] = result
+
+    def known(self, asked: Hashable) -> Result | None:
+        """A result that is still kept and was made from just this."""
+        return self._asked.get(asked)
 
     def undo(self) -> None:
         """Shows the result before the one that is shown."""
@@ -95,7 +109,7 @@ class Session:
         self.stop.set()
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
-        self.results = []
+        self.results, self._asked = [], {}
 
 
 def _unwritten(error: OSError) -> str:

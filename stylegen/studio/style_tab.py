@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from stylegen import images
-from stylegen.studio.inputs import drawn_mask, picture_input
+from stylegen.studio.choices import picture_choices
+from stylegen.studio.inputs import mask_of, drawn_over, picture_input
 from stylegen.studio.panel import Panel, Updates, guarded
 from stylegen.studio.works import Works
 from stylegen.utils.errors import UserError
@@ -31,12 +33,10 @@ class StyleTab:
 
     def __init__(self, works: Works, panel: Panel, photo: gr.Image):
         self.works, self.panel, self.photo = works, panel, photo
-        self.styles = gr.Gallery(
-            works.thumbnails(), show_label=False, columns=5, height=300, buttons=[], allow_preview=False,
-            elem_id='styles', interactive=False, object_fit='cover',
-        )  # fmt: skip
-        self.name = gr.Textbox('', label='The style that was clicked', interactive=False, elem_id='style_name')
-        self.painting = picture_input('Or a painting of your own', elem_id='painting')
+        gr.Markdown('Drop a photo, then click a style, or drop a painting of your own.')
+        self.styles = picture_choices('Styles', works.thumbnails(), elem_id='styles', kind='strip')
+        self.name = gr.State('')
+        self.painting = picture_input('Or a painting of your own', height=150, elem_id='painting')
         self.strength = gr.Slider(0, 1.5, 1.0, step=0.05, label='Strength', elem_id='strength')
         self.fine = gr.Slider(0.5, 4, 1.0, step=0.1, label='Stroke size', elem_id='fine')
         self.color = gr.Dropdown(COLORS, value='style', label='Colours', elem_id='color')
@@ -45,6 +45,7 @@ class StyleTab:
                 label='Draw over what is to be painted', type='numpy', sources=(), layers=False, transforms=(),
                 brush=gr.Brush(default_size=40, colors=['#ff6090'], color_mode='fixed'), elem_id='mask',
             )  # fmt: skip
+        self.drawn = gr.State(None)  # what was drawn; the editor itself would be sent anew with every click
         with gr.Accordion('Paint it properly', open=False, elem_id='properly'):
             gr.Markdown('The optimisation takes a minute or more and needs a painting of your own.')
             self.balance = gr.Slider(0, 1, 0.5, step=0.05, label='Style against photo', elem_id='balance')
@@ -54,67 +55,74 @@ class StyleTab:
 
     def connect(self, machine: dict[str, Any]) -> None:
         """Connects the components. `machine` are the arguments of events that wait for the machine."""
-        inputs = [self.photo, self.painting, self.name, self.strength, self.fine, self.color, self.mask]
+        inputs = [self.photo, self.painting, self.name, self.strength, self.fine, self.color, self.drawn]
         outputs = self.panel.outputs
         gr.on(
             [self.photo.upload, self.photo.clear],
             guarded(self.as_canvas),
             self.photo,
-            self.mask,
+            [self.mask, self.drawn],
             api_visibility='private',
         )
-        self.styles.select(_chosen, None, [self.name, self.painting], queue=False, api_visibility='private').then(
+        again = machine | {'trigger_mode': 'always_last'}
+        gr.on([self.mask.input, self.mask.clear], drawn_over, self.mask, self.drawn, api_visibility='private').then(
+            guarded(self.again), inputs, outputs, **again
+        )
+        self.styles.select(self.chosen, None, [self.name, self.painting], queue=False, api_visibility='private').then(
             guarded(self.paint_now), inputs, outputs, **machine
         )
-        self.painting.upload(lambda: '', None, self.name, queue=False, api_visibility='private').then(
-            guarded(self.paint_now), inputs, outputs, **machine
-        )
+        self.painting.upload(
+            lambda: ('', self.marked('')), None, [self.name, self.styles], queue=False, api_visibility='private'
+        ).then(guarded(self.paint_now), inputs, outputs, **machine)
         for changed in (self.strength.release, self.fine.release, self.color.input, self.photo.upload):
-            changed(guarded(self.again), inputs, outputs, **machine | {'trigger_mode': 'always_last'})
+            changed(guarded(self.again), inputs, outputs, **again)
         self.paint.click(
             guarded(self.paint_properly),
-            [
-                self.photo,
-                self.painting,
-                self.balance,
-                self.stroke,
-                self.color,
-                self.size,
-                self.mask,
-            ],
+            [self.photo, self.painting, self.balance, self.stroke, self.color, self.size, self.drawn],
             outputs,
             **machine,
         )
 
-    def as_canvas(self, photo: str | None) -> Any:
-        """The photo, at a size that fits the brush, to draw a mask on."""
+    def chosen(self, event: gr.SelectData) -> tuple[str, None]:
+        """The name of the style that was clicked; the painting goes."""
+        return self.works.styles()[event.index], None
+
+    def marked(self, name: str) -> Any:
+        """The update that marks a style as the one that was clicked; of an empty name, none."""
+        return gr.update(chosen=[self.works.styles().index(name)] if name else [])
+
+    def as_canvas(self, photo: str | None) -> tuple[Any, None]:
+        """The photo, at a size that fits the brush, to draw a mask on; nothing is drawn yet."""
         if photo is None:
-            return None
+            return None, None
         shown = images.to_uint8(images.load_image(photo, CANVAS))
-        return {'background': shown, 'layers': [], 'composite': shown}
+        return {'background': shown, 'layers': [], 'composite': shown}, None
 
     def again(self, request: gr.Request, photo: str | None, painting: str | None, name: str, *others: Any) -> Any:
         """Paints once more after a change, if a photo and a style are there."""
         if photo is None or (painting is None and not name):
-            return {self.panel.status: 'Drop a photo, then click a style.'}
+            return {self.panel.status: gr.update()}
         return self.paint_now(request, photo, painting, name, *others)
 
     def paint_now(
         self, request: gr.Request, photo: str | None, painting: str | None, name: str, strength: float, fine: float,
-        color: str, mask: dict[str, Any] | None,
+        color: str, drawn: np.ndarray | None,
     ) -> Updates:  # fmt: skip
         """Paints in one pass."""
-        picture = self.works.photo(needed(photo))
-        style = name if name else self.works.photo(needed(painting, 'a painting'))
-        drawn = drawn_mask(mask, picture.pixels.shape[:2])
         session = self.panel.session_of(request)
-        made = self.works.paint_now(picture, style, strength=strength, stroke=fine, color=color, mask=drawn)
-        session.add(made)
+        asked = photo, painting, name, strength, fine, color, None if drawn is None else drawn.tobytes()
+        made = session.known(asked)
+        if made is None:
+            picture = self.works.photo(needed(photo))
+            style = name if name else self.works.photo(needed(painting, 'a painting'))
+            mask = mask_of(drawn, picture.pixels.shape[:2])
+            made = self.works.paint_now(picture, style, strength=strength, stroke=fine, color=color, mask=mask)
+        session.add(made, asked)
         return self.panel.show(session)
 
     def paint_properly(
         self, request: gr.Request, photo: str | None, painting: str | None, balance: float, stroke: float, color: str,
-        size: int, mask: dict[str, Any] | None,
+        size: int, drawn: np.ndarray | None,
     ) -> Iterator[Updates]:  # fmt: skip
         """Paints by optimisation."""
         if painting is None:
@@ -123,7 +131,7 @@ class StyleTab:
         picture, style = self.works.photo(needed(photo), size), self.works.photo(painting)
         steps = self.works.paint(
             picture, style, strength=balance, stroke=stroke, color=color,
-            mask=drawn_mask(mask, picture.pixels.shape[:2]), stop=session.begin(),
+            mask=mask_of(drawn, picture.pixels.shape[:2]), stop=session.begin(),
         )  # fmt: skip
         yield from self.panel.watch(session, images.to_uint8(picture.pixels), steps)
 
@@ -137,8 +145,3 @@ def needed(path: str | None, what: str = 'a photo') -> str:
     if path is None:
         raise UserError(f'drop {what} first')
     return path
-
-
-def _chosen(event: gr.SelectData) -> tuple[str, None]:
-    """The name of the style that was clicked; the painting goes."""
-    return event.value['caption'], None

@@ -92,12 +92,17 @@ class Works:
         """The names of the styles that ship."""
         return self.one_pass.styles
 
-    def thumbnails(self, side: int = 160) -> list[tuple[np.ndarray, str]]:
-        """The photo of the package in each style, small, with its name."""
+    def thumbnails(self, side: int = 160) -> list[tuple[np.ndarray, str, str]]:
+        """The photo of the package in each style, small, with its name and whose painting it is."""
         from stylegen.runs.inputs import DEFAULT_PICTURE
 
         photo = images.load_image(DEFAULT_PICTURE, side)
-        return [(images.to_uint8(self.one_pass(photo, name)), name) for name in self.styles()]
+        about = self.one_pass.about
+        painted = {name: images.to_uint8(self.one_pass(photo, name)) for name in self.styles()}
+        return [
+            (picture, name.replace('_', ' '), '{title}, {artist}'.format(**about[name]))
+            for name, picture in painted.items()
+        ]
 
     def paint_now(
         self, photo: Picture, style: str | Picture, *, strength: float, color: str, mask: np.ndarray | None,
@@ -117,7 +122,7 @@ class Works:
         hashes = {photo.path: photo.sha256} | ({painting.path: painting.sha256} if painting else {})
         made = call('OnePass.open()', _python_photo(photo), repr(name), **options)
         return _result(
-            f'{Path(name).stem} in one pass',
+            f'{Path(name).stem.replace("_", " ")} in one pass',
             painted,
             photo,
             records.record(PROGRAM, settings.recorded(), hashes, self._one_pass_source),

@@ -56,7 +56,7 @@ def visit(context, url):
     page.on('request', lambda asked: page.outside.append(asked.url) if 'http' in asked.url[:4] and url not in asked.url
             else None)  # fmt: skip
     page.goto(url)
-    page.wait_for_selector('#styles .thumbnail-item')
+    page.wait_for_selector('#styles button')
     yield page
 
 
@@ -72,14 +72,14 @@ def drop(tab, place, path):
 
 
 def results(tab):
-    return tab.locator('#gallery .thumbnail-item')
+    return tab.locator('#gallery button')
 
 
 def painted(tab, files):
     """Drops the photo and clicks the second style."""
     drop(tab, 'photo', files / 'photo.png')
     tab.wait_for_selector('#photo img')
-    tab.locator('#styles .thumbnail-item').nth(1).click()
+    tab.locator('#styles button').nth(1).click()
     expect(results(tab)).to_have_count(1, timeout=60_000)
 
 
@@ -127,7 +127,7 @@ def test_a_dream_of_a_layer_that_was_clicked(tab, files):
     tab.get_by_role('tab', name='Dream').click()
     tab.get_by_text('Choose a layer of the network').click()
     tab.click('#explore')
-    sheet = tab.locator('#layers .thumbnail-item')
+    sheet = tab.locator('#layers button')
     expect(sheet).not_to_have_count(0, timeout=90_000)
     tab.click('#stop')
     expect(tab.locator('#status')).to_contain_text('Click a layer', timeout=60_000)
@@ -141,10 +141,10 @@ def test_pictures_out_of_noise_and_the_way_from_one_to_another(tab):
     tab.get_by_role('tab', name='Out of noise').click()
     tab.fill('#seeds textarea, #seeds input', '3-6')
     tab.click('#draw')
-    expect(tab.locator('#grid .thumbnail-item')).to_have_count(4, timeout=60_000)
-    tab.locator('#grid .thumbnail-item').nth(0).click()
+    expect(tab.locator('#grid button')).to_have_count(4, timeout=60_000)
+    tab.locator('#grid button').nth(0).click()
     expect(results(tab)).to_have_count(1, timeout=60_000)
-    tab.locator('#grid .thumbnail-item').nth(2).click()
+    tab.locator('#grid button').nth(2).click()
     expect(tab.locator('#status')).to_contain_text('seed 3 to 5', timeout=60_000)
 
 
@@ -168,7 +168,7 @@ def test_the_settings_of_a_result_come_back(tab, files):
     works = Works(size=64)
     made = works.paint_now(works.photo(files / 'photo.png'), 'irises', strength=0.4, color='luminance', mask=None)
     images.save_image(files / 'made.png', images.from_uint8(made.pixels), settings=made.record)
-    tab.get_by_role('tab', name='Once more').click()
+    tab.get_by_role('tab', name='Replay').click()
     drop(tab, 'made', files / 'made.png')
     expect(tab.locator('#strength input[type=number]')).to_have_value('0.4', timeout=30_000)
     expect(tab.locator('#color input')).to_have_value("the photo's")
@@ -191,7 +191,7 @@ def test_only_the_part_that_was_drawn_over_is_painted(tab, files):
     tab.mouse.move(box['x'] + box['width'] * 0.55, box['y'] + box['height'] * 0.5, steps=5)
     tab.mouse.up()
     time.sleep(1)
-    tab.locator('#styles .thumbnail-item').nth(1).click()
+    tab.locator('#styles button').nth(1).click()
     expect(results(tab)).to_have_count(1, timeout=60_000)
     with tab.expect_download() as download:
         tab.click('#png')
@@ -224,7 +224,7 @@ def test_broken_files_and_bombs_are_told_in_a_line_and_the_page_goes_on(tab, fil
     (files / 'broken.png').write_bytes((files / 'photo.png').read_bytes()[:90])
     bomb(files / 'bomb.png')
     assert (files / 'bomb.png').stat().st_size < 100_000
-    tab.locator('#styles .thumbnail-item').nth(1).click()
+    tab.locator('#styles button').nth(1).click()
     expect(tab.get_by_text('drop a photo first')).to_be_visible(timeout=30_000)
     for name, told in (('broken.png', 'damaged'), ('bomb.png', 'above the limit')):
         drop(tab, 'photo', files / name)
@@ -232,7 +232,7 @@ def test_broken_files_and_bombs_are_told_in_a_line_and_the_page_goes_on(tab, fil
         expect(toast).to_contain_text(told, timeout=30_000)
         expect(toast).to_contain_text(f"'{name}'")  # and not where the page keeps it
         tab.reload()
-        tab.wait_for_selector('#styles .thumbnail-item')
+        tab.wait_for_selector('#styles button')
     painted(tab, files)
 
 
