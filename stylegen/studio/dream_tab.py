@@ -9,9 +9,10 @@ import gradio as gr
 
 from stylegen import images
 from stylegen.studio.choices import picture_choices, sent
-from stylegen.studio.panel import Panel, Updates, guarded
+from stylegen.studio.dreams import dream_pictures, offline_presets
+from stylegen.studio.panel import LIGHT, Panel, Updates, guarded
 from stylegen.studio.style_tab import SIZES, needed
-from stylegen.studio.works import Works, dream_pictures, offline_presets
+from stylegen.studio.works import Works
 
 
 class DreamTab:
@@ -34,10 +35,10 @@ class DreamTab:
     def connect(self, machine: dict[str, Any]) -> None:
         """Connects the components. `machine` are the arguments of events that wait for the machine."""
         inputs = [self.photo, self.preset, self.seen, self.amount, self.size, self.layer]
-        self.presets.select(
-            _preset, None, [self.preset, self.seen, self.layer], queue=False, api_visibility='private'
-        ).then(guarded(self.dream_on), inputs, self.panel.outputs, **machine)
-        self.seen.input(lambda: None, None, self.layer, queue=False, api_visibility='private')
+        self.presets.select(_preset, None, [self.preset, self.seen, self.layer], **LIGHT).then(
+            guarded(self.dream_on), inputs, self.panel.outputs, **machine
+        )
+        self.seen.input(lambda: None, None, self.layer, **LIGHT)
         gr.on([self.dream.click, self.seen.submit], guarded(self.dream_on), inputs, self.panel.outputs, **machine)
         self.explore.click(
             guarded(self.explore_layers),
@@ -45,7 +46,7 @@ class DreamTab:
             [self.layers, self.panel.status, self.panel.stop],
             **machine,
         )
-        self.layers.select(_caption, None, self.layer, queue=False, api_visibility='private').then(
+        self.layers.select(_caption, None, self.layer, **LIGHT).then(
             guarded(self.dream_on), inputs, self.panel.outputs, **machine
         )
 

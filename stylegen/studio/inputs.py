@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
+from gradio.utils import get_upload_folder
 
 from stylegen import images
+from stylegen.runs.inputs import load_first_frame
+
+
+def page_folder() -> Path:
+    """The folder where Gradio keeps what was uploaded and what is shown."""
+    return Path(get_upload_folder())
 
 
 def picture_input(label: str, height: int = 220, **options: Any) -> gr.Image:
@@ -18,6 +26,24 @@ def picture_input(label: str, height: int = 220, **options: Any) -> gr.Image:
     )  # fmt: skip
     component.preprocess = lambda payload: None if payload is None else payload.path  # type: ignore[method-assign]
     return component
+
+
+def photo_and_notes(path: str, longest: int) -> tuple[images.Picture, list[str]]:
+    """An uploaded photo, and a line for each thing that its result will not show.
+
+    Args:
+        path: The file.
+        longest: Side of the photo, in pixels.
+
+    Raises:
+        UserError: It is no picture that can be read.
+    """
+    told: list[str] = []
+    hint = 'the command with --output=NAME.gif paints a clip of all'
+    picture = load_first_frame(path, longest, lambda line: told.append(f'{line}.'), hint)
+    if picture.alpha is not None and picture.alpha.min() < 1:
+        told.append('Its transparent parts are painted too; PNG and WebP files of the result keep them transparent.')
+    return picture, told
 
 
 def drawn_over(edited: dict[str, Any] | None) -> np.ndarray | None:

@@ -27,7 +27,7 @@ footer { display: none !important; }
 @media (max-width: 700px) {
   #studio { flex-direction: column; flex-wrap: nowrap; }
   #controls, #results { display: contents; }
-  #photo { order: 1; }
+  #photo, #told { order: 1; }
   #results > * { order: 2; }
   #tabs { order: 3; }
   #results > #more { order: 4; }
@@ -41,6 +41,8 @@ footer { display: none !important; }
 """
 # For what is around it.
 HEAD = """<style>
+/* a message that comes again stands there once */
+.toast-count, .toast-message-item[hidden], .toast-message-item[hidden] + .toast-separator { display: none !important; }
 @media (max-width: 700px) { .gradio-container .app { padding: 12px !important; } }
 </style>"""
 # Gradio's pictures have no text for those who do not see them, and a message that comes again stands there twice.
@@ -49,6 +51,14 @@ SCRIPT = """
   const mend = () => {
     document.querySelectorAll('#status').forEach(e => e.setAttribute('aria-live', 'polite'));
     document.querySelectorAll('#compare img').forEach((e, i) => { e.alt = e.alt || (i ? 'The photo' : 'The result'); });
+    document.querySelectorAll('.toast-body').forEach(toast => {
+      const seen = new Set();
+      toast.querySelectorAll('.toast-message-item').forEach(e => {
+        const text = e.textContent.trim();
+        if (e.hidden !== seen.has(text)) e.hidden = seen.has(text);
+        seen.add(text);
+      });
+    });
   };
   // By the keyboard a slider moves without Gradio's event of its release, at which the picture is painted anew.
   document.addEventListener('keyup', event => {

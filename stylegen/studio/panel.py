@@ -10,16 +10,18 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from gradio.utils import get_upload_folder
 
 from stylegen import images
 from stylegen.studio.choices import picture_choices, sent
+from stylegen.studio.inputs import page_folder
 from stylegen.studio.live import Preview
 from stylegen.studio.results import Result
-from stylegen.studio.sessions import Session
+from stylegen.studio.sessions import Session, check_room
 from stylegen.utils.errors import UserError, one_line
 
 FORMATS = {'PNG': '.png', 'JPEG': '.jpg', 'WebP': '.webp'}
+# Events that need not wait for the machine. They are in Gradio's queue all the same: it shows no error of others.
+LIGHT: dict[str, Any] = {'show_progress': 'hidden', 'api_visibility': 'private'}
 Updates = dict[Any, Any]
 
 
@@ -70,13 +72,13 @@ class Panel:
 
     def connect(self) -> None:
         """Connects its own buttons. They do not wait for the machine."""
-        self.stop.click(self._stop, None, None, queue=False, api_visibility='private')
-        self.undo.click(guarded(self._undo), None, self.outputs, api_visibility='private')
-        self.gallery.select(guarded(self._select), None, self.outputs, api_visibility='private')
+        self.stop.click(self._stop, None, None, **LIGHT)
+        self.undo.click(guarded(self._undo), None, self.outputs, **LIGHT)
+        self.gallery.select(guarded(self._select), None, self.outputs, **LIGHT)
         for kind, button in self.downloads.items():
             suffix = FORMATS[kind]
             prepare = guarded(self._writer(suffix))
-            ready = button.click(prepare, None, self.file, queue=False, api_visibility='private')
+            ready = button.click(prepare, None, self.file, **LIGHT)
             ready.success(None, js="() => document.querySelector('#file a, a#file, #file').click()")
 
     def show(self, session: Session, text: str | None = None) -> Updates:
@@ -116,7 +118,12 @@ class Panel:
                 }
 
     def session_of(self, request: gr.Request) -> Session:
-        """What the page keeps for the visitor who asks."""
+        """What the page keeps for the visitor who asks.
+
+        Raises:
+            UserError: There is no room for what the page would show.
+        """
+        check_room(page_folder())
         return self.sessions.setdefault(str(request.session_hash), Session(self.kept_results))
 
     def leave(self, request: gr.Request) -> None:
@@ -125,7 +132,8 @@ class Panel:
             session.close()
 
     def _stop(self, request: gr.Request) -> None:
-        self.session_of(request).stop.set()
+        if session := self.sessions.get(str(request.session_hash)):
+            session.stop.set()
 
     def _writer(self, suffix: str) -> Callable:
         """The function that writes the result that is shown into a file of this format."""
@@ -172,8 +180,13 @@ def guarded(function: Callable) -> Callable:
 
 def _shown(error: Exception) -> Exception:
     text = str(error) if isinstance(error, UserError) else one_line(error)
-    text = re.sub(rf'{re.escape(get_upload_folder())}/[0-9a-f]+/', '', text)  # the visitor knows the name alone
+    text = without_folders(text)
     return error if isinstance(error, gr.Error) else gr.Error(text, duration=20, print_exception=False)
+
+
+def without_folders(text: str) -> str:
+    """A line without the folders that Gradio keeps uploads in: a visitor knows their names alone."""
+    return re.sub(rf'{re.escape(str(page_folder()))}/[0-9a-f]+/', '', text)
 
 
 def describe(result: Result) -> str:

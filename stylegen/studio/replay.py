@@ -9,7 +9,7 @@ import gradio as gr
 from stylegen import images
 from stylegen.runs.layer_weights import parse_weights
 from stylegen.studio.dream_tab import DreamTab
-from stylegen.studio.panel import guarded
+from stylegen.studio.panel import LIGHT, guarded
 from stylegen.studio.style_tab import StyleTab
 from stylegen.utils.errors import UserError
 
@@ -33,7 +33,7 @@ class Replay:
         filled: list[Any] = [style.name, style.styles, style.strength, style.fine, style.color]
         filled += [style.balance, style.stroke]
         filled += [dream.seen, dream.amount, dream.layer, self.tabs, self.said]
-        self.file.upload(guarded(self.fill), self.file, filled, api_visibility='private')
+        self.file.upload(guarded(self.fill), self.file, filled, **LIGHT)
 
     def fill(self, path: str) -> dict[Any, Any]:
         """The values of a result, by component."""

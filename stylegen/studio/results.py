@@ -27,6 +27,7 @@ class Result:
         command: The command that makes it.
         python: The lines of Python that make it.
         stopped: Whether a visitor ended the work before its time.
+        alpha: float32 (H, W) in [0, 1] where the photo has transparent parts; PNG and WebP files keep it.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Result:
     command: str
     python: str
     stopped: bool = False
+    alpha: np.ndarray | None = None
 
     @functools.cached_property
     def thumbnail(self) -> np.ndarray:

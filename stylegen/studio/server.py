@@ -10,12 +10,14 @@ import threading
 from typing import TYPE_CHECKING
 
 from stylegen.studio.look import HEAD, SCRIPT, STYLE
+from stylegen.studio.sessions import unwritten
 from stylegen.studio.settings import StudioSettings
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 
 if TYPE_CHECKING:
     import gradio as gr
+    from starlette.responses import Response
 
 FOLDER_VARIABLE = 'GRADIO_TEMP_DIR'  # where Gradio keeps files
 
@@ -73,6 +75,7 @@ def start(settings: StudioSettings) -> tuple[gr.Blocks, str]:
             prevent_thread_lock=True,
             quiet=True,
             show_error=False,
+            app_kwargs={'exception_handlers': {OSError: _not_written}},
             max_file_size=settings.upload * 2**20,
             theme=gr.themes.Soft(font=fonts, font_mono=['ui-monospace', 'monospace']),
             css=STYLE,
@@ -88,6 +91,13 @@ def start(settings: StudioSettings) -> tuple[gr.Blocks, str]:
             f'port {settings.port} at {settings.host} cannot be had ({error}); give another --port'
         ) from None
     return page, url
+
+
+def _not_written(request: object, error: Exception) -> Response:
+    """The answer to an upload that the disk does not take."""
+    from starlette.responses import PlainTextResponse
+
+    return PlainTextResponse(unwritten(error) if isinstance(error, OSError) else '', status_code=507)
 
 
 def _free_port(host: str) -> int:

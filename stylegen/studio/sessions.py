@@ -17,6 +17,8 @@ from stylegen import images
 from stylegen.studio.results import Result
 from stylegen.utils.errors import UserError
 
+ROOM = 16 * 2**20  # bytes that must be free for a result and the files that the page shows of it
+
 
 @dataclass(eq=False)
 class Session:
@@ -89,7 +91,7 @@ class Session:
                 self.folder = Path(tempfile.mkdtemp(prefix='stylegen-visitor-'))
             return self.folder
         except OSError as error:  # its text names a folder of the server
-            raise UserError(_unwritten(error)) from None
+            raise UserError(unwritten(error)) from None
 
     def file(self, suffix: str) -> Path:
         """Writes the result that is shown, with its record, into a file of this format, such as '.png'.
@@ -100,9 +102,9 @@ class Session:
         result = self.current
         path = self.files() / f'stylegen-{self.shown + 1:03d}{suffix}'
         try:
-            return images.save_image(path, images.from_uint8(result.pixels), settings=result.record)
+            return images.save_image(path, images.from_uint8(result.pixels), alpha=result.alpha, settings=result.record)
         except OSError as error:
-            raise UserError(_unwritten(error)) from None
+            raise UserError(unwritten(error)) from None
 
     def close(self) -> None:
         """Ends the work of a visitor who left, and removes the files."""
@@ -112,9 +114,25 @@ class Session:
         self.results, self._asked = [], {}
 
 
-def _unwritten(error: OSError) -> str:
+def check_room(folder: Path) -> None:
+    """Checks, before any work is done, that a folder of the page takes what will be shown.
+
+    Raises:
+        UserError: Its disk is full or read-only.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)  # who cleans temporary folders may have removed it
+        if shutil.disk_usage(folder).free < ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if not os.access(folder, os.W_OK):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+    except OSError as error:
+        raise UserError(unwritten(error)) from None
+
+
+def unwritten(error: OSError) -> str:
     """One line for a visitor, without a path, about a file that could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "the page's disk is full, so the file was not written; free some space there, then download again"
+        return "the page's disk is full, so nothing was written; free some space there, then try again"
     why = os.strerror(error.errno) if error.errno else 'unknown error'
-    return f'the page cannot write the file ({why}); see to its temporary folder, then download again'
+    return f'the page cannot write its files ({why}); see to its temporary folder, then try again'

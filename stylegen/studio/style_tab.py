@@ -10,8 +10,9 @@ import numpy as np
 
 from stylegen import images
 from stylegen.studio.choices import picture_choices
-from stylegen.studio.inputs import mask_of, drawn_over, picture_input
-from stylegen.studio.panel import Panel, Updates, guarded
+from stylegen.studio.inputs import drawn_over, mask_of, page_folder, photo_and_notes, picture_input
+from stylegen.studio.panel import LIGHT, Panel, Updates, guarded, without_folders
+from stylegen.studio.sessions import check_room
 from stylegen.studio.works import Works
 from stylegen.utils.errors import UserError
 
@@ -29,10 +30,11 @@ class StyleTab:
         works: Does the work.
         panel: Shows it.
         photo: The component with the visitor's photo.
+        told: What to know of it, beside it.
     """
 
-    def __init__(self, works: Works, panel: Panel, photo: gr.Image):
-        self.works, self.panel, self.photo = works, panel, photo
+    def __init__(self, works: Works, panel: Panel, photo: gr.Image, told: gr.Markdown):
+        self.works, self.panel, self.photo, self.told = works, panel, photo, told
         gr.Markdown('Drop a photo, then click a style, or drop a painting of your own.')
         self.styles = picture_choices('Styles', works.thumbnails(), elem_id='styles', kind='strip')
         self.name = gr.State('')
@@ -61,19 +63,19 @@ class StyleTab:
             [self.photo.upload, self.photo.clear],
             guarded(self.as_canvas),
             self.photo,
-            [self.mask, self.drawn],
-            api_visibility='private',
+            [self.mask, self.drawn, self.told],
+            **LIGHT,
         )
         again = machine | {'trigger_mode': 'always_last'}
-        gr.on([self.mask.input, self.mask.clear], drawn_over, self.mask, self.drawn, api_visibility='private').then(
+        gr.on([self.mask.input, self.mask.clear], drawn_over, self.mask, self.drawn, **LIGHT).then(
             guarded(self.again), inputs, outputs, **again
         )
-        self.styles.select(self.chosen, None, [self.name, self.painting], queue=False, api_visibility='private').then(
+        self.styles.select(self.chosen, None, [self.name, self.painting], **LIGHT).then(
             guarded(self.paint_now), inputs, outputs, **machine
         )
-        self.painting.upload(
-            lambda: ('', self.marked('')), None, [self.name, self.styles], queue=False, api_visibility='private'
-        ).then(guarded(self.paint_now), inputs, outputs, **machine)
+        self.painting.upload(lambda: ('', self.marked('')), None, [self.name, self.styles], **LIGHT).then(
+            guarded(self.paint_now), inputs, outputs, **machine
+        )
         for changed in (self.strength.release, self.fine.release, self.color.input, self.photo.upload):
             changed(guarded(self.again), inputs, outputs, **again)
         self.paint.click(
@@ -91,12 +93,15 @@ class StyleTab:
         """The update that marks a style as the one that was clicked; of an empty name, none."""
         return gr.update(chosen=[self.works.styles().index(name)] if name else [])
 
-    def as_canvas(self, photo: str | None) -> tuple[Any, None]:
-        """The photo, at a size that fits the brush, to draw a mask on; nothing is drawn yet."""
+    def as_canvas(self, photo: str | None) -> tuple[Any, None, Any]:
+        """The photo, at a size that fits the brush, to draw a mask on; nothing is drawn yet. And what to tell of it."""
         if photo is None:
-            return None, None
-        shown = images.to_uint8(images.load_image(photo, CANVAS))
-        return {'background': shown, 'layers': [], 'composite': shown}, None
+            return None, None, gr.update(visible=False)
+        check_room(page_folder())
+        picture, told = photo_and_notes(photo, CANVAS)
+        shown = images.to_uint8(picture.pixels)
+        note = gr.update(value=without_folders(' '.join(told)), visible=bool(told))
+        return {'background': shown, 'layers': [], 'composite': shown}, None, note
 
     def again(self, request: gr.Request, photo: str | None, painting: str | None, name: str, *others: Any) -> Any:
         """Paints once more after a change, if a photo and a style are there."""

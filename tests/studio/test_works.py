@@ -12,19 +12,14 @@ import pytest
 from PIL import Image
 
 from stylegen import images
+from stylegen.studio.dreams import DREAM_PICTURES, dream_arguments, dream_pictures, offline_presets
 from stylegen.studio.live import Finished, Preview, follow
+from stylegen.studio.noise import Noise
 from stylegen.studio.results import Result
 from stylegen.studio.sessions import Session
 from stylegen.studio.settings import StudioSettings, is_loopback
 from stylegen.studio.waiting import full_message
-from stylegen.studio.works import (
-    DREAM_PICTURES,
-    Works,
-    dream_arguments,
-    dream_pictures,
-    offline_presets,
-    safe_name,
-)
+from stylegen.studio.works import Works, safe_name
 from stylegen.utils.errors import UserError
 from tests.conftest import photo, run
 
@@ -79,7 +74,7 @@ def test_a_photo_is_made_smaller_but_never_larger(works, tmp_path):
     images.save_image(tmp_path / 'large.png', photo(40, 200))
     images.save_image(tmp_path / 'small.png', photo(8, 16))
     assert works.photo(tmp_path / 'large.png').pixels.shape == (13, 64, 3)
-    assert works.photo(tmp_path / 'large.png', size=32).pixels.shape == (6, 32, 3)
+    assert works.photo(tmp_path / 'large.png', 32).pixels.shape == (6, 32, 3)
     assert works.photo(tmp_path / 'small.png').pixels.shape == (8, 16, 3)
 
 
@@ -109,13 +104,14 @@ def test_what_a_visitor_types_wins_over_the_preset():
     assert {'creatures', 'temples'} <= set(offline_presets()) and 'google' not in offline_presets()
 
 
-def test_faces_are_those_of_their_seeds_and_the_way_begins_at_the_first(works):
-    faces = works.faces(None, '3,5', None, scale=1)
+def test_faces_are_those_of_their_seeds_and_the_way_begins_at_the_first():
+    noise = Noise()
+    faces = noise.faces(None, '3,5', None, scale=1)
     assert [seed for _, seed in faces] == [3, 5]
-    begin, end = (works.between(None, 3, 5, share, scale=1).pixels for share in (0, 1))
+    begin, end = (noise.between(None, 3, 5, share, scale=1).pixels for share in (0, 1))
     assert np.abs(begin.astype(int) - faces[0][0]).max() <= 1 and np.abs(end.astype(int) - faces[1][0]).max() <= 1
     with pytest.raises(UserError, match='too many for a page'):
-        works.faces(None, '0-999', None)
+        noise.faces(None, '0-999', None)
 
 
 def test_a_grade_is_the_one_of_the_command(works, files, tmp_path, monkeypatch):
@@ -252,16 +248,16 @@ def test_new_work_of_a_visitor_ends_the_work_before():
     assert first.is_set() and not second.is_set()
 
 
-def test_a_film_of_a_run_goes_from_its_first_sheet_to_its_newest(works, tmp_path):
+def test_a_film_of_a_run_goes_from_its_first_sheet_to_its_newest(tmp_path):
     run, shown = tmp_path / 'run', tmp_path / 'shown'
     (run / 'samples').mkdir(parents=True)
     shown.mkdir()
     (run / 'log.csv').write_text('step,d_loss\n1,0.5\n')
     with pytest.raises(UserError, match='fewer than two sheets'):
-        works.film(str(run), shown)
+        Noise().film(str(run), shown)
     for step in range(3):
         images.save_image(run / 'samples' / f'step-{step:06d}.png', np.full((16, 16, 3), step / 2, np.float32))
-    with Image.open(works.film(str(run), shown)) as film:
+    with Image.open(Noise().film(str(run), shown)) as film:
         assert film.n_frames == 3
         lights = [(film.seek(number), np.asarray(film.convert('L')).mean())[1] for number in range(3)]
     np.testing.assert_allclose(lights, [0, 127, 255], atol=3)
