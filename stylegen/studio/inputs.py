@@ -39,7 +39,7 @@ def photo_and_notes(path: str, longest: int) -> tuple[images.Picture, list[str]]
         UserError: It is no picture that can be read.
     """
     told: list[str] = []
-    hint = 'the command with --output=NAME.gif paints a clip of all'
+    hint = "the command under 'How it is made', with --output=NAME.gif, paints all"
     picture = load_first_frame(path, longest, lambda line: told.append(f'{line}.'), hint)
     if picture.alpha is not None and picture.alpha.min() < 1:
         told.append('Its transparent parts are painted too; PNG and WebP files of the result keep them transparent.')

@@ -45,20 +45,52 @@ HEAD = """<style>
 .toast-count, .toast-message-item[hidden], .toast-message-item[hidden] + .toast-separator { display: none !important; }
 @media (max-width: 700px) { .gradio-container .app { padding: 12px !important; } }
 </style>"""
-# Gradio's pictures have no text for those who do not see them, and a message that comes again stands there twice.
+# What Gradio leaves to do for those who do not see the pictures or have no mouse. Messages that come again stand once.
 SCRIPT = """
 () => {
-  const mend = () => {
-    document.querySelectorAll('#status').forEach(e => e.setAttribute('aria-live', 'polite'));
-    document.querySelectorAll('#compare img').forEach((e, i) => { e.alt = e.alt || (i ? 'The photo' : 'The result'); });
-    document.querySelectorAll('.toast-body').forEach(toast => {
-      const seen = new Set();
-      toast.querySelectorAll('.toast-message-item').forEach(e => {
-        const text = e.textContent.trim();
-        if (e.hidden !== seen.has(text)) e.hidden = seen.has(text);
-        seen.add(text);
-      });
+  const each = (selector, mend) => document.querySelectorAll(selector).forEach(mend);
+  const compare = handle => {
+    if (handle.hasAttribute('tabindex')) return;
+    const share = () => {
+      const all = handle.parentElement.getBoundingClientRect(), here = handle.getBoundingClientRect();
+      return Math.round(100 * (here.x + here.width / 2 - all.x) / all.width);
+    };
+    const tell = () => handle.setAttribute('aria-valuenow', share());
+    Object.entries({tabindex: 0, role: 'slider', 'aria-label': 'How much of the photo is seen beside the result',
+      'aria-valuemin': 0, 'aria-valuemax': 100}).forEach(([name, value]) => handle.setAttribute(name, value));
+    handle.addEventListener('keydown', event => {
+      const way = {ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1}[event.key];
+      if (!way) return;
+      event.preventDefault();
+      const box = handle.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
+      const step = way * handle.parentElement.getBoundingClientRect().width / 20;
+      const drag = (target, type, by) => target.dispatchEvent(new MouseEvent(type,
+        {bubbles: true, cancelable: true, view: window, clientX: x + by, clientY: y}));
+      drag(handle, 'mousedown', 0);
+      drag(window, 'mousemove', step);
+      drag(window, 'mouseup', step);
+      setTimeout(tell, 100);
     });
+    tell();
+  };
+  const once = toast => {
+    const seen = new Set();
+    toast.querySelectorAll('.toast-message-item').forEach(e => {
+      const text = e.textContent.trim();
+      if (e.hidden !== seen.has(text)) e.hidden = seen.has(text);
+      seen.add(text);
+    });
+  };
+  const mend = () => {
+    each('#status', e => e.setAttribute('aria-live', 'polite'));
+    each('#compare img', e => { e.alt = e.matches('.fixed') ? 'The result' : 'The photo'; });
+    each('#compare .outer', compare);
+    each('#file', e => e.setAttribute('tabindex', -1));  // the buttons of the formats click it
+    each('.toast-body', once);
+    ['photo', 'painting', 'before', 'after'].forEach(name => each(`#${name} button[aria-label^="Drop"]`, e => {
+      const label = e.closest('.block').querySelector('[data-testid=block-label]');
+      e.ariaLabel = `${label.innerText}: drop or choose a file`;
+    }));
   };
   // By the keyboard a slider moves without Gradio's event of its release, at which the picture is painted anew.
   document.addEventListener('keyup', event => {

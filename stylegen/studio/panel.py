@@ -37,12 +37,18 @@ class Panel:
         self.status = gr.Markdown('', elem_id='status')
         self.empty = gr.HTML('Your picture appears here.', elem_id='empty', apply_default_css=False)
         self.compare = gr.ImageSlider(
-            label='Photo | result', format='jpeg', interactive=False, elem_id='compare', max_height=640, visible=False
+            label='Photo | result',
+            format='jpeg',
+            interactive=False,
+            elem_id='compare',
+            max_height=640,
+            visible=False,
+            buttons=['fullscreen'],
         )
         self.alone = gr.Image(
             label='Result',
             alt_text='The result',
-            buttons=['download', 'fullscreen'],
+            buttons=['fullscreen'],
             format='jpeg',
             interactive=False,
             elem_id='alone',

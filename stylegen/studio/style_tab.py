@@ -37,7 +37,7 @@ class StyleTab:
         self.works, self.panel, self.photo, self.told = works, panel, photo, told
         gr.Markdown('Drop a photo, then click a style, or drop a painting of your own.')
         self.styles = picture_choices('Styles', works.thumbnails(), elem_id='styles', kind='strip')
-        self.name = gr.State('')
+        self.name, self.asked = gr.State(''), gr.State(0)
         self.painting = picture_input('Or a painting of your own', height=150, elem_id='painting')
         self.strength = gr.Slider(0, 1.5, 1.0, step=0.05, label='Strength', elem_id='strength')
         self.fine = gr.Slider(0.5, 4, 1.0, step=0.1, label='Stroke size', elem_id='fine')
@@ -59,25 +59,21 @@ class StyleTab:
         """Connects the components. `machine` are the arguments of events that wait for the machine."""
         inputs = [self.photo, self.painting, self.name, self.strength, self.fine, self.color, self.drawn]
         outputs = self.panel.outputs
-        gr.on(
-            [self.photo.upload, self.photo.clear],
-            guarded(self.as_canvas),
-            self.photo,
-            [self.mask, self.drawn, self.told],
-            **LIGHT,
-        )
-        again = machine | {'trigger_mode': 'always_last'}
-        gr.on([self.mask.input, self.mask.clear], drawn_over, self.mask, self.drawn, **LIGHT).then(
-            guarded(self.again), inputs, outputs, **again
-        )
+        ask: dict[str, Any] = {
+            'fn': self.ask, 'inputs': [self.photo, self.painting, self.name, self.asked], 'outputs': self.asked,
+        }  # fmt: skip
+        canvas = [self.mask, self.drawn, self.told]
+        self.photo.upload(guarded(self.as_canvas), self.photo, canvas, **LIGHT).success(**ask, **LIGHT)
+        self.photo.clear(guarded(self.as_canvas), self.photo, canvas, **LIGHT)
+        gr.on([self.mask.input, self.mask.clear], drawn_over, self.mask, self.drawn, **LIGHT).then(**ask, **LIGHT)
+        gr.on([self.strength.release, self.fine.release, self.color.input], **ask, **LIGHT)
+        self.asked.change(guarded(self.paint_now), inputs, outputs, **machine | {'trigger_mode': 'always_last'})
         self.styles.select(self.chosen, None, [self.name, self.painting], **LIGHT).then(
             guarded(self.paint_now), inputs, outputs, **machine
         )
         self.painting.upload(lambda: ('', self.marked('')), None, [self.name, self.styles], **LIGHT).then(
             guarded(self.paint_now), inputs, outputs, **machine
         )
-        for changed in (self.strength.release, self.fine.release, self.color.input, self.photo.upload):
-            changed(guarded(self.again), inputs, outputs, **again)
         self.paint.click(
             guarded(self.paint_properly),
             [self.photo, self.painting, self.balance, self.stroke, self.color, self.size, self.drawn],
@@ -103,11 +99,9 @@ class StyleTab:
         note = gr.update(value=without_folders(' '.join(told)), visible=bool(told))
         return {'background': shown, 'layers': [], 'composite': shown}, None, note
 
-    def again(self, request: gr.Request, photo: str | None, painting: str | None, name: str, *others: Any) -> Any:
-        """Paints once more after a change, if a photo and a style are there."""
-        if photo is None or (painting is None and not name):
-            return {self.panel.status: gr.update()}
-        return self.paint_now(request, photo, painting, name, *others)
+    def ask(self, photo: str | None, painting: str | None, name: str, asked: int) -> int:
+        """Another number, after which it is painted anew; the same where no photo or no style is there yet."""
+        return asked if photo is None or (painting is None and not name) else asked + 1
 
     def paint_now(
         self, request: gr.Request, photo: str | None, painting: str | None, name: str, strength: float, fine: float,

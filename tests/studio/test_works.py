@@ -1,11 +1,13 @@
 """What the page does, without a browser: results, their commands and records, previews, stopping, sessions."""
 
+import asyncio
 import errno
 import os
 import shlex
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from stylegen.studio.noise import Noise
 from stylegen.studio.results import Result
 from stylegen.studio.sessions import Session
 from stylegen.studio.settings import StudioSettings, is_loopback
-from stylegen.studio.waiting import full_message
+from stylegen.studio.waiting import bound_line, full_message
 from stylegen.studio.works import Works, safe_name
 from stylegen.utils.errors import UserError
 from tests.conftest import photo, run
@@ -269,6 +271,51 @@ def test_a_full_line_says_how_long():
         'The line is full: 3 jobs wait, about 59 s of work. Try again in 4 s.'
     )
     assert full_message(2, [None, None], None).endswith('Try again in a minute.')
+
+
+class Queue:
+    """As much of Gradio's queue as `bound_line` looks at: the work of function 0 waits for the machine."""
+
+    def __init__(self, waiting):
+        self.blocks = SimpleNamespace(fns=[SimpleNamespace(concurrency_id=name) for name in ('machine', 'other')])
+        line = SimpleNamespace(queue=[SimpleNamespace(fn=None)] * waiting, start_times_per_fn={})
+        self.event_queue_per_concurrency_id, self.process_time_per_fn = {'machine': line}, {}
+
+    async def push(self, body, *others):
+        return True, 'taken', 'success'
+
+
+@pytest.mark.parametrize(('waiting', 'function', 'taken'), [(1, 0, True), (2, 0, False), (2, 1, True)])
+def test_only_work_for_the_machine_is_refused_when_its_line_is_full(waiting, function, taken):
+    queue = Queue(waiting)
+    bound_line(queue, 2)
+    success, told, _ = asyncio.run(queue.push(SimpleNamespace(fn_index=function), None))
+    assert success == taken and ('The line is full: 2 jobs wait' in told) != taken
+
+
+def test_of_a_clip_the_first_frame_is_painted_and_transparency_goes_into_the_file(works, tmp_path):
+    from stylegen.studio.inputs import photo_and_notes
+
+    frames = [Image.new('RGB', (8, 8), (shade, 0, 0)) for shade in (0, 200)]
+    frames[0].save(tmp_path / 'clip.gif', save_all=True, append_images=frames[1:])
+    alpha = np.tile(np.linspace(0, 1, 16, dtype=np.float32), (16, 1))
+    images.save_image(tmp_path / 'clear.png', photo(16, 16), alpha=alpha)
+    images.save_image(tmp_path / 'whole.png', photo(16, 16))
+    told = {name: ' '.join(photo_and_notes(str(tmp_path / name), 16)[1]) for name in os.listdir(tmp_path)}
+    assert 'has 2 frames; only the first one is used' in told['clip.gif']
+    assert 'transparent' in told['clear.png'] and told['whole.png'] == ''
+    session = Session()
+    session.add(works.paint_now(works.photo(tmp_path / 'clear.png'), 'irises', strength=1.0, color='style', mask=None))
+    np.testing.assert_allclose(images.load_picture(session.file('.png')).alpha, alpha, atol=1 / 255)
+    session.close()
+
+
+def test_the_same_question_finds_the_result_that_is_still_kept():
+    session = Session(kept=2)
+    for number in range(3):
+        session.add(result_of(number), asked=('photo', number))
+    assert session.known(('photo', 0)) is None  # it went
+    assert session.known(('photo', 2)) is session.current
 
 
 def test_a_page_for_others_needs_a_password(monkeypatch):
