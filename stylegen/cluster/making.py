@@ -13,10 +13,11 @@ from typing import Any
 
 from stylegen.cluster import stores
 from stylegen.cluster.engine import Workers, connected
+from stylegen.cluster.job import Job
 from stylegen.cluster.manifest import NAME, Manifest, hash_of, lines_of
 from stylegen.cluster.names import Names
 from stylegen.cluster.settings import ClusterSettings
-from stylegen.cluster.worker import Item, Job, Made
+from stylegen.cluster.worker import Item, Made
 from stylegen.runs.folders import check_output_folder
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
@@ -29,13 +30,13 @@ _NAMED = 10  # failures in the last message
 def make_all(
     job: Job, sources: Sequence[str], folder: str, settings: ClusterSettings, *, overwrite: bool, console: Console
 ) -> None:
-    """Makes a result of every picture of files and folders on a cluster.
+    """Makes the results of every input on a cluster.
 
     Whenever it is killed, the same call goes on: a result is whole or is not there, and one that is there is skipped.
 
     Args:
         job: How.
-        sources: Paths and addresses.
+        sources: Paths and addresses; none where the job knows its inputs.
         folder: The path or address of the folder of results.
         settings: The cluster.
         overwrite: Whether to make results again that exist; not those that the same call made before it was killed.
@@ -51,13 +52,13 @@ def make_all(
             stack.enter_context(folder_lock(folder))
         names = stack.enter_context(contextlib.closing(Names()))
         digest = hash_of(job.settings)
-        total = names.add_inputs(sources)
+        total = names.add_inputs(job.inputs(sources))
         names.add_there(stores.names_in(folder))
         names.add_manifest(lines_of(folder), digest)
         manifest = stack.enter_context(contextlib.closing(Manifest(folder)))
         stack.callback(stores.remove_parts, folder)
         tally = Tally(manifest, digest, total, console)
-        left = tally.left(names.items(folder, job.suffix), overwrite)
+        left = tally.left(names.items(folder, job.endings), overwrite)
         if first := next(left, None):  # else Ray need not start
             ray = stack.enter_context(connected(str(settings.cluster)))
             workers = stack.enter_context(contextlib.closing(Workers(ray, job, settings)))
@@ -98,8 +99,8 @@ class Tally:
 
     def add(self, item: Item, made: Made) -> None:
         """Takes what became of an item, and writes its line."""
-        for suffix, data in made.files.items():
-            stores.write(item.output + suffix, data)
+        for name, data in made.files.items():
+            stores.write(item.output.removesuffix(stores.name_of(item.output)) + name, data)
         line: dict[str, Any] = {'input': item.input, 'settings': self.digest}
         if made.failed:
             self.failed += 1

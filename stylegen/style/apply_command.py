@@ -42,8 +42,7 @@ def work(flags: FlagValues) -> None:
     console = Console(flags.quiet)
     command = Command.read(flags)
     settings, result = command.settings, command.result
-    cluster = cli.settings_of(ClusterSettings, flags)
-    cluster.check((*settings.input, result.output), command.typed)
+    cluster = ClusterSettings.read(flags, *settings.input, result.output)
     one_pass = OnePass.open(settings.model_file, max_memory=settings.max_memory)
     if settings.list and result.output:
         return save_style_sheet(one_pass, command, console)

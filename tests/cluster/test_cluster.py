@@ -163,8 +163,8 @@ def test_results_are_named_as_one_process_names_them():
     fill('a.png', 'a.jpg', 'b10.png', 'b9.png', 'a_jpg.png')
     pictures = pictures_in(Path('in'))
     names = Names()
-    assert names.add_inputs(['in']) == 5
-    items = [item for item, _, _ in names.items('out', lambda name: '.png')]
+    assert names.add_inputs(Copy().inputs(['in'])) == 5
+    items = [item for item, _, _ in names.items('out', lambda name: ['.png'])]
     names.close()
     assert [item.input for item in items] == [str(path) for path in pictures]
     assert [Path(item.output).stem for item in items] == unique_names([[path] for path in pictures])
