@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from stylegen.cluster import stores
 from stylegen.utils.files import digest_of
@@ -58,8 +58,8 @@ class Job(ABC):
         reads: Whether inputs are files. Others, such as seeds, are texts that the job alone understands.
     """
 
-    batch: ClassVar[int] = 1
-    reads: ClassVar[bool] = True
+    batch: int = 1
+    reads: bool = True
 
     @property
     @abstractmethod

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,24 +28,28 @@ _NAMED = 10  # failures in the last message
 
 
 def make_all(
-    job: Job, sources: Sequence[str], folder: str, settings: ClusterSettings, *, overwrite: bool, console: Console
-) -> None:
+    job: Job, sources: Iterable[str], folder: str, settings: ClusterSettings, *, overwrite: bool, console: Console,
+    told: bool = True,
+) -> None:  # fmt: skip
     """Makes the results of every input on a cluster.
 
     Whenever it is killed, the same call goes on: a result is whole or is not there, and one that is there is skipped.
 
     Args:
         job: How.
-        sources: Paths and addresses; none where the job knows its inputs.
+        sources: Paths and addresses, or what `job.inputs` takes.
         folder: The path or address of the folder of results.
         settings: The cluster.
         overwrite: Whether to make results again that exist; not those that the same call made before it was killed.
         console: Prints.
+        told: Whether to say at the end where the results are.
 
     Raises:
         UserError: Some results could not be made; or the folder is that of the inputs, or there is no cluster.
     """
-    _check(sources, folder)
+    if job.reads:
+        sources = [*sources]
+        _check(sources, folder)
     with contextlib.ExitStack() as stack:
         if not stores.is_address(folder):
             make_folder(folder, 'output')
@@ -70,7 +74,8 @@ def make_all(
                 tally.add(item, made)
                 progress.to(*tally.progress)
         manifest.add(ended=time.time(), settings=digest)
-    console.say(f'result   {folder}: {tally.made} made, {tally.skipped} were there; {NAME} lists them')
+    if told:
+        console.say(f'result   {folder}: {tally.made} made, {tally.skipped} were there; {NAME} lists them')
     if tally.failed:
         raise UserError(f'{tally.failed} of {total} results could not be made: {", ".join(tally.named)}')
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stylegen import images
-from stylegen.cluster.engine import kept_sigterm, plan
+from stylegen.cluster.engine import plan
 from stylegen.cluster.making import make_all
 from stylegen.cluster.manifest import Manifest, lines_of
 from stylegen.cluster.names import Names
@@ -22,6 +22,7 @@ from stylegen.compose.transformation import Transformation
 from stylegen.runs.folders import pictures_in, unique_names
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
+from tests.cluster.conftest import results
 from tests.cluster.toys import Copy
 from tests.conftest import ROOT, photo, run, wait_for
 from tests.style.one_pass_networks import random_network, random_one_pass
@@ -31,39 +32,9 @@ QUIET = Console(quiet=True)
 TWO = ClusterSettings(cluster='local', workers=2)
 
 
-@pytest.fixture(scope='module')
-def cluster():
-    """Ray on this machine, once for all tests."""
-    ray = pytest.importorskip('ray')
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('RAY_USAGE_STATS_ENABLED', '0')
-        patch.setenv('PYTHONPATH', str(ROOT))
-        patch.setenv('RAY_worker_niceness', '0')  # at Ray's 15 other tests would starve the workers
-        before = signal.getsignal(signal.SIGTERM)
-        with kept_sigterm():
-            ray.init('local', num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level='ERROR')
-        assert signal.getsignal(signal.SIGTERM) is before
-        yield ray
-        ray.shutdown()
-
-
-@pytest.fixture(autouse=True)
-def there(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path('in').mkdir()
-
-
 def fill(*names):
     for name in names:
         Path('in', name).write_bytes(name.encode())
-
-
-def results(folder='out'):
-    """The content of each result; a leftover of a killed process counts as one."""
-    return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.name not in NOT_RESULTS}
-
-
-NOT_RESULTS = ('manifest.jsonl', '.lock')
 
 
 def write_matrix():
@@ -127,6 +98,7 @@ import sys
 from stylegen.cluster.making import make_all
 from stylegen.cluster.settings import ClusterSettings
 from stylegen.utils.console import Console
+from tests.cluster.conftest import results
 from tests.cluster.toys import Copy
 make_all(Copy(0.3), ['in'], 'out', ClusterSettings(cluster='local', workers=2), overwrite=True, console=Console(True))
 """

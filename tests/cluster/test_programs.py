@@ -1,0 +1,106 @@
+"""Every program that takes --cluster makes the bytes that it makes in one process."""
+
+from pathlib import Path
+
+import pytest
+
+from stylegen import images
+from stylegen.cluster import scenes
+from stylegen.cluster.manifest import lines_of
+from stylegen.images.video import open_clip
+from tests.cluster.conftest import results
+from tests.conftest import photo, run
+from tests.dcgan.generators import kept
+from tests.images.test_video import clip_with_sound
+from tests.style.one_pass_networks import random_network, random_one_pass
+
+SMALL = ('--network=mini', '--size=48', '--max_memory=500MB', '--precision=float32', '--quiet')
+
+
+def fill(folder, count):
+    Path(folder).mkdir(exist_ok=True)
+    for number in range(count):
+        images.save_image(f'{folder}/{number}.png', photo(48, 56, number))
+
+
+def test_dreams_of_a_folder(cluster):
+    fill('in', 4)
+    Path('in/bad.png').write_bytes(b'no picture')
+    command = ['--input=in', '--octaves=1', '--steps=2', '--mask=in/0.png', *SMALL]
+    assert run(*command, '--output=one') == 2
+    assert run(*command, '--output=out', '--cluster=local', '--workers=2') == 2
+    assert results() == results('one') and len(results()) == 4
+
+
+def test_each_content_in_each_style(cluster):
+    fill('in', 2)
+    fill('styles', 2)
+    command = ['--content=in', '--style=styles', '--iterations=2', *SMALL]
+    assert run(*command, '--output=one', program='style') == 0
+    assert run(*command, '--output=out', '--cluster=local', '--workers=1', program='style') == 0
+    assert results() == results('one') and sorted(results()) == [f'{a}__{b}.png' for a in (0, 1) for b in (0, 1)]
+
+
+@pytest.mark.parametrize('classes', [(), ('cat', 'dog', 'hat')])
+def test_seeds_are_drawn(cluster, tmp_path, classes):
+    kept(tmp_path / 'run', classes=classes)
+    command = ['sample', '--workdir=run', '--seeds=0-19,105', '--scale=2', '--batch_size=8', '--quiet']
+    command += ['--classes=hat,cat'] if classes else []
+    assert run(*command, '--output=one', program='dcgan') == 0
+    cluster_flags = ['--cluster=local', '--workers=1', '--output=out']
+    assert run(*command, *cluster_flags, program='dcgan') == 0
+    assert results() == results('one') and len(results()) == 21
+    inputs = [line['input'] for line in lines_of('out') if 'input' in line]
+    assert inputs[-1] == ('seed=105,class=2' if classes else 'seed=105')
+    Path('out/seed0003.png').unlink()
+    assert run(*command, *cluster_flags, program='dcgan') == 0, 'the same command goes on'
+    assert results() == results('one')
+
+
+@pytest.mark.parametrize(
+    ('program', 'args', 'said'),
+    [
+        ('deepdream', ['--input=noise'], 'a picture from noise'),
+        ('deepdream', ['--input=in/0.png', '--zoom=2'], 'a zoom'),
+        ('style', ['--film=a.gif'], '--film'),
+        ('style', ['--resume', '--output=memory://out'], '--workdir'),
+        ('dcgan', ['sample', '--output=a.png'], 'a folder'),
+        ('dcgan', ['sample', '--seeds=1,1'], 'twice'),
+    ],
+)
+def test_what_a_cluster_does_not_make_is_told(program, args, said, capsys):
+    assert run(*args, '--cluster=local', program=program) == 2
+    assert said in capsys.readouterr().err
+
+
+def film():
+    """Three scenes of 4 frames that pan, with a tone."""
+    clip_with_sound('tone.mov', rate='10', seconds=1.2, sound=1.2)
+    wide = [photo(56, 96, seed) for seed in (1, 2, 3)]
+    frames = [picture[n : n + 48, 2 * n : 2 * n + 64] for picture in wide for n in range(4)]
+    images.save_animation('clip.mp4', frames, fps=10, sound=open_clip('tone.mov'))
+
+
+@pytest.mark.parametrize('program', ['style', 'deepdream'])
+@pytest.mark.parametrize('blend', ['0.8', '0'])
+def test_scenes_of_a_clip_are_made_apart_with_sound_and_order_kept(cluster, program, blend, monkeypatch):
+    pytest.importorskip('cv2')
+    monkeypatch.setattr(scenes, 'SHORTEST', 3)
+    film()
+    random_one_pass(random_network()).save('m.npz')
+    command = ['apply', 'clip.mp4', '--model=m.npz', '--style=waves', '--quiet', f'--blend={blend}']
+    if program == 'deepdream':
+        command = ['--input=clip.mp4', '--octaves=1', '--steps=2', f'--blend={blend}', *SMALL]
+    assert run(*command, '--output=one.mp4', program=program) == 0
+    kept = ['--output=out.mp4', '--workdir=kept']
+    assert run(*command, *kept, '--cluster=local', '--workers=2', program=program) == 0
+    assert Path('out.mp4').read_bytes() == Path('one.mp4').read_bytes()
+    assert Path('out.mp4.json').read_bytes() == Path('one.mp4.json').read_bytes()
+    assert open_clip('out.mp4').sound == 'aac' and open_clip('out.mp4').frames == 12
+    (folder,) = Path('kept').glob('scenes-*')
+    parts = sorted(line['input'] for line in lines_of(str(folder)) if 'input' in line)
+    assert parts == sorted(CUT if blend == '0.8' else APART)
+
+
+CUT = ['frames=0-3', 'frames=4-7', 'frames=8-']
+APART = ['frames=0-2', 'frames=3-5', 'frames=6-8', 'frames=9-']
