@@ -23,7 +23,7 @@ from stylegen.runs.folders import pictures_in, unique_names
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 from tests.cluster.conftest import results
-from tests.cluster.toys import Copy
+from tests.cluster.toys import Copy, Memory
 from tests.conftest import ROOT, photo, run, wait_for
 from tests.style.one_pass_networks import random_network, random_one_pass
 
@@ -91,6 +91,14 @@ def test_a_worker_that_dies_on_an_input_three_times_sets_it_aside_and_one_that_d
     assert results() == {name: name.encode() for name in (*good, 'once.png')}
     assert 'in/poison.png is skipped: its worker died' in capsys.readouterr().err
     assert [line['input'] for line in lines_of('out') if 'failed' in line] == ['in/poison.png']
+
+
+def test_the_driver_finds_the_memory_for_all_workers_and_gives_them_several_items_at_once(cluster, monkeypatch):
+    fill('0.png', '1.png', '2.png', '3.png')
+    monkeypatch.setattr('stylegen.cluster.engine.parse_memory', lambda text: 1000)
+    monkeypatch.setattr('os.cpu_count', lambda: 2)
+    make_all(Memory(), ['in'], 'out', TWO, overwrite=False, console=QUIET)
+    assert results()['0.png'] == b'500 0.png 1.png 2.png' and results()['3.png'] == b'500 3.png'
 
 
 DRIVER = """

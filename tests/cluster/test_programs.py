@@ -7,6 +7,7 @@ import pytest
 from stylegen import images
 from stylegen.cluster import scenes
 from stylegen.cluster.manifest import lines_of
+from stylegen.dcgan.cluster_job import seed_of, text_of
 from stylegen.images.video import open_clip
 from tests.cluster.conftest import results
 from tests.conftest import photo, run
@@ -35,26 +36,27 @@ def test_dreams_of_a_folder(cluster):
 def test_each_content_in_each_style(cluster):
     fill('in', 2)
     fill('styles', 2)
-    command = ['--content=in', '--style=styles', '--iterations=2', *SMALL]
+    command = ['--content=in', '--style=styles', '--iterations=2', '--style_layers=block1_conv1']
+    command += ['--content_layers=block2_conv1', '--smallest_size=48', *SMALL]
     assert run(*command, '--output=one', program='style') == 0
     assert run(*command, '--output=out', '--cluster=local', '--workers=1', program='style') == 0
     assert results() == results('one') and sorted(results()) == [f'{a}__{b}.png' for a in (0, 1) for b in (0, 1)]
 
 
-@pytest.mark.parametrize('classes', [(), ('cat', 'dog', 'hat')])
-def test_seeds_are_drawn(cluster, tmp_path, classes):
-    kept(tmp_path / 'run', classes=classes)
-    command = ['sample', '--workdir=run', '--seeds=0-19,105', '--scale=2', '--batch_size=8', '--quiet']
-    command += ['--classes=hat,cat'] if classes else []
-    assert run(*command, '--output=one', program='dcgan') == 0
-    cluster_flags = ['--cluster=local', '--workers=1', '--output=out']
-    assert run(*command, *cluster_flags, program='dcgan') == 0
+def test_seeds_are_drawn(cluster, tmp_path):
+    kept(tmp_path / 'run', classes=('cat', 'dog', 'hat'))
+    command = ['sample', '--workdir=run', '--seeds=0-19,105', '--classes=hat,cat', '--scale=2', '--batch_size=8']
+    assert run(*command, '--output=one', '--quiet', program='dcgan') == 0
+    Path('out').mkdir()
+    Path('out/seed0003.png').write_bytes(Path('one/seed0003.png').read_bytes())  # as of a command that was killed
+    assert run(*command, '--output=out', '--quiet', '--cluster=local', '--workers=1', program='dcgan') == 0
     assert results() == results('one') and len(results()) == 21
     inputs = [line['input'] for line in lines_of('out') if 'input' in line]
-    assert inputs[-1] == ('seed=105,class=2' if classes else 'seed=105')
-    Path('out/seed0003.png').unlink()
-    assert run(*command, *cluster_flags, program='dcgan') == 0, 'the same command goes on'
-    assert results() == results('one')
+    assert len(inputs) == 20 and inputs[-1] == 'seed=105,class=2'
+
+
+def test_a_seed_with_and_without_a_class_is_read_as_it_was_written():
+    assert [seed_of(text_of(*one)) for one in ((7, None), (7, 0))] == [(7, None), (7, 0)]
 
 
 @pytest.mark.parametrize(

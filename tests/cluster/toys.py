@@ -31,3 +31,14 @@ class Copy(Job):
             shutil.copyfile(task.file, task.output)
 
         return make
+
+
+@dataclass(frozen=True)
+class Memory(Job):
+    """Writes the memory that a worker is given, and what else it was given at once."""
+
+    batch: int = 3
+    settings = {'program': 'memory'}  # noqa: RUF012
+
+    def open(self, memory):
+        return lambda task: task.output.write_text(f'{memory} {" ".join(map(os.path.basename, task.together))}')
