@@ -148,7 +148,7 @@ def parts_of(begins: Iterable[int], frames: int) -> list[str]:
         begins: The frames that a part may begin with, in order.
         frames: How many there are, about. The last part goes to the end.
     """
-    least, chosen = max(SHORTEST, frames // PARTS), [0]
+    least, chosen = max(SHORTEST, -(-frames // PARTS)), [0]
     for begin in begins:
         if begin - chosen[-1] >= least:
             chosen.append(begin)

@@ -55,7 +55,7 @@ class Pictures:
         inputs = Inputs(say=say)
         source = sources.content[0] if sources.content else None
         defaults: dict[str, Any] = {'default': DEFAULT_CONTENT, 'default_size': DEFAULT_SIZE}
-        content = read_picture(file or source, sources.size, say, **defaults, name=file and source)
+        content = read_picture(file or source, sources.size, say, **defaults, name=source if file else None)
         shape = content.pixels.shape[:2]
         style_sizes: dict[str, tuple[int, int]] = {}
 
