@@ -56,12 +56,13 @@ def make_all(
             stack.enter_context(folder_lock(folder))
         names = stack.enter_context(contextlib.closing(Names()))
         digest = hash_of(job.settings)
-        total = names.add_inputs(job.inputs(sources))
+        several = len(job.endings(''))
+        total = names.add_inputs(job.inputs(sources)) * several
         names.add_there(stores.names_in(folder))
         names.add_manifest(lines_of(folder), digest)
         manifest = stack.enter_context(contextlib.closing(Manifest(folder)))
         stack.callback(stores.remove_parts, folder)
-        tally = Tally(manifest, digest, total, console)
+        tally = Tally(manifest, digest, total, console, by_output=several > 1)
         left = tally.left(names.items(folder, job.endings), overwrite)
         if first := next(left, None):  # else Ray need not start
             ray = stack.enter_context(connected(str(settings.cluster)))
@@ -82,12 +83,13 @@ def make_all(
 
 @dataclass
 class Tally:
-    """Counts and lists what became of the items."""
+    """Counts and lists what became of the items; `by_output` says whether messages name results instead of inputs."""
 
     manifest: Manifest
     digest: str
     total: int
     console: Console
+    by_output: bool = False
     made: int = 0
     skipped: int = 0
     failed: int = 0
@@ -109,8 +111,9 @@ class Tally:
         line: dict[str, Any] = {'input': item.input, 'settings': self.digest}
         if made.failed:
             self.failed += 1
-            self.named = [*self.named, stores.name_of(item.input)][:_NAMED]
-            self.console.warn(f'{item.input} is skipped: {made.failed}')
+            name = item.output if self.by_output else item.input
+            self.named = [*self.named, stores.name_of(name)][:_NAMED]
+            self.console.warn(f'{name} is skipped: {made.failed}')
             self.manifest.add(**line, failed=made.failed)
         else:
             self.made += 1

@@ -27,6 +27,7 @@ from stylegen.cluster.stores import is_address
 from stylegen.images.flow import motion
 from stylegen.runs.films import open_footage, open_frames_folder
 from stylegen.runs.frames import KeptFrames
+from stylegen.runs.records import identity
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 
@@ -72,7 +73,7 @@ class PartsJob(Job):
     @property
     def settings(self) -> Mapping[str, Any]:
         """What decides the frames."""
-        return {'shape': self.footage.shape, **self.record}
+        return {'shape': self.footage.shape, **identity(self.record)}
 
     def inputs(self, sources: Iterable[str]) -> Iterator[Input]:
         """Yields the parts, in order."""

@@ -113,7 +113,7 @@ class Worker:
             self.make(Task(file, item.input, output, item.number, together))
         except ArithmeticError as error:  # its message names the last good picture, which is kept too
             failed = one_line(error).replace(f'{output.parent}{os.sep}', folder)
-        results = sorted(output.parent.iterdir(), key=lambda path: path == output)
+        results = sorted(filter(Path.is_file, output.parent.iterdir()), key=lambda path: path == output)
         if stores.of_driver(item.output):
             return Made(digest, files={path.name: path.read_bytes() for path in results}, failed=failed)
         for path in results:
