@@ -6,6 +6,7 @@ the cuts, then they make the scenes.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
@@ -184,7 +185,7 @@ def keep_scenes(
     inside = scenes_folder(folder, job)
     quiet = Console(quiet=True)
     parts = parts_of(range(0, frames, SHORTEST), frames)
-    with connected(str(cluster.cluster)):
+    with connected(str(cluster.cluster)), telling_where(inside, console):
         if not apart:
             looked = inside / 'cuts'
             make_all(CutsJob(job.footage, job.record), parts, str(looked), cluster, overwrite=False, console=quiet)
@@ -194,6 +195,16 @@ def keep_scenes(
         make_all(job, parts, str(inside), cluster, overwrite=False, console=console, told=False)
     made = (json.loads(path.read_text()) for path in inside.glob('part-*.json'))
     return KeptFrames(inside, sum(one['frames'] for one in made))
+
+
+@contextlib.contextmanager
+def telling_where(folder: Path, console: Console) -> Iterator[None]:
+    """Tells where the frames so far are, where Ctrl-C ends the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.say(f'stopped; the scenes so far are in {folder}, and the same command goes on from them')
+        raise
 
 
 def scenes_folder(folder: Path, job: ScenesJob) -> Path:
