@@ -5,44 +5,49 @@ Needs:     the extra `cluster`: pip install -e ".[cluster]"
 Time:      TIME
 Expected:  EXPECTED
 
-engine: seconds of a folder of tiny files that are copied, so that only the engine is measured: names in a table, a
-task of Ray, a scratch folder, a file written beside and renamed, a line in the manifest. By the difference between a
-short and a long folder, so that Ray's start is not in it, but told apart.
+engine: seconds of a folder of tiny files that are copied, so that the engine alone is measured: a name in a table, a
+task of Ray, a scratch folder, a file written beside and renamed, a line in the manifest. The time of a file is the
+difference between a short and a long folder, so that Ray's start is not in it. "64 at once": a task of Ray has 64
+files.
 
-files: seconds of processor time that one photo takes to be read from a JPEG and written as a PNG.
+files: seconds of processor time that it takes to read a photo from a JPEG and to write it as a PNG.
 
 apply: `style apply FOLDER --style=starry_night` in one process and with --cluster=local by 1 and 2 workers, for a short
-and a long folder; and the command for each of some photos, as a shell loop does. The rows take turns, and medians of
-all turns are printed: seconds of the start, and pictures a second after it.
+and a long folder; and the command for each of some photos, as a shell loop does. The rows take turns. The medians of
+the turns so far are printed after each: seconds of the start, and pictures a second after it.
 
 What a million pictures of 1024 x 1024 cost
 -------------------------------------------
-Measured: 2.0 s for 1024 x 768 by one pass, and 37 s by optimisation (small_vgg), on two cores of an EPYC (README, "Speed
-and memory"; one process each). Per picture of 1024 x 1024 that is 2.0 x 4/3 x 2 = 5.3 and 37 x 4/3 x 2 = 99 core-seconds.
-Assumed: a core for 0.04 USD an hour, a GPU of the class of an H100 for 3 USD an hour with 16 cores; such a GPU does the
-network's part 100 times as fast as two cores; nothing of ours was run on a GPU so far. Reading and writing stays on the
-cores, FILES core-seconds a picture, so that one GPU needs many workers (--gpus_per_worker=0.0625).
+Measured on two cores of an EPYC, in one process (README, "Speed and memory"): a photo of 1024 x 768 takes 2.0 s by one
+pass and 37 s by optimisation (small_vgg). For 1024 x 1024 that is 2.0 x 4/3 x 2 = 5.3 and 37 x 4/3 x 2 = 99 seconds of
+a core. 0.38 x 4/3 = 0.5 of them are the reading and the writing (part "files").
+Assumed: a core costs 0.04 USD an hour. A GPU of the class of an H100, with 16 cores, costs 3 USD an hour. Such a GPU
+does the network's part 100 times as fast as two cores. Nothing of ours was run on a GPU so far.
 
-    one pass, CPUs       1e6 x 5.3 s / 3600     = 1,480 core-hours    59 USD     23 h on a machine of 64 cores
-    one pass, GPUs       GPUPASS
-    optimisation, CPUs   1e6 x 99 s / 3600      = 27,400 core-hours   1,100 USD  18 days on 64 cores, 10 h on 2,740
-    optimisation, GPUs   1e6 x (37 x 4/3 / 100) s / 3600 = 137 GPU-hours     411 USD    6 days on one, 17 h on 8
+    one pass, CPUs      1e6 x 5.3 s = 1,480 core-hours                            59 USD, 23 h on 64 cores
+    one pass, GPUs      1e6 x 0.5 s / 16 cores = 8.7 h for reading and writing    26 USD, 8.7 h on one
+                        1e6 x 1.6 x 4/3 / 100 s = 6 h of the GPU beside it        (--gpus_per_worker=0.0625)
+    optimisation, CPUs  1e6 x 99 s = 27,400 core-hours                            1,100 USD, 18 days on 64 cores
+    optimisation, GPUs  1e6 x 37 x 4/3 / 100 s = 137 h                            411 USD, 6 days on one, 17 h on 8
 
-The engine: ENGINE of the driver's time a picture. A result of about 2 MB (PNG): a million are 2 TB, 46 USD a month at
-an assumed 0.023 USD a GB and month, and 5 USD for a million writes to S3.
+A PNG of 1024 x 1024 has about 2 MB, so a million have 2 TB: 46 USD a month at an assumed 0.023 USD for a GB and month,
+and 5 USD for the writes at an assumed 0.005 USD for 1,000. The engine adds 1.7 ms of the driver's time to each picture.
 
-Where it breaks first, by the arithmetic, nothing above 2,000 files was run:
+Where it would break first. Nothing above 2,000 files was run: this is arithmetic.
 
-    10^6   nothing. Names: NAMES bytes each on the driver's disk. Manifest: about 250 bytes a line, 0.25 GB.
-    10^7   the driver, one process: at ENGINE a picture it feeds RATE pictures a second at most, 10^7 in HOURS.
-           One pass on GPUs is faster than that from about GPUS GPUs on. Then: several commands, each with a part of the
-           inputs and a folder of its own, or larger batches (`Job.batch`; seeds have 64).
-    10^8   a listing of one folder: `fsspec` lists a folder of S3 as a whole (1,000 names a request, about 0.5 KB of
-           memory a name in the driver: 50 GB), and local folders of 10^8 files are slow. Several folders are needed,
-           which are several commands. The manifest, read again at each start: 25 GB, about 10 minutes.
-    10^9   the store: 2 PB, and S3 takes 3,500 writes a second and prefix: 80 hours for one prefix. The head node holds
-           nothing per picture (at most one task a worker is in flight), so Ray's limit is its number of workers, of
-           which 10,000 actors are said to be tested. Money: one pass on CPUs 59,000 USD.
+    10^6   Nothing. The table of names has 126 bytes a name, 0.13 GB on the driver's disk; the manifest about 250 bytes
+           a line, 0.25 GB.
+    10^7   The driver, which is one process. With 1.7 ms a picture it feeds 590 pictures a second, so that 10^7 take 4.7
+           h at least. A GPU with 16 cores makes 16 / 0.5 = 32 pictures a second by one pass, so from 18 GPUs on the
+           driver is the limit. Then larger batches help (`Job.batch`), or several commands, each with a part of the
+           inputs.
+    10^8   The names. `fsspec` lists a folder of a store as a whole, in the driver's memory: about 0.5 KB a name, 50 GB;
+           S3 gives 1,000 names a request. Several folders are needed, which several commands work through. The manifest
+           has 25 GB and is read anew at every start.
+    10^9   The store. 2 PB; S3 takes 3,500 writes a second for a prefix by its documentation, so that one prefix takes
+           80 hours. Money: 59,000 USD for one pass on CPUs, 46,000 USD a month for the store. The head node holds
+           nothing per picture, at most one task for each worker. Ray's own release test starts 10,000 actors
+           (many_actors).
 """
 
 import json
@@ -192,15 +197,20 @@ def apply(folder):
     loop = []
     for turn in range(_ROUNDS.value):
         for row, place in found:
-            output = folder / f'{place.name}-{turn}-{len(ROWS[row])}{ROWS[row][-1:]}'
+            output = folder / f'{place.name}-{turn}-{[*ROWS].index(row)}'
             found[row, place].append(seconds_of(*base, place, f'--output={output}', *ROWS[row])[0])
         for photo in sorted(folders[1].iterdir())[: _LOOP.value]:
             loop.append(seconds_of(*base, photo, f'--output={folder / "loop.png"}')[0])
+        show(turn + 1, counts, {row: [found[row, place] for place in folders] for row in ROWS}, loop)
+
+
+def show(turns, counts, rows, loop):
+    """Prints the medians of the turns so far."""
     size = f'{_SIDE.value} x {_SIDE.value * 3 // 4}'
-    print(f'\napply: {counts[0]} and {counts[1]} photos of {size}, medians of {_ROUNDS.value} turns')
-    for row in ROWS:
-        start, rate = start_and_rate(*(found[row, place] for place in folders), counts)
-        whole = counts[1] / statistics.median(found[row, folders[1]])
+    print(f'\napply: {counts[0]} and {counts[1]} photos of {size}, medians of {turns} turns')
+    for row, times in rows.items():
+        start, rate = start_and_rate(*times, counts)
+        whole = counts[1] / statistics.median(times[1])
         print(f'{row:<28} start {start:5.1f} s, then {rate:.3f} pictures/s; {counts[1]} with the start: {whole:.3f}/s')
     print(f'{"a shell loop":<28} {1 / statistics.median(loop):.3f} pictures/s ({len(loop)} commands)', flush=True)
 

@@ -84,7 +84,7 @@ def film():
     images.save_animation('clip.mp4', frames, fps=10, sound=open_clip('tone.mov'))
 
 
-@pytest.mark.parametrize(('program', 'workers'), [('style', 2), ('deepdream', 1)])
+@pytest.mark.parametrize(('program', 'workers'), [('style', 2), pytest.param('deepdream', 1, marks=pytest.mark.slow)])
 def test_scenes_of_a_clip_are_made_apart_with_sound_and_order_kept(cluster, program, workers, monkeypatch):
     pytest.importorskip('cv2')
     monkeypatch.setattr(scenes, 'SHORTEST', 3)
