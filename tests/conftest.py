@@ -42,6 +42,11 @@ class TinyNetwork:
         return {'input': image, 'a': a, 'b': b}
 
 
+def slow(*values):
+    """A case of a parametrised test that is as long as the others and of the same kind: CI leaves it out."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.fixture
 def tiny():
     """A fresh tiny network, so that its traces can be counted."""

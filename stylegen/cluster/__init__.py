@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from stylegen.utils.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from stylegen.cluster.job import Job
     from stylegen.cluster.making import make_all
     from stylegen.cluster.settings import ClusterSettings
-    from stylegen.cluster.worker import Job
 
 _NAMES = {
+    'job': ['Job'],
     'making': ['make_all'],
     'settings': ['ClusterSettings'],
-    'worker': ['Job'],
 }
 __getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES)

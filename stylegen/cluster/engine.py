@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import itertools
 import math
 import os
 import signal
@@ -16,10 +17,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from stylegen.cluster import stores
+from stylegen.cluster.job import Job
 from stylegen.cluster.settings import ClusterSettings
-from stylegen.cluster.worker import Item, Job, Made, Worker
+from stylegen.cluster.worker import Item, Made, Worker
 from stylegen.utils import interrupts
 from stylegen.utils.errors import UserError
+from stylegen.utils.memory import AUTO, parse_memory
 
 DEATHS = 3  # of workers on one input, before it is set aside
 OPENINGS = 10  # in a row that may fail, before the run ends
@@ -113,8 +116,11 @@ class Workers:
         cores = min(self.threads, resources.get('CPU', 1.0) / self.count)  # more workers than cores: parts of one
         options = {'num_cpus': cores, 'num_gpus': settings.gpus_per_worker, 'max_restarts': -1, 'max_task_retries': 0}
         made = ray.remote(Worker).options(**options)
-        self.actors = [made.remote(job, self.threads, os.getcwd()) for _ in range(self.count)]
-        self.busy: dict[Any, tuple[Any, Item | None]] = {}
+        # the same everywhere, since it decides the tiles of large pictures
+        memory = int(min(1.0, self.threads / (os.cpu_count() or 1)) * parse_memory(AUTO))
+        self.actors = [made.remote(job, self.threads, memory, os.getcwd()) for _ in range(self.count)]
+        self.batch = job.batch
+        self.busy: dict[Any, tuple[Any, list[Item]]] = {}
         self.idle: list[Any] = []
         self.failed_openings = 0
 
@@ -124,7 +130,7 @@ class Workers:
             self.ray.kill(actor)
 
     def make(self, items: Iterable[Item]) -> Iterator[tuple[Item, Made]]:
-        """Makes the results of items; no more items are taken than there are workers.
+        """Makes the results of items; no more items are taken than the workers are given.
 
         Yields:
             Each item, in the order in which they are done, and what became of it.
@@ -140,45 +146,44 @@ class Workers:
             interrupts.check()
             ready, _ = self.ray.wait(list(self.busy), num_returns=1, timeout=0.5)
             for reference in ready:
-                actor, item = self.busy.pop(reference)
-                made = self._outcome(reference, actor, item)
-                if item and made:
-                    deaths[item.input] += made.retry
-                    if made.retry and deaths[item.input] < DEATHS:
+                actor, given = self.busy.pop(reference)
+                for item, made in zip(given, self._outcomes(reference, actor, given), strict=True):
+                    deaths[item.output] += made.retry and len(given) == 1  # else nobody knows whose fault it was
+                    if made.retry and deaths[item.output] < DEATHS:
                         again.append(item)
                     else:
-                        tries = deaths.pop(item.input, 0)
+                        tries = deaths.pop(item.output, 0)
                         yield item, Made(failed=f'{made.failed} ({tries} times)') if made.retry else made
-            while self.idle and (item := again.popleft() if again else next(left, None)):
-                self._give(self.idle.pop(), item)
+            while self.idle and (some := [again.popleft()] if again else list(itertools.islice(left, self.batch))):
+                self._give(self.idle.pop(), some)
 
     def _open(self, actor: Any) -> None:
-        self.busy[actor.open.options(name='open').remote()] = actor, None
+        self.busy[actor.open.options(name='open').remote()] = actor, []
 
-    def _give(self, actor: Any, item: Item) -> None:
-        """Gives an item to a free worker."""
-        data = stores.read(item.input) if stores.of_driver(item.input) else None
-        task = actor.work.options(name=f'picture {stores.name_of(item.input)}')
-        self.busy[task.remote(item, data)] = actor, item
+    def _give(self, actor: Any, items: list[Item]) -> None:
+        """Gives items to a free worker."""
+        given = [(item, stores.read(item.input) if stores.of_driver(item.input) else None) for item in items]
+        more = f' and {len(items) - 1} more' if len(items) > 1 else ''
+        task = actor.work.options(name=f'picture {stores.name_of(items[0].input)}{more}')
+        self.busy[task.remote(given)] = actor, items
 
-    def _outcome(self, reference: Any, actor: Any, item: Item | None) -> Made | None:
-        """What became of a task. The worker is free afterwards, or is being started again."""
+    def _outcomes(self, reference: Any, actor: Any, items: list[Item]) -> list[Made]:
+        """What became of the items of a task. The worker is free afterwards, or is being started again."""
         try:
             result = self.ray.get(reference)
         except self.ray.exceptions.RayTaskError:
             raise
         except self.ray.exceptions.RayError as error:  # the worker, or its machine, is gone
             self._open(actor)
-            if item:
-                return Made(failed=f'its worker died ({type(error).__name__})', retry=True)
-            self.failed_openings += 1
+            if not items:
+                self.failed_openings += 1
             if self.failed_openings > OPENINGS + self.count:
                 raise UserError('the workers die when they open the network; give fewer --workers') from None
-            return None
+            return [Made(failed=f'its worker died ({type(error).__name__})', retry=True) for _ in items]
         self.failed_openings = 0
-        if item is None and result:
+        if not items and result:
             raise UserError(result)
-        if item and result.fatal:
-            raise OSError(result.failed)
+        if failed := next((made.failed for made in result if made.fatal), '') if items else '':
+            raise OSError(failed)
         self.idle.append(actor)
-        return result if item else None
+        return result if items else []

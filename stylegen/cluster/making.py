@@ -6,17 +6,18 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from stylegen.cluster import stores
 from stylegen.cluster.engine import Workers, connected
+from stylegen.cluster.job import Job
 from stylegen.cluster.manifest import NAME, Manifest, hash_of, lines_of
 from stylegen.cluster.names import Names
 from stylegen.cluster.settings import ClusterSettings
-from stylegen.cluster.worker import Item, Job, Made
+from stylegen.cluster.worker import Item, Made
 from stylegen.runs.folders import check_output_folder
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
@@ -27,37 +28,42 @@ _NAMED = 10  # failures in the last message
 
 
 def make_all(
-    job: Job, sources: Sequence[str], folder: str, settings: ClusterSettings, *, overwrite: bool, console: Console
-) -> None:
-    """Makes a result of every picture of files and folders on a cluster.
+    job: Job, sources: Iterable[str], folder: str, settings: ClusterSettings, *, overwrite: bool, console: Console,
+    told: bool = True,
+) -> None:  # fmt: skip
+    """Makes the results of every input on a cluster.
 
     Whenever it is killed, the same call goes on: a result is whole or is not there, and one that is there is skipped.
 
     Args:
         job: How.
-        sources: Paths and addresses.
+        sources: Paths and addresses, or what `job.inputs` takes.
         folder: The path or address of the folder of results.
         settings: The cluster.
         overwrite: Whether to make results again that exist; not those that the same call made before it was killed.
         console: Prints.
+        told: Whether to say at the end where the results are.
 
     Raises:
         UserError: Some results could not be made; or the folder is that of the inputs, or there is no cluster.
     """
-    _check(sources, folder)
+    if job.reads:
+        sources = [*sources]
+        _check(sources, folder)
     with contextlib.ExitStack() as stack:
         if not stores.is_address(folder):
             make_folder(folder, 'output')
             stack.enter_context(folder_lock(folder))
         names = stack.enter_context(contextlib.closing(Names()))
         digest = hash_of(job.settings)
-        total = names.add_inputs(sources)
+        several = len(job.endings(''))
+        total = names.add_inputs(job.inputs(sources)) * several
         names.add_there(stores.names_in(folder))
         names.add_manifest(lines_of(folder), digest)
         manifest = stack.enter_context(contextlib.closing(Manifest(folder)))
         stack.callback(stores.remove_parts, folder)
-        tally = Tally(manifest, digest, total, console)
-        left = tally.left(names.items(folder, job.suffix), overwrite)
+        tally = Tally(manifest, digest, total, console, by_output=several > 1)
+        left = tally.left(names.items(folder, job.endings), overwrite)
         if first := next(left, None):  # else Ray need not start
             ray = stack.enter_context(connected(str(settings.cluster)))
             workers = stack.enter_context(contextlib.closing(Workers(ray, job, settings)))
@@ -69,19 +75,21 @@ def make_all(
                 tally.add(item, made)
                 progress.to(*tally.progress)
         manifest.add(ended=time.time(), settings=digest)
-    console.say(f'result   {folder}: {tally.made} made, {tally.skipped} were there; {NAME} lists them')
+    if told:
+        console.say(f'result   {folder}: {tally.made} made, {tally.skipped} were there; {NAME} lists them')
     if tally.failed:
         raise UserError(f'{tally.failed} of {total} results could not be made: {", ".join(tally.named)}')
 
 
 @dataclass
 class Tally:
-    """Counts and lists what became of the items."""
+    """Counts and lists what became of the items; `by_output` says whether messages name results instead of inputs."""
 
     manifest: Manifest
     digest: str
     total: int
     console: Console
+    by_output: bool = False
     made: int = 0
     skipped: int = 0
     failed: int = 0
@@ -98,13 +106,14 @@ class Tally:
 
     def add(self, item: Item, made: Made) -> None:
         """Takes what became of an item, and writes its line."""
-        for suffix, data in made.files.items():
-            stores.write(item.output + suffix, data)
+        for name, data in made.files.items():
+            stores.write(item.output.removesuffix(stores.name_of(item.output)) + name, data)
         line: dict[str, Any] = {'input': item.input, 'settings': self.digest}
         if made.failed:
             self.failed += 1
-            self.named = [*self.named, stores.name_of(item.input)][:_NAMED]
-            self.console.warn(f'{item.input} is skipped: {made.failed}')
+            name = item.output if self.by_output else item.input
+            self.named = [*self.named, stores.name_of(name)][:_NAMED]
+            self.console.warn(f'{name} is skipped: {made.failed}')
             self.manifest.add(**line, failed=made.failed)
         else:
             self.made += 1

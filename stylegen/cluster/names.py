@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from stylegen.cluster import stores
+from stylegen.cluster.job import Input
 from stylegen.cluster.worker import Item
 
 _TABLES = """
@@ -36,15 +36,10 @@ class Names:
         self._table.close()
         self._folder.cleanup()
 
-    def add_inputs(self, sources: Iterable[str]) -> int:
-        """Lists the pictures of files and folders, each folder in natural order. Returns how many there are."""
-        rows = (
-            (place, _natural(stores.name_of(address)), address, Path(stores.name_of(address)).stem)
-            for place, source in enumerate(sources)
-            for address in stores.pictures_of(source)
-        )
+    def add_inputs(self, inputs: Iterable[Input]) -> int:
+        """Lists inputs. Returns how many there are."""
         with self._at_once():
-            self._table.executemany('insert into inputs values (?, ?, ?, ?)', rows)
+            self._table.executemany('insert into inputs values (?, ?, ?, ?)', inputs)
             self._table.execute('insert into stems select stem, count(*) from inputs group by stem')
             self._table.execute('create index ordered on inputs (place, key)')
         return self._table.execute('select count(*) from inputs').fetchone()[0]
@@ -66,10 +61,14 @@ class Names:
                     name = stores.name_of(str(line['output']))
                     self._table.execute('insert or ignore into fresh values (?)', (name,))
 
-    def items(self, folder: str, suffix: Callable[[str], str]) -> Iterator[tuple[Item, bool, bool]]:
+    def items(self, folder: str, endings: Callable[[str], Sequence[str]]) -> Iterator[tuple[Item, bool, bool]]:
         """Yields each item, whether its result is there, and whether an unfinished run of the same settings made it.
 
         Results are named as `stylegen.runs.folders.unique_names` names them.
+
+        Args:
+            folder: Of the results.
+            endings: Of the names of the results of an input, given its name.
         """
         query = 'select address, stem, uses from inputs join stems using (stem) order by place, key'
         for address, stem, uses in self._table.execute(query):
@@ -79,8 +78,10 @@ class Names:
             while not self._table.execute('insert or ignore into taken values (?)', (name,)).rowcount:
                 number += 1
                 name = f'{first}-{number}'
-            name += suffix(own)
-            yield Item(address, stores.joined(folder, name)), self._has('there', name), self._has('fresh', name)
+            for place, ending in enumerate(endings(own)):
+                result = name + ending
+                item = Item(address, stores.joined(folder, result), place)
+                yield item, self._has('there', result), self._has('fresh', result)
 
     def _has(self, table: str, name: str) -> bool:
         return self._table.execute(f'select 1 from {table} where name = ?', (name,)).fetchone() is not None
@@ -91,8 +92,3 @@ class Names:
         self._table.execute('begin')
         yield
         self._table.execute('commit')
-
-
-def _natural(name: str) -> str:
-    """A key by which picture 2 comes before picture 10."""
-    return re.sub(r'\d+', lambda digits: f'{int(digits[0]):020}', name.casefold())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from absl.flags import FlagValues
+
 from stylegen.cluster.stores import is_address
+from stylegen.runs import cli
 from stylegen.utils.errors import UserError
 from stylegen.utils.settings import Settings, setting
 
@@ -27,21 +29,24 @@ class ClusterSettings(Settings):
         0.0, 'of --cluster: the share of a GPU that a worker takes, such as 0.25', group='Machine', at_least=0
     )
 
-    def check(self, addresses: Iterable[str | None], typed: Collection[str]) -> None:
-        """Refuses addresses and flags of a cluster where there is no --cluster.
+    @classmethod
+    def read(cls, flags: FlagValues, *addresses: str | None) -> ClusterSettings:
+        """The settings of parsed flags.
 
         Args:
+            flags: As they were parsed.
             addresses: Inputs and the output, as they were typed.
-            typed: The names of the flags that were typed.
 
         Raises:
-            UserError: There are some.
+            UserError: There are addresses, or flags of a cluster, and no --cluster.
         """
-        if self.cluster:
-            return
+        settings = cli.settings_of(cls, flags)
+        if settings.cluster:
+            return settings
         for text in addresses:
             if text and is_address(text):
                 raise UserError(f'{text} is an address; give --cluster=local too, or the path of a file or folder')
         for name in ('workers', 'gpus_per_worker'):
-            if name in typed:
+            if flags[name].present:
                 raise UserError(f'--{name} shares out a cluster; give --cluster=local too, or leave it out')
+        return settings

@@ -29,9 +29,14 @@ def name_of(address: str) -> str:
     return PurePosixPath(address).name if is_address(address) else Path(address).name
 
 
+def natural(name: str) -> str:
+    """A key by which picture 2 comes before picture 10."""
+    return re.sub(r'\d+', lambda digits: f'{int(digits[0]):020}', name.casefold())
+
+
 def joined(folder: str, name: str) -> str:
     """The path or address of a file in a folder."""
-    return f'{folder.rstrip("/")}/{name}' if is_address(folder) else os.path.join(folder, name)
+    return f'{folder.rstrip("/")}/{name}' if is_address(folder) else str(Path(folder, name))
 
 
 def of_driver(address: str) -> bool:
@@ -92,7 +97,7 @@ def pictures_of(source: str) -> Iterator[str]:
         UserError: A folder has no pictures.
     """
     if not is_folder(source):
-        yield source
+        yield source if is_address(source) else str(Path(source))  # as one process calls it
         return
     found = False
     for name in names_in(source):

@@ -3,53 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
 
 from stylegen.cluster import stores
+from stylegen.cluster.job import Job, Make, Task
 from stylegen.utils.errors import UserError, one_line
-from stylegen.utils.files import DiskFull
-
-Make = Callable[[Path, str, Path], None]
-
-
-class Job(Protocol):
-    """How a program makes pictures. It travels to the workers, so it holds settings and no network.
-
-    Attributes:
-        settings: What decides the pictures, JSON; its hash stands in the manifest.
-    """
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """What decides the pictures, JSON."""
-
-    def suffix(self, name: str) -> str:
-        """The suffix of the result of an input of this name."""
-
-    def open(self, share: float) -> Make:
-        """Opens the network, and returns what makes a picture.
-
-        Args:
-            share: Of the machine and its memory, that this worker may take.
-
-        Returns:
-            Takes the file of an input, its name for the record and the file of the result, and writes the latter.
-        """
+from stylegen.utils.files import DiskFull, digest_of
 
 
 @dataclass(frozen=True)
 class Item:
-    """An input and its result, by paths or addresses."""
+    """One result that is to be made.
+
+    Attributes:
+        input: The path or address of the input; of an input that is no file, what the job calls it.
+        output: The path or address of the result.
+        number: Which of the results of the input it is, see `Job.endings`.
+    """
 
     input: str
     output: str
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,9 +36,9 @@ class Made:
     """What a worker tells of one item.
 
     Attributes:
-        sha256: Of the input.
+        sha256: Of the input; '' of one that is no file.
         seconds: That it took.
-        files: The bytes of the result by suffix, where only the driver reaches the store.
+        files: The bytes of what was written, by name, where only the driver reaches the store; the result last.
         failed: Why there is no result; '' where there is one.
         retry: Whether another try may go well.
         fatal: Whether nothing else will go well, as on a full disk.
@@ -79,62 +58,75 @@ class Worker:
     Args:
         job: How.
         threads: That TensorFlow and NumPy may use.
+        memory: In bytes, that the job may take.
         folder: Of the driver: plain paths are seen from it.
     """
 
-    def __init__(self, job: Job, threads: int, folder: str):
+    def __init__(self, job: Job, threads: int, memory: int, folder: str):
         for name in ('TF_NUM_INTRAOP_THREADS', 'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
             os.environ[name] = str(threads)  # read when TensorFlow is imported, which is later
         os.environ['TF_NUM_INTEROP_THREADS'] = '1'
         with contextlib.suppress(OSError):
             os.chdir(folder)
-        self.job, self.share = job, min(1.0, threads / (os.cpu_count() or 1))
+        self.job, self.memory = job, memory
         self.make: Make | None = None
 
     def open(self) -> str:
         """Opens the network. Returns what the user has to mend, or ''."""
         try:
-            self.make = self.make or self.job.open(self.share)
+            self.make = self.make or self.job.open(self.memory)
         except UserError as error:
             return str(error)
         return ''
 
-    def work(self, item: Item, data: bytes | None) -> Made:
-        """Makes the result of an item.
+    def work(self, items: Sequence[tuple[Item, bytes | None]]) -> list[Made]:
+        """Makes the results of items.
 
         Args:
-            item: Which.
-            data: The bytes of the input, where only the driver reaches its store.
+            items: Each with the bytes of its input, where only the driver reaches its store.
         """
+        together = tuple(item.input for item, _ in items)
+        return [self._outcome(item, data, together) for item, data in items]
+
+    def _outcome(self, item: Item, data: bytes | None, together: tuple[str, ...]) -> Made:
         began = time.monotonic()
         try:
             with tempfile.TemporaryDirectory(prefix='stylegen-') as scratch:
-                digest, files = self._made(item, data, Path(scratch))
-        except (UserError, ArithmeticError, MemoryError) as error:
+                made = self._made(item, data, together, Path(scratch))
+        except (UserError, MemoryError) as error:
             return Made(failed=one_line(error))
         except DiskFull as error:
             return Made(failed=one_line(error), fatal=True)
         except Exception as error:  # a store that does not answer, or a fault of ours
             return Made(failed=one_line(error), retry=isinstance(error, OSError))
-        return Made(digest, time.monotonic() - began, files)
+        return Made(made.sha256, time.monotonic() - began, made.files, made.failed)
 
-    def _made(self, item: Item, data: bytes | None, scratch: Path) -> tuple[str, dict[str, bytes]]:
+    def _made(self, item: Item, data: bytes | None, together: tuple[str, ...], scratch: Path) -> Made:
         if self.make is None:
             raise RuntimeError('the worker is not open')
         (scratch / 'in').mkdir()
         (scratch / 'out').mkdir()
-        if data is None:
-            file = stores.fetch(item.input, scratch / 'in')
-        else:
-            file = scratch / 'in' / stores.name_of(item.input)
-            file.write_bytes(data)
-        output = scratch / 'out' / stores.name_of(item.output)
-        self.make(file, item.input, output)
-        results = sorted(output.parent.iterdir(), key=lambda path: path == output)  # the picture last
-        with file.open('rb') as opened:
-            digest = hashlib.sha256(opened.read()).hexdigest()
+        file, digest = self._input(item, data, scratch / 'in')
+        output, failed = scratch / 'out' / stores.name_of(item.output), ''
+        folder = item.output.removesuffix(output.name)
+        try:
+            self.make(Task(file, item.input, output, item.number, together))
+        except ArithmeticError as error:  # its message names the last good picture, which is kept too
+            failed = one_line(error).replace(f'{output.parent}{os.sep}', folder)
+        results = sorted(filter(Path.is_file, output.parent.iterdir()), key=lambda path: path == output)
         if stores.of_driver(item.output):
-            return digest, {path.name.removeprefix(output.name): path.read_bytes() for path in results}
+            return Made(digest, files={path.name: path.read_bytes() for path in results}, failed=failed)
         for path in results:
-            stores.put(path, item.output + path.name.removeprefix(output.name))
-        return digest, {}
+            stores.put(path, folder + path.name)
+        return Made(digest, failed=failed)
+
+    def _input(self, item: Item, data: bytes | None, folder: Path) -> tuple[Path, str]:
+        """The file of an input here, and its hash."""
+        if not self.job.reads:
+            return Path(item.input), ''
+        if data is None:
+            file = stores.fetch(item.input, folder)
+        else:
+            file = folder / stores.name_of(item.input)
+            file.write_bytes(data)
+        return file, digest_of(file)

@@ -60,8 +60,7 @@ def work(flags: FlagValues) -> None:
     run.know(files.matrix or '')
     recorded = files.recorded()
     single = len(found.recipe.pictures) == 1 and not found.recipe.masks and not files.mask
-    cluster = cli.settings_of(ClusterSettings, flags)
-    cluster.check((*files.elements, result.output), [name for name in flags if flags[name].present])
+    cluster = ClusterSettings.read(flags, *files.elements, result.output)
     if cluster.cluster:
         if not single:
             raise UserError('--cluster makes pictures by a T of one picture without masks; leave it out')

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from stylegen import images
-from stylegen.cluster.worker import Make
+from stylegen.cluster.job import Job, Make, Task
 from stylegen.compose.files import Run, make_one
 from stylegen.compose.fitting import product
 from stylegen.compose.transformation import Transformation
+from stylegen.runs.folders import result_suffix
 from stylegen.runs.names import Output
 from stylegen.runs.settings import ResultSettings
 from stylegen.utils.console import Console
 
 
 @dataclass(frozen=True)
-class ApplyJob:
-    """Makes pictures of photos by a T; see `stylegen.cluster.worker.Job`.
+class ApplyJob(Job):
+    """Makes pictures of photos by a T.
 
     Attributes:
         program: Its name in records.
@@ -40,19 +39,17 @@ class ApplyJob:
         """What decides the pictures."""
         return {'program': self.program, 'T': list(self.hashes.values()), 'depth': self.result.depth}
 
-    def suffix(self, name: str) -> str:
-        """That of the photo, or .png where that format cannot be written with so many bits a channel."""
-        own = Path(name).suffix
-        kind = images.FORMATS.get(own.lower())
-        return own if kind and (self.result.depth == 8 or kind.deep) else '.png'
+    def endings(self, name: str) -> Sequence[str]:
+        """The suffix of the photo, or .png where that format cannot be written with so many bits a channel."""
+        return (result_suffix(name, self.result.depth),)
 
-    def open(self, share: float) -> Make:
+    def open(self, memory: int) -> Make:
         """Nothing is to be opened: T came along."""
         run = Run(self.program, Console(quiet=True), self.result)
         run.inputs.hashes.update(self.hashes)
         multiply = lambda pixels: product(self.found.matrix, self.found.recipe, [pixels])
 
-        def make(file: Path, name: str, output: Path) -> None:
-            make_one(run, file, name, Output(output), multiply, self.recorded)
+        def make(task: Task) -> None:
+            make_one(run, task.file, task.name, Output(task.output), multiply, self.recorded)
 
         return make

@@ -9,7 +9,9 @@ import numpy as np
 from absl.flags import FlagValues
 
 from stylegen import images
+from stylegen.cluster.settings import ClusterSettings
 from stylegen.datasets.opening import open_images
+from stylegen.dcgan.cluster_job import SampleJob, sample_on_cluster
 from stylegen.dcgan.load import BATCH_SIZE, Generator
 from stylegen.dcgan.neighbours import nearest, sheet
 from stylegen.dcgan.opening import SourceSettings, labels_of, open_generator, parse_seeds, record_of
@@ -20,6 +22,7 @@ from stylegen.runs import cli
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
+from stylegen.utils.files import digest_of
 from stylegen.utils.settings import Settings, setting
 
 DEFAULT_OUTPUT = {'grid': 'samples.png', 'files': 'samples', 'npz': 'samples.npz'}
@@ -59,7 +62,7 @@ class SampleFiles(Settings):
 def define_flags() -> cli.Flags:
     """Returns the flags of the command, in groups."""
     flags = cli.Flags('Draws pictures: each depends on the generator and its seed alone.')
-    flags.settings(SourceSettings, SampleSettings, SampleFiles)
+    flags.settings(SourceSettings, SampleSettings, SampleFiles, ClusterSettings)
     flags.messages()
     return flags
 
@@ -70,8 +73,12 @@ def work(flags: FlagValues) -> None:
     source = cli.settings_of(SourceSettings, flags)
     settings = cli.settings_of(SampleSettings, flags)
     files = cli.settings_of(SampleFiles, flags)
+    cluster = ClusterSettings.read(flags, files.output)
     seeds = parse_seeds(settings.seeds)
-    form = form_of(files.output or DEFAULT_OUTPUT[files.format or 'grid'], files.format)
+    usual = 'files' if cluster.cluster else 'grid'
+    form = form_of(files.output or DEFAULT_OUTPUT[files.format or usual], files.format)
+    if cluster.cluster and (form != 'files' or files.neighbours):
+        raise UserError('--cluster draws a file for each seed; give a folder as --output, or leave it out')
     if files.output:
         output = Output(Path(files.output), files.overwrite if form == 'files' else True)
     else:
@@ -83,6 +90,10 @@ def work(flags: FlagValues) -> None:
         raise UserError(f'--neighbours makes a sheet of up to {MOST_ROWS} --seeds; give a picture as --output')
     generator = open_generator(source.workdir, settings=source)
     labels = labels_of(generator, seeds, settings.classes)
+    if cluster.cluster:
+        job = SampleJob(source, settings, digest_of(generator.path), files.batch_size)
+        folder = files.output or DEFAULT_OUTPUT[form]
+        return sample_on_cluster(job, seeds, labels, folder, cluster, console, overwrite=files.overwrite)
     if form == 'grid' and not files.neighbours:
         check_grid(len(seeds), generator, settings, output)
     check_output(output.path, form, seeds, files.overwrite)

@@ -97,7 +97,18 @@ def form_of(output: str | Path, form: str | None = None) -> str:
 
 def file_of(folder: Path, seed: int) -> Path:
     """Returns the file for the picture of a seed."""
-    return folder / f'seed{seed:04d}.png'
+    return folder / f'{stem_of(seed)}.png'
+
+
+def stem_of(seed: int) -> str:
+    """Returns the name of the file for the picture of a seed, without its suffix."""
+    return f'seed{seed:04d}'
+
+
+def record_of_seed(record: Mapping[str, Any], seed: int, label: int | None) -> dict[str, Any]:
+    """Returns the record of one picture: it has that seed and class alone."""
+    own = {'seeds': str(seed)} | ({} if label is None else {'classes': str(label)})
+    return dict(record) | {'settings': record['settings'] | own}
 
 
 def check_output(output: str | Path, form: str, seeds: Sequence[int], overwrite: bool = False) -> None:
@@ -139,10 +150,7 @@ def save_files(
     number = 0
     for batch in batches:
         for picture in enlarged(batch, settings.scale):
-            own = {'seeds': str(seeds[number])}
-            if labels is not None:
-                own['classes'] = str(labels[number])
-            own_record = dict(record) | {'settings': record['settings'] | own}
+            own_record = record_of_seed(record, seeds[number], None if labels is None else int(labels[number]))
             folder = folder or _made(output)
             path = file_of(folder, seeds[number])
             try:

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from absl.flags import FlagValues
 
 from stylegen import images
+from stylegen.cluster.settings import ClusterSettings
+from stylegen.deepdream.cluster_film import dream_film_on_cluster
+from stylegen.deepdream.cluster_job import dream_on_cluster
 from stylegen.deepdream.command_line import NOISE, CommandLine, check_flags
 from stylegen.deepdream.command_settings import (
     DEFAULT_OUTPUT,
@@ -37,7 +40,7 @@ def define_flags() -> cli.Flags:
         flags.group(heading)
     flags.settings(PictureSettings, without=('explore',))
     flags.settings(DreamSettings, NoiseSettings, FilmSettings)
-    flags.settings(DreamResultSettings, PictureSettings)
+    flags.settings(DreamResultSettings, PictureSettings, ClusterSettings)
     flags.messages()
     return flags
 
@@ -48,11 +51,18 @@ def work(flags: FlagValues) -> None:
     command = CommandLine.read(flags)
     if lines := list_names(command):
         return print('\n'.join(lines))
+    cluster = ClusterSettings.read(flags, *command.pictures.input, command.result.output)
+    if cluster.cluster and command.mode != 'clip':
+        command = command.of_many()
     check_flags(command, console.say)
+    if cluster.cluster and command.mode == 'folder':
+        return dream_on_cluster(command, cluster, console)
     memory = resolve_memory(str(command.dream.max_memory), command.result.workdir)
     command = command.replace(dream=command.dream.replace(max_memory=memory))
     if command.mode == 'explore':
         return explore(command, console)
+    if command.mode == 'clip' and cluster.cluster:
+        return dream_film_on_cluster(command, cluster, console)
     if command.mode in ('zoom', 'clip'):
         return dream_film(command, console)
     if command.mode == 'folder':

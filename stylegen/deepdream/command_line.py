@@ -128,6 +128,16 @@ class CommandLine:
         """The same with other records."""
         return dataclasses.replace(self, **records)
 
+    def of_many(self) -> CommandLine:
+        """The same for a cluster, which makes many pictures, even if it is given one.
+
+        Raises:
+            UserError: What is asked for is not one result for each picture.
+        """
+        if self.mode not in ('folder', 'picture', 'wrap') or NOISE in self.pictures.input:
+            raise UserError(f'--cluster dreams on pictures, and this is {MODES[self.mode]}; leave it out')
+        return self.replace(mode='folder')
+
     def recorded(self) -> dict[str, Any]:
         """The settings by flag, as a result carries them."""
         settings: list[Any] = [self.noise, self.film, self.pictures, self.dream]

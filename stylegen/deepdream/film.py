@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from stylegen.images.video import Clip
 
 DEFAULT_FILM = 'deepdream.mp4'
+KeepElsewhere = Callable[[Path, tuple[int, int], int, Mapping[str, Any]], KeptFrames]
 
 
 def at_rate(dreamer: Dreamer, fps: float) -> Dreamer:
@@ -96,11 +97,17 @@ def open_zoom_source(command: CommandLine, size: int, say: Callable[[str], None]
     return Source(adapt, (height, width), film.frames, film.fps, {picture.path: picture.sha256}, None, None, keep)
 
 
-def dream_film(command: CommandLine, console: Console) -> None:
+def dream_film(command: CommandLine, console: Console, keep_elsewhere: KeepElsewhere | None = None) -> None:
     """Makes the frames, keeps each in a folder, and then writes the film.
 
     A run that is stopped goes on with the same command. Without --workdir the frames are in a folder beside the film,
     which is removed when the film is written.
+
+    Args:
+        command: What is asked for.
+        console: Prints.
+        keep_elsewhere: Makes the frames on a cluster, given the folder for them, the shape and the number of frames,
+            and their record; None: here.
     """
     result, size = command.result, command.pictures.size or FILM_SIZE
     output = Output.from_flag(result.output, DEFAULT_FILM, say=console.say)
@@ -122,8 +129,11 @@ def dream_film(command: CommandLine, console: Console) -> None:
             f'film     {source.frames} frames of {width} x {height}, {source.fps:g} a second; '
             f'kept in {workdir.folder} meanwhile'
         )
-        with showing_frames(workdir, console) as follow:
-            kept = source.keep(workdir, dream, follow)
+        if keep_elsewhere:
+            kept = keep_elsewhere(workdir.folder, source.shape, source.frames, record)
+        else:
+            with showing_frames(workdir, console) as follow:
+                kept = source.keep(workdir, dream, follow)
         options: dict[str, Any] = {'sound': source.sound, 'times': source.times, 'settings': record}
         path = output.save(
             lambda path, overwrite: images.save_animation(path, kept, source.fps, overwrite=overwrite, **options)

@@ -33,15 +33,31 @@ def dream_folder(command: CommandLine, console: Console) -> None:
         return session
 
     def make(session: Session, number: int, unfinished: Path) -> None:
-        path, output = pictures[number], outputs[number]
-        one = session.command.replace(pictures=session.command.pictures.replace(input=str(path)))
-        session = Session(one, session.dreamer, session.inputs)
-        workdir = Path(result.workdir) / output.name if result.workdir else None
-        picture = session.prepare(
-            read_picture(path, one.pictures.size, console.say, default=DEFAULT_PICTURE, default_size=DEFAULT_SIZE)
-        )
-        console.say(*session.describe_plan(picture))
-        target = Output(output, result.overwrite)
-        Job(session, picture, target, console, workdir=workdir, unfinished=unfinished).run()
+        target = Output(outputs[number], result.overwrite)
+        dream_file(session, pictures[number], target, console, unfinished)
 
     make_results(outputs, [path.name for path in pictures], begin, make, overwrite=result.overwrite, console=console)
+
+
+def dream_file(
+    session: Session, path: Path, target: Output, console: Console, unfinished: Path, name: str | None = None
+) -> None:
+    """Dreams on one of many pictures.
+
+    Args:
+        session: Of all of them.
+        path: The file.
+        target: The result.
+        console: Prints.
+        unfinished: Where the picture so far goes when the work stops.
+        name: What the record calls the file, if not by its path.
+    """
+    size, result = session.command.pictures.size, session.command.result
+    one = session.command.replace(pictures=session.command.pictures.replace(input=name or str(path)))
+    session = Session(one, session.dreamer, session.inputs)
+    workdir = Path(result.workdir) / target.path.name if result.workdir else None
+    picture = session.prepare(
+        read_picture(path, size, console.say, default=DEFAULT_PICTURE, default_size=DEFAULT_SIZE, name=name)
+    )
+    console.say(*session.describe_plan(picture))
+    Job(session, picture, target, console, workdir=workdir, unfinished=unfinished).run()

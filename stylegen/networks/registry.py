@@ -1,13 +1,15 @@
 """Frozen feature networks by name: pixels in [0, 1] to named activations. Importing this does not import TensorFlow."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stylegen.networks.catalog import CLASSES, FALLBACK, IMAGENET_CLASSES, NETWORKS, Network, network_row
 from stylegen.networks.mini import mini_classes
 from stylegen.networks.models import build_model, load_saved_model, load_weights_of
-from stylegen.networks.pretrained import AUTO, describe, fallback_line, find_weights, offline_mode
+from stylegen.networks.pretrained import AUTO, WeightsSource, describe, fallback_line, find_weights, offline_mode
 from stylegen.utils.choices import POOLINGS
 from stylegen.utils.errors import MissingFromNetwork, NoWeights, UserError, unknown
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 PADDINGS = ('same', 'reflect')
 TAPS = ('after', 'before')  # of a former keyword
+KEPT = 3  # extractors
+_EXTRACTORS: 'OrderedDict[tuple[Any, ...], FeatureExtractor]' = OrderedDict()
+_LOCK = threading.Lock()
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16', AUTO)
 
 
@@ -162,9 +167,7 @@ def open_network(
         wanted = tuple(layers(name))
         if offline_mode() and name == first_choice and requested == AUTO:  # without weights it need not be built
             find_weights(name, weights, classifier=CLASSES in wanted)
-        return feature_extractor(
-            name, wanted, weights=weights, precision=precision, pre_activation=pre_activation, pooling=pooling
-        )
+        return _kept(name, wanted, weights=weights, precision=precision, pre_activation=pre_activation, pooling=pooling)
 
     name = first_choice if requested == AUTO else requested
     try:
@@ -187,6 +190,28 @@ def open_network(
         return extractor, fallback_line(first_choice, name, classifier=CLASSES in extractor.layer_names)
     reason = str(lacking) if isinstance(lacking, NoWeights) else str(lacking).partition(';')[0]
     return extractor, f'{describe(name, extractor.source)}; {reason}'
+
+
+def _kept(network: str, layers: tuple[str, ...], *, weights: str | Path | None, **options: Any) -> 'FeatureExtractor':
+    """Returns an extractor that was opened before, if it is one of the last and its weights file is still the same.
+
+    Extractors are frozen, so that all may share one. To open one takes from half a second to several.
+    """
+    key = (network, layers, str(weights), *options.values())
+    with _LOCK:
+        kept = _EXTRACTORS.pop(key, None)
+    if kept is None or _file(kept.source) != _file(find_weights(network, weights, classifier=CLASSES in layers)):
+        kept = feature_extractor(network, layers, weights=weights, **options)
+    with _LOCK:
+        _EXTRACTORS[key] = kept
+        while len(_EXTRACTORS) > KEPT:
+            _EXTRACTORS.popitem(last=False)
+    return kept
+
+
+def _file(source: WeightsSource) -> tuple[Path, str]:
+    """Returns what tells one weights file from another; its origin is 'download' at first and 'cache' later."""
+    return source.path, source.sha256
 
 
 def layer_table(network: str) -> 'list[LayerInfo]':

@@ -1,6 +1,7 @@
 """Films on the command line: which inputs are clips, the folder of a film's frames, and how far the frames are."""
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -137,4 +138,6 @@ def remove_frames(kept: KeptFrames, workdir: Workdir) -> None:
     with contextlib.suppress(OSError):
         for index in range(len(kept)):
             kept.path(index).unlink(missing_ok=True)
+        if kept.folder != workdir.folder:  # what a cluster kept beside them
+            shutil.rmtree(kept.folder)
         workdir.clear()

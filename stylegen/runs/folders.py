@@ -1,5 +1,6 @@
 """Folders of pictures: find the inputs, name the results, and make one result after the other."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -41,13 +42,17 @@ def expand_folders(paths: Sequence[str]) -> list[Path]:
 def result_paths(pictures: Sequence[Path], folder: Path, depth: int = 8) -> list[Path]:
     """Returns a path in `folder` for the result of each picture.
 
-    The name comes from `unique_names`, the suffix from the picture. It becomes .png if that format cannot be written
-    with `depth` bits per channel.
+    The name comes from `unique_names`, the suffix from `result_suffix`.
     """
-    kinds = {suffix for suffix, kind in images.FORMATS.items() if depth == 8 or kind.deep}
-    suffixes = [path.suffix if path.suffix.lower() in kinds else '.png' for path in pictures]
     names = unique_names([[path] for path in pictures])
-    return [folder / f'{name}{suffix}' for name, suffix in zip(names, suffixes, strict=True)]
+    return [folder / f'{name}{result_suffix(path, depth)}' for name, path in zip(names, pictures, strict=True)]
+
+
+def result_suffix(picture: str | os.PathLike[str], depth: int = 8) -> str:
+    """Returns the suffix of a picture; .png if that format cannot be written with `depth` bits per channel."""
+    suffix = Path(picture).suffix
+    kind = images.FORMATS.get(suffix.lower())
+    return suffix if kind and (depth == 8 or kind.deep) else '.png'
 
 
 def unique_names(groups: Sequence[Sequence[Path]]) -> list[str]:

@@ -1,7 +1,7 @@
 """The pictures that a run reads: they are resized, hashed for the record, and never overwritten."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +92,7 @@ def read_picture(
     default: Path,
     default_size: int,
     hint: str = '',
+    name: str | None = None,
 ) -> images.Picture:
     """Reads the main input picture of a run.
 
@@ -102,6 +103,7 @@ def read_picture(
         default: The path of the default picture.
         default_size: The longest side in pixels to which a larger picture is reduced if no size is given.
         hint: How to use all frames of an animation, see `load_first_frame`.
+        name: What the record calls the picture, if not by its path.
 
     Returns:
         The picture.
@@ -112,4 +114,4 @@ def read_picture(
     if size is None and longest > default_size:
         say(f'{Path(source).name} is {longest} pixels long; --size={longest} works at its full size')
         picture = images.load_picture(source, default_size)
-    return picture
+    return picture if name is None else replace(picture, path=name)

@@ -35,8 +35,13 @@ def resolve_memory(setting: str, workdir: str | Path | None) -> str:
     For 'auto' that is the limit in the state of the workdir. If there is no state, it follows from the memory that is
     free now. A run that continues must use the same tiles as before, whatever memory is free now.
     """
+    return memory.resolve_memory(saved_memory(setting, workdir))
+
+
+def saved_memory(setting: str, workdir: str | Path | None) -> str:
+    """Returns for 'auto' the memory limit in the state of the workdir, if there is one; else the setting itself."""
     saved = saved_settings(workdir) if workdir and setting == AUTO else None
-    return saved['settings']['max_memory'] if saved else memory.resolve_memory(setting)
+    return saved['settings']['max_memory'] if saved else setting
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,16 @@ class ComposeTab:
 
     def __init__(self, works: Works, panel: Panel, photo: gr.Image):
         self.works, self.panel, self.photo = works, panel, photo
-        gr.Markdown('### Grade\nDrop a picture before and after; the photo gets the same change of colours.')
+        gr.Markdown(
+            '### Grade\nDrop a photo, and a picture before and after: the photo gets the same change of colours.'
+        )
         with gr.Row():
-            self.before = picture_input('Before', elem_id='before', min_width=140)
-            self.after = picture_input('After', elem_id='after', min_width=140)
+            self.before = picture_input('Before', height=150, elem_id='before', min_width=140)
+            self.after = picture_input('After', height=150, elem_id='after', min_width=140)
         self.grade = gr.Button('Grade the photo', variant='primary', elem_id='grade')
-        gr.Markdown('### Mosaic\nDrop a .zip of pictures, or some pictures to cut tiles from.')
+        gr.Markdown(
+            '### Mosaic\nDrop a .zip of pictures, or some pictures to cut tiles from; without them the photo is cut.'
+        )
         self.tiles = gr.File(
             label='Pictures', file_count='multiple', type='filepath', file_types=['.zip', 'image'], height=120,
             elem_id='tiles',

@@ -8,9 +8,11 @@ from typing import Any
 import gradio as gr
 
 from stylegen import images
-from stylegen.studio.panel import Panel, Updates, guarded
+from stylegen.studio.choices import picture_choices, sent
+from stylegen.studio.dreams import dream_pictures, offline_presets
+from stylegen.studio.panel import LIGHT, Panel, Updates, guarded
 from stylegen.studio.style_tab import SIZES, needed
-from stylegen.studio.works import Works, dream_pictures, offline_presets
+from stylegen.studio.works import Works
 
 
 class DreamTab:
@@ -18,35 +20,25 @@ class DreamTab:
 
     def __init__(self, works: Works, panel: Panel, photo: gr.Image):
         self.works, self.panel, self.photo = works, panel, photo
-        self.presets = gr.Gallery(
-            dream_pictures(), show_label=False, columns=4, height='auto', buttons=[], allow_preview=False,
-            elem_id='presets', interactive=False, object_fit='cover',
-        )  # fmt: skip
+        gr.Markdown('Drop a photo, then click a dream, or type what the network is to dream of.')
+        self.presets = picture_choices('Dreams', dream_pictures(), elem_id='presets', kind='large strip')
         self.preset = gr.State(offline_presets()[0])
-        self.seen = gr.Textbox('', label='Or something by its name, such as sunflower', elem_id='class')
+        self.seen = gr.Textbox('', label='Something by its name, such as sunflower', elem_id='class')
         self.amount = gr.Slider(0.02, 0.4, 0.12, step=0.01, label='Strength', elem_id='amount')
         self.size = gr.Dropdown(SIZES, value=768, label='Longest side in pixels', elem_id='dream_size')
         self.dream = gr.Button('Dream', variant='primary', elem_id='dream')
         with gr.Accordion('Choose a layer of the network by its look', open=False):
             self.explore = gr.Button('Show what each layer dreams', elem_id='explore')
-            self.layers = gr.Gallery(
-                label='Click one',
-                columns=4,
-                height=320,
-                allow_preview=False,
-                elem_id='layers',
-                buttons=[],
-                interactive=False,
-            )
+            self.layers = picture_choices('Layers', elem_id='layers', kind='large')
         self.layer = gr.State(None)
 
     def connect(self, machine: dict[str, Any]) -> None:
         """Connects the components. `machine` are the arguments of events that wait for the machine."""
         inputs = [self.photo, self.preset, self.seen, self.amount, self.size, self.layer]
-        self.presets.select(
-            _preset, None, [self.preset, self.seen, self.layer], queue=False, api_visibility='private'
-        ).then(guarded(self.dream_on), inputs, self.panel.outputs, **machine)
-        self.seen.input(lambda: None, None, self.layer, queue=False, api_visibility='private')
+        self.presets.select(_preset, None, [self.preset, self.seen, self.layer], **LIGHT).then(
+            guarded(self.dream_on), inputs, self.panel.outputs, **machine
+        )
+        self.seen.input(lambda: None, None, self.layer, **LIGHT)
         gr.on([self.dream.click, self.seen.submit], guarded(self.dream_on), inputs, self.panel.outputs, **machine)
         self.explore.click(
             guarded(self.explore_layers),
@@ -54,7 +46,7 @@ class DreamTab:
             [self.layers, self.panel.status, self.panel.stop],
             **machine,
         )
-        self.layers.select(_caption, None, self.layer, queue=False, api_visibility='private').then(
+        self.layers.select(_caption, None, self.layer, **LIGHT).then(
             guarded(self.dream_on), inputs, self.panel.outputs, **machine
         )
 
@@ -93,15 +85,15 @@ class DreamTab:
                 self.panel.stop: gr.update(visible=True),
                 self.panel.status: f'layer {number + 1} of {len(names)}: {name}',
             }
-            found.append((self.works.layer_dream(picture, name), name))
-            yield {self.layers: found}
+            found += sent([(self.works.layer_dream(picture, name), name)])
+            yield {self.layers: gr.update(value=list(found))}
         yield {self.panel.status: 'Click a layer to dream of it.', self.panel.stop: gr.update(visible=False)}
 
 
 def _preset(event: gr.SelectData) -> tuple[str, str, None]:
     """The name of the preset that was clicked; what was chosen before goes."""
-    return event.value['caption'], '', None
+    return event.value, '', None
 
 
 def _caption(event: gr.SelectData) -> str:
-    return event.value['caption']
+    return event.value

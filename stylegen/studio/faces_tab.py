@@ -6,8 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from stylegen.studio.panel import Panel, Updates, guarded
-from stylegen.studio.works import Works
+from stylegen.studio.choices import picture_choices, sent
+from stylegen.studio.noise import Noise
+from stylegen.studio.panel import LIGHT, Panel, Updates, guarded
 from stylegen.utils.errors import UserError
 
 
@@ -15,28 +16,28 @@ class FacesTab:
     """The components of the tab.
 
     Args:
-        works: Does the work.
+        noise: Draws.
         panel: Shows it.
         runs: Whether the visitor may open runs by their folder: only on this machine.
     """
 
-    def __init__(self, works: Works, panel: Panel, runs: bool):
-        self.works, self.panel = works, panel
-        self.run = gr.Textbox('', label='Folder of a run of your own', visible=runs, elem_id='run')
+    def __init__(self, noise: Noise, panel: Panel, runs: bool):
+        self.noise, self.panel = noise, panel
+        gr.Markdown('Draw, then click a picture, and another one to go from one to the other. No photo is needed.')
         self.seeds = gr.Textbox('0-31', label='Seeds, such as 0-31,77', elem_id='seeds')
         self.labels = gr.Textbox('', label='Classes by name, with commas; empty: each in turn', elem_id='labels')
         self.draw = gr.Button('Draw', variant='primary', elem_id='draw')
-        self.grid = gr.Gallery(
-            label='Click two', columns=8, height=320, allow_preview=False, elem_id='grid', buttons=[], interactive=False
-        )
+        self.grid = picture_choices('Pictures by seed', elem_id='grid', kind='dense', keeps=2, visible=False)
         self.ends = gr.State([])
-        self.share = gr.Slider(0, 1, 0, step=0.05, label='From the first to the second', elem_id='share')
-        with gr.Accordion('How the run is going', open=False, visible=runs):
-            self.look = gr.Button('Look', elem_id='look')
-            self.curves = gr.LinePlot(x='step', y='value', color='curve', label='Losses', height=260)
+        self.share = gr.Slider(0, 1, 0, step=0.05, label='From the first to the second', elem_id='share', visible=False)
+        with gr.Accordion('A run of your own', open=False, visible=runs):
+            self.run = gr.Textbox('', label='Its folder; empty: the generator that ships', elem_id='run')
+            self.look = gr.Button('Show how it is going', elem_id='look')
+            self.curves = gr.LinePlot(x='step', y='value', color='curve', label='Losses', height=260, visible=False)
             self.samples = gr.Image(
-                label='The newest samples', alt_text='The newest samples', buttons=['fullscreen'], interactive=False
-            )
+                label='The newest samples', alt_text='The newest samples', buttons=['fullscreen'], interactive=False,
+                visible=False,
+            )  # fmt: skip
             self.make_film = gr.Button('Show how it came about, as a film', elem_id='make_film')
             self.film = gr.Image(
                 label='The samples from the first to the newest', alt_text='A film of the samples', format='gif',
@@ -50,41 +51,43 @@ class FacesTab:
             [self.draw.click, self.seeds.submit, self.labels.submit],
             guarded(self.draw_grid),
             [self.run, self.seeds, self.labels],
-            [self.grid, self.ends],
+            [self.grid, self.ends, self.share],
             **machine,
         )
-        self.grid.select(_clicked, self.ends, self.ends, queue=False, api_visibility='private').then(
+        self.grid.select(_clicked, self.ends, self.ends, **LIGHT).then(
             guarded(self.between), [self.run, self.ends, self.share], self.panel.outputs, **machine
         )
         self.share.release(guarded(self.between), [self.run, self.ends, self.share], self.panel.outputs, **machine)
         follow = [self.curves, self.samples, self.ticks]
-        self.look.click(guarded(self.progress), self.run, follow, api_visibility='private')
-        self.ticks.tick(guarded(self.progress), self.run, follow, api_visibility='private')
+        self.look.click(guarded(self.progress), self.run, follow, **LIGHT)
+        self.ticks.tick(guarded(self.progress), self.run, follow, **LIGHT)
 
-        self.make_film.click(guarded(self.show_film), self.run, self.film, api_visibility='private')
+        self.make_film.click(guarded(self.show_film), self.run, self.film, **LIGHT)
 
-    def draw_grid(self, run: str, seeds: str, labels: str) -> tuple[Any, list[int]]:
-        """The grid of seeds; no ends are chosen."""
-        found = self.works.faces(run.strip() or None, seeds, labels.strip() or None)
-        return [(picture, str(seed)) for picture, seed in found], []
+    def draw_grid(self, run: str, seeds: str, labels: str) -> tuple[Any, list[int], Any]:
+        """The grid of seeds, of which none is chosen, and the slider."""
+        found = self.noise.faces(run.strip() or None, seeds, labels.strip() or None)
+        pictures = [(picture, str(seed)) for picture, seed in found]
+        return gr.update(value=sent(pictures), chosen=[], visible=True), [], gr.update(value=0, visible=True)
 
     def between(self, request: gr.Request, run: str, ends: list[int], share: float) -> Updates:
         """The picture between two seeds; of one seed, it alone."""
         if not ends:
             raise UserError('draw, then click a picture')
         session = self.panel.session_of(request)
-        session.add(self.works.between(run.strip() or None, ends[0], ends[-1], share))
+        session.add(self.noise.between(run.strip() or None, ends[0], ends[-1], share))
         return self.panel.show(session)
 
     def progress(self, run: str) -> tuple[Any, Any, Any]:
         """The curves and the newest samples of a run, and a timer that looks again."""
-        curves, samples = self.works.progress(_typed(run))
-        return curves, samples, gr.Timer(active=True)
+        curves, samples = self.noise.progress(_typed(run))
+        shown = gr.update(value=samples, visible=samples is not None)
+        return gr.update(value=curves, visible=True), shown, gr.Timer(active=True)
 
     def show_film(self, request: gr.Request, run: str) -> Any:
         """The film of the samples so far, written into the visitor's folder."""
         folder = self.panel.session_of(request).files()
-        return gr.update(value=str(self.works.film(_typed(run), folder)), visible=True)
+        return gr.update(value=str(self.noise.film(_typed(run), folder)), visible=True)
 
 
 def _typed(run: str) -> str:
@@ -100,4 +103,4 @@ def _typed(run: str) -> str:
 
 def _clicked(ends: list[int], event: gr.SelectData) -> list[int]:
     """The two seeds that were clicked last."""
-    return [*ends, int(event.value['caption'])][-2:]
+    return [*ends, int(event.value)][-2:]

@@ -9,7 +9,7 @@ import gradio as gr
 from stylegen import images
 from stylegen.runs.layer_weights import parse_weights
 from stylegen.studio.dream_tab import DreamTab
-from stylegen.studio.panel import guarded
+from stylegen.studio.panel import LIGHT, guarded
 from stylegen.studio.style_tab import StyleTab
 from stylegen.utils.errors import UserError
 
@@ -30,9 +30,10 @@ class Replay:
     def connect(self, machine: dict[str, Any]) -> None:
         """Connects the upload."""
         style, dream = self.style, self.dream
-        filled: list[Any] = [style.name, style.strength, style.fine, style.color, style.balance, style.stroke]
+        filled: list[Any] = [style.name, style.styles, style.strength, style.fine, style.color]
+        filled += [style.balance, style.stroke]
         filled += [dream.seen, dream.amount, dream.layer, self.tabs, self.said]
-        self.file.upload(guarded(self.fill), self.file, filled, api_visibility='private')
+        self.file.upload(guarded(self.fill), self.file, filled, **LIGHT)
 
     def fill(self, path: str) -> dict[Any, Any]:
         """The values of a result, by component."""
@@ -44,6 +45,7 @@ class Replay:
             known = names[0] if names and names[0] in self.style.works.styles() else ''
             values: dict[Any, Any] = {
                 style.name: known,
+                style.styles: style.marked(known),
                 style.strength: settings['strength'],
                 style.fine: settings.get('style_scale', 1.0),
                 style.color: settings['color'],

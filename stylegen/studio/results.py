@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from stylegen import images
+
+THUMBNAIL = 192  # pixels, the longest side in the gallery
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +27,7 @@ class Result:
         command: The command that makes it.
         python: The lines of Python that make it.
         stopped: Whether a visitor ended the work before its time.
+        alpha: float32 (H, W) in [0, 1] where the photo has transparent parts; PNG and WebP files keep it.
     """
 
     title: str
@@ -31,6 +37,15 @@ class Result:
     command: str
     python: str
     stopped: bool = False
+    alpha: np.ndarray | None = None
+
+    @functools.cached_property
+    def thumbnail(self) -> np.ndarray:
+        """The picture for the gallery, uint8."""
+        if max(self.pixels.shape[:2]) <= THUMBNAIL:
+            return self.pixels
+        size = images.fit(self.pixels.shape, THUMBNAIL)
+        return images.to_uint8(images.resize(images.from_uint8(self.pixels), size).clip(0, 1))
 
 
 def command_line(program: str, words: tuple[str, ...] = (), **flags: Any) -> str:

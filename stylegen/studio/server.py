@@ -9,37 +9,17 @@ import tempfile
 import threading
 from typing import TYPE_CHECKING
 
+from stylegen.studio.look import HEAD, SCRIPT, STYLE
+from stylegen.studio.sessions import unwritten
 from stylegen.studio.settings import StudioSettings
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 
 if TYPE_CHECKING:
     import gradio as gr
+    from starlette.responses import Response
 
 FOLDER_VARIABLE = 'GRADIO_TEMP_DIR'  # where Gradio keeps files
-STYLE = """
-footer { display: none !important; }
-#file { position: absolute; left: -9999px; }
-#status { min-height: 1.6em; }
-#presets .fixed-height { min-height: 0; }
-@media (max-width: 700px) { #results { order: -1; } }
-#gallery .caption-label, #styles .caption-label { font-size: 11px; }
-"""
-# Gradio's pictures have no text for those who do not see them; the names are in the captions beside them.
-SCRIPT = """
-() => {
-  const name = () => {
-    document.querySelectorAll('#status').forEach(e => e.setAttribute('aria-live', 'polite'));
-    document.querySelectorAll('#compare img').forEach((e, i) => { e.alt = e.alt || (i ? 'The photo' : 'The result'); });
-    document.querySelectorAll('.thumbnail-item').forEach(e => {
-      const text = e.querySelector('.caption-label'), image = e.querySelector('img');
-      if (text && image) image.alt = text.textContent.trim();
-    });
-  };
-  new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
-  name();
-}
-"""
 
 
 def serve(settings: StudioSettings, console: Console, stop: threading.Event | None = None) -> None:
@@ -95,9 +75,11 @@ def start(settings: StudioSettings) -> tuple[gr.Blocks, str]:
             prevent_thread_lock=True,
             quiet=True,
             show_error=False,
+            app_kwargs={'exception_handlers': {OSError: _not_written}},
             max_file_size=settings.upload * 2**20,
             theme=gr.themes.Soft(font=fonts, font_mono=['ui-monospace', 'monospace']),
             css=STYLE,
+            head=HEAD,
             js=SCRIPT,
             footer_links=[],
             ssr_mode=False,
@@ -109,6 +91,13 @@ def start(settings: StudioSettings) -> tuple[gr.Blocks, str]:
             f'port {settings.port} at {settings.host} cannot be had ({error}); give another --port'
         ) from None
     return page, url
+
+
+def _not_written(request: object, error: Exception) -> Response:
+    """The answer to an upload that the disk does not take."""
+    from starlette.responses import PlainTextResponse
+
+    return PlainTextResponse(unwritten(error) if isinstance(error, OSError) else '', status_code=507)
 
 
 def _free_port(host: str) -> int:

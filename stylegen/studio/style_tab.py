@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from stylegen import images
-from stylegen.studio.inputs import drawn_mask, picture_input
-from stylegen.studio.panel import Panel, Updates, guarded
+from stylegen.studio.choices import picture_choices
+from stylegen.studio.inputs import drawn_over, mask_of, page_folder, photo_and_notes, picture_input
+from stylegen.studio.panel import LIGHT, Panel, Updates, guarded, without_folders
+from stylegen.studio.sessions import check_room
 from stylegen.studio.works import Works
 from stylegen.utils.errors import UserError
 
@@ -27,16 +30,15 @@ class StyleTab:
         works: Does the work.
         panel: Shows it.
         photo: The component with the visitor's photo.
+        told: What to know of it, beside it.
     """
 
-    def __init__(self, works: Works, panel: Panel, photo: gr.Image):
-        self.works, self.panel, self.photo = works, panel, photo
-        self.styles = gr.Gallery(
-            works.thumbnails(), show_label=False, columns=5, height=300, buttons=[], allow_preview=False,
-            elem_id='styles', interactive=False, object_fit='cover',
-        )  # fmt: skip
-        self.name = gr.Textbox('', label='The style that was clicked', interactive=False, elem_id='style_name')
-        self.painting = picture_input('Or a painting of your own', elem_id='painting')
+    def __init__(self, works: Works, panel: Panel, photo: gr.Image, told: gr.Markdown):
+        self.works, self.panel, self.photo, self.told = works, panel, photo, told
+        gr.Markdown('Drop a photo, then click a style, or drop a painting of your own.')
+        self.styles = picture_choices('Styles', works.thumbnails(), elem_id='styles', kind='strip')
+        self.name, self.asked = gr.State(''), gr.State(0)
+        self.painting = picture_input('Or a painting of your own', height=150, elem_id='painting')
         self.strength = gr.Slider(0, 1.5, 1.0, step=0.05, label='Strength', elem_id='strength')
         self.fine = gr.Slider(0.5, 4, 1.0, step=0.1, label='Stroke size', elem_id='fine')
         self.color = gr.Dropdown(COLORS, value='style', label='Colours', elem_id='color')
@@ -45,6 +47,7 @@ class StyleTab:
                 label='Draw over what is to be painted', type='numpy', sources=(), layers=False, transforms=(),
                 brush=gr.Brush(default_size=40, colors=['#ff6090'], color_mode='fixed'), elem_id='mask',
             )  # fmt: skip
+        self.drawn = gr.State(None)  # what was drawn; the editor itself would be sent anew with every click
         with gr.Accordion('Paint it properly', open=False, elem_id='properly'):
             gr.Markdown('The optimisation takes a minute or more and needs a painting of your own.')
             self.balance = gr.Slider(0, 1, 0.5, step=0.05, label='Style against photo', elem_id='balance')
@@ -54,67 +57,71 @@ class StyleTab:
 
     def connect(self, machine: dict[str, Any]) -> None:
         """Connects the components. `machine` are the arguments of events that wait for the machine."""
-        inputs = [self.photo, self.painting, self.name, self.strength, self.fine, self.color, self.mask]
+        inputs = [self.photo, self.painting, self.name, self.strength, self.fine, self.color, self.drawn]
         outputs = self.panel.outputs
-        gr.on(
-            [self.photo.upload, self.photo.clear],
-            guarded(self.as_canvas),
-            self.photo,
-            self.mask,
-            api_visibility='private',
-        )
-        self.styles.select(_chosen, None, [self.name, self.painting], queue=False, api_visibility='private').then(
+        ask: dict[str, Any] = {
+            'fn': self.ask, 'inputs': [self.photo, self.painting, self.name, self.asked], 'outputs': self.asked,
+        }  # fmt: skip
+        canvas = [self.mask, self.drawn, self.told]
+        self.photo.upload(guarded(self.as_canvas), self.photo, canvas, **LIGHT).success(**ask, **LIGHT)
+        self.photo.clear(guarded(self.as_canvas), self.photo, canvas, **LIGHT)
+        gr.on([self.mask.input, self.mask.clear], drawn_over, self.mask, self.drawn, **LIGHT).then(**ask, **LIGHT)
+        gr.on([self.strength.release, self.fine.release, self.color.input], **ask, **LIGHT)
+        self.asked.change(guarded(self.paint_now), inputs, outputs, **machine | {'trigger_mode': 'always_last'})
+        self.styles.select(self.chosen, None, [self.name, self.painting], **LIGHT).then(
             guarded(self.paint_now), inputs, outputs, **machine
         )
-        self.painting.upload(lambda: '', None, self.name, queue=False, api_visibility='private').then(
+        self.painting.upload(lambda: ('', self.marked('')), None, [self.name, self.styles], **LIGHT).then(
             guarded(self.paint_now), inputs, outputs, **machine
         )
-        for changed in (self.strength.release, self.fine.release, self.color.input, self.photo.upload):
-            changed(guarded(self.again), inputs, outputs, **machine | {'trigger_mode': 'always_last'})
         self.paint.click(
             guarded(self.paint_properly),
-            [
-                self.photo,
-                self.painting,
-                self.balance,
-                self.stroke,
-                self.color,
-                self.size,
-                self.mask,
-            ],
+            [self.photo, self.painting, self.balance, self.stroke, self.color, self.size, self.drawn],
             outputs,
             **machine,
         )
 
-    def as_canvas(self, photo: str | None) -> Any:
-        """The photo, at a size that fits the brush, to draw a mask on."""
-        if photo is None:
-            return None
-        shown = images.to_uint8(images.load_image(photo, CANVAS))
-        return {'background': shown, 'layers': [], 'composite': shown}
+    def chosen(self, event: gr.SelectData) -> tuple[str, None]:
+        """The name of the style that was clicked; the painting goes."""
+        return self.works.styles()[event.index], None
 
-    def again(self, request: gr.Request, photo: str | None, painting: str | None, name: str, *others: Any) -> Any:
-        """Paints once more after a change, if a photo and a style are there."""
-        if photo is None or (painting is None and not name):
-            return {self.panel.status: 'Drop a photo, then click a style.'}
-        return self.paint_now(request, photo, painting, name, *others)
+    def marked(self, name: str) -> Any:
+        """The update that marks a style as the one that was clicked; of an empty name, none."""
+        return gr.update(chosen=[self.works.styles().index(name)] if name else [])
+
+    def as_canvas(self, photo: str | None) -> tuple[Any, None, Any]:
+        """The photo, at a size that fits the brush, to draw a mask on; nothing is drawn yet. And what to tell of it."""
+        if photo is None:
+            return None, None, gr.update(visible=False)
+        check_room(page_folder())
+        picture, told = photo_and_notes(photo, CANVAS)
+        shown = images.to_uint8(picture.pixels)
+        note = gr.update(value=without_folders(' '.join(told)), visible=bool(told))
+        return {'background': shown, 'layers': [], 'composite': shown}, None, note
+
+    def ask(self, photo: str | None, painting: str | None, name: str, asked: int) -> int:
+        """Another number, after which it is painted anew; the same where no photo or no style is there yet."""
+        return asked if photo is None or (painting is None and not name) else asked + 1
 
     def paint_now(
         self, request: gr.Request, photo: str | None, painting: str | None, name: str, strength: float, fine: float,
-        color: str, mask: dict[str, Any] | None,
+        color: str, drawn: np.ndarray | None,
     ) -> Updates:  # fmt: skip
         """Paints in one pass."""
-        picture = self.works.photo(needed(photo))
-        style = name if name else self.works.photo(needed(painting, 'a painting'))
-        drawn = drawn_mask(mask, picture.pixels.shape[:2])
         session = self.panel.session_of(request)
-        made = self.works.paint_now(picture, style, strength=strength, stroke=fine, color=color, mask=drawn)
-        session.add(made)
+        asked = photo, painting, name, strength, fine, color, None if drawn is None else drawn.tobytes()
+        made = session.known(asked)
+        if made is None:
+            picture = self.works.photo(needed(photo))
+            style = name if name else self.works.photo(needed(painting, 'a painting'))
+            mask = mask_of(drawn, picture.pixels.shape[:2])
+            made = self.works.paint_now(picture, style, strength=strength, stroke=fine, color=color, mask=mask)
+        session.add(made, asked)
         return self.panel.show(session)
 
     def paint_properly(
         self, request: gr.Request, photo: str | None, painting: str | None, balance: float, stroke: float, color: str,
-        size: int, mask: dict[str, Any] | None,
+        size: int, drawn: np.ndarray | None,
     ) -> Iterator[Updates]:  # fmt: skip
         """Paints by optimisation."""
         if painting is None:
@@ -123,7 +130,7 @@ class StyleTab:
         picture, style = self.works.photo(needed(photo), size), self.works.photo(painting)
         steps = self.works.paint(
             picture, style, strength=balance, stroke=stroke, color=color,
-            mask=drawn_mask(mask, picture.pixels.shape[:2]), stop=session.begin(),
+            mask=mask_of(drawn, picture.pixels.shape[:2]), stop=session.begin(),
         )  # fmt: skip
         yield from self.panel.watch(session, images.to_uint8(picture.pixels), steps)
 
@@ -137,8 +144,3 @@ def needed(path: str | None, what: str = 'a photo') -> str:
     if path is None:
         raise UserError(f'drop {what} first')
     return path
-
-
-def _chosen(event: gr.SelectData) -> tuple[str, None]:
-    """The name of the style that was clicked; the painting goes."""
-    return event.value['caption'], None

@@ -8,6 +8,8 @@ from typing import Any
 
 from stylegen.studio.panel import duration
 
+MACHINE_LINE = 'machine'  # the name of the one line for all work
+
 
 def full_message(waiting: int, seconds: Sequence[float | None], left: float | None) -> str:
     """One line that says how many jobs wait, and how long they take.
@@ -27,29 +29,35 @@ def full_message(waiting: int, seconds: Sequence[float | None], left: float | No
     return f'The line is full: {jobs}, about {duration(max(1, total))} of work. Try again in {duration(max(1, soon))}.'
 
 
-def tell_when_full(queue: Any) -> None:
-    """Lets Gradio's queue say how long the line is. Gradio's own page hides the reason where the queue is full."""
+def bound_line(queue: Any, most: int) -> None:
+    """Lets so many jobs wait for the machine in Gradio's queue, and says to others how long the line is.
+
+    Gradio's own bound would count what needs no machine too, such as an undo, and its page hides the reason.
+
+    Args:
+        queue: Of a `gradio.Blocks`.
+        most: Jobs in the line; those of which the machine works on one do not count.
+    """
     push = queue.push
 
-    async def told(*arguments: Any, **keywords: Any) -> Any:
-        success, found, state = await push(*arguments, **keywords)
-        if not success and state == 'queue_full':
-            found, state = _message(queue), 'error'  # whose text is shown
-        return success, found, state
+    async def bounded(body: Any, *arguments: Any, **keywords: Any) -> Any:
+        needs = queue.blocks.fns[body.fn_index].concurrency_id == MACHINE_LINE
+        line = queue.event_queue_per_concurrency_id.get(MACHINE_LINE)
+        if needs and line is not None and len(line.queue) >= most:
+            return False, _message(queue), 'error'  # whose text is shown
+        return await push(body, *arguments, **keywords)
 
-    queue.push = told
+    queue.push = bounded
 
 
 def _message(queue: Any) -> str:
     took = {function: times.avg_time for function, times in queue.process_time_per_fn.items() if times.count}
-    lines = list(queue.event_queue_per_concurrency_id.values())
-    events = [event for line in lines for event in line.queue]
+    line = queue.event_queue_per_concurrency_id[MACHINE_LINE]
     now = time.time()
     running = [
         max(0.0, start + took[function] - now)
-        for line in lines
         for function, starts in line.start_times_per_fn.items()
         for start in starts
         if function in took
     ]
-    return full_message(len(events), [took.get(event.fn) for event in events], min(running, default=None))
+    return full_message(len(line.queue), [took.get(event.fn) for event in line.queue], min(running, default=None))

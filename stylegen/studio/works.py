@@ -15,14 +15,13 @@ from stylegen import images
 from stylegen.images.io import Picture
 from stylegen.networks.pretrained import WeightsSource
 from stylegen.runs import records
+from stylegen.studio.dreams import dream_arguments
 from stylegen.studio.live import Finished, Preview, Report, follow
 from stylegen.studio.results import Result, call, command_line
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import digest_of
 from stylegen.utils.memory import AUTO
 
-DREAM_PICTURES = Path(__file__).parents[1] / 'pictures' / 'dreams'  # experiments/dream_thumbnails.py makes them
-FILM_FRAMES = 60  # of a run's film, at most
 MASK_NAME = 'mask.png'  # as the command of a result calls the mask that a visitor drew
 Watched = Iterator[Preview | Result]
 
@@ -65,39 +64,40 @@ class Works:
 
         return Dreamer(**dream_arguments(preset, layers, classes, strength), max_memory=self.max_memory)
 
-    @functools.lru_cache(maxsize=4)  # noqa: B019
-    def generator(self, workdir: str | None) -> Any:
-        """The generator of a run's folder, or of the package."""
-        from stylegen.dcgan import open_generator
-
-        return open_generator(workdir)
-
-    def photo(self, path: str | Path, size: int | None = None) -> Picture:
+    def photo(self, path: str | Path, longest: int | None = None) -> Picture:
         """Reads an uploaded picture. It is known by its name, without the folder that the page keeps it in.
 
         Args:
             path: The file.
-            size: Longest side, in place of the page's; a smaller picture keeps its own.
+            longest: Side in pixels, in place of the page's; a smaller picture keeps its own.
 
         Raises:
             UserError: It is no picture that can be read.
         """
-        picture, most = images.load_picture(path), min(size or self.size, self.size)
+        picture, most = images.load_picture(path), min(longest or self.size, self.size)
         pixels = picture.pixels
+        alpha = picture.alpha
         if max(pixels.shape[:2]) > most:
-            pixels = images.resize(pixels, images.fit(pixels.shape, most)).clip(0, 1)
-        return replace(picture, pixels=pixels, alpha=None, path=safe_name(str(path)))
+            size = images.fit(pixels.shape, most)
+            pixels = images.resize(pixels, size).clip(0, 1)
+            alpha = None if alpha is None else images.resize(alpha, size).clip(0, 1)
+        return replace(picture, pixels=pixels, alpha=alpha, path=safe_name(str(path)))
 
     def styles(self) -> tuple[str, ...]:
         """The names of the styles that ship."""
         return self.one_pass.styles
 
-    def thumbnails(self, side: int = 160) -> list[tuple[np.ndarray, str]]:
-        """The photo of the package in each style, small, with its name."""
+    def thumbnails(self, side: int = 160) -> list[tuple[np.ndarray, str, str]]:
+        """The photo of the package in each style, small, with its name and whose painting it is."""
         from stylegen.runs.inputs import DEFAULT_PICTURE
 
         photo = images.load_image(DEFAULT_PICTURE, side)
-        return [(images.to_uint8(self.one_pass(photo, name)), name) for name in self.styles()]
+        about = self.one_pass.about
+        painted = {name: images.to_uint8(self.one_pass(photo, name)) for name in self.styles()}
+        return [
+            (picture, name.replace('_', ' '), '{title}, {artist}'.format(**about[name]))
+            for name, picture in painted.items()
+        ]
 
     def paint_now(
         self, photo: Picture, style: str | Picture, *, strength: float, color: str, mask: np.ndarray | None,
@@ -117,7 +117,7 @@ class Works:
         hashes = {photo.path: photo.sha256} | ({painting.path: painting.sha256} if painting else {})
         made = call('OnePass.open()', _python_photo(photo), repr(name), **options)
         return _result(
-            f'{Path(name).stem} in one pass',
+            f'{Path(name).stem.replace("_", " ")} in one pass',
             painted,
             photo,
             records.record(PROGRAM, settings.recorded(), hashes, self._one_pass_source),
@@ -255,79 +255,6 @@ class Works:
 
         return images.to_uint8(dream(photo.pixels, network=EMBEDDED[0], layers=layer, max_memory=self.max_memory))
 
-    def progress(self, workdir: str) -> tuple[Any, np.ndarray | None]:
-        """The losses of a run, as a table of step, curve and value, and its newest sheet of samples.
-
-        Raises:
-            UserError: It is no run.
-        """
-        import pandas
-
-        from stylegen.dcgan import read_history
-
-        history = read_history(workdir)
-        columns = [name for name in (history.log[0] if history.log else {}) if 'loss' in name]
-        points = [(step, name, value) for name in columns for step, value in history.curve(name)]
-        newest = history.sheets[max(history.sheets)] if history.sheets else None
-        sheet = None if newest is None else images.to_uint8(images.load_image(newest))
-        return pandas.DataFrame(points, columns=['step', 'curve', 'value']), sheet
-
-    def film(self, workdir: str, folder: Path) -> Path:
-        """Writes the film of a run's samples so far, from the first sheet to the newest, into a folder.
-
-        Args:
-            workdir: The folder of the run, which stays as it is.
-            folder: Where the film goes.
-
-        Raises:
-            UserError: It is no run, or has fewer than two sheets of samples.
-        """
-        from stylegen.dcgan import read_history
-
-        sheets = [path for _, path in sorted(read_history(workdir).sheets.items())]
-        if len(sheets) < 2:
-            raise UserError('the run has fewer than two sheets of samples; look again later')
-        chosen = sorted({round(place) for place in np.linspace(0, len(sheets) - 1, FILM_FRAMES)})
-        frames = (images.load_image(sheets[number]) for number in chosen)
-        return images.save_animation(folder / 'training.gif', frames, 10)
-
-    def faces(
-        self, workdir: str | None, seeds: str, labels: str | None, scale: int = 4
-    ) -> list[tuple[np.ndarray, int]]:
-        """The pictures of seeds, uint8, enlarged, each with its seed.
-
-        Raises:
-            UserError: No such run, seeds or classes.
-        """
-        from stylegen.dcgan import latents
-        from stylegen.dcgan.opening import labels_of, parse_seeds
-        from stylegen.dcgan.sampling import enlarged
-
-        generator, numbers = self.generator(workdir), parse_seeds(seeds)
-        if len(numbers) > 256:
-            raise UserError(f'{len(numbers)} seeds are too many for a page; 256 at most')
-        pictures = generator(latents(numbers, generator.latent_dim), labels_of(generator, numbers, labels))
-        return list(zip(enlarged(images.to_uint8(pictures), scale), numbers, strict=True))
-
-    def between(self, workdir: str | None, first: int, second: int, share: float, scale: int = 12) -> Result:
-        """The picture on the way from one seed to another."""
-        from stylegen.dcgan import interpolate
-        from stylegen.dcgan.opening import labels_of, record_of
-        from stylegen.dcgan.sampling import enlarged
-
-        generator, steps = self.generator(workdir), 20
-        path = interpolate(generator, [first, second], labels_of(generator, [first, second]), steps=steps)
-        picture = enlarged(path[round(share * steps)][None], scale)[0]
-        settings: dict[str, Any] = {'seeds': f'{first},{second}', 'steps': steps, 'scale': scale}
-        python = (
-            f'from stylegen.dcgan import interpolate, open_generator\n\n'
-            f'path = interpolate(open_generator({workdir!r}), [{first}, {second}], labels=None, steps={steps})\n'
-            f'picture = path[{round(share * steps)}]'
-        )
-        record = record_of('interpolate', settings, generator)
-        command = command_line('stylegen.dcgan interpolate', (), workdir=workdir, **settings)
-        return Result(f'seed {first} to {second}', images.to_uint8(picture), None, record, command, python)
-
 
 def _size_of(photo: Picture) -> int:
     """The longest side of a photo."""
@@ -350,32 +277,8 @@ def _result(
     stopped: bool = False,
 ) -> Result:  # fmt: skip
     title += ', stopped' if stopped else ''
-    return Result(title, images.to_uint8(pixels), images.to_uint8(photo.pixels), record, command, python, stopped)
-
-
-def dream_arguments(
-    preset: str | None, layers: str | None, classes: str | None, strength: float | None
-) -> dict[str, Any]:
-    """The arguments of `stylegen.dream` that a preset and the visitor's choices mean."""
-    from stylegen.deepdream.presets import PRESETS
-
-    typed = {'layers': layers, 'classes': classes, 'strength': strength}
-    given = dict(PRESETS.get(preset or '', {})) | {name: value for name, value in typed.items() if value is not None}
-    if classes and not layers:
-        given.pop('layers', None)
-    return given
-
-
-def offline_presets() -> list[str]:
-    """The presets of dreams whose networks ship with the package."""
-    from stylegen.deepdream.presets import EMBEDDED, PRESETS
-
-    return [name for name, values in PRESETS.items() if values['network'] in EMBEDDED]
-
-
-def dream_pictures() -> list[tuple[str, str]]:
-    """The picture that shows each of these presets, and its name."""
-    return [(str(DREAM_PICTURES / f'{name}.jpg'), name) for name in offline_presets()]
+    before = images.to_uint8(photo.pixels)
+    return Result(title, images.to_uint8(pixels), before, record, command, python, stopped, photo.alpha)
 
 
 def safe_name(path: str) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from absl.flags import FlagValues
 
+from stylegen.cluster.settings import ClusterSettings
 from stylegen.networks import listings
 from stylegen.runs import cli
+from stylegen.style.cluster_job import paint_on_cluster
 from stylegen.style.command import Command
 from stylegen.style.folder import paint_folder
 from stylegen.style.options import LIST, ListSettings, PictureSettings, StyleResultSettings, is_many
@@ -33,7 +35,7 @@ def define_flags() -> cli.Flags:
     for heading in HEADINGS:
         flags.group(heading)
     flags.settings(StyleSettings, without=('like',))
-    flags.settings(PictureSettings, StyleResultSettings, ListSettings)
+    flags.settings(PictureSettings, StyleResultSettings, ListSettings, ClusterSettings)
     flags.messages()
     return flags
 
@@ -48,7 +50,10 @@ def work(flags: FlagValues) -> None:
         return print('\n'.join(list_network(command.style.network)))
     if flags.layers:
         raise UserError(f'--layers={LIST} lists layers; choose them with --style_layers and --content_layers')
-    command.check(console.say)
+    cluster = ClusterSettings.read(flags, *command.sources.content, command.results.output)
+    command.check(console.say, many=bool(cluster.cluster) or is_many(command.sources))
+    if cluster.cluster:
+        return paint_on_cluster(command, cluster, console)
     paint = paint_folder if is_many(command.sources) else paint_single
     paint(command, console)
 

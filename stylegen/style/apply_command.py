@@ -15,6 +15,7 @@ from stylegen.runs.inputs import DEFAULT_PICTURE
 from stylegen.runs.names import Output
 from stylegen.style.apply_film import paint_film
 from stylegen.style.apply_settings import ApplyResultSettings, ApplySettings, Command
+from stylegen.style.cluster_film import paint_film_on_cluster
 from stylegen.style.cluster_job import ApplyJob
 from stylegen.style.one_pass import OnePass
 from stylegen.style.options import DEFAULT_FOLDER, DEFAULT_OUTPUT
@@ -42,8 +43,7 @@ def work(flags: FlagValues) -> None:
     console = Console(flags.quiet)
     command = Command.read(flags)
     settings, result = command.settings, command.result
-    cluster = cli.settings_of(ClusterSettings, flags)
-    cluster.check((*settings.input, result.output), command.typed)
+    cluster = ClusterSettings.read(flags, *settings.input, result.output)
     one_pass = OnePass.open(settings.model_file, max_memory=settings.max_memory)
     if settings.list and result.output:
         return save_style_sheet(one_pass, command, console)
@@ -54,7 +54,7 @@ def work(flags: FlagValues) -> None:
     command.report_unused(console.say)
     painter = Painter(one_pass, command, console)
     if command.clip and cluster.cluster:
-        raise UserError('--cluster paints photos, and a clip is painted frame after frame; leave it out')
+        return paint_film_on_cluster(painter, command.clip, cluster, console)
     if command.clip:
         return paint_film(painter, command.clip, console)
     if cluster.cluster:

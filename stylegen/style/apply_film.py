@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ from stylegen.runs.frames import Arrays, KeptFrames, keep_frames
 from stylegen.runs.inputs import refuse_overwriting_inputs
 from stylegen.runs.names import Output
 from stylegen.runs.workdir import STATE
-from stylegen.style.areas import masked
+from stylegen.style.areas import Area, masked
 from stylegen.style.footage import PaintedFrame, paint_footage
 from stylegen.style.options import DEFAULT_FOLDER
 from stylegen.utils.console import Console
@@ -45,13 +45,21 @@ if TYPE_CHECKING:
 
 KEPT = 'frame', 'ground', 'picture', 'carried'  # of a frame's state; the rest is its scene
 DEFAULT_FILM = 'style.mp4'
+KeepElsewhere = Callable[[Path, tuple[int, int], int, Mapping[str, Any]], KeptFrames]
 Save = Callable[..., Path]  # of the output, the frames and the record
 
 
-def paint_film(painter: Painter, source: str, console: Console) -> None:
+def paint_film(painter: Painter, source: str, console: Console, keep_elsewhere: KeepElsewhere | None = None) -> None:
     """Paints a clip, an animated picture, or a folder of frames. A run that is stopped goes on with the same command.
 
     Without --workdir the frames are in a folder beside the film, which is removed when the film is written.
+
+    Args:
+        painter: Paints.
+        source: The clip.
+        console: Prints.
+        keep_elsewhere: Makes the frames on a cluster, given the folder for them, the shape and the number of frames,
+            and their record; None: here.
 
     Raises:
         UserError: A clip that cannot be read, an output that is no film, or another run works on it.
@@ -75,15 +83,13 @@ def paint_film(painter: Painter, source: str, console: Console) -> None:
     refuse_overwriting_inputs(output.path, record['inputs'])
 
     def keep(workdir: Workdir, follow: Callback) -> KeptFrames:
-        paint = lambda frame, scene: painter.paint_frame(frame, areas, scene)
-
         def make(state: Arrays | None) -> Iterator[tuple[np.ndarray, Arrays]]:
             previous = None if state is None else painted_frame(state)
             read = clip.read(0 if previous is None else previous.index + 1)
             frames = (np.clip(images.resize(frame, shape), 0, 1) for frame in read)
-            for one in paint_footage(frames, paint, blend=painter.settings.blend, previous=previous):
+            for picture, one in painted_frames(painter, frames, areas, mask, previous):
                 arrays = {'ground': one.frame, 'picture': one.picture, 'carried': one.carried}
-                yield masked(one.picture, one.frame, mask), {**arrays, **one.scene}
+                yield picture, {**arrays, **one.scene}
 
         return keep_frames(workdir, make, clip.frames, callback=follow)
 
@@ -92,12 +98,28 @@ def paint_film(painter: Painter, source: str, console: Console) -> None:
             f'film     {clip.frames} frames of {shape[1]} x {shape[0]}, {clip.fps:g} a second; '
             f'kept in {workdir.folder} meanwhile'
         )
-        with showing_frames(workdir, console) as follow:
-            kept = keep(workdir, follow)
+        if keep_elsewhere:
+            kept = keep_elsewhere(workdir.folder, shape, clip.frames, record)
+        else:
+            with showing_frames(workdir, console) as follow:
+                kept = keep(workdir, follow)
         path = save(output, kept, record)
         if not result.workdir:
             remove_frames(kept, workdir)
     console.say(f'result   {path} ({time.monotonic() - began:.1f} s)')
+
+
+def painted_frames(
+    painter: Painter,
+    frames: Iterable[np.ndarray],
+    areas: Sequence[Area],
+    mask: np.ndarray | None,
+    previous: PaintedFrame | None = None,
+) -> Iterator[tuple[np.ndarray, PaintedFrame]]:
+    """Yields the frames of the film, float32 (H, W, 3), each with what the next one goes on from."""
+    paint = lambda frame, scene: painter.paint_frame(frame, areas, scene)
+    for one in paint_footage(frames, paint, blend=painter.settings.blend, previous=previous):
+        yield masked(one.picture, one.frame, mask), one
 
 
 def save_film(
@@ -126,7 +148,8 @@ def frame_outputs(clip: ImageSequence, folder: Path, result: ApplyResultSettings
     check_output_folder(Path(clip.path), folder)
     outputs = [folder / f'{name}.png' for name in unique_names([[file] for file in clip.files])]
     images.check_writable(outputs[0], (clip.height, clip.width))
-    begun = Path(result.workdir or f'{folder}.frames', STATE).exists()
+    kept = Path(result.workdir or f'{folder}.frames')
+    begun = (kept / STATE).exists() or any(kept.glob('scenes-*'))
     there = next((path for path in outputs if path.exists()), None)
     if there and not (begun or result.overwrite):
         raise UserError(f'{there} exists already; give another --output, or --overwrite to make all frames again')

@@ -9,7 +9,7 @@ from typing import Any
 from absl.flags import FlagValues
 
 from stylegen.runs import cli, records
-from stylegen.style.options import PictureSettings, StyleResultSettings, find_moved, is_many
+from stylegen.style.options import PictureSettings, StyleResultSettings, find_moved
 from stylegen.style.presets import BY_NETWORK
 from stylegen.style.settings import StyleSettings
 from stylegen.utils.errors import UserError
@@ -87,30 +87,34 @@ class Command:
         """The settings that a result carries, by name."""
         return self.sources.recorded() | self.style.recorded()
 
-    def check(self, say: Callable[[str], None]) -> None:
+    def check(self, say: Callable[[str], None], *, many: bool) -> None:
         """Refuses flags that contradict others, and tells `say` in a line which flags change nothing.
+
+        Args:
+            say: Prints.
+            many: Whether there may be several results.
 
         Raises:
             UserError: With the first flag that is refused, and why.
         """
-        for name, why in self._contrary().items():
+        for name, why in self._contrary(many).items():
             if name in self.typed:
                 raise UserError(f'leave out --{name}: {why}')
-        cli.report_unused_flags({name: why for name, why in self._idle().items() if name in self.typed}, say)
+        cli.report_unused_flags({name: why for name, why in self._idle(many).items() if name in self.typed}, say)
 
-    def _contrary(self) -> dict[str, str]:
+    def _contrary(self, many: bool) -> dict[str, str]:
         """The flags that contradict others, and why they do."""
         like = self.style.like
         contrary: dict[str, str] = {}
         if like:
             contrary |= dict.fromkeys(('strength', *WEIGHTS, 'tv_weight'), f'--like={like} has its own weights')
-        if is_many(self.sources):
+        if many:
             contrary['film'] = 'a film shows one result, and there are several'
             if self.results.overwrite:
                 contrary['skip_existing'] = '--overwrite makes again what is there'
         return contrary
 
-    def _idle(self) -> dict[str, str]:
+    def _idle(self, many: bool) -> dict[str, str]:
         """The flags that change nothing, and why they do not."""
         color, init = self.style.color, self.style.init
         idle: dict[str, str] = {}
@@ -122,7 +126,7 @@ class Command:
             idle['color_map'] = f'--color={color} takes no linear map'
         if self.style.init_picture or init in ('content', 'one_pass'):
             idle['seed'] = f'nothing is drawn at random with --init={init}'
-        if not is_many(self.sources):
+        if not many:
             output = self.results.output
             idle['overwrite'] = 'a single --output is replaced' if output else 'the result takes a free name'
             if not output:

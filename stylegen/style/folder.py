@@ -10,7 +10,14 @@ from stylegen.runs.folders import check_output_folder, expand_folders, make_resu
 from stylegen.runs.names import Output
 from stylegen.style.command import Command
 from stylegen.style.job import Job, state_folder
-from stylegen.style.options import DEFAULT_CONTENT, DEFAULT_FOLDER, DEFAULT_STYLE, PictureSettings, parse_style
+from stylegen.style.options import (
+    DEFAULT_CONTENT,
+    DEFAULT_FOLDER,
+    DEFAULT_STYLE,
+    PictureSettings,
+    StyleResultSettings,
+    parse_style,
+)
 from stylegen.style.pictures import Pictures
 from stylegen.style.session import Session
 from stylegen.utils.console import Console
@@ -26,18 +33,26 @@ def pairs_of(sources: PictureSettings, target: Path) -> list[tuple[PictureSettin
         UserError: A folder has no pictures, or is given together with files of style.
     """
     contents = [[str(path)] for path in expand_folders(sources.content)] or [[]]
+    return [
+        (sources.replace(content=content, style=style), target / f'{name}{ending}')
+        for name, content in zip(_names(contents, DEFAULT_CONTENT), contents, strict=True)
+        for ending, style in styles_of(sources).items()
+    ]
+
+
+def styles_of(sources: PictureSettings) -> dict[str, list[str]]:
+    """The styles of each result of a content, by what the result is called behind the name of the content.
+
+    Raises:
+        UserError: A folder has no pictures, or is given together with files of style.
+    """
     styles = [list(sources.style)]
     folders = [path for path in sources.style if Path(path).is_dir()]
     if folders:
         if len(folders) < len(sources.style):
             raise UserError(f'{folders[0]} is a folder, each picture of which is a style; leave out the other --style')
         styles = [[str(path)] for path in expand_folders(folders)]
-    content_names, style_names = _names(contents, DEFAULT_CONTENT), _names(styles, DEFAULT_STYLE)
-    return [
-        (sources.replace(content=content, style=style), target / f'{content_name}__{style_name}.png')
-        for content_name, content in zip(content_names, contents, strict=True)
-        for style_name, style in zip(style_names, styles, strict=True)
-    ]
+    return {f'__{name}.png': style for name, style in zip(_names(styles, DEFAULT_STYLE), styles, strict=True)}
 
 
 def _names(groups: Sequence[Sequence[str]], default: Path) -> list[str]:
@@ -66,16 +81,47 @@ def paint_folder(command: Command, console: Console) -> None:
 
     def make(session: Session, number: int, unfinished: Path) -> None:
         sources, output = pairs[number]
-        workdir = state_folder(output) if results.resume else None
-        if results.workdir:
-            workdir = Path(results.workdir) / output.name
-        pictures = Pictures.read(sources, command.style.init_picture, console.say)
-        console.say(*session.describe_result(sources, pictures))
+        workdir = workdir_of(output, results)
         goal = Output(output, results.overwrite)
-        job = Job(session, sources, pictures, goal, results, console, workdir=workdir, unfinished=unfinished)
-        job.run()
-        console.say(*job.terms())
+        paint_pair(session, command, sources, goal, console, workdir=workdir, unfinished=unfinished)
 
     make_results(
         outputs, [output.name for output in outputs], begin, make, overwrite=results.overwrite, console=console
     )
+
+
+def workdir_of(output: Path, results: StyleResultSettings) -> Path | None:
+    """Where the state of one of many results is kept; None where it is not."""
+    if results.workdir:
+        return Path(results.workdir) / output.name
+    return state_folder(output) if results.resume else None
+
+
+def paint_pair(
+    session: Session,
+    command: Command,
+    sources: PictureSettings,
+    goal: Output,
+    console: Console,
+    *,
+    workdir: Path | None,
+    unfinished: Path,
+    file: Path | None = None,
+) -> None:
+    """Paints one of many results.
+
+    Args:
+        session: Of all of them.
+        command: Of all of them.
+        sources: The pictures of this one.
+        goal: The result.
+        console: Prints.
+        workdir: Where the state is kept, or None.
+        unfinished: Where the picture so far goes when the work stops.
+        file: Where the content lies, if not at its path.
+    """
+    pictures = Pictures.read(sources, command.style.init_picture, console.say, file)
+    console.say(*session.describe_result(sources, pictures))
+    job = Job(session, sources, pictures, goal, command.results, console, workdir=workdir, unfinished=unfinished)
+    job.run()
+    console.say(*job.terms())

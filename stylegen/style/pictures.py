@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,20 +38,24 @@ class Pictures:
     style_sizes: Mapping[str, tuple[int, int]]
 
     @classmethod
-    def read(cls, sources: PictureSettings, init: str | None, say: Callable[[str], None]) -> Pictures:
+    def read(
+        cls, sources: PictureSettings, init: str | None, say: Callable[[str], None], file: Path | None = None
+    ) -> Pictures:
         """Reads the pictures.
 
         Args:
             sources: Where they are.
             init: The path of the picture to begin with, or None.
             say: Is told when a large content is made smaller, and when only the first frame of a file is used.
+            file: Where the content lies, if not at its path.
 
         Raises:
             UserError: A file that cannot be read, or a mask of another shape.
         """
         inputs = Inputs(say=say)
         source = sources.content[0] if sources.content else None
-        content = read_picture(source, sources.size, say, default=DEFAULT_CONTENT, default_size=DEFAULT_SIZE)
+        defaults: dict[str, Any] = {'default': DEFAULT_CONTENT, 'default_size': DEFAULT_SIZE}
+        content = read_picture(file or source, sources.size, say, **defaults, name=source if file else None)
         shape = content.pixels.shape[:2]
         style_sizes: dict[str, tuple[int, int]] = {}
 

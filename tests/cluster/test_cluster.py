@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stylegen import images
-from stylegen.cluster.engine import kept_sigterm, plan
+from stylegen.cluster.engine import plan
 from stylegen.cluster.making import make_all
 from stylegen.cluster.manifest import Manifest, lines_of
 from stylegen.cluster.names import Names
@@ -22,7 +22,8 @@ from stylegen.compose.transformation import Transformation
 from stylegen.runs.folders import pictures_in, unique_names
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
-from tests.cluster.toys import Copy
+from tests.cluster.conftest import results
+from tests.cluster.toys import Copy, Memory
 from tests.conftest import ROOT, photo, run, wait_for
 from tests.style.one_pass_networks import random_network, random_one_pass
 
@@ -31,39 +32,9 @@ QUIET = Console(quiet=True)
 TWO = ClusterSettings(cluster='local', workers=2)
 
 
-@pytest.fixture(scope='module')
-def cluster():
-    """Ray on this machine, once for all tests."""
-    ray = pytest.importorskip('ray')
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('RAY_USAGE_STATS_ENABLED', '0')
-        patch.setenv('PYTHONPATH', str(ROOT))
-        patch.setenv('RAY_worker_niceness', '0')  # at Ray's 15 other tests would starve the workers
-        before = signal.getsignal(signal.SIGTERM)
-        with kept_sigterm():
-            ray.init('local', num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level='ERROR')
-        assert signal.getsignal(signal.SIGTERM) is before
-        yield ray
-        ray.shutdown()
-
-
-@pytest.fixture(autouse=True)
-def there(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path('in').mkdir()
-
-
 def fill(*names):
     for name in names:
         Path('in', name).write_bytes(name.encode())
-
-
-def results(folder='out'):
-    """The content of each result; a leftover of a killed process counts as one."""
-    return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.name not in NOT_RESULTS}
-
-
-NOT_RESULTS = ('manifest.jsonl', '.lock')
 
 
 def write_matrix():
@@ -122,11 +93,20 @@ def test_a_worker_that_dies_on_an_input_three_times_sets_it_aside_and_one_that_d
     assert [line['input'] for line in lines_of('out') if 'failed' in line] == ['in/poison.png']
 
 
+def test_the_driver_finds_the_memory_for_all_workers_and_gives_them_several_items_at_once(cluster, monkeypatch):
+    fill('0.png', '1.png', '2.png', '3.png')
+    monkeypatch.setattr('stylegen.cluster.engine.parse_memory', lambda text: 1000)
+    monkeypatch.setattr('os.cpu_count', lambda: 2)
+    make_all(Memory(), ['in'], 'out', TWO, overwrite=False, console=QUIET)
+    assert results()['0.png'] == b'500 0.png 1.png 2.png' and results()['3.png'] == b'500 3.png'
+
+
 DRIVER = """
 import sys
 from stylegen.cluster.making import make_all
 from stylegen.cluster.settings import ClusterSettings
 from stylegen.utils.console import Console
+from tests.cluster.conftest import results
 from tests.cluster.toys import Copy
 make_all(Copy(0.3), ['in'], 'out', ClusterSettings(cluster='local', workers=2), overwrite=True, console=Console(True))
 """
@@ -163,8 +143,8 @@ def test_results_are_named_as_one_process_names_them():
     fill('a.png', 'a.jpg', 'b10.png', 'b9.png', 'a_jpg.png')
     pictures = pictures_in(Path('in'))
     names = Names()
-    assert names.add_inputs(['in']) == 5
-    items = [item for item, _, _ in names.items('out', lambda name: '.png')]
+    assert names.add_inputs(Copy().inputs(['in'])) == 5
+    items = [item for item, _, _ in names.items('out', lambda name: ['.png'])]
     names.close()
     assert [item.input for item in items] == [str(path) for path in pictures]
     assert [Path(item.output).stem for item in items] == unique_names([[path] for path in pictures])

@@ -4,22 +4,22 @@ import os
 import shutil
 import signal
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from stylegen.cluster.job import Job
 from stylegen.utils.errors import UserError
 
 
 @dataclass(frozen=True)
-class Copy:
+class Copy(Job):
     seconds: float = 0.0
-    settings: dict = field(default_factory=lambda: {'program': 'copy'})
+    batch: int = 1
+    settings = {'program': 'copy'}  # noqa: RUF012
 
-    def suffix(self, name):
-        return '.png'
-
-    def open(self, share):
-        def make(file, name, output):
+    def open(self, memory):
+        def make(task):
+            name = task.name
             time.sleep(self.seconds)
             if 'poison' in name:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -28,6 +28,17 @@ class Copy:
                 os.kill(os.getpid(), signal.SIGKILL)
             if 'bad' in name:
                 raise UserError('it is no picture')
-            shutil.copyfile(file, output)
+            shutil.copyfile(task.file, task.output)
 
         return make
+
+
+@dataclass(frozen=True)
+class Memory(Job):
+    """Writes the memory that a worker is given, and what else it was given at once."""
+
+    batch: int = 3
+    settings = {'program': 'memory'}  # noqa: RUF012
+
+    def open(self, memory):
+        return lambda task: task.output.write_text(f'{memory} {" ".join(map(os.path.basename, task.together))}')

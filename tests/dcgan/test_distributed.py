@@ -118,6 +118,7 @@ def ended(child, code):
     return said
 
 
+@pytest.mark.slow
 def test_workers_that_are_killed_and_started_again_go_on_from_the_checkpoint(place, tmp_path, started):
     given = started, place, tmp_path, [f'localhost:{port}' for port in ports(2)]
     chief, other = worker(*given, 0, 'die_after(3)'), worker(*given, 1, 'die_after(5)')

@@ -13,7 +13,7 @@ from stylegen.dcgan.run import Training
 from stylegen.training.checkpoints import Checkpoints
 from stylegen.training.logs import read_events
 from stylegen.utils.locks import folder_lock
-from tests.conftest import process, run
+from tests.conftest import process, run, slow
 from tests.dcgan.sets import TINY, folder, small_set, state
 
 FLAGS = ['--image_size=16', *(f'--{name}={value}' for name, value in TINY.items()), '--samples=4', '--sample_every=0']
@@ -35,7 +35,7 @@ def small_pictures(path, sizes, colour=True):
 
 @pytest.mark.parametrize(
     ('sizes', 'colour'),
-    [([(20, 20)] * 5, True), ([(20, 20)] * 8, False), ([(16, 90), (1, 1), (40, 17), (16, 16)], True)],
+    [slow([(20, 20)] * 5, True), slow([(20, 20)] * 8, False), ([(16, 90), (1, 1), (40, 17), (16, 16)], True)],
     ids=['five', 'grey', 'mixed'],
 )
 def test_odd_sets_are_trained_on_and_measured(tmp_path, sizes, colour):
@@ -82,6 +82,7 @@ def small_disk(tmp_path):
     subprocess.run(['umount', place], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which('mount'), reason='there is no mount')
 def test_a_disk_that_fills_up_ends_the_run_in_a_line_and_it_goes_on_when_there_is_space(tmp_path, small_disk, capsys):
     place, grow = small_disk

@@ -210,6 +210,7 @@ def test_shards_of_a_draw_make_up_the_whole():
     assert not np.allclose(whole, Draws(2, step, 6).normal('latents', (3,)))
 
 
+@pytest.mark.slow
 def test_with_xla_a_step_comes_to_the_same():
     results = []
     for jit in (False, True):

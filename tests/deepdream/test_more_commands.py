@@ -57,6 +57,7 @@ def test_a_typed_strength_takes_the_place_of_a_preset_s_step_size():
     assert settings('--preset=google', '--strength=0.2')['step_size'] is None
 
 
+@pytest.mark.slow
 def test_a_replay_is_bit_for_bit_the_same_also_elsewhere(folder, capsys):
     guide, mask = photo(40, 40, 3), np.tile(np.linspace(0, 1, 80, dtype=np.float32)[None, :, None], (64, 1, 3))
     images.save_image('guide.png', guide)

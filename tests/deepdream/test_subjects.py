@@ -14,7 +14,7 @@ from stylegen.optimize import Term
 from stylegen.optimize.tiling import TiledObjective
 from stylegen.utils.backend import tf
 from stylegen.utils.errors import UserError
-from tests.conftest import photo
+from tests.conftest import photo, slow
 
 FAST = {'octaves': 2, 'steps': 4, 'octave_scale': 1.3, 'strength': 0.06}
 
@@ -271,8 +271,8 @@ def test_a_guide_acts_beside_the_regions_too(tiny):
 
 
 @pytest.mark.parametrize('subject', [
-    {'layers': {'b[2@0.5,0.25]': 1.0}},
-    {'regions': [(np.float32(np.tri(60, 70)), {'b': 1.0})]},
+    slow({'layers': {'b[2@0.5,0.25]': 1.0}}),
+    slow({'regions': [(np.float32(np.tri(60, 70)), {'b': 1.0})]}),
     {'guides': [photo(40, 40, 1)], 'guide_layers': {'b': 1.0}},
 ])  # fmt: skip
 def test_xla_dreams_of_every_subject_alike(subject, tiny, monkeypatch):

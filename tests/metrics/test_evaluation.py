@@ -78,6 +78,7 @@ def test_grey_pictures_are_repeated_to_rgb(mini):
     assert np.allclose(mini(grey), mini(np.repeat(grey, 3, axis=3)), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_inception_is_that_of_keras_with_an_average(tmp_path, monkeypatch):
     from stylegen.utils.backend import keras
 

@@ -6,9 +6,11 @@ import pytest
 
 from stylegen import networks
 from stylegen.networks import models
+from tests.conftest import slow
 
 IMAGE = np.random.default_rng(4).random((1, 75, 90, 3), np.float32)
 APPLICATIONS = keras.applications
+LARGE = ('inception_v3', 'efficientnet_b0')
 CASES = {
     'inception_v3': (
         APPLICATIONS.InceptionV3,
@@ -58,7 +60,9 @@ def close(values, expected, share=1e-5):
     np.testing.assert_allclose(values, expected, rtol=0, atol=share * np.abs(expected).max())
 
 
-@pytest.mark.parametrize('name', CASES)
+@pytest.mark.parametrize(
+    'name', [slow(name) if name in ('inception_v3', 'efficientnet_b0') else name for name in CASES]
+)
 def test_networks_give_what_keras_gives(name, tmp_path):
     """Taps on convolutions (which are then left alone), normalisations, activations and sums, several at once."""
     factory, pixels, layers = CASES[name]

@@ -252,3 +252,23 @@ def test_the_real_mini_is_alive_in_every_layer():
     for layer in layers:
         assert np.isfinite(features[layer]).all() and np.max(features[layer]) > 0
     assert networks.mini_classifier()(IMAGE).shape == (1, 111)
+
+
+def test_a_network_that_is_opened_again_is_the_same_until_its_file_changes(tmp_path):
+    path = tmp_path / 'mine.keras'
+    layer = keras.layers.Conv2D(4, 3, name='conv')
+    model = keras.Sequential([keras.Input((None, None, 3)), layer])
+
+    def opened(layers=('conv',), **options):
+        return networks.open_network(str(path), 'mini', lambda name: layers, **options)[0]
+
+    model.save(path)
+    first = opened()
+    assert opened() is first and opened(pre_activation=False) is first
+    assert opened(precision='mixed_bfloat16') is not first
+    layer.bias.assign_add([1.0, 2.0, 3.0, 4.0])
+    model.save(path)
+    changed = opened()
+    assert changed is not first
+    pixels = np.zeros((1, 8, 8, 3), np.float32)
+    assert np.array_equal(changed(pixels)['conv'] - first(pixels)['conv'], np.full((1, 6, 6, 4), [1, 2, 3, 4]))

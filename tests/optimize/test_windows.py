@@ -11,6 +11,7 @@ from stylegen.optimize import Objective
 from stylegen.style.settings import StyleSettings
 from stylegen.style.targets import Targets
 from stylegen.utils.backend import keras, tf
+from tests.conftest import slow
 from tests.extractors import noise, small_vgg
 
 SMALL = {'style_layers': {'input': 1.0, 'block3_conv1': 0.5}, 'content_layers': {'block2_conv2': 1.0}}
@@ -56,7 +57,7 @@ def agree(whole, cut, tolerance=1e-5, of_losses=1e-5):
     return close and np.abs(gradient - other).max() <= tolerance * np.abs(gradient).max()
 
 
-@pytest.mark.parametrize('loss', ['covariance', 'gram+histogram', 'wasserstein'])
+@pytest.mark.parametrize('loss', [slow('covariance'), slow('gram+histogram'), 'wasserstein'])
 def test_windows_agree_with_the_whole_whatever_their_size(small, loss):
     targets = targets_for(small, **SMALL, loss=loss)
     picture = aim(targets, (70, 53), 28)
@@ -70,6 +71,7 @@ def test_windows_agree_with_the_whole_where_edges_are_kept(small):
     assert agree(judged(targets, picture, 0), judged(targets, picture, 28))
 
 
+@pytest.mark.slow
 def test_windows_agree_with_the_whole_in_regions(small):
     """Soft masks give histograms sums of fractions, which move a little with their order."""
     targets = targets_for(small, **SMALL, loss='gram+histogram', regions=2, tv_form='power')
@@ -143,7 +145,7 @@ def with_heads():
     return FeatureExtractor(image, outputs | {'input': image}, network='x', infos=infos, source=None)
 
 
-@pytest.mark.parametrize('loss', ['covariance', 'gram+histogram', 'wasserstein'])
+@pytest.mark.parametrize('loss', [slow('covariance'), slow('gram+histogram'), 'wasserstein'])
 def test_the_moments_of_a_mixture_of_channels_are_those_of_its_map(loss):
     extractor = with_heads()
     assert set(extractor.heads) == {'early', 'late'} and extractor.segments is None

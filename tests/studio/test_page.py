@@ -1,8 +1,11 @@
 """The page in a real browser. Without Gradio, Playwright or Chromium these tests are skipped."""
 
 import contextlib
+import os
 import shutil
+import signal
 import struct
+import subprocess
 import threading
 import time
 import zlib
@@ -18,6 +21,7 @@ sync_api = pytest.importorskip('playwright.sync_api', reason='the browser is dri
 CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason='there is no Chromium on this machine')
 expect = sync_api.expect
+PATIENCE = 180_000  # milliseconds, for a machine with much other work
 
 
 @pytest.fixture(scope='module')
@@ -51,12 +55,12 @@ def tab(browser, url):
 @contextlib.contextmanager
 def visit(context, url):
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE)
     page.outside = []
     page.on('request', lambda asked: page.outside.append(asked.url) if 'http' in asked.url[:4] and url not in asked.url
             else None)  # fmt: skip
     page.goto(url)
-    page.wait_for_selector('#styles .thumbnail-item')
+    page.wait_for_selector('#styles button')
     yield page
 
 
@@ -72,15 +76,15 @@ def drop(tab, place, path):
 
 
 def results(tab):
-    return tab.locator('#gallery .thumbnail-item')
+    return tab.locator('#gallery button')
 
 
 def painted(tab, files):
     """Drops the photo and clicks the second style."""
     drop(tab, 'photo', files / 'photo.png')
     tab.wait_for_selector('#photo img')
-    tab.locator('#styles .thumbnail-item').nth(1).click()
-    expect(results(tab)).to_have_count(1, timeout=60_000)
+    tab.locator('#styles button').nth(1).click()
+    expect(results(tab)).to_have_count(1, timeout=PATIENCE)
 
 
 def test_a_photo_is_painted_by_a_click_and_downloaded_with_its_record(tab, files):
@@ -102,7 +106,7 @@ def test_a_change_of_the_slider_paints_again_and_undo_shows_the_one_before(tab, 
     number.fill('0.3')
     number.press('Enter')
     number.blur()
-    expect(results(tab)).to_have_count(2, timeout=60_000)
+    expect(results(tab)).to_have_count(2, timeout=PATIENCE)
     tab.get_by_text('How it is made').click()
     expect(tab.locator('#command')).to_contain_text('--strength=0.3')
     tab.click('#undo')
@@ -112,12 +116,12 @@ def test_a_change_of_the_slider_paints_again_and_undo_shows_the_one_before(tab, 
 def test_work_under_way_shows_its_progress_and_keeps_the_best_when_it_is_stopped(tab, files):
     painted(tab, files)
     drop(tab, 'painting', files / 'painting.png')
-    expect(results(tab)).to_have_count(2, timeout=60_000)
+    expect(results(tab)).to_have_count(2, timeout=PATIENCE)
     tab.get_by_text('Paint it properly').first.click()
     tab.locator('#paint').click()
-    expect(tab.locator('#status')).to_contain_text('done, about', timeout=90_000)
+    expect(tab.locator('#status')).to_contain_text('done, about', timeout=PATIENCE)
     tab.click('#stop')
-    expect(results(tab)).to_have_count(3, timeout=60_000)
+    expect(results(tab)).to_have_count(3, timeout=PATIENCE)
     expect(tab.locator('#status')).to_contain_text('painted properly')
 
 
@@ -127,12 +131,12 @@ def test_a_dream_of_a_layer_that_was_clicked(tab, files):
     tab.get_by_role('tab', name='Dream').click()
     tab.get_by_text('Choose a layer of the network').click()
     tab.click('#explore')
-    sheet = tab.locator('#layers .thumbnail-item')
-    expect(sheet).not_to_have_count(0, timeout=90_000)
+    sheet = tab.locator('#layers button')
+    expect(sheet).not_to_have_count(0, timeout=PATIENCE)
     tab.click('#stop')
-    expect(tab.locator('#status')).to_contain_text('Click a layer', timeout=60_000)
+    expect(tab.locator('#status')).to_contain_text('Click a layer', timeout=PATIENCE)
     sheet.first.click()
-    expect(results(tab)).to_have_count(1, timeout=90_000)
+    expect(results(tab)).to_have_count(1, timeout=PATIENCE)
     tab.get_by_text('How it is made').click()
     expect(tab.locator('#command')).to_contain_text('--layers=')
 
@@ -141,25 +145,47 @@ def test_pictures_out_of_noise_and_the_way_from_one_to_another(tab):
     tab.get_by_role('tab', name='Out of noise').click()
     tab.fill('#seeds textarea, #seeds input', '3-6')
     tab.click('#draw')
-    expect(tab.locator('#grid .thumbnail-item')).to_have_count(4, timeout=60_000)
-    tab.locator('#grid .thumbnail-item').nth(0).click()
-    expect(results(tab)).to_have_count(1, timeout=60_000)
-    tab.locator('#grid .thumbnail-item').nth(2).click()
-    expect(tab.locator('#status')).to_contain_text('seed 3 to 5', timeout=60_000)
+    expect(tab.locator('#grid button')).to_have_count(4, timeout=PATIENCE)
+    tab.locator('#grid button').nth(0).click()
+    expect(results(tab)).to_have_count(1, timeout=PATIENCE)
+    tab.locator('#grid button').nth(2).click()
+    expect(tab.locator('#status')).to_contain_text('seed 3 to 5', timeout=PATIENCE)
 
 
-def test_a_closed_tab_ends_its_work(browser, url, files):
-    context = browser.new_context()
-    with visit(context, url) as tab:
-        drop(tab, 'photo', files / 'photo.png')
-        tab.wait_for_selector('#photo img')
-        drop(tab, 'painting', files / 'painting.png')
-        expect(results(tab)).to_have_count(1, timeout=60_000)
-        tab.get_by_text('Paint it properly').first.click()
-        tab.locator('#paint').click()
-        expect(tab.locator('#status')).to_contain_text('done, about', timeout=90_000)
-    context.close()
-    wait_for(lambda: not [thread for thread in threading.enumerate() if thread.name == 'stylegen job'], 10)
+@pytest.fixture
+def killed(browser, tmp_path):
+    """Another browser, and a function that kills it."""
+    profile = tmp_path / 'profile'
+    words = [CHROMIUM, '--headless', '--no-sandbox', '--remote-debugging-port=0', f'--user-data-dir={profile}']
+    with open(tmp_path / 'log', 'w') as log:
+        process = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
+
+    def kill():
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    try:
+        told = profile / 'DevToolsActivePort'
+        wait_for(lambda: told.exists() and len(told.read_text().split()) == 2, 60)
+        yield browser.browser_type.connect_over_cdp(f'http://127.0.0.1:{told.read_text().split()[0]}'), kill
+    finally:
+        kill()
+
+
+def test_the_work_of_a_killed_browser_ends_and_the_next_visitor_is_served(tab, killed, url, files):
+    other, kill = killed
+    with visit(other.contexts[0], url) as lost:
+        drop(lost, 'photo', files / 'photo.png')
+        lost.wait_for_selector('#photo img')
+        drop(lost, 'painting', files / 'painting.png')
+        expect(results(lost)).to_have_count(1, timeout=PATIENCE)
+        lost.get_by_text('Paint it properly').first.click()
+        lost.locator('#paint').click()
+        expect(lost.locator('#status')).to_contain_text('done, about', timeout=PATIENCE)
+        kill()
+    wait_for(lambda: not [thread for thread in threading.enumerate() if thread.name == 'stylegen job'], 30)
+    painted(tab, files)
 
 
 def test_the_settings_of_a_result_come_back(tab, files):
@@ -168,12 +194,12 @@ def test_the_settings_of_a_result_come_back(tab, files):
     works = Works(size=64)
     made = works.paint_now(works.photo(files / 'photo.png'), 'irises', strength=0.4, color='luminance', mask=None)
     images.save_image(files / 'made.png', images.from_uint8(made.pixels), settings=made.record)
-    tab.get_by_role('tab', name='Once more').click()
+    tab.get_by_role('tab', name='Replay').click()
     drop(tab, 'made', files / 'made.png')
-    expect(tab.locator('#strength input[type=number]')).to_have_value('0.4', timeout=30_000)
+    expect(tab.locator('#strength input[type=number]')).to_have_value('0.4', timeout=PATIENCE)
     expect(tab.locator('#color input')).to_have_value("the photo's")
     drop(tab, 'photo', files / 'photo.png')
-    expect(results(tab)).to_have_count(1, timeout=60_000)
+    expect(results(tab)).to_have_count(1, timeout=PATIENCE)
 
 
 def test_only_the_part_that_was_drawn_over_is_painted(tab, files):
@@ -191,8 +217,8 @@ def test_only_the_part_that_was_drawn_over_is_painted(tab, files):
     tab.mouse.move(box['x'] + box['width'] * 0.55, box['y'] + box['height'] * 0.5, steps=5)
     tab.mouse.up()
     time.sleep(1)
-    tab.locator('#styles .thumbnail-item').nth(1).click()
-    expect(results(tab)).to_have_count(1, timeout=60_000)
+    tab.locator('#styles button').nth(1).click()
+    expect(results(tab)).to_have_count(1, timeout=PATIENCE)
     with tab.expect_download() as download:
         tab.click('#png')
     download.value.save_as(files / 'part.png')
@@ -224,15 +250,15 @@ def test_broken_files_and_bombs_are_told_in_a_line_and_the_page_goes_on(tab, fil
     (files / 'broken.png').write_bytes((files / 'photo.png').read_bytes()[:90])
     bomb(files / 'bomb.png')
     assert (files / 'bomb.png').stat().st_size < 100_000
-    tab.locator('#styles .thumbnail-item').nth(1).click()
-    expect(tab.get_by_text('drop a photo first')).to_be_visible(timeout=30_000)
+    tab.locator('#styles button').nth(1).click()
+    expect(tab.get_by_text('drop a photo first')).to_be_visible(timeout=PATIENCE)
     for name, told in (('broken.png', 'damaged'), ('bomb.png', 'above the limit')):
         drop(tab, 'photo', files / name)
         toast = tab.locator('.toast-body')
-        expect(toast).to_contain_text(told, timeout=30_000)
+        expect(toast).to_contain_text(told, timeout=PATIENCE)
         expect(toast).to_contain_text(f"'{name}'")  # and not where the page keeps it
         tab.reload()
-        tab.wait_for_selector('#styles .thumbnail-item')
+        tab.wait_for_selector('#styles button')
     painted(tab, files)
 
 
@@ -241,7 +267,7 @@ def test_a_file_above_the_bound_is_refused(tab, files):
     images.save_image(files / 'noise.png', rng.random((700, 700, 3)).astype(np.float32))
     assert (files / 'noise.png').stat().st_size > 2**20
     drop(tab, 'photo', files / 'noise.png')
-    expect(tab.get_by_text('maximum').or_(tab.get_by_text('exceed')).first).to_be_visible(timeout=30_000)
+    expect(tab.get_by_text('maximum').or_(tab.get_by_text('exceed')).first).to_be_visible(timeout=PATIENCE)
 
 
 def test_files_beside_the_sessions_are_not_served(tab, url):
@@ -260,11 +286,63 @@ def test_every_field_and_picture_has_a_name(tab, files):
     assert unnamed == []
 
 
-def test_the_page_fits_a_phone(browser, url):
+STOPS = '#photo, #tabs, #styles, #painting, #strength, #fine, #color, #properly, #png, #gallery'
+AT_FOCUS = f"""() => [document.activeElement.closest('{STOPS}')?.id,
+    getComputedStyle(document.activeElement).outlineStyle]"""
+
+
+def test_all_is_done_by_the_keyboard(tab, files):
+    drop(tab, 'photo', files / 'photo.png')
+    tab.wait_for_selector('#photo img')
+    for number, key in ((1, 'Enter'), (2, 'Space')):
+        style = tab.locator('#styles button').nth(number)
+        style.focus()
+        tab.keyboard.press(key)
+        expect(results(tab)).to_have_count(number, timeout=PATIENCE)
+        expect(style).to_be_focused()
+        expect(tab.locator('#styles button[aria-pressed=true]')).to_have_count(1)
+    tab.locator('#strength input[type=range]').focus()
+    tab.keyboard.press('ArrowLeft')
+    expect(results(tab)).to_have_count(3, timeout=PATIENCE)
+    handle = tab.locator('#compare .outer')
+    handle.focus()
+    tab.keyboard.press('ArrowLeft')
+    expect(handle).not_to_have_attribute('aria-valuenow', '50')
+    tab.mouse.click(2, 2)
+    walked = []
+    while not walked or (walked[-1] != walked[0] and len(walked) < 100) or len(walked) < 20:
+        tab.keyboard.press('Tab')
+        place, outline = tab.evaluate(AT_FOCUS)
+        assert outline == 'solid'  # the focus is seen
+        walked.append(place)
+        if place == 'gallery':
+            break
+    order = [place for place, before in zip(walked, [None, *walked], strict=False) if place and place != before]
+    assert order == STOPS.replace('#', '').split(', ')
+
+
+def test_a_phone_shows_the_photo_then_the_result_then_all_tabs(browser, url, files):
     context = browser.new_context(viewport={'width': 390, 'height': 844})
     with visit(context, url) as tab:
+        painted(tab, files)
         assert tab.evaluate('document.documentElement.scrollWidth') <= 390
+        tops = [
+            tab.locator(place).bounding_box()['y'] for place in ('#photo', '#compare', '[role=tablist]', '#gallery')
+        ]
+        assert tops == sorted(tops)
+        assert tab.get_by_role('tab').count() == 5
+        cut = "() => [...document.querySelectorAll('.choices span')].filter(e => e.scrollWidth > e.clientWidth).length"
+        assert tab.evaluate(cut) == 0
     context.close()
+
+
+def test_a_full_disk_is_told_in_a_line(tab, files, monkeypatch):
+    from stylegen.studio import sessions
+
+    painted(tab, files)
+    monkeypatch.setattr(sessions, 'ROOM', 2**62)
+    tab.click('#png')
+    expect(tab.locator('.toast-body')).to_contain_text("the page's disk is full", timeout=PATIENCE)
 
 
 def test_a_password_is_asked_for(browser):

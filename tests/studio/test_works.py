@@ -1,30 +1,27 @@
 """What the page does, without a browser: results, their commands and records, previews, stopping, sessions."""
 
+import asyncio
 import errno
 import os
 import shlex
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from stylegen import images
+from stylegen.studio.dreams import DREAM_PICTURES, dream_arguments, dream_pictures, offline_presets
 from stylegen.studio.live import Finished, Preview, follow
+from stylegen.studio.noise import Noise
 from stylegen.studio.results import Result
 from stylegen.studio.sessions import Session
 from stylegen.studio.settings import StudioSettings, is_loopback
-from stylegen.studio.waiting import full_message
-from stylegen.studio.works import (
-    DREAM_PICTURES,
-    Works,
-    dream_arguments,
-    dream_pictures,
-    offline_presets,
-    safe_name,
-)
+from stylegen.studio.waiting import bound_line, full_message
+from stylegen.studio.works import Works, safe_name
 from stylegen.utils.errors import UserError
 from tests.conftest import photo, run
 
@@ -79,7 +76,7 @@ def test_a_photo_is_made_smaller_but_never_larger(works, tmp_path):
     images.save_image(tmp_path / 'large.png', photo(40, 200))
     images.save_image(tmp_path / 'small.png', photo(8, 16))
     assert works.photo(tmp_path / 'large.png').pixels.shape == (13, 64, 3)
-    assert works.photo(tmp_path / 'large.png', size=32).pixels.shape == (6, 32, 3)
+    assert works.photo(tmp_path / 'large.png', 32).pixels.shape == (6, 32, 3)
     assert works.photo(tmp_path / 'small.png').pixels.shape == (8, 16, 3)
 
 
@@ -109,13 +106,14 @@ def test_what_a_visitor_types_wins_over_the_preset():
     assert {'creatures', 'temples'} <= set(offline_presets()) and 'google' not in offline_presets()
 
 
-def test_faces_are_those_of_their_seeds_and_the_way_begins_at_the_first(works):
-    faces = works.faces(None, '3,5', None, scale=1)
+def test_faces_are_those_of_their_seeds_and_the_way_begins_at_the_first():
+    noise = Noise()
+    faces = noise.faces(None, '3,5', None, scale=1)
     assert [seed for _, seed in faces] == [3, 5]
-    begin, end = (works.between(None, 3, 5, share, scale=1).pixels for share in (0, 1))
+    begin, end = (noise.between(None, 3, 5, share, scale=1).pixels for share in (0, 1))
     assert np.abs(begin.astype(int) - faces[0][0]).max() <= 1 and np.abs(end.astype(int) - faces[1][0]).max() <= 1
     with pytest.raises(UserError, match='too many for a page'):
-        works.faces(None, '0-999', None)
+        noise.faces(None, '0-999', None)
 
 
 def test_a_grade_is_the_one_of_the_command(works, files, tmp_path, monkeypatch):
@@ -252,16 +250,16 @@ def test_new_work_of_a_visitor_ends_the_work_before():
     assert first.is_set() and not second.is_set()
 
 
-def test_a_film_of_a_run_goes_from_its_first_sheet_to_its_newest(works, tmp_path):
+def test_a_film_of_a_run_goes_from_its_first_sheet_to_its_newest(tmp_path):
     run, shown = tmp_path / 'run', tmp_path / 'shown'
     (run / 'samples').mkdir(parents=True)
     shown.mkdir()
     (run / 'log.csv').write_text('step,d_loss\n1,0.5\n')
     with pytest.raises(UserError, match='fewer than two sheets'):
-        works.film(str(run), shown)
+        Noise().film(str(run), shown)
     for step in range(3):
         images.save_image(run / 'samples' / f'step-{step:06d}.png', np.full((16, 16, 3), step / 2, np.float32))
-    with Image.open(works.film(str(run), shown)) as film:
+    with Image.open(Noise().film(str(run), shown)) as film:
         assert film.n_frames == 3
         lights = [(film.seek(number), np.asarray(film.convert('L')).mean())[1] for number in range(3)]
     np.testing.assert_allclose(lights, [0, 127, 255], atol=3)
@@ -273,6 +271,51 @@ def test_a_full_line_says_how_long():
         'The line is full: 3 jobs wait, about 59 s of work. Try again in 4 s.'
     )
     assert full_message(2, [None, None], None).endswith('Try again in a minute.')
+
+
+class Queue:
+    """As much of Gradio's queue as `bound_line` looks at: the work of function 0 waits for the machine."""
+
+    def __init__(self, waiting):
+        self.blocks = SimpleNamespace(fns=[SimpleNamespace(concurrency_id=name) for name in ('machine', 'other')])
+        line = SimpleNamespace(queue=[SimpleNamespace(fn=None)] * waiting, start_times_per_fn={})
+        self.event_queue_per_concurrency_id, self.process_time_per_fn = {'machine': line}, {}
+
+    async def push(self, body, *others):
+        return True, 'taken', 'success'
+
+
+@pytest.mark.parametrize(('waiting', 'function', 'taken'), [(1, 0, True), (2, 0, False), (2, 1, True)])
+def test_only_work_for_the_machine_is_refused_when_its_line_is_full(waiting, function, taken):
+    queue = Queue(waiting)
+    bound_line(queue, 2)
+    success, told, _ = asyncio.run(queue.push(SimpleNamespace(fn_index=function), None))
+    assert success == taken and ('The line is full: 2 jobs wait' in told) != taken
+
+
+def test_of_a_clip_the_first_frame_is_painted_and_transparency_goes_into_the_file(works, tmp_path):
+    from stylegen.studio.inputs import photo_and_notes
+
+    frames = [Image.new('RGB', (8, 8), (shade, 0, 0)) for shade in (0, 200)]
+    frames[0].save(tmp_path / 'clip.gif', save_all=True, append_images=frames[1:])
+    alpha = np.tile(np.linspace(0, 1, 16, dtype=np.float32), (16, 1))
+    images.save_image(tmp_path / 'clear.png', photo(16, 16), alpha=alpha)
+    images.save_image(tmp_path / 'whole.png', photo(16, 16))
+    told = {name: ' '.join(photo_and_notes(str(tmp_path / name), 16)[1]) for name in os.listdir(tmp_path)}
+    assert 'has 2 frames; only the first one is used' in told['clip.gif']
+    assert 'transparent' in told['clear.png'] and told['whole.png'] == ''
+    session = Session()
+    session.add(works.paint_now(works.photo(tmp_path / 'clear.png'), 'irises', strength=1.0, color='style', mask=None))
+    np.testing.assert_allclose(images.load_picture(session.file('.png')).alpha, alpha, atol=1 / 255)
+    session.close()
+
+
+def test_the_same_question_finds_the_result_that_is_still_kept():
+    session = Session(kept=2)
+    for number in range(3):
+        session.add(result_of(number), asked=('photo', number))
+    assert session.known(('photo', 0)) is None  # it went
+    assert session.known(('photo', 2)) is session.current
 
 
 def test_a_page_for_others_needs_a_password(monkeypatch):

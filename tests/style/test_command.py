@@ -349,6 +349,7 @@ def test_ctrl_c_saves_the_picture_and_the_state_from_which_resume_ends_the_same(
     assert 80 < count_frames('out.gif') <= 121
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_as_if_never_killed(monkeypatch, capsys):
     args = [*PAIR, '--iterations=20', '--optimizer=lbfgs', '--init=noise', *FEW[:-1]]
     before = 'from tests import faults; faults.wait_after_state(2)'
@@ -460,6 +461,7 @@ def test_a_result_of_an_earlier_version_is_made_again(folder):
     assert run('--replay=earlier.png', '--output=two.png', '--quiet') == 0 and same('one.png', 'two.png')
 
 
+@pytest.mark.slow
 def test_several_styles_are_blended_and_a_region_has_its_own():
     half = np.zeros((64, 80), np.float32)
     half[:, 40:] = 1

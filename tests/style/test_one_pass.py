@@ -166,6 +166,7 @@ def test_a_style_that_is_none_is_refused(painter, style):
         painter(noise(16, 16, 3), style)
 
 
+@pytest.mark.slow
 def test_the_optimisation_begins_with_the_picture_of_one_pass(painter, monkeypatch):
     monkeypatch.setattr(polish, 'open_shipped', lambda max_memory: painter)
     photo, painting, mask = noise(48, 40, 3), noise(48, 48, 3, seed=2), np.zeros((48, 40), np.float32)

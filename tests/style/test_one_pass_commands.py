@@ -84,6 +84,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits():
         assert np.array_equal(whole[name], stored[name]), name
 
 
+@pytest.mark.slow
 def test_norms_alone_are_trained_for_a_new_style_of_a_network():
     assert run('train', '--style=ink.png', '--data=photos', '--workdir=more', '--steps=1', '--init=run', '--norms_only',
                *FLAGS, program='style') == 0  # fmt: skip

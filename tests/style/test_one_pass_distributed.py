@@ -50,6 +50,7 @@ def gap(one, other):
     return max(found.values())
 
 
+@pytest.mark.slow
 def test_two_devices_come_to_the_losses_and_weights_of_one_which_goes_on_with_their_run(place, tmp_path):
     one, two = tmp_path / 'one', place / 'two'
     shutil.copytree(two, one)

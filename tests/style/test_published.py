@@ -5,7 +5,7 @@ import pytest
 
 from stylegen.style import Stylizer
 from stylegen.style.published import PUBLISHED
-from tests.conftest import photo
+from tests.conftest import photo, slow
 from tests.extractors import noise, small_vgg
 
 CONTENT, STYLE, START = photo(48, 64), photo(56, 40, 3) ** 2, photo(48, 64, 5)
@@ -98,7 +98,7 @@ THEIRS = {'gatys': gatys, 'neural-style': neural_style, 'johnson': johnson, 'cro
           'tensorflow': tensorflow, 'keras': keras}  # fmt: skip
 
 
-@pytest.mark.parametrize('name', list(PUBLISHED))
+@pytest.mark.parametrize('name', ['gatys', *(slow(name) for name in PUBLISHED if name != 'gatys')])
 def test_a_published_formula_adds_up_to_what_the_program_has(name, network):
     """Variation to a few parts in a hundred: others leave out a row, or look at diagonals too."""
     stylizer = Stylizer(like=name, network=network, iterations=1, history=3)

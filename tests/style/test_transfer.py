@@ -17,7 +17,7 @@ from stylegen.style.run import Run
 from stylegen.style.settings import LOSSES
 from stylegen.utils.backend import keras, tf
 from stylegen.utils.errors import UserError
-from tests.conftest import photo
+from tests.conftest import photo, slow
 from tests.extractors import noise, small_vgg
 
 CONTENT = photo(40, 56)
@@ -127,7 +127,7 @@ def test_a_blend_with_a_share_of_0_is_the_single_style():
     assert min(np.abs(both - single).max(), np.abs(both - other).max()) > 0.01
 
 
-@pytest.mark.parametrize('loss', ['wasserstein', 'gram+histogram'])
+@pytest.mark.parametrize('loss', ['wasserstein', slow('gram+histogram')])
 def test_a_picture_too_large_for_the_memory_comes_out_the_same(loss):
     content = photo(63, 89)
     options = {'loss': loss, 'iterations': 3, 'smallest_size': 60}
@@ -490,6 +490,7 @@ def test_pictures_and_masks_that_cannot_be_are_refused():
             stylized(content, styles, iterations=1, **ONE_SIZE, **options)
 
 
+@pytest.mark.slow
 def test_a_transfer_is_the_same_of_whatever_form_pictures_have(tmp_path):
     from PIL import Image
 

@@ -13,6 +13,7 @@ from stylegen.utils.backend import tf
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='the processes are forked')
 def test_importing_every_module_makes_nothing_and_the_devices_are_prepared_before_the_first_operation():
     code = subprocess.run(
