@@ -1,11 +1,12 @@
 """Does the page keep its memory? Two hundred pictures by clicks in a real browser, and the server's memory on the way.
 
 Command:   python experiments/studio_memory.py
-Time:      TIME
-Expected:  EXPECTED
+Time:      17 minutes at nice 8 on two cores with much other work (load 15); about 1 minute of it is the start
+Expected:  as much memory after 200 jobs as after 20. On 2026-11-27, at 64 px: 796 MB after 1 job, 798 after 20, 803
+           after 50, 803 after 100, 803 after 150, 804 after 200; 0.4 MB of files in the page's folder
 
 Each job is another question (style and strength), so that none is answered from the results that are kept. The page is
-this process; the browser is another one. glibc gives freed memory back late, so that the figures of a pause are shown.
+this process; the browser is another one.
 """
 
 import gc
