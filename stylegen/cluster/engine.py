@@ -33,7 +33,7 @@ def connected(cluster: str) -> Iterator[Any]:
     """Within the block Ray runs or is joined; gives the module.
 
     Raises:
-        UserError: Ray is not installed, or there is no cluster at the address.
+        UserError: Ray is not installed, there is no cluster at the address, or Ray does not start in its time.
     """
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
     os.environ.setdefault('RAY_worker_niceness', '0')  # with Ray's 15 the workers starve beside other programs
@@ -56,6 +56,12 @@ def connected(cluster: str) -> Iterator[Any]:
     except (ConnectionError, ValueError) as error:
         text = ' '.join(str(error).split())[:200]
         raise UserError(f'there is no cluster of Ray at {cluster} ({text}); `ray start --head` makes one') from None
+    except Exception as error:  # Ray has no type for it
+        if 'timed out during startup' not in str(error):
+            raise
+        ray.shutdown()
+        more = 'try again, or run `ray start --head` before and give --cluster=auto'
+        raise UserError(f'Ray did not start within 30 seconds, as on a busy machine; {more}') from None
     try:
         yield ray
     finally:

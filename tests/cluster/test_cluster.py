@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stylegen import images
-from stylegen.cluster.engine import plan
+from stylegen.cluster.engine import connected, plan
 from stylegen.cluster.making import make_all
 from stylegen.cluster.manifest import Manifest, lines_of
 from stylegen.cluster.names import Names
@@ -164,6 +164,19 @@ def test_machines_are_shared_out():
     assert plan(ClusterSettings(gpus_per_worker=0.25), {'CPU': 16.0, 'GPU': 1.0}) == (4, 4)
     with pytest.raises(UserError, match='0 GPUs'):
         plan(ClusterSettings(gpus_per_worker=1.0), {'CPU': 8.0})
+
+
+def test_a_ray_that_does_not_start_in_time_is_told(monkeypatch):
+    ray = pytest.importorskip('ray')
+
+    def late(*args, **options):
+        raise Exception('The current node timed out during startup.')
+
+    monkeypatch.setattr(ray, 'is_initialized', lambda: False)
+    monkeypatch.setattr(ray, 'init', late)
+    monkeypatch.setattr(ray, 'shutdown', lambda: None)
+    with pytest.raises(UserError, match='--cluster=auto'), connected('local'):
+        pass
 
 
 def test_addresses_and_flags_of_a_cluster_need_one(capsys):
