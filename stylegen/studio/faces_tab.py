@@ -54,7 +54,7 @@ class FacesTab:
             [self.grid, self.ends, self.share],
             **machine,
         )
-        self.grid.select(_clicked, self.ends, self.ends, **LIGHT).then(
+        self.grid.select(_clicked, self.ends, [self.ends, self.share], **LIGHT).then(
             guarded(self.between), [self.run, self.ends, self.share], self.panel.outputs, **machine
         )
         self.share.release(guarded(self.between), [self.run, self.ends, self.share], self.panel.outputs, **machine)
@@ -101,6 +101,7 @@ def _typed(run: str) -> str:
     return run.strip()
 
 
-def _clicked(ends: list[int], event: gr.SelectData) -> list[int]:
-    """The two seeds that were clicked last."""
-    return [*ends, int(event.value)][-2:]
+def _clicked(ends: list[int], event: gr.SelectData) -> tuple[list[int], float]:
+    """The two seeds that were clicked last, and the middle between them; of one, itself."""
+    ends = [*ends, int(event.value)][-2:]
+    return ends, 0.5 if len(ends) == 2 else 0

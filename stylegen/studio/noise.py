@@ -96,4 +96,5 @@ class Noise:
         )
         record = record_of('interpolate', settings, generator)
         command = command_line('stylegen.dcgan interpolate', (), workdir=workdir, **settings)
-        return Result(f'seed {first} to {second}', images.to_uint8(picture), None, record, command, python)
+        title = f'seed {first}' if first == second else f'seed {first} to {second}'
+        return Result(title, images.to_uint8(picture), None, record, command, python)
