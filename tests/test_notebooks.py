@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegen import dcgan, deepdream, images, notebook, style
+from stylegen import compose, dcgan, deepdream, images, notebook, style
 from stylegen.dcgan.plan import make_plan
 from stylegen.networks import layer_table
 from stylegen.networks.catalog import NETWORKS
@@ -22,11 +22,12 @@ from stylegen.utils.errors import UserError
 from tests.conftest import ROOT, photo
 
 FOLDER = ROOT / 'experiments' / 'notebooks'
-NAMES = ('dcgan', 'deepdream', 'style')
+NAMES = ('compose', 'dcgan', 'deepdream', 'style')
 LARGEST_PICTURE = 512  # pixels a side
 LARGEST_FILE = 600_000  # bytes
 SECONDS = 600  # for one cell, on a machine that is busy
 QUICK = {  # for the cell of settings, its second: as little work as shows that every cell runs
+    'compose': 'SIZE, COLUMNS = 96, 12',
     'dcgan': "SIZE, STEPS, OPTIONS = 16, 30, OPTIONS | {'batch_size': 8, 'g_width': 4, 'd_width': 4}",
     'deepdream': 'SIZE, SMALL, LAYERS, FLOWER_SIZE = 72, 64, LAYERS[:3], 32',
     'style': 'SIZE, SMALL, STEPS, FEW = 72, 64, 2, 2',
@@ -129,12 +130,21 @@ def test_it_is_small_and_none_of_its_pictures_is_dull(name):
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_its_badge_opens_the_notebook_itself_and_it_installs_what_the_badge_is_of(name):
-    (address,) = re.findall(r'\]\(https://colab\.research\.google\.com/github/([^)]*)\)', load(name).cells[0].source)
-    repository, path = address.split('/blob/main/')
-    assert ROOT / path == FOLDER / f'{name}.ipynb'
-    install = code_cells(name)[0].source
-    assert "find_spec('stylegen') is None" in install and f'git+https://github.com/{repository}.git' in install
+def test_its_first_cell_names_no_repository_and_asks_for_one_in_a_line(name, monkeypatch):
+    assert 'github.com/' not in ''.join(cell.source for cell in load(name).cells)
+    first = code_cells(name)[0].source
+    form = 'REPOSITORY = \'\'  # @param {type: "string"}\n'
+    assert form in first
+    code = first.replace(form, '').replace('%pip install -q {source}', 'installed.append(source)')
+    installed = []
+    exec(code, {'REPOSITORY': '', 'installed': installed})
+    assert not installed, 'it is there'
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
+    with pytest.raises(SystemExit, match=r'^fill in REPOSITORY: .*whl$'):
+        exec(code, {'REPOSITORY': '', 'installed': installed})
+    for typed in ('https://somewhere/stylegen.git', 'stylegen-1-py3-none-any.whl'):
+        exec(code, {'REPOSITORY': typed, 'installed': installed})
+    assert installed == ['git+https://somewhere/stylegen.git', 'stylegen-1-py3-none-any.whl']
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -143,7 +153,7 @@ def test_words_lead_up_to_every_cell_of_code(name):
     assert all(kinds[place - 1] == 'markdown' for place, kind in enumerate(kinds) if kind == 'code')
 
 
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', [name for name in NAMES if name != 'compose'])
 def test_its_settings_for_a_gpu_are_ones_that_there_are(name, monkeypatch):
     monkeypatch.setattr('stylegen.utils.backend.has_gpu', lambda: True)
     settings = {}
@@ -242,5 +252,5 @@ def test_without_ipython_it_says_so(monkeypatch):
 
 
 def test_the_public_names_are_there():
-    for package in (dcgan, deepdream, style):
+    for package in (compose, dcgan, deepdream, style):
         assert all(callable(getattr(package, name)) for name in package.__all__)

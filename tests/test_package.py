@@ -4,9 +4,11 @@ import configparser
 import hashlib
 import importlib
 import inspect
+import os
 import pkgutil
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,6 +19,7 @@ import pytest
 
 import stylegen
 from stylegen import images
+from stylegen.__main__ import main as programs
 from stylegen.networks import catalog
 from tests.caffemodels import of_model, write_caffemodel
 from tests.conftest import photo, run
@@ -50,6 +53,46 @@ def test_no_name_is_at_once_a_module_and_something_else(name):
     modules = [module.name for module in pkgutil.iter_modules(package.__path__)]
     given = {module: getattr(package, module) for module in modules if hasattr(package, module)}
     assert [module for module, value in given.items() if not inspect.ismodule(value)] == []
+
+
+def test_the_package_lists_its_programs_and_runs_the_one_that_is_named(capsys):
+    assert programs(['stylegen']) == 0
+    listed = capsys.readouterr().out
+    found = {path.parent.name for path in (ROOT / 'stylegen').glob('*/__main__.py')}
+    assert set(re.findall(r'python -m stylegen\.(\w+)', listed)) == found
+    assert programs(['stylegen', 'compose', '--help']) == 0
+    assert capsys.readouterr().out.startswith('usage: stylegen-compose')
+    assert programs(['stylegen', '--version']) == 0
+    assert capsys.readouterr().out == f'{stylegen.__version__}\n'
+    for wrong in (['dreem'], ['--quiet', 'style']):
+        assert programs(['stylegen', *wrong]) == 2
+        assert capsys.readouterr().err.startswith('stylegen: ')
+
+
+@pytest.mark.slow
+def test_a_wheel_of_the_tree_runs_elsewhere(tmp_path):
+    tree, place = tmp_path / 'tree', tmp_path / 'place'
+    shutil.copytree(ROOT / 'stylegen', tree / 'stylegen')
+    for name in ('setup.cfg', 'pyproject.toml', 'README.md', 'LICENSE'):
+        shutil.copy(ROOT / name, tree)
+    build = [sys.executable, '-m', 'build', '--wheel', '--no-isolation', '--outdir', tmp_path, tree]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob('stylegen-*.whl')
+    install = [sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps', '--target', place, wheel]
+    subprocess.run(install, check=True, capture_output=True)
+    where = {'cwd': tmp_path, 'env': os.environ | {'PYTHONPATH': str(place)}, 'check': True}
+    for program, flags, made in (
+        ('deepdream', ['--size=64', '--steps=2'], 'deepdream.png'),
+        ('style', ['--size=64', '--iterations=2'], 'style.png'),
+        ('dcgan', ['sample', '--seeds=0-3'], 'samples.png'),
+        ('compose', ['mosaic', '--columns=6', '--tile_size=8'], 'mosaic.png'),
+    ):
+        subprocess.run([sys.executable, '-m', f'stylegen.{program}', *flags, '--quiet'], **where)
+        assert images.load_image(tmp_path / made).std() > 0.01
+    asked = subprocess.run(
+        [sys.executable, '-c', 'import stylegen; print(stylegen.__file__)'], capture_output=True, **where
+    )
+    assert Path(asked.stdout.decode().strip()).is_relative_to(place)
 
 
 IMPORTED_AS = {
@@ -144,14 +187,29 @@ def test_a_command_of_readme_runs(tmp_path, monkeypatch, networks, program, flag
     images.save_image('mask.png', np.tile(np.linspace(0, 1, 64, dtype=np.float32), (48, 1)))
     if program == 'compose':
         run('fit', 'photo.jpg', '--target=graded.jpg', '--quiet', program=program)
-    before = set(tmp_path.iterdir())
+    before = set(tmp_path.rglob('*'))
     args = shlex.split(flags)
     command = f'{program} {args[0]}' if args else program
     quick = QUICK[next(name for name in (command, program, *args[:1]) if name in QUICK)]
     if any(arg.startswith('--zoom') for arg in args):
         quick = [*quick, '--seconds=0.5', '--fps=4']
     assert run(*args, *quick, program=program) == 0
-    assert set(tmp_path.iterdir()) > before, 'something was made'
+    made = sorted(set(tmp_path.rglob('*')) - before)
+    assert made, 'something was made'
+    for path in made:
+        if path.suffix in ('.png', '.jpg'):
+            looks_made(path, [*args, *quick])
+
+
+def looks_made(path, args):
+    """Whether a picture that a command made is as large as it was asked for, is not flat, and is none of the inputs."""
+    picture = images.load_image(path)
+    assert picture.std() > 0.01, f'{path.name} is flat'
+    size = dict(flag.split('=', 1) for flag in args if '=' in flag).get('--size')
+    if path.stem in ('dream', 'deepdream', 'painted', 'style') and not any('--count' in flag for flag in args):
+        assert max(picture.shape) == int(size)
+    inputs = [images.load_image(name) for name in ('photo.jpg', 'painting.jpg', 'meadow.jpg', 'sky.jpg')]
+    assert not any(picture.shape == other.shape and np.abs(picture - other).max() < 2 / 255 for other in inputs)
 
 
 @pytest.mark.parametrize('flags', GALLERY)
@@ -163,7 +221,8 @@ def test_a_command_of_the_gallery_runs(tmp_path, monkeypatch, flags):
         quick += ['--seconds=0.5', '--fps=4']
     suffix = 'webp' if '--zoom' in flags else 'png'
     assert run('--network=mini', *shlex.split(flags), *quick, f'--output={tmp_path}/made.{suffix}') == 0
-    assert list(tmp_path.iterdir())
+    picture = images.load_image(tmp_path / f'made.{suffix}')
+    assert max(picture.shape) >= 64 and picture.std() > 0.01
 
 
 def test_the_python_of_readme_runs(tmp_path, monkeypatch):
@@ -172,7 +231,7 @@ def test_the_python_of_readme_runs(tmp_path, monkeypatch):
     images.save_image('painting.jpg', photo(64, 64, seed=1))
     images.save_image('graded.jpg', photo(48, 64) ** 0.8)
     blocks = re.findall(r'```python\n(.*?)```', README, re.S)
-    assert len(blocks) == 7
+    assert len(blocks) == 6
     (tmp_path / 'photos').mkdir()
     for number in range(4):
         images.save_image(f'photos/{number}.jpg', photo(64, 64, number))

@@ -3,13 +3,15 @@
 Command:   python experiments/benchmarks/dcgan.py [--parts=simultaneous,alternating,compiled,input] [--rounds=9]
 Needs:     the extra `bench` for PyTorch: pip install -e ".[bench]"; without it the rows of PyTorch are left out
 Time:      about 10 minutes on two cores
-Expected:  tables; each row names its precision. Measured on two cores (AVX512_BF16) with PyTorch 2.13, as medians of
-           the ratios in the rounds. In float32 ours is as fast as the tutorial on the same networks: 0.96 x, between
-           0.80 and 1.30 in the rounds; 1.01 x with Keras's batch normalisation; 2.25 x if the tutorial is eager. It is
-           1.11 (channels last) to 1.17 x as fast as PyTorch's example. Ours in bfloat16 is 1.35 and 1.39 x as fast as
-           ours in float32, 0.94 x as fast as the tutorial in bfloat16 and 1.01 x as fast as PyTorch in bfloat16. In
-           float32 a tf.function is 2.0 x as fast as eager mode and 1.2 x as fast as XLA. 10 steps per call are no
-           faster than one. A batch takes 0.3 % of the time of a step
+Expected:  tables; each row names its precision. Figures are medians of the ratios in the rounds. In float32 ours is as
+           fast as the tutorial on the same networks: 1.01 x by the clock (0.80 to 1.37 in 15 rounds) and 1.04 x by
+           processor time (306 and 294 ms a step), measured on two cores without BF16 at a load of 11.
+           Measured before `image_layers` and the fused Adam, on two cores (AVX512_BF16) with PyTorch 2.13: 1.01 x as
+           fast as the tutorial with Keras's batch normalisation, 2.25 x if it is eager. It is 1.11 (channels last) to
+           1.17 x as fast as PyTorch's example. Ours in bfloat16 is 1.35 and 1.39 x as fast as ours in float32, 0.94 x
+           as fast as the tutorial in bfloat16 and 1.01 x as fast as PyTorch in bfloat16. In float32 a tf.function is
+           2.0 x as fast as eager mode and 1.2 x as fast as XLA. 10 steps per call are no faster than one. A batch takes
+           0.3 % of the time of a step. `dcgan_shares.py` says where the time goes, and what did not pay
 
 All programs have the same networks, batch size and data: `cifar32` (1,068,928 parameters in the generator, 663,296 in
 the discriminator), 64 images, and pictures of 32 x 32 that are in memory. Each program is a separate process. In each
@@ -20,7 +22,7 @@ row of the log for every turn. Compare only programs of the same part:
 simultaneous: both gradients come from one pass of each network, as in TensorFlow's tutorial
 (tensorflow.org/tutorials/generative/dcgan). Its loop is reimplemented here: one tf.function with two tapes, on batches
 from `from_tensor_slices`. It runs on our networks, on our networks with Keras's batch normalisation, which the tutorial
-uses, in eager mode, and in bfloat16.
+uses, in eager mode, and in bfloat16; its convolutions are always Keras's own.
 
 alternating: the generator learns from the discriminator after its update, as in PyTorch's example
 (github.com/pytorch/examples, dcgan). Its loop is reimplemented here: the discriminator on real images, then on
@@ -53,6 +55,7 @@ BATCHES = 'batch'  # the row without a network
 LONGER = {BATCHES: 50}  # a short turn would only use batches that were prepared before it
 
 _PARTS = flags.DEFINE_list('parts', ['simultaneous', 'alternating', 'compiled', 'input'], 'Parts to measure.')
+_ROWS = flags.DEFINE_multi_string('row', [], 'A row to measure; by default all rows of the parts.')
 _ROUNDS = flags.DEFINE_integer('rounds', 9, 'Number of counted turns of each program.')
 _STEPS = flags.DEFINE_integer('steps', 10, 'Steps of a turn.')
 _CHILD = flags.DEFINE_string('child', None, 'Internal: the program that this process runs, as PART:NAME.')
@@ -139,7 +142,7 @@ class Done(Exception):
 
 
 class Turns:
-    """In a child: waits for each turn, and prints the time of a step and the memory after it."""
+    """In a child: waits for each turn, and prints the times of a step and the memory after it."""
 
     def __init__(self, steps):
         self.steps = steps
@@ -148,7 +151,7 @@ class Turns:
     def _wait(self):
         if not sys.stdin.readline():
             raise Done
-        self._left, self._began = self.steps, time.perf_counter()
+        self._left, self._began, self._processor = self.steps, time.perf_counter(), time.process_time()
 
     def __call__(self, done=1):
         """Counts steps that were done, and ends the turn after its last step."""
@@ -156,7 +159,8 @@ class Turns:
         if self._left > 0:
             return
         clock = (time.perf_counter() - self._began) / self.steps
-        print(json.dumps({'clock': clock, 'memory': peak_gigabytes()}), flush=True)
+        processor = (time.process_time() - self._processor) / self.steps
+        print(json.dumps({'clock': clock, 'processor': processor, 'memory': peak_gigabytes()}), flush=True)
         self._wait()
 
 
@@ -169,7 +173,7 @@ class Child:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def turn(self):
-        """Lets the program have a turn; returns the seconds of a step and the peak memory in GiB."""
+        """Lets the program have a turn; returns the seconds of a step, by the clock and of processors, and GiB."""
         self._process.stdin.write('go\n')
         self._process.stdin.flush()
         told = self._process.stdout.readline()
@@ -190,7 +194,8 @@ def measure(part, path):
         first: The figures of each program in its first turn, in which it traces.
         rounds: The figures of each program, for each counted round.
     """
-    children = {name: Child(part, name, path) for name in runnable(PROGRAMS[part])}
+    names = [name for name in runnable(PROGRAMS[part]) if not _ROWS.value or name in _ROWS.value]
+    children = {name: Child(part, name, path) for name in names}
     first = {name: child.turn() for name, child in children.items()}
     rounds = [{name: child.turn() for name, child in children.items()} for _ in range(1 + _ROUNDS.value)]
     for child in children.values():
@@ -206,14 +211,15 @@ def compare(part, path):
     print(
         f'\n{part}, batches of {BATCH}; medians of {_ROUNDS.value} rounds of {_STEPS.value} steps (lowest to highest)'
     )
-    print(f'{"":<32} {"images a second":>22}  {head}  first s  peak GB')
+    print(f'{"":<32} {"images a second":>22}  {head}  {"ms of processors":>24}  first s  peak GB')
     for name in first:
         rates = spread([BATCH / one[name]['clock'] for one in rounds], '.0f')
         times = '  '.join(
             f'{spread([one[name]["clock"] / one[base]["clock"] for one in rounds], ".2f", "x"):>26}' for base in against
         )
         seconds, memory = first[name]['clock'] * turn_of(name), rounds[-1][name]['memory']
-        print(f'{name:<32} {rates:>22}  {times}  {seconds:7.1f}  {memory:7.2f}', flush=True)
+        processor = spread([one[name]['processor'] * 1e3 for one in rounds], '.1f')
+        print(f'{name:<32} {rates:>22}  {times}  {processor:>24}  {seconds:7.1f}  {memory:7.2f}', flush=True)
     if part == 'input':
         shares(rounds)
 

@@ -17,7 +17,8 @@ def check_parameters(*counts):
 
 
 def tutorial(path, tick, precision='float32', norm='ours', eager=False):
-    """Runs the loop of the tutorial on our networks."""
+    """Runs the loop of the tutorial on our networks, with Keras's own convolutions."""
+    from stylegen.dcgan.image_layers import ImageToMaps, MapsToImage
     from stylegen.dcgan.plan import make_plan
     from stylegen.training.normalization import BatchNorm
     from stylegen.utils.backend import keras, tf
@@ -25,7 +26,8 @@ def tutorial(path, tick, precision='float32', norm='ours', eager=False):
     def layer(original):
         if norm == 'keras' and isinstance(original, BatchNorm):
             return keras.layers.BatchNormalization(momentum=original.momentum, epsilon=original.epsilon)
-        return original.__class__.from_config(original.get_config())
+        kind = {MapsToImage: keras.layers.Conv2DTranspose, ImageToMaps: keras.layers.Conv2D}
+        return kind.get(type(original), type(original)).from_config(original.get_config())
 
     generator, discriminator = (
         keras.models.clone_model(network, clone_function=layer)

@@ -33,8 +33,9 @@ const draw = () => {
     }
     const [image, name] = button.children;
     if (image.getAttribute('src') !== item.src) image.src = item.src;
-    image.alt = '';  // the name beside it says it
+    image.alt = item.text === item.name ? item.name : `${item.name}: ${item.text}`;
     name.textContent = item.name;
+    name.setAttribute('aria-hidden', 'true');  // it would be read twice
     button.title = item.text;
     button.setAttribute('aria-pressed', String((props.chosen || []).includes(index)));
   });

@@ -42,7 +42,7 @@ class StyleTab:
         self.strength = gr.Slider(0, 1.5, 1.0, step=0.05, label='Strength', elem_id='strength')
         self.fine = gr.Slider(0.5, 4, 1.0, step=0.1, label='Stroke size', elem_id='fine')
         self.color = gr.Dropdown(COLORS, value='style', label='Colours', elem_id='color')
-        with gr.Accordion('Paint only a part', open=False):
+        with gr.Accordion('Paint only a part', open=False, elem_id='part'):
             self.mask = gr.ImageEditor(
                 label='Draw over what is to be painted', type='numpy', sources=(), layers=False, transforms=(),
                 brush=gr.Brush(default_size=40, colors=['#ff6090'], color_mode='fixed'), elem_id='mask',

@@ -74,14 +74,20 @@ class Works:
         Raises:
             UserError: It is no picture that can be read.
         """
-        picture, most = images.load_picture(path), min(longest or self.size, self.size)
+        file = Path(path)
+        changed = file.stat().st_mtime_ns if file.exists() else 0
+        return self._photo(str(path), changed, min(longest or self.size, self.size))
+
+    @functools.lru_cache(maxsize=3)  # noqa: B019  a photo of a camera takes longer to read than to paint
+    def _photo(self, path: str, changed: int, most: int) -> Picture:
+        picture = images.load_picture(path)
         pixels = picture.pixels
         alpha = picture.alpha
         if max(pixels.shape[:2]) > most:
             size = images.fit(pixels.shape, most)
             pixels = images.resize(pixels, size).clip(0, 1)
             alpha = None if alpha is None else images.resize(alpha, size).clip(0, 1)
-        return replace(picture, pixels=pixels, alpha=alpha, path=safe_name(str(path)))
+        return replace(picture, pixels=pixels, alpha=alpha, path=safe_name(path))
 
     def styles(self) -> tuple[str, ...]:
         """The names of the styles that ship."""

@@ -224,7 +224,7 @@ class StyleSettings(MachineSettings, NetworkSettings):
         formerly='trials',
     )
     iterations: StepsLike = setting(
-        (120, 100, 80, 60, 40, 30),
+        (100, 80, 60, 40, 26, 18),
         'steps at each size: N, or N,N,... whose last value repeats',
         group='How to get there',
         read=read_steps,
