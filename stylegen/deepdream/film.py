@@ -57,6 +57,7 @@ class Source:
         sound: The clip that the sound is from, or None.
         times: When each frame is shown, as of a clip, where the rate varies.
         keep: Makes the frames with a dream function, keeps them in a workdir and calls a callback after each.
+        loop: How many times a GIF, WebP or APNG of them is played; 0 is endless.
     """
 
     adapt: Callable[[Dreamer], Dreamer]
@@ -67,6 +68,7 @@ class Source:
     sound: Clip | None
     times: Sequence[float] | None
     keep: Callable[[Workdir, DreamFunction, Callback], KeptFrames]
+    loop: int = 0
 
 
 def open_clip_source(command: CommandLine, size: int, say: Callable[[str], None]) -> Source:
@@ -81,7 +83,7 @@ def open_clip_source(command: CommandLine, size: int, say: Callable[[str], None]
         return keep_footage(workdir, clip, dream, prepare=resize, callback=follow, seed=seed, settings=film)
 
     inputs = {path: digest_of(Path(path))}
-    return Source(lambda dreamer: dreamer, shape, clip.frames, clip.fps, inputs, sound, clip.times, keep)
+    return Source(lambda dreamer: dreamer, shape, clip.frames, clip.fps, inputs, sound, clip.times, keep, clip.loop)
 
 
 def open_zoom_source(command: CommandLine, size: int, say: Callable[[str], None]) -> Source:
@@ -134,7 +136,8 @@ def dream_film(command: CommandLine, console: Console, keep_elsewhere: KeepElsew
         else:
             with showing_frames(workdir, console) as follow:
                 kept = source.keep(workdir, dream, follow)
-        options: dict[str, Any] = {'sound': source.sound, 'times': source.times, 'settings': record}
+        options: dict[str, Any] = {'sound': source.sound, 'times': source.times, 'loop': source.loop}
+        options['settings'] = record
         path = output.save(
             lambda path, overwrite: images.save_animation(path, kept, source.fps, overwrite=overwrite, **options)
         )

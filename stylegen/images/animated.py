@@ -73,6 +73,7 @@ class Animation:
         frames: The number of frames.
         first: The number in the file of the first frame.
         times: Seconds from the beginning at which each frame is shown, and the end; None: at a constant rate.
+        loop: How many times it is played; 0 is endless.
         sound: Always None.
     """
 
@@ -83,6 +84,7 @@ class Animation:
     frames: int
     first: int
     times: tuple[float, ...] | None
+    loop: int = 0
     sound: None = None
 
     def read(self, first: int = 0) -> Iterator[np.ndarray]:
@@ -112,9 +114,18 @@ def open_animation(path: str | os.PathLike[str]) -> Animation:
             seconds = float(image.info.get('duration') or 0) / 1000
             times.append(seconds if seconds >= MIN_DURATION else DEFAULT_DURATION)
         height, width = _on_white(image).shape[:2]
+        loop = _loop(image)
     ends = [0.0, *itertools.accumulate(times)]
     fps, even = len(times) / ends[-1], max(times) - min(times) < EVEN
-    return Animation(os.fspath(path), width, height, fps, len(times), begin, None if even else tuple(ends))
+    return Animation(os.fspath(path), width, height, fps, len(times), begin, None if even else tuple(ends), loop)
+
+
+def _loop(image: Image.Image) -> int:
+    """Returns how many times an animation is played; 0 is endless. A GIF counts its repetitions, or has no number."""
+    if image.format != 'GIF':
+        return int(image.info.get('loop', 0))
+    repeated = image.info.get('loop')
+    return 1 if repeated is None else repeated and int(repeated) + 1
 
 
 def _on_white(image: Image.Image) -> np.ndarray:

@@ -100,7 +100,8 @@ def _save_gif(
 ) -> None:
     pictures = [Image.fromarray(frame).quantize(256) for frame in frames]
     times = _durations(len(pictures), fps, 10, times)
-    pictures[0].save(temp, 'GIF', save_all=True, append_images=pictures[1:], duration=times, loop=loop)
+    repeated = {} if loop == 1 else {'loop': loop and loop - 1}  # a GIF without a number is played once
+    pictures[0].save(temp, 'GIF', save_all=True, append_images=pictures[1:], duration=times, **repeated)
 
 
 def _save_webp(

@@ -25,7 +25,7 @@ class ImageSequence:
         files: The file of each frame, in order.
         width, height: Of the frames, in pixels, upright.
         fps: Frames per second.
-        times, sound: Always None.
+        times, loop, sound: Always None, 0, None.
     """
 
     path: str
@@ -34,6 +34,7 @@ class ImageSequence:
     height: int
     fps: float
     times: None = None
+    loop: int = 0
     sound: None = None
 
     @property

@@ -59,6 +59,7 @@ class Clip:
         frames: Frames in the file.
         sound: The codec of its sound, or None.
         times: Seconds from the beginning at which each frame is shown, and the end; None: at a constant rate.
+        loop: 0, endless, for a result that repeats (GIF, WebP, APNG).
     """
 
     path: str
@@ -68,6 +69,7 @@ class Clip:
     frames: int
     sound: str | None
     times: tuple[float, ...] | None = None
+    loop: int = 0
 
     def read(self, first: int = 0) -> Iterator[np.ndarray]:
         """Yields the frames from number `first` on: float32 HxWx3 in [0, 1].

@@ -126,7 +126,7 @@ def save_film(
     output: Output, kept: KeptFrames, record: dict[str, Any], clip: Clip | Animation | ImageSequence, sound: Clip | None
 ) -> Path:
     """Writes the frames as a film, and returns its path."""
-    options: dict[str, Any] = {'sound': sound, 'times': clip.times, 'settings': record}
+    options: dict[str, Any] = {'sound': sound, 'times': clip.times, 'loop': clip.loop, 'settings': record}
     return output.save(
         lambda path, overwrite: images.save_animation(path, kept, clip.fps, overwrite=overwrite, **options)
     )

@@ -47,6 +47,13 @@ def test_frames_that_stay_longer_come_once_with_their_times(tmp_path):
         assert open_animation(path).times == pytest.approx(clip.times)
 
 
+@pytest.mark.parametrize('suffix', ['.gif', '.webp', '.apng'])
+def test_an_animation_is_played_as_often_as_it_was_written_to_be(tmp_path, suffix):
+    frames = [np.full((8, 8, 3), grey, np.float32) for grey in (0.1, 0.9)]
+    for loop in (0, 1, 2, 5):
+        assert open_animation(images.save_animation(tmp_path / f'{loop}{suffix}', frames, loop=loop)).loop == loop
+
+
 def test_what_is_transparent_is_white(tmp_path):
     frames = [Image.new('RGBA', (16, 16), (0, 0, 0, alpha)) for alpha in (0, 255)]
     frames[0].save(tmp_path / 'a.webp', save_all=True, append_images=frames[1:], lossless=True, duration=100)

@@ -145,7 +145,7 @@ def test_a_clip_keeps_its_rate_its_sound_and_its_size_and_replays():
 
 def test_frames_of_an_animation_keep_their_times_and_odd_sides_are_extended():
     pictures = [Image.fromarray(images.to_uint8(photo(33, 45, seed))) for seed in (1, 2, 3)]
-    pictures[0].save('moving.gif', save_all=True, append_images=pictures[1:], duration=[100, 300, 50])
+    pictures[0].save('moving.gif', save_all=True, append_images=pictures[1:], duration=[100, 300, 50], loop=2)
     for name, sides in (('out.webp', (45, 33)), ('out.mp4', (46, 34))):
         assert run(*APPLY, 'moving.gif', f'--output={name}', program='style') == 0
         if name == 'out.mp4':
@@ -153,7 +153,7 @@ def test_frames_of_an_animation_keep_their_times_and_odd_sides_are_extended():
             assert (open_clip(name).width, open_clip(name).height) == sides
         else:
             with Image.open(name) as film:
-                assert film.size == sides and film.n_frames == 3
+                assert film.size == sides and film.n_frames == 3 and film.info['loop'] == 3, 'twice more is three times'
 
 
 def test_a_clip_that_was_stopped_goes_on_to_the_same_bytes(monkeypatch, capsys):
