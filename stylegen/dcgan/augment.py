@@ -6,6 +6,8 @@ from stylegen.dcgan.settings import parse_policy
 from stylegen.utils.backend import tf
 
 SHIFT, CUT = 1 / 8, 1 / 2  # greatest shift and side of the cutout, divided by the side of the image
+ADAPT_IMAGES = 100_000  # from probability 0 of an augmentation to 1
+SIGN_STAYS = 0.9  # share of the running mean of the sign that stays at each step
 DRAWS = 7  # random numbers of an image, for all operations together
 
 
@@ -81,3 +83,22 @@ def augment(images: tf.Tensor, draws: tf.Tensor, policy: str, chance: tf.Tensor 
 def draws_of(policy: str, adaptive: bool) -> int:
     """Returns the random numbers that an image needs."""
     return DRAWS + len(parse_policy(policy)) * adaptive
+
+
+def adapted(state: tf.Tensor, sign: tf.Tensor, count: tf.Tensor | int, target: float) -> tf.Tensor:
+    """Moves the probability of an augmentation towards what a target asks for (Karras et al. 2020, section 3).
+
+    There the target is 0.6, and the probability takes 500,000 images from 0 to 1; here `ADAPT_IMAGES`, for short runs.
+
+    Args:
+        state: (2,): the probability, and the running mean of the sign.
+        sign: The mean sign of the logits of real images, in [-1, 1].
+        count: So many images were seen.
+        target: The mean of the sign that is aimed at.
+
+    Returns:
+        The state after them.
+    """
+    mean = state[1] + (1 - SIGN_STAYS) * (sign - state[1])
+    change = tf.sign(mean - target) * (tf.cast(count, tf.float32) / ADAPT_IMAGES)
+    return tf.stack([tf.clip_by_value(state[0] + change, 0.0, 1.0), mean])

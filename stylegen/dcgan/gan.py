@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from stylegen.dcgan.augment import augment, draws_of
+from stylegen.dcgan.augment import adapted, augment, draws_of
 from stylegen.dcgan.draws import Draws
 from stylegen.dcgan.losses import adversarial, gradient_penalty, r1_penalty
+from stylegen.dcgan.models import frozen_copy
 from stylegen.dcgan.settings import NO_AUGMENTATION, choices_of, parse_policy
 from stylegen.training.normalization import frozen_statistics, settle_statistics
-from stylegen.training.replicas import UnreducedAdam, mean_over_replicas
+from stylegen.training.replicas import UnreducedAdam, mean_over_replicas, means_over_replicas
 from stylegen.training.spectral import power_iteration
 from stylegen.utils.backend import keras, tf
 from stylegen.utils.errors import unknown
@@ -18,8 +19,6 @@ DECAYS = {  # name -> the factor of the learning rate, as a function of the shar
     'linear': lambda done: tf.maximum(1 - done, 0.0),
 }
 SETTLE_BATCH = 128
-ADAPT_IMAGES = 100_000  # from probability 0 of an augmentation to 1
-SIGN_STAYS = 0.9  # share of the running mean of the sign that stays at each step
 METRICS = ('d_loss', 'g_loss', 'd_real', 'd_fake', 'd_gradient', 'g_gradient')
 
 
@@ -38,13 +37,12 @@ class DCGAN(keras.Model):
         penalty_every: Steps between penalties. The weight is multiplied by it (Karras et al. 2020, appendix B).
         augment: Augmentation of real and generated images before the discriminator, see `stylegen.dcgan.augment`.
         augment_target: Above 0, the probability of an augmentation rises while the mean sign of the logits of real
-            images is above it, and falls while it is below (Karras et al. 2020, section 3, r_t; there 0.6, and the
-            probability needs 500,000 images from 0 to 1; here `ADAPT_IMAGES`, as runs are shorter). 0: it is 1.
+            images is above it, and falls while it is below, see `augment.adapted`. 0: it is 1.
         flip: Mirror half of the real images.
         ema: Share of the averaged generator that stays at each step; less at the first ones, (1 + t) / (10 + t) at
             step t. Its statistics are averaged as its weights are, until they are settled. 0: no average.
         updates: 'alternating' updates the generator with the updated discriminator, as the authors of the paper do;
-            'simultaneous' takes both gradients from one pass. This is cheaper, and TensorFlow's tutorial does it.
+            'simultaneous' takes both gradients from one pass, as TensorFlow's tutorial does. This is cheaper.
         d_steps: Steps of the discriminator for one of the generator; a batch has as many times the images.
         learning_rate, d_learning_rate: Learning rates of the generator and the discriminator; None: the same for both.
         beta_1, beta_2: Decays of the moments of both Adam optimisers.
@@ -91,7 +89,7 @@ class DCGAN(keras.Model):
         self.generator, self.discriminator = generator, discriminator
         self.latent_dim = generator.inputs[0].shape[-1]
         self.classes = generator.get_layer('label').input_dim if len(generator.inputs) > 1 else 0
-        self.average = _copied(generator) if ema else None
+        self.average = frozen_copy(generator) if ema else None
         self.g_optimizer, self.d_optimizer = (  # with names, because Keras would number them within the process
             UnreducedAdam(rate, beta_1, beta_2, name=f'{part}_adam')
             for rate, part in zip(self.rates, 'gd', strict=True)
@@ -188,15 +186,16 @@ class DCGAN(keras.Model):
         gradients = tape.gradient(fake, variables, output_gradients=upstream)
         values['g_gradient'] = self._apply(self.g_optimizer, gradients, variables, checks, 'generator')
         checks |= {'generator loss': values['g_loss'], 'generated images': tf.reduce_sum(tf.abs(fake))}
-        values, checks = _over_replicas(values), _over_replicas(checks)
+        values, checks = means_over_replicas(values), means_over_replicas(checks)
         self._check(checks)
-        self._adapt(values.pop('d_sign'), (images.shape[0] or tf.shape(images)[0]) * shards)
+        sign, seen = values.pop('d_sign'), (images.shape[0] or tf.shape(images)[0]) * shards
+        if self.adapted is not None:
+            self.adapted.assign(adapted(self.adapted, sign, seen, self.augment_target))
         self._move_average()
         self.steps.assign_add(1)
         self.sums.assign_add(tf.stack([*(values[name] for name in METRICS), 1.0]))
         if isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy):
-            # Keras averages each value over the workers, and cannot average scalars
-            return {'d_loss': values['d_loss'][None]}
+            return {'d_loss': values['d_loss'][None]}  # Keras averages over the workers, and cannot average scalars
         return values
 
     def _prepared(self, images, draws):
@@ -292,14 +291,6 @@ class DCGAN(keras.Model):
         for optimizer, rate in zip((self.g_optimizer, self.d_optimizer), self.rates, strict=True):
             optimizer.learning_rate.assign(rate * share)
 
-    def _adapt(self, sign: tf.Tensor, count: tf.Tensor | int) -> None:
-        """Moves the probability of an augmentation towards what `augment_target` asks for, after `count` images."""
-        if self.adapted is None:
-            return
-        mean = self.adapted[1] + (1 - SIGN_STAYS) * (sign - self.adapted[1])
-        change = tf.sign(mean - self.augment_target) * (tf.cast(count, tf.float32) / ADAPT_IMAGES)
-        self.adapted.assign(tf.stack([tf.clip_by_value(self.adapted[0] + change, 0.0, 1.0), mean]))
-
     def _move_average(self) -> None:
         if self.average is None:
             return
@@ -307,16 +298,3 @@ class DCGAN(keras.Model):
         stays = tf.minimum(self.ema, (1 + step) / (10 + step))
         for mean, live in zip(self.average.variables, self.generator.variables, strict=True):
             mean.assign(mean + (1 - stays) * (live - mean))
-
-
-def _over_replicas(scalars: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Returns the means over all replicas; a value that is not finite on one replica makes the mean not finite."""
-    means = mean_over_replicas(tf.stack([tf.cast(value, tf.float32) for value in scalars.values()]))
-    return dict(zip(scalars, tf.unstack(means), strict=True))
-
-
-def _copied(generator: keras.Model) -> keras.Model:
-    copy = keras.models.clone_model(generator)
-    copy.set_weights(generator.get_weights())
-    copy.trainable = False
-    return copy

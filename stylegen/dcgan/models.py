@@ -219,3 +219,11 @@ def _projection(make: Layers, maps: keras.KerasTensor, labels: keras.KerasTensor
     means = keras.layers.GlobalAveragePooling2D(name='mean', dtype=DTYPE, data_format=LAYOUT)(maps)
     sums = keras.layers.Rescaling(maps.shape[1] * maps.shape[2], name='sum', dtype=DTYPE)(means)
     return keras.layers.Dot(1, name='projection', dtype=DTYPE)([vectors(labels), sums])
+
+
+def frozen_copy(generator: keras.Model) -> keras.Model:
+    """Returns a copy with the same weights that is not trained."""
+    copy = keras.models.clone_model(generator)
+    copy.set_weights(generator.get_weights())
+    copy.trainable = False
+    return copy

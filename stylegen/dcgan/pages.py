@@ -6,6 +6,7 @@ The page asks for nothing from outside, and says so to the browser. Whatever tex
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
@@ -145,3 +146,26 @@ def picture(data: bytes, kind: str, caption: str, large: bool = False) -> str:
 def paragraph(text: str, kind: str = '') -> str:
     """Returns a paragraph; `kind` is a class of the style: 'soft', 'good' or 'bad'."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f'<p>{escape(text)}</p>'
+
+
+def flat(settings: Mapping[str, Any], skip: Iterable[str] = (), before: str = '') -> dict[str, str]:
+    """Flattens nested settings to names with dots; lists become text with commas."""
+    found: dict[str, str] = {}
+    for name, value in settings.items():
+        if name in skip:
+            continue
+        if isinstance(value, Mapping):
+            found |= flat(value, before=f'{before}{name}.')
+        elif isinstance(value, (list, tuple)):
+            found[f'{before}{name}'] = ', '.join(map(str, value)) or 'none'
+        else:
+            found[f'{before}{name}'] = 'none' if value is None else str(value)
+    return found
+
+
+def duration(seconds: float) -> str:
+    """Formats a duration in seconds, minutes or hours."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f'{seconds:.0f} s'
+    return f'{minutes} min' if minutes < 120 else f'{minutes // 60} h {minutes % 60} min'

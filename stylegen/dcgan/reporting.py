@@ -14,7 +14,7 @@ import numpy as np
 
 from stylegen.dcgan.charts import line_chart, number
 from stylegen.dcgan.history import COMPARABLE, FILM, NEIGHBOURS, History, as_number, read_history
-from stylegen.dcgan.pages import heading, page, pairs, paragraph, picture, sections, table, tiles
+from stylegen.dcgan.pages import duration, flat, heading, page, pairs, paragraph, picture, sections, table, tiles
 from stylegen.dcgan.presets import PRESETS
 from stylegen.images.decoding import opened
 from stylegen.utils.files import atomic_write
@@ -282,26 +282,3 @@ def _row(charts: Iterable[str]) -> str:
 
 def _size(path: Path) -> str:
     return f'{path.stat().st_size / 1e6:.1f} MB'
-
-
-def flat(settings: Mapping[str, Any], skip: Iterable[str] = (), before: str = '') -> dict[str, str]:
-    """Flattens nested settings to names with dots; lists become text with commas."""
-    found: dict[str, str] = {}
-    for name, value in settings.items():
-        if name in skip:
-            continue
-        if isinstance(value, Mapping):
-            found |= flat(value, before=f'{before}{name}.')
-        elif isinstance(value, (list, tuple)):
-            found[f'{before}{name}'] = ', '.join(map(str, value)) or 'none'
-        else:
-            found[f'{before}{name}'] = 'none' if value is None else str(value)
-    return found
-
-
-def duration(seconds: float) -> str:
-    """Formats a duration in seconds, minutes or hours."""
-    minutes = round(seconds / 60)
-    if minutes < 2:
-        return f'{seconds:.0f} s'
-    return f'{minutes} min' if minutes < 120 else f'{minutes // 60} h {minutes % 60} min'

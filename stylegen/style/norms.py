@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -94,3 +94,33 @@ class SmoothedStatistics:
         variance = self.share * known[channels:] + (1 - self.share) * variance
         self.found[name] = mean, variance
         return mean, variance
+
+
+def paint_by_parts(
+    paint: Callable[..., np.ndarray],
+    arrays: Mapping[str, np.ndarray],
+    width: int,
+    blocks: int,
+    photo: np.ndarray,
+    norms: np.ndarray,
+    before: np.ndarray,
+    share: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Paints by a function that takes the norms of each convolution by its name.
+
+    Args:
+        paint: `light.paint_light`, or `strips.paint_by_strips` with its rows.
+        arrays: The weights of the network.
+        width, blocks: Of the network.
+        photo: float32 (H, W, 3) in [0, 1].
+        norms: (norms,).
+        before: The statistics of the frame before, (norms,).
+        share: Of those, 0 to 1.
+
+    Returns:
+        The picture, and its statistics.
+    """
+    parts = split_norms(norms, width, blocks)
+    smooth = SmoothedStatistics(split_norms(before, width, blocks), share)
+    made = paint(arrays, blocks, photo, parts, smooth=smooth)
+    return made, np.concatenate([np.concatenate(smooth.found[name]) for name in parts]).astype(np.float32)

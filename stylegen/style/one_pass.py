@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from stylegen.images.conversion import PictureLike, as_mask, as_picture
 from stylegen.style.areas import Area, areas_of, masked
 from stylegen.style.coloring import Coloring
 from stylegen.style.light import paint_light
-from stylegen.style.norms import SmoothedStatistics, count_norms, norm_sizes, palette_of, split_norms, with_palette
+from stylegen.style.norms import count_norms, paint_by_parts, palette_of, with_palette
 from stylegen.style.predictor import Look
 from stylegen.style.settings import StyleSettings
 from stylegen.style.strokes import paint_strokes
@@ -26,12 +26,12 @@ from stylegen.utils.memory import AUTO, parse_memory
 from stylegen.utils.npz import read_state, write_state
 from stylegen.utils.zips import TooLarge
 
-ONE_PASS_WEIGHTS = Path(__file__).parents[1] / 'weights' / 'one_pass.npz'
 RESULT = 'one_pass.npz'  # as a training calls it
+ONE_PASS_WEIGHTS = Path(__file__).parents[1] / 'weights' / RESULT
 PER_PIXEL = 400  # bytes that the maps of a pass take for a pixel, at 96 channels; measured: 344
 PER_STRIP_PIXEL = 1000  # the same for a pixel of a strip; measured: 910
-KEPT_PIXEL = 60  # bytes for a pixel of the whole picture that stay in memory by strips; measured: 36
-GRID = 4  # sides are multiples of it within the network
+KEPT_PIXEL = 60  # bytes that stay in memory for a pixel of the whole picture; measured: 36
+GRID, LEAST = 4, 16  # sides are multiples of it within the network, and mirroring a map needs two positions of it
 LIGHT_PIXELS = 1_500_000  # so many in all NumPy paints; more take longer than with TensorFlow and its start
 STEADY = 0.9  # share of the frame before in the statistics of a frame
 Scene = Mapping[str, np.ndarray]  # what a frame leaves for the next one of its scene
@@ -255,13 +255,13 @@ class OnePass:
             before, share = np.zeros_like(norms), 0.0
         (norms, palette), (before, palette_before) = (np.split(one, [count]) for one in (norms, before))
         height, width = photo.shape[:2]
-        least = 4 * GRID  # mirroring a map needs two positions of it
-        tall, wide = (max(least, -(-side // GRID) * GRID) for side in (height, width))
+        tall, wide = (max(LEAST, -(-side // GRID) * GRID) for side in (height, width))
         padded = np.pad(photo, [(0, tall - height), (0, wide - width), (0, 0)], 'symmetric')
         memory, scale = parse_memory(self.max_memory), self.width / 96
+        network = self.arrays, self.width, self.blocks
         if tall * wide * PER_PIXEL * scale <= memory:
             if self._goes_light(tall * wide):
-                made, statistics = self._by_parts(paint_light, padded, norms, before, share)
+                made, statistics = paint_by_parts(paint_light, *network, padded, norms, before, share)
             else:
                 made, statistics = (x.numpy()[0] for x in self._graph(padded[None], norms[None], before, share))
         else:
@@ -270,52 +270,26 @@ class OnePass:
             room = memory - tall * wide * KEPT_PIXEL * scale
             rows = int(room // (wide * PER_STRIP_PIXEL * scale)) // GRID * GRID
             if rows < 8 * GRID:
-                raise UserError(
-                    f'a picture of {width} x {height} takes more memory than is allowed; raise --max_memory or give a '
-                    'smaller --size'
-                )
-            paint = functools.partial(paint_by_strips, rows=rows)
-            made, statistics = self._by_parts(paint, padded, norms, before, share)
+                what = f'a picture of {width} x {height} takes more memory than is allowed'
+                raise UserError(f'{what}; raise --max_memory or give a smaller --size')
+            by_rows = functools.partial(paint_by_strips, rows=rows)
+            made, statistics = paint_by_parts(by_rows, *network, padded, norms, before, share)
         made = made[:height, :width]
         if palette.size:
             own = share * palette_before + (1 - share) * palette_of(made)
             made, statistics = with_palette(made, own, palette), np.append(statistics, own).astype(np.float32)
-        return np.clip(made, 0, 1), statistics
+        return made.clip(0, 1), statistics
 
     def _goes_light(self, pixels: int) -> bool:
-        """Whether NumPy is to paint a picture of so many pixels: TensorFlow is not imported, and little was painted."""
+        """Whether NumPy is to paint so many pixels more: TensorFlow is not imported, and little was painted."""
         self.painted[0] += pixels
         return 'tensorflow' not in sys.modules and self.painted[0] <= LIGHT_PIXELS
 
-    def _by_parts(
-        self, paint: Callable[..., np.ndarray], photo: np.ndarray, norms: np.ndarray, before: np.ndarray, share: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The picture and the statistics by `paint_light` or `paint_by_strips`."""
-        parts = split_norms(norms, self.width, self.blocks)
-        smooth = SmoothedStatistics(split_norms(before, self.width, self.blocks), share)
-        made = paint(self.arrays, self.blocks, photo, parts, smooth=smooth)
-        return made, np.concatenate([np.concatenate(smooth.found[name]) for name in parts]).astype(np.float32)
-
     @functools.cached_property
     def _graph(self) -> Any:
-        from stylegen.style.transform_network import give_weights, transform_network
-        from stylegen.utils.backend import tf
+        from stylegen.style.painting_graph import painting_graph
 
-        network, sizes = transform_network(self.width, self.blocks), norm_sizes(self.width, self.blocks)
-        give_weights(network, self.arrays)
-
-        def paint(photo, norms, before, share):
-            parts = tf.split(before, [2 * size for size in sizes.values()])
-            smooth = SmoothedStatistics(dict(zip(sizes, parts, strict=True)), share)
-            for name in sizes:
-                network.get_layer(f'{name}_norm').smooth = functools.partial(smooth, name)
-            picture = network([photo, norms])
-            found = [tf.reshape(one, [-1]) for name in sizes for one in smooth.found[name]]
-            return picture, tf.concat(found, 0)[None]
-
-        norms = network.inputs[1].shape[1]
-        shapes = [[1, None, None, 3], [1, norms], [norms], []]
-        return tf.function(paint, input_signature=[*map(tf.TensorSpec, shapes)], autograph=False)
+        return painting_graph(self.arrays, self.width, self.blocks)
 
     @functools.cached_property
     def _look(self) -> Look:

@@ -46,3 +46,9 @@ class UnreducedAdam(keras.optimizers.Adam):
             epsilon=self.epsilon,
             grad=gradient,
         )
+
+
+def means_over_replicas(scalars: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns the means over all replicas; a value that is not finite on one replica makes the mean not finite."""
+    means = mean_over_replicas(tf.stack([tf.cast(value, tf.float32) for value in scalars.values()]))
+    return dict(zip(scalars, tf.unstack(means), strict=True))

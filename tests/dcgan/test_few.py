@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 
 from stylegen.datasets.opening import open_images
-from stylegen.dcgan.augment import DRAWS, augment, draws_of
+from stylegen.dcgan.augment import ADAPT_IMAGES, DRAWS, adapted, augment, draws_of
 from stylegen.dcgan.by_class import class_figures, class_table
 from stylegen.dcgan.evaluating import training_data
-from stylegen.dcgan.gan import ADAPT_IMAGES
 from stylegen.dcgan.load import load_generator
 from stylegen.dcgan.model_layers import BatchDeviation
 from stylegen.dcgan.overfitting import OverfittingMonitor
-from stylegen.dcgan.plan import make_plan
 from stylegen.dcgan.training import train
 from stylegen.training.logs import read_log
 from stylegen.utils.backend import tf
@@ -37,13 +35,11 @@ def test_the_chance_of_an_augmentation_chooses_images():
 
 @pytest.mark.parametrize(('sign', 'rises'), [(1.0, True), (-1.0, False)])
 def test_the_chance_follows_the_sign_of_the_logits(sign, rises):
-    gan = make_plan((16, 16), preset='few64', augment_target=0.6, **TINY).build()
-    gan.adapted.assign([0.5, sign])
-    gan._adapt(np.float32(sign), 1000)
-    assert float(gan.adapted[0]) == pytest.approx(0.5 + (1 if rises else -1) * 1000 / ADAPT_IMAGES)
+    state = adapted(np.float32([0.5, sign]), np.float32(sign), 1000, 0.6)
+    assert float(state[0]) == pytest.approx(0.5 + (1 if rises else -1) * 1000 / ADAPT_IMAGES)
     for _ in range(200):
-        gan._adapt(np.float32(sign), 1000)
-    assert float(gan.adapted[0]) == (1.0 if rises else 0.0)
+        state = adapted(state, np.float32(sign), 1000, 0.6)
+    assert float(state[0]) == (1.0 if rises else 0.0)
 
 
 def test_deviations_are_those_of_the_images_of_a_class():

@@ -8,7 +8,7 @@ import pytest
 
 from stylegen import images
 from stylegen.style import light
-from stylegen.style.norms import SmoothedStatistics, split_norms
+from stylegen.style.norms import SmoothedStatistics, paint_by_parts, split_norms
 from stylegen.style.one_pass import LIGHT_PIXELS
 from stylegen.style.predictor import Look
 from tests.conftest import ROOT, photo
@@ -20,7 +20,8 @@ def test_the_picture_and_its_statistics_are_those_of_tensorflow(painter, monkeyp
     monkeypatch.setattr(light, 'STRIP', strip)
     picture, norms = noise(*shape, 3), painter.norms['waves']
     expected, statistics = painter._paint(picture, norms, None)
-    found, own = painter._by_parts(light.paint_light, picture, norms, np.zeros_like(norms), 0.0)
+    given = painter.arrays, WIDTH, BLOCKS, picture, norms, np.zeros_like(norms), 0.0
+    found, own = paint_by_parts(light.paint_light, *given)
     np.testing.assert_allclose(found.clip(0, 1), expected, atol=1e-5)
     np.testing.assert_allclose(own, statistics, rtol=1e-3, atol=1e-4)
 
