@@ -291,9 +291,7 @@ class OnePass:
 
         return painting_graph(self.arrays, self.width, self.blocks)
 
-    @functools.cached_property
-    def _look(self) -> Look:
-        return Look(self.network, self.layers)
+    _look = functools.cached_property(lambda self: Look(self.network, self.layers))
 
     def _predicted(self, painting: np.ndarray) -> np.ndarray:
         """The norms that the predictor gives for a painting."""
