@@ -41,6 +41,7 @@ footer { display: none !important; }
 """
 # For what is around it.
 HEAD = """<style>
+.gradio-container { overflow: clip !important; }  /* hidden would keep the result from staying in sight */
 /* a message that comes again stands there once */
 .toast-count, .toast-message-item[hidden], .toast-message-item[hidden] + .toast-separator { display: none !important; }
 @media (max-width: 700px) { .gradio-container .app { padding: 12px !important; } }
