@@ -8,7 +8,9 @@ from typing import Any
 import gradio as gr
 
 from stylegen import images
+from stylegen.deepdream.settings import DreamSettings
 from stylegen.studio.choices import picture_choices, sent
+from stylegen.studio.controls import Controls, slider
 from stylegen.studio.dreams import dream_pictures, offline_presets
 from stylegen.studio.panel import LIGHT, Panel, Updates, guarded
 from stylegen.studio.style_tab import SIZES, needed
@@ -24,9 +26,10 @@ class DreamTab:
         self.presets = picture_choices('Dreams', dream_pictures(), elem_id='presets', kind='large strip')
         self.preset = gr.State(offline_presets()[0])
         self.seen = gr.Textbox('', label='Something by its name, such as sunflower', elem_id='class')
-        self.amount = gr.Slider(0.02, 0.4, 0.12, step=0.01, label='Strength', elem_id='amount')
+        self.amount = slider(DreamSettings, 'strength', 'Strength', 0.01, 0.02, 0.4, 0.12, elem_id='amount')
         self.size = gr.Dropdown(SIZES, value=768, label='Longest side in pixels', elem_id='dream_size')
         self.dream = gr.Button('Dream', variant='primary', elem_id='dream')
+        self.settings = Controls(DreamSettings, without=('layers', 'classes', 'guide_layers', 'strength'))
         with gr.Accordion('Choose a layer of the network by its look', open=False):
             self.explore = gr.Button('Show what each layer dreams', elem_id='explore')
             self.layers = picture_choices('Layers', elem_id='layers', kind='large')
@@ -34,7 +37,7 @@ class DreamTab:
 
     def connect(self, machine: dict[str, Any]) -> None:
         """Connects the components. `machine` are the arguments of events that wait for the machine."""
-        inputs = [self.photo, self.preset, self.seen, self.amount, self.size, self.layer]
+        inputs = [self.photo, self.preset, self.seen, self.amount, self.size, self.layer, *self.settings.components]
         self.presets.select(_preset, None, [self.preset, self.seen, self.layer], **LIGHT).then(
             guarded(self.dream_on), inputs, self.panel.outputs, **machine
         )
@@ -59,17 +62,19 @@ class DreamTab:
         amount: float,
         size: int,
         layer: str | None,
+        *others: Any,
     ) -> Iterator[Updates]:
         """Dreams on the photo."""
-        session = self.panel.session_of(request)
+        session, more = self.panel.session_of(request), self.settings.changed(others)
         picture, seen = self.works.photo(needed(photo), size), seen.strip()
         steps = self.works.dream(
             picture,
             preset=None if seen or layer else preset,
             layers=layer,
             classes=seen or None,
-            strength=amount,
+            strength=None if 'step_size' in more else amount,  # steps of a size are not steered
             stop=session.begin(),
+            others=more,
         )
         yield from self.panel.watch(session, images.to_uint8(picture.pixels), steps)
 

@@ -10,10 +10,13 @@ import numpy as np
 
 from stylegen import images
 from stylegen.studio.choices import picture_choices
+from stylegen.studio.controls import Controls, slider
 from stylegen.studio.inputs import drawn_over, mask_of, page_folder, photo_and_notes, picture_input
 from stylegen.studio.panel import LIGHT, Panel, Updates, guarded, without_folders
 from stylegen.studio.sessions import check_room
 from stylegen.studio.works import Works
+from stylegen.style.apply_settings import ApplySettings
+from stylegen.style.settings import StyleSettings
 from stylegen.utils.errors import UserError
 
 COLORS = [
@@ -39,8 +42,8 @@ class StyleTab:
         self.styles = picture_choices('Styles', works.thumbnails(), elem_id='styles', kind='strip')
         self.name, self.asked = gr.State(''), gr.State(0)
         self.painting = picture_input('Or a painting of your own', height=150, elem_id='painting')
-        self.strength = gr.Slider(0, 1.5, 1.0, step=0.05, label='Strength', elem_id='strength')
-        self.fine = gr.Slider(0.5, 4, 1.0, step=0.1, label='Stroke size', elem_id='fine')
+        self.strength = slider(ApplySettings, 'strength', 'Strength', 0.05, elem_id='strength')
+        self.fine = slider(ApplySettings, 'style_scale', 'Stroke size', 0.1, elem_id='fine')
         self.color = gr.Dropdown(COLORS, value='style', label='Colours', elem_id='color')
         with gr.Accordion('Paint only a part', open=False, elem_id='part'):
             self.mask = gr.ImageEditor(
@@ -50,9 +53,10 @@ class StyleTab:
         self.drawn = gr.State(None)  # what was drawn; the editor itself would be sent anew with every click
         with gr.Accordion('Paint it properly', open=False, elem_id='properly'):
             gr.Markdown('The optimisation takes a minute or more and needs a painting of your own.')
-            self.balance = gr.Slider(0, 1, 0.5, step=0.05, label='Style against photo', elem_id='balance')
-            self.stroke = gr.Slider(0.5, 3, 1.3, step=0.1, label='Size of its strokes', elem_id='stroke')
+            self.balance = slider(StyleSettings, 'strength', 'Style against photo', 0.05, elem_id='balance')
+            self.stroke = slider(StyleSettings, 'style_scale', 'Size of its strokes', 0.1, 0.5, 3, elem_id='stroke')
             self.size = gr.Dropdown(SIZES, value=768, label='Longest side in pixels', elem_id='size')
+            self.settings = Controls(StyleSettings, without=('strength', 'style_scale', 'color'))
             self.paint = gr.Button('Paint it properly', variant='primary', elem_id='paint')
 
     def connect(self, machine: dict[str, Any]) -> None:
@@ -74,12 +78,8 @@ class StyleTab:
         self.painting.upload(lambda: ('', self.marked('')), None, [self.name, self.styles], **LIGHT).then(
             guarded(self.paint_now), inputs, outputs, **machine
         )
-        self.paint.click(
-            guarded(self.paint_properly),
-            [self.photo, self.painting, self.balance, self.stroke, self.color, self.size, self.drawn],
-            outputs,
-            **machine,
-        )
+        own = [self.photo, self.painting, self.balance, self.stroke, self.color, self.size, self.drawn]
+        self.paint.click(guarded(self.paint_properly), [*own, *self.settings.components], outputs, **machine)
 
     def chosen(self, event: gr.SelectData) -> tuple[str, None]:
         """The name of the style that was clicked; the painting goes."""
@@ -121,7 +121,7 @@ class StyleTab:
 
     def paint_properly(
         self, request: gr.Request, photo: str | None, painting: str | None, balance: float, stroke: float, color: str,
-        size: int, drawn: np.ndarray | None,
+        size: int, drawn: np.ndarray | None, *others: Any,
     ) -> Iterator[Updates]:  # fmt: skip
         """Paints by optimisation."""
         if painting is None:
@@ -131,6 +131,7 @@ class StyleTab:
         steps = self.works.paint(
             picture, style, strength=balance, stroke=stroke, color=color,
             mask=mask_of(drawn, picture.pixels.shape[:2]), stop=session.begin(),
+            others=self.settings.changed(others),
         )  # fmt: skip
         yield from self.panel.watch(session, images.to_uint8(picture.pixels), steps)
 

@@ -52,17 +52,11 @@ class Works:
 
         return WeightsSource(ONE_PASS_WEIGHTS, digest_of(ONE_PASS_WEIGHTS), 'embedded')
 
-    @functools.cached_property
-    def _stylizer(self) -> Any:
-        from stylegen.style import Stylizer
-
-        return Stylizer(max_memory=self.max_memory)
-
     @functools.lru_cache(maxsize=3)  # noqa: B019  one `Works` lives as long as the page
-    def _dreamer(self, preset: str | None, layers: str | None, classes: str | None, strength: float | None) -> Any:
+    def _dreamer(self, given: tuple[tuple[str, Any], ...]) -> Any:
         from stylegen.deepdream import Dreamer
 
-        return Dreamer(**dream_arguments(preset, layers, classes, strength), max_memory=self.max_memory)
+        return Dreamer(**dict(given), max_memory=self.max_memory)
 
     def photo(self, path: str | Path, longest: int | None = None) -> Picture:
         """Reads an uploaded picture. It is known by its name, without the folder that the page keeps it in.
@@ -134,16 +128,16 @@ class Works:
 
     def paint(
         self, photo: Picture, painting: Picture, *, strength: float, stroke: float, color: str,
-        mask: np.ndarray | None, stop: threading.Event,
+        mask: np.ndarray | None, stop: threading.Event, others: Mapping[str, Any] | None = None,
     ) -> Watched:  # fmt: skip
-        """Paints a photo by optimisation, watched."""
+        """Paints a photo by optimisation, watched; `others` are more of its settings."""
         from stylegen.style import Stylizer
         from stylegen.style.command import PROGRAM
         from stylegen.style.options import PictureSettings
+        from stylegen.style.settings import StyleSettings
 
-        base = self._stylizer
-        changed = {'strength': strength, 'style_scale': stroke, 'color': color}
-        stylizer = Stylizer(settings=base.settings.replace(network=base.extractor, **changed))
+        changed = {'strength': strength, 'style_scale': stroke, 'color': color, **(others or {})}
+        stylizer = Stylizer(settings=StyleSettings.of_record({'max_memory': self.max_memory, **changed}))
 
         def job(report: Report) -> np.ndarray:
             tell = lambda step: report(step.work, step.all_work, step.result)
@@ -151,7 +145,7 @@ class Works:
 
         masked = None if mask is None else MASK_NAME
         sources = PictureSettings(content=(photo.path,), style=(painting.path,), mask=masked, size=_size_of(photo))
-        options = _changed(stylizer.settings, 'strength', 'style_scale', 'color')
+        options = _changed(StyleSettings.of_record(changed), *changed)
         hashes = {photo.path: photo.sha256, painting.path: painting.sha256}
         recorded = sources.recorded() | stylizer.settings.recorded()
         made = call('transfer', _python_photo(photo), repr(painting.path), **options, mask=masked)
@@ -159,7 +153,7 @@ class Works:
             _result,
             f'{Path(painting.path).stem}, painted properly',
             photo=photo,
-            record=records.record(PROGRAM, recorded, hashes, base.extractor.source),
+            record=records.record(PROGRAM, recorded, hashes, stylizer.extractor.source),
             command=command_line(PROGRAM, (photo.path, painting.path), size=sources.size, **options, mask=masked),
             python=f"from stylegen import load_image, save_image, transfer\n\nsave_image('out.png', {made})",
         )
@@ -167,21 +161,21 @@ class Works:
 
     def dream(
         self, photo: Picture, *, preset: str | None, layers: str | None, classes: str | None, strength: float | None,
-        stop: threading.Event,
+        stop: threading.Event, others: Mapping[str, Any] | None = None,
     ) -> Watched:  # fmt: skip
-        """Dreams on a photo, watched."""
+        """Dreams on a photo, watched; `others` are more of its settings."""
         from stylegen.deepdream.command_line import PROGRAM
         from stylegen.deepdream.command_settings import PictureSettings
 
-        given = dream_arguments(preset, layers, classes, strength)
-        dreamer = self._dreamer(preset, layers, classes, strength)
+        given = {**dream_arguments(preset, layers, classes, strength), **(others or {})}
+        dreamer = self._dreamer(tuple(given.items()))
 
         def job(report: Report) -> np.ndarray:
             return dreamer(photo.pixels, callback=lambda step: report(step.work, step.all_work, step.picture))
 
         sources = PictureSettings(input=(photo.path,), size=_size_of(photo))
         recorded = sources.recorded() | dreamer.settings.recorded()
-        typed = {'preset': preset, 'layers': layers, 'classes': classes, 'strength': strength}
+        typed = {'preset': preset, 'layers': layers, 'classes': classes, 'strength': strength, **(others or {})}
         made = call('dream', _python_photo(photo), **given)
         result = functools.partial(
             _result,
@@ -272,10 +266,9 @@ def _python_photo(photo: Picture) -> str:
 
 
 def _changed(settings: Any, *names: str) -> dict[str, Any]:
-    """The settings of these names that are not the defaults."""
-    defaults = type(settings).defaults()
-    values = {name: getattr(settings, name) for name in names}
-    return {name: value for name, value in values.items() if value != defaults[name]}
+    """The settings of these names that are not the defaults, as people type them."""
+    values, defaults = settings.recorded(), type(settings)().recorded()
+    return {name: values[name] for name in names if values[name] != defaults[name]}
 
 
 def _result(

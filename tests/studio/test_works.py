@@ -6,8 +6,10 @@ import os
 import shlex
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from stylegen.studio.settings import StudioSettings, is_loopback
 from stylegen.studio.waiting import bound_line, full_message
 from stylegen.studio.works import Works, safe_name
 from stylegen.utils.errors import UserError
+from stylegen.utils.settings import Settings, setting
 from tests.conftest import photo, run
 
 
@@ -47,6 +50,45 @@ def test_the_command_of_a_one_pass_result_makes_the_same_picture(works, files, t
     assert words[:4] == ['python', '-m', 'stylegen.style', 'apply'] and '--style_scale=2' in words
     assert run(*words[3:], '--output=again.png', '--quiet', program='style') == 0
     assert np.array_equal(images.to_uint8(images.load_image('again.png')), result.pixels)
+
+
+def test_a_setting_that_is_new_shows_up_with_its_bounds_and_its_help():
+    gr = pytest.importorskip('gradio')
+    from stylegen.studio.controls import Controls, slider
+
+    @dataclass(frozen=True, kw_only=True)
+    class Later(Settings):
+        brightness: float = setting(0.5, 'how bright it is', at_least=0.1, at_most=2)
+        crisp: bool = setting(False, 'keep edges')
+        kind: str | None = setting(None, 'which one', choices=('a', 'b'))
+        steps: Any = setting((2, 1), 'steps', read=lambda value, name: value, write=lambda value: '2,1')
+        file: str | None = setting(None, 'a file', kind='path')
+        threads: int = setting(1, 'threads', group='Machine')
+
+    with gr.Blocks():
+        controls = Controls(Later, without=['crisp'])
+        bright = slider(Later, 'brightness', 'Light', 0.1)
+    assert controls.names == ['brightness', 'kind', 'steps']
+    assert controls.components[0].info == 'how bright it is (from 0.1 up to 2)'
+    assert (bright.minimum, bright.maximum, bright.value, bright.label) == (0.1, 2, 0.5, 'Light')
+    assert controls.changed([0.5, '', '2,1']) == {} == controls.changed([None, '', ''])
+    assert controls.changed([0.7, 'b', '9']) == {'brightness': 0.7, 'kind': 'b', 'steps': '9'}
+
+
+def test_other_settings_of_the_optimisation_are_taken_and_told(works, files):
+    others = {'iterations': '2', 'style_layers': 'block1_conv1', 'smallest_size': 40}
+    pictures = works.photo(files[0]), works.photo(files[1])
+    steps = works.paint(
+        *pictures, strength=0.5, stroke=1.3, color='style', mask=None, stop=threading.Event(), others=others
+    )
+    result = list(steps)[-1]
+    assert {'--iterations=2', '--style_layers=block1_conv1:1', '--smallest_size=40'} < set(shlex.split(result.command))
+    assert "iterations='2'" in result.python and result.record['settings']['smallest_size'] == 40
+    with pytest.raises(UserError, match='iterations'):
+        works.paint(
+            *pictures, strength=0.5, stroke=1.3, color='style', mask=None, stop=threading.Event(),
+            others={'iterations': 'many'},
+        )  # fmt: skip
 
 
 def test_the_python_of_a_one_pass_result_makes_the_same_picture(works, files, tmp_path, monkeypatch):
