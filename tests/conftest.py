@@ -16,6 +16,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run 
 ROOT = Path(__file__).parents[1]
 
 
+SLOW = frozenset((ROOT / 'tests/slow.txt').read_text().splitlines())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Marks the tests of slow.txt: those that took five seconds of CPU or more, see CONTRIBUTING.md."""
+    for item in items:
+        if item.nodeid in SLOW:
+            item.add_marker(pytest.mark.slow)
+
+
 class TinyNetwork:
     """Two convolutions with a pooling between them, in the precision of the picture; stands in for an extractor."""
 

@@ -22,7 +22,7 @@ from stylegen import images
 from stylegen.__main__ import main as programs
 from stylegen.networks import catalog
 from tests.caffemodels import of_model, write_caffemodel
-from tests.conftest import photo, run
+from tests.conftest import SLOW, photo, run
 
 ROOT = Path(__file__).parents[1]
 
@@ -93,6 +93,12 @@ def test_a_wheel_of_the_tree_runs_elsewhere(tmp_path):
         [sys.executable, '-c', 'import stylegen; print(stylegen.__file__)'], capture_output=True, **where
     )
     assert Path(asked.stdout.decode().strip()).is_relative_to(place)
+
+
+def test_the_tests_that_are_listed_as_slow_are_there():
+    for name in SLOW:
+        path, _, function = name.partition('[')[0].partition('::')
+        assert f'def {function}(' in (ROOT / path).read_text(), name
 
 
 IMPORTED_AS = {

@@ -109,7 +109,7 @@ def test_list_prints_the_networks_and_the_layers_of_one(capsys):
     'args, message',
     [
         (['--input=missing.jpg'], 'missing.jpg'),
-        (['--input=https://example.com/a.jpg'], 'download it first'),
+        (['--input=https://example.com/a.jpg'], 'is an address; give --cluster=local too'),
         (['--input=broken.jpg'], 'broken.jpg'),
         (['--input=.', '--output=photo.png'], 'is a file'),
         (['--input=.', '--output=.'], 'the folder of the inputs'),

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from stylegen import images
+from stylegen.cluster.settings import ClusterSettings
 from stylegen.deepdream import Dreamer, DreamSettings, command_settings, dream, settings, visualize, zoom_frames
 from stylegen.deepdream.__main__ import define_flags
 from stylegen.deepdream.command_line import CONTRADICTIONS, MODES, UNUSED, CommandLine
@@ -15,7 +16,7 @@ from tests.conftest import photo, run
 
 FLAGS = (  # records whose fields are flags, in the order in which they are asked
     command_settings.PictureSettings, settings.DreamSettings, settings.NoiseSettings, command_settings.FilmSettings,
-    command_settings.DreamResultSettings,
+    command_settings.DreamResultSettings, ClusterSettings,
 )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ def opened(folder, tmp_path, monkeypatch):
     """The names of the network and weights files that were opened. The test works in a copy of the folder."""
     shutil.copytree(folder, tmp_path / 'copy')
     monkeypatch.chdir(tmp_path / 'copy')
+    registry._EXTRACTORS.clear()  # those of other tests
     paths = []
     # (module, function, the index of the path among its arguments)
     for module, name, where in ((registry, 'load_saved_model', -1), (models, 'load_network', 1)):

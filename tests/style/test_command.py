@@ -303,7 +303,7 @@ def test_a_mistake_is_one_line_exit_code_2_and_no_file(args, message, capsys):
 )
 def test_flags_that_change_nothing_are_told_in_a_line(args, idle):
     flags, said = define_flags().parse(['x', *args]), []
-    Command.of(flags, {}).check(said.append)
+    Command.of(flags, {}).check(said.append, many=False)
     assert len(said) == (idle is not None) and (idle is None or said[0].startswith(idle))
 
 

@@ -68,7 +68,10 @@ def test_two_devices_come_to_the_losses_and_weights_of_one_which_goes_on_with_th
     assert np.abs(sheets[0] - sheets[1]).max() < 3 / 255
 
 
-def test_what_one_device_cannot_share_is_refused(place, tmp_path):
+def test_what_one_device_cannot_share_is_refused(tmp_path):
+    images.save_image(tmp_path / 'photos' / '0.png', photo(36, 40))
+    for name in ('waves', 'ink'):
+        images.save_image(tmp_path / f'{name}.png', photo(50, 48))
     with pytest.raises(UserError, match='needs two devices or more'):
-        trained(place, tmp_path / 'none', distribute='mirrored')
+        trained(tmp_path, tmp_path / 'none', distribute='mirrored')
     assert not (tmp_path / 'none').exists()
