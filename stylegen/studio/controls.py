@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,7 +43,15 @@ class Controls:
     def changed(self, values: Sequence[Any]) -> dict[str, Any]:
         """The settings that are not the defaults, by name. An empty text or number is the default."""
         given = zip(self.names, values, strict=True)
-        return {name: value for name, value in given if value not in ('', None, self._defaults[name])}
+        typed = {name: value for name, value in given if value not in ('', None, self._defaults[name])}
+        return {name: self._read(name, value) for name, value in typed.items()}
+
+    def _read(self, name: str, value: Any) -> Any:
+        """A value in the type of its setting. What cannot be read stays, and the record refuses it in a line."""
+        number = {'integer': int, 'number': float}.get(self.record.kind_of(name))
+        with contextlib.suppress(ValueError):
+            return number(value) if number else value
+        return value
 
     def _component(self, name: str) -> Any:
         about, kind, default = self.record.abouts()[name], self.record.kind_of(name), self._defaults[name]
@@ -54,7 +63,7 @@ class Controls:
             none = [('by itself', '')] if default is None else []
             named = [(one, one) for one in about.choices or ()]
             return gr.Dropdown([*none, *named], value=default or '', **words)
-        if kind in ('integer', 'number'):
+        if kind in ('integer', 'number') and default is not None:  # Gradio shows 0 for a number that is not there
             return gr.Number(default, precision=0 if kind == 'integer' else None, **words)
         return gr.Textbox('' if default is None else str(default), **words)
 

@@ -61,6 +61,7 @@ def test_a_setting_that_is_new_shows_up_with_its_bounds_and_its_help():
         brightness: float = setting(0.5, 'how bright it is', at_least=0.1, at_most=2)
         crisp: bool = setting(False, 'keep edges')
         kind: str | None = setting(None, 'which one', choices=('a', 'b'))
+        tall: int | None = setting(None, 'how tall', at_least=1)
         steps: Any = setting((2, 1), 'steps', read=lambda value, name: value, write=lambda value: '2,1')
         file: str | None = setting(None, 'a file', kind='path')
         threads: int = setting(1, 'threads', group='Machine')
@@ -68,11 +69,14 @@ def test_a_setting_that_is_new_shows_up_with_its_bounds_and_its_help():
     with gr.Blocks():
         controls = Controls(Later, without=['crisp'])
         bright = slider(Later, 'brightness', 'Light', 0.1)
-    assert controls.names == ['brightness', 'kind', 'steps']
+    assert controls.names == ['brightness', 'kind', 'tall', 'steps']
     assert controls.components[0].info == 'how bright it is (from 0.1 up to 2)'
     assert (bright.minimum, bright.maximum, bright.value, bright.label) == (0.1, 2, 0.5, 'Light')
-    assert controls.changed([0.5, '', '2,1']) == {} == controls.changed([None, '', ''])
-    assert controls.changed([0.7, 'b', '9']) == {'brightness': 0.7, 'kind': 'b', 'steps': '9'}
+    assert controls.changed([0.5, '', '', '2,1']) == {} == controls.changed([None, '', '', ''])
+    changed = controls.changed([0.7, 'b', '40', '9'])
+    assert changed == {'brightness': 0.7, 'kind': 'b', 'tall': 40, 'steps': '9'}
+    with pytest.raises(UserError, match='expected tall to be a whole number'):
+        Later(**controls.changed([0.5, '', 'forty', '2,1']))
 
 
 def test_other_settings_of_the_optimisation_are_taken_and_told(works, files):
