@@ -22,7 +22,7 @@ from stylegen import images
 from stylegen.__main__ import main as programs
 from stylegen.networks import catalog
 from tests.caffemodels import of_model, write_caffemodel
-from tests.conftest import SLOW, photo, run
+from tests.conftest import SLOW, photo, run, slow
 
 ROOT = Path(__file__).parents[1]
 
@@ -172,7 +172,8 @@ def test_readme_has_commands_of_each_program():
 
 
 @pytest.mark.parametrize(
-    ('program', 'flags'), [one for one in COMMANDS if ELSEWHERE not in one[1] and one[0] != SERVES]
+    ('program', 'flags'),
+    [slow(*one) if '--cluster' in one[1] else one for one in COMMANDS if ELSEWHERE not in one[1] and one[0] != SERVES],
 )
 def test_a_command_of_readme_runs(tmp_path, monkeypatch, networks, program, flags):
     monkeypatch.chdir(tmp_path)
