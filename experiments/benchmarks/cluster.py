@@ -2,14 +2,14 @@
 
 Command:   python experiments/benchmarks/cluster.py [--parts=engine,files,apply] [--rounds=3] [--photos=24] [--side=512]
 Needs:     the extra `cluster`: pip install -e ".[cluster]"
-Time:      engine took 16 minutes and a turn of apply 20, at a low priority on two cores with a load of 7 to 17
-Expected:  a table for each part. Measured once, on that busy machine, so that wall times say little; run it again on a
-           quiet one. engine: 18 ms a file by 1 worker and 11 ms by 2, 8 and 7 ms with 64 at once; 1.6 to 1.8 ms of
-           processor time of the driver, with 64 at once too little to be told from noise; Ray starts in 12 to 35 s;
-           126 bytes a name. files: 0.09 s for 512 x 384, 0.38 s for 1024 x 768. apply, one turn only: of 13 photos of
-           512 x 384 one process made 0.085 a second with its start, 1 worker 0.045, 2 workers 0.047, a shell loop
-           0.046. So few photos do not pay for the start of Ray; whether 2 workers on two cores ever beat one process
-           was not seen
+Time:      a turn of apply 90 seconds on two free cores; engine 16 minutes on busy ones
+Expected:  a table for each part. engine and files were measured once, at a low priority with a load of 7 to 17: 18 ms a
+           file by 1 worker and 11 ms by 2, 8 and 7 ms with 64 at once; 1.6 to 1.8 ms of processor time of the driver,
+           with 64 at once too little to be told from noise; 126 bytes a name; 0.09 s to read and write 512 x 384, 0.38 s
+           1024 x 768. apply on two free cores of a Xeon, float32, two turns of 24 photos of 512 x 384, a second with
+           the start: one process 1.9 and 2.0, 1 worker 1.4 and 1.0, 2 workers 1.6 and 1.7, a shell loop 0.9 and 1.2.
+           Without the start, in the first turn: 4.8, 4.2, 5.6 (in the second the difference between the two folders was
+           noise). So on one machine the cluster gains little: it is for several, and for what must not be lost
 
 engine: seconds of a folder of tiny files that are copied, so that the engine alone is measured: a name in a table, a
 task of Ray, a scratch folder, a file written beside and renamed, a line in the manifest. The time of a file is the
