@@ -6,10 +6,11 @@ Time:      a turn of apply 90 seconds on two free cores; engine 16 minutes on bu
 Expected:  a table for each part. engine and files were measured once, at a low priority with a load of 7 to 17: 18 ms a
            file by 1 worker and 11 ms by 2, 8 and 7 ms with 64 at once; 1.6 to 1.8 ms of processor time of the driver,
            with 64 at once too little to be told from noise; 126 bytes a name; to read and write 512 x 384 0.09 s, and
-           1024 x 768 0.38 s. apply on two free cores of a Xeon, float32, two turns of 24 photos of 512 x 384, a second with
-           the start: one process 1.9 and 2.0, 1 worker 1.4 and 1.0, 2 workers 1.6 and 1.7, a shell loop 0.9 and 1.2.
-           Without the start, in the first turn: 4.8, 4.2, 5.6 (in the second the difference between the two folders was
-           noise). So on one machine the cluster gains little: it is for several, and for what must not be lost
+           1024 x 768 0.38 s. apply on two free cores of a Xeon, float32, two turns of 24 photos of 512 x 384, a
+           second with the start: one process 1.9 and 2.0, 1 worker 1.4 and 1.0, 2 workers 1.6 and 1.7, a shell loop
+           0.9 and 1.2. Without the start, in the first turn: 4.8, 4.2, 5.6 (in the second the difference between the
+           two folders was noise). So on one machine the cluster gains little: it is for several, and for what must
+           not be lost
 
 engine: seconds of a folder of tiny files that are copied, so that the engine alone is measured: a name in a table, a
 task of Ray, a scratch folder, a file written beside and renamed, a line in the manifest. The time of a file is the
