@@ -11,6 +11,7 @@ import numpy as np
 
 from stylegen.cluster.scenes import Footage, Paint, ScenesJob, check_clip, keep_scenes
 from stylegen.cluster.settings import ClusterSettings
+from stylegen.deepdream.cluster_job import with_memory
 from stylegen.deepdream.command_line import CommandLine
 from stylegen.deepdream.film import dream_film
 from stylegen.deepdream.footage import dream_footage
@@ -31,7 +32,7 @@ class FilmJob(ScenesJob):
 
     def open_scene(self, memory: int) -> Paint:
         """Opens the network."""
-        session = Session.open(self.command)
+        session = Session.open(with_memory(self.command, memory))
         mask, regions = session.read_masks(self.footage.shape)
         dream = lambda image, seed: session.dreamer(image, mask=mask, regions=regions, seed=seed)
 

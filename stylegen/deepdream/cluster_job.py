@@ -47,16 +47,20 @@ class DreamJob(Job):
 
     def open(self, memory: int) -> Make:
         """Opens the network."""
-        command, console = self.command, Console(quiet=True)
-        if command.dream.max_memory == AUTO:
-            command = command.replace(dream=command.dream.replace(max_memory=f'{memory >> 20}MB'))
-        session = Session.open(command)
+        session, console = Session.open(with_memory(self.command, memory)), Console(quiet=True)
 
         def make(task: Task) -> None:
             unfinished = unfinished_path(task.output)
             dream_file(session, task.file, Output(task.output), console, unfinished, task.name)
 
         return make
+
+
+def with_memory(command: CommandLine, memory: int) -> CommandLine:
+    """The command of a worker, which may take so many bytes where the settings say 'auto'."""
+    if command.dream.max_memory != AUTO:
+        return command
+    return command.replace(dream=command.dream.replace(max_memory=f'{memory >> 20}MB'))
 
 
 def dream_on_cluster(command: CommandLine, cluster: ClusterSettings, console: Console) -> None:
