@@ -16,7 +16,7 @@ from stylegen.style.plan import Stage, plan, style_core
 from stylegen.style.settings import PATIENCE_STEPS, StyleSettings
 from stylegen.style.steps import Start, StyleStep
 from stylegen.style.styles import Styles, color_moments
-from stylegen.style.weighting import set_factors
+from stylegen.style.weighting import set_factors, shapes_of
 
 if TYPE_CHECKING:
     from stylegen.optimize.loop import Step
@@ -70,6 +70,7 @@ class Run:
             for group in (styles, *(group for _, group in regions))
         ]
         self.style_chroma = None if settings.like or masks else colors.chroma_moments(self.styles[0])
+        targets.shares_of_shapes = [shapes_of(settings, targets.strides, group) for group in self.styles]
         self.costs = targets.costs(settings.margin)
         self.plan = plan(self.costs, content.shape[:2], settings)
         self.update = _update_rule(settings, self.plan.history)

@@ -13,6 +13,7 @@ from stylegen.style.pictures import Pictures
 from stylegen.style.settings import StyleSettings
 from stylegen.style.styles import check_style
 from stylegen.style.stylizer import Stylizer
+from stylegen.style.weighting import shapes_of
 from stylegen.utils.memory import AUTO, format_memory, memory_advice, parse_memory
 
 
@@ -76,6 +77,12 @@ class Session:
         shown = [f'{path}:{share:g}' if share != 1 else path for path, share in parse_styles(sources.style)]
         lines.append(f'style    {", ".join(shown) or "none"}')
         lines += [f'region   {mask}: {", ".join(styles)}' for mask, styles in parse_regions(sources.region).items()]
+        groups = pictures.styles, *(styles for _, styles in pictures.regions)
+        strides = self.stylizer.targets.strides
+        if self.settings.shapes is None and not all(shapes_of(self.settings, strides, group) for group in groups):
+            lines.append(
+                'shapes   a style shows a face, so only its strokes and colours are taken (--shapes=1: its shapes too)'
+            )
         sizes = [f'{s.size[1]} x {s.size[0]} ({s.steps})' for s in plan.stages]
         lines.append(f'sizes    and steps: {", ".join(sizes)}')
         cut = [stage for stage in plan.stages if stage.core]

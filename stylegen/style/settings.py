@@ -103,6 +103,8 @@ class StyleSettings(MachineSettings, NetworkSettings):
         content_weight, style_weight: Weights of the relative losses. They replace `strength`.
         content_scale: Multiplies the content loss, so that style and content are in balance at a strength of 0.5.
             None: the network's own.
+        shapes: Multiplies the weights of the style layers with a position for 8 pixels or more. None: 1, or 0 if a
+            style shows a face (`stylegen.style.faces`), which would be painted into the sky.
         tv_weight: None: the network's own.
         tv_form: See `stylegen.losses.features.VARIATIONS`.
         beta_1, beta_2, epsilon, epsilon_hat: See `stylegen.optimize.updates.adam`.
@@ -162,8 +164,14 @@ class StyleSettings(MachineSettings, NetworkSettings):
         at_least=0,
     )
     # A person chooses a balance by strength; this is its unit, which is chosen once for a network. So it has no flag.
-    content_scale: float | None = setting(
-        None, 'unit of the content loss in the balance; default by network', at_least=0, flag=False
+    content_scale: float | None = setting(None, 'unit of the content loss; default by network', at_least=0, flag=False)
+    shapes: float | None = setting(
+        None,
+        "how much of the style's large shapes comes along: 0 only strokes and colours, 1 all; "
+        'default 1, and 0 if the style shows a face',
+        group='How much style',
+        at_least=0,
+        at_most=1,
     )
     tv_weight: float | None = setting(
         None,

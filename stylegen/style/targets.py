@@ -46,6 +46,7 @@ class Targets:
     Attributes:
         keys: What each term compares.
         areas: The share of the picture that each region has.
+        shares_of_shapes: How much of the large shapes of each region's styles counts.
         shapes: {layer: (1, h, w, C)} of the content.
         halo: Pixels around a window's core; None: the network cannot work by windows.
     """
@@ -60,6 +61,7 @@ class Targets:
             for layer in self.style_layers
             for region in range(max(1, regions))
         }
+        self.shares_of_shapes = [1.0] * max(1, regions)
         self.keys: list[TermKey] = []
         terms = self._terms(settings)
         self.variables = TargetVariables(self.channels, tuple(self.content_layers), len(terms), regions)

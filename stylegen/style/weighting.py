@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from stylegen.style.faces import shows_face
 from stylegen.style.published import PUBLISHED
 from stylegen.style.settings import StyleSettings
+from stylegen.style.styles import Styles
 
 if TYPE_CHECKING:
     from stylegen.style.targets import Targets, TermKey
 
+LARGE_SHAPES = 8  # pixels between the positions of a layer, from which on it sees shapes rather than strokes
 LEAST_DISTANCE = 0.02  # of the content from the style; a smaller distance counts as this one
 
 
@@ -66,7 +70,7 @@ def _plain_factors(targets: Targets, settings: StyleSettings) -> np.ndarray:
     content_weight, style_weight = (1.0 if w is None else w for w in (settings.content_weight, settings.style_weight))
     style_total, content_total = sum(targets.style_layers.values()), sum(targets.content_layers.values())
     factors = [
-        style_weight * targets.style_layers[key.layer] * targets.areas[key.region] / style_total
+        style_weight * _style_weight(targets, key) / style_total
         if key.kind == 'style'
         else content_weight * targets.content_layers[key.layer] / content_total
         if key.kind == 'content'
@@ -95,6 +99,23 @@ def _published_factors(targets: Targets, settings: StyleSettings, size: tuple[in
     return np.asarray(factors, np.float32)
 
 
+def shapes_of(settings: StyleSettings, strides: Mapping[str, int], styles: Styles) -> float:
+    """How much of the large shapes of some styles comes along, see `StyleSettings.shapes`.
+
+    Args:
+        settings: Settled settings.
+        strides: Pixels between the positions of each style layer.
+        styles: The styles of one region.
+    """
+    if settings.shapes is not None:
+        return settings.shapes
+    only_large = all(strides[layer] >= LARGE_SHAPES for layer in settings.style_layers)
+    if settings.like or only_large:
+        return 1.0
+    return 0.0 if any(share and shows_face(picture) for picture, share in styles) else 1.0
+
+
 def _style_weight(targets: Targets, key: TermKey) -> float:
-    """The weight of a style term: its layer's, times the area of its region."""
-    return targets.style_layers[key.layer] * targets.areas[key.region]
+    """The weight of a style term: its layer's, times the area of its region, and the share of its shapes."""
+    shapes = targets.shares_of_shapes[key.region] if targets.strides[key.layer] >= LARGE_SHAPES else 1.0
+    return targets.style_layers[key.layer] * targets.areas[key.region] * shapes
