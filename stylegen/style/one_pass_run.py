@@ -161,6 +161,24 @@ class Run:
             return {}
         return {**(self.kept.palettes if self.kept else {}), **self.palettes}
 
+    def diverged(self) -> bool:
+        """Whether a loss since the last report is not finite, or a weight does not fit the float16 of `RESULT`."""
+        weights = (variable.value.numpy() for variable in self.model.trained)
+        fit = all(np.abs(weight).max() <= np.finfo(np.float16).max for weight in weights)  # NaN does not
+        return not (fit and np.isfinite(self.model.sums.numpy()).all())
+
+    def check_finite(self, step: int) -> None:
+        """Stops a training that has diverged, before a report or a checkpoint of it.
+
+        Raises:
+            ArithmeticError: A loss or a weight is not finite.
+        """
+        if self.diverged():
+            raise ArithmeticError(
+                f'a loss or a weight is not finite by step {step}; begin again from the last checkpoint, in another '
+                f'workdir: --init={self.workdir / RESULT} with a smaller --learning_rate or --precision=float32'
+            )
+
     @chief_only
     def save(self, step: int) -> None:
         """Keeps a checkpoint, and the network for use."""
@@ -168,18 +186,9 @@ class Run:
         self.network().save(self.workdir / RESULT)
 
     def report(self, step: int) -> None:
-        """Writes a row of the log and calls the callback.
-
-        Raises:
-            ArithmeticError: A loss is not finite.
-        """
+        """Writes a row of the log and calls the callback."""
         values = self.model.means()
         rate = self.speed(step)
-        if not all(np.isfinite(value) for value in values.values()):
-            raise ArithmeticError(
-                f'a loss is not finite by step {step}; the last checkpoint in {self.workdir} is whole: go on from it '
-                'with a smaller --learning_rate or --precision=float32'
-            )
         self.log.add(step, {**values, 'images_per_second': rate})
         if self.callback:
             self.callback(Report(step, self.settings.steps, values, rate))
@@ -213,12 +222,12 @@ class Run:
                 Periodic(settings.checkpoint_every, self.save, at_end=True),
             ]
             self.speed.start(begun)
-            schedule = Schedule(works, lambda step: None, settings.steps)
+            schedule = Schedule(works, self.check_finite, settings.steps)
             callbacks = Callbacks([Interrupts(), schedule], self.model, left)
             try:
                 self.model.fit(batches, steps_per_epoch=left, epochs=1, verbose=0, shuffle=False, callbacks=callbacks)
             except KeyboardInterrupt:
-                if np.isfinite(self.model.sums.numpy()).all():
+                if not self.diverged():
                     self.save(self.step)
                 raise
         return self.network()

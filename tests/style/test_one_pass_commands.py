@@ -10,6 +10,7 @@ from stylegen import images
 from stylegen.datasets import open_images
 from stylegen.style.one_pass import OnePass
 from stylegen.style.one_pass_training import train_one_pass
+from stylegen.training.checkpoints import Checkpoints
 from stylegen.training.logs import read_log
 from stylegen.utils.errors import UserError
 from tests.conftest import photo, run
@@ -82,6 +83,17 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits():
     stored = np.load('again.npz')
     for name in whole.files:
         assert np.array_equal(whole[name], stored[name]), name
+
+
+def test_no_checkpoint_of_a_training_that_diverged_is_kept():
+    diverging = TINY | {'log_every': 50, 'checkpoint_every': 1, 'learning_rate': 1e30}
+    with pytest.raises(ArithmeticError, match='not finite by step') as caught:
+        train_one_pass(open_images('photos', 32), {'ink': 'ink.png'}, 'diverged', steps=6, **diverging)
+    assert '--init=diverged/one_pass.npz' in str(caught.value)
+    kept = Checkpoints('diverged')
+    assert kept.steps()
+    for step in kept.steps():
+        assert all(np.isfinite(array).all() for array in kept.load(step)[1].values()), step
 
 
 @pytest.mark.slow
