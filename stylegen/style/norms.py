@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from stylegen.utils.errors import UserError
+
 EPSILON = 1e-3  # added to a variance, so that a flat area does not become an outlier
-PALETTE = 6  # numbers of a palette
+PALETTE = 6  # numbers of a palette: mean and deviation of each channel
 GAINS = 0.5, 2.0  # least and largest factor of a picture's contrast, so that no grain of a flat one is enlarged
 DARKEST = 0.13  # a palette with a mean below this is lightened to it ...
 LIGHTENED = 2.0  # ... by this factor at most
@@ -24,6 +26,17 @@ def norm_sizes(width: int, blocks: int) -> dict[str, int]:
 def count_norms(width: int, blocks: int) -> int:
     """How many numbers the norms of a style are."""
     return 2 * sum(norm_sizes(width, blocks).values())
+
+
+def check_norms(norms: np.ndarray, width: int, blocks: int) -> None:
+    """Refuses norms that are not those of a network, with its palette or without.
+
+    Raises:
+        UserError: They are too many, too few or not finite.
+    """
+    count = count_norms(width, blocks)
+    if len(norms) not in (count, count + PALETTE) or not np.isfinite(norms).all():
+        raise UserError(f'expected norms of {count} finite numbers, or of {count + PALETTE} with a palette')
 
 
 def palette_of(picture: np.ndarray) -> np.ndarray:

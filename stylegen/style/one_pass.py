@@ -12,18 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from stylegen.images.conversion import PictureLike, as_mask, as_picture
+from stylegen.images.conversion import PictureLike, as_mask, as_picture, is_pair
 from stylegen.style.areas import Area, areas_of, masked
 from stylegen.style.coloring import Coloring
 from stylegen.style.light import paint_light
-from stylegen.style.norms import count_norms, paint_by_parts, palette_of, with_palette
+from stylegen.style.norms import check_norms, count_norms, paint_by_parts, palette_of, with_palette
+from stylegen.style.pass_settings import PassSettings
 from stylegen.style.predictor import Look
 from stylegen.style.settings import StyleSettings
 from stylegen.style.strokes import paint_strokes
+from stylegen.style.styles import check_shares
 from stylegen.utils.errors import UserError, unknown
 from stylegen.utils.locks import PictureLock
 from stylegen.utils.memory import AUTO, parse_memory
 from stylegen.utils.npz import read_state, write_state
+from stylegen.utils.settings import takes
 from stylegen.utils.zips import TooLarge
 
 RESULT = 'one_pass.npz'  # as a training calls it
@@ -125,16 +128,15 @@ class OnePass:
         """Whether it predicts norms from a painting."""
         return 'hidden/kernel' in self.arrays
 
+    @takes(PassSettings)
     def __call__(
         self,
         photo: PictureLike,
         style: Any,
         *,
         regions: Sequence[tuple[PictureLike, Any]] = (),
-        strength: float = 1.0,
-        color: str = 'style',
         mask: PictureLike | None = None,
-        style_scale: float = 1.0,
+        settings: PassSettings,
     ) -> np.ndarray:
         """Paints a photo.
 
@@ -144,15 +146,14 @@ class OnePass:
                 ...], whose norms are mixed; or what `norms_of` gave for one of these; None leaves the photo.
             regions: Masks, as `mask`, each with a style of its own: [(mask, style), ...]. `style` is for the rest. Each
                 is a pass of its own, whose pixels are mixed in the shares of the masks.
-            strength: 0 keeps the photo's own norms, 1 takes the style's; between and beyond, in a straight line. A
-                network that takes no paintings has no norms of a photo: there the pixels are mixed.
-            color: 'style', or 'luminance': every pixel keeps the photo's chroma; 'linear', 'histogram': the photo's
-                palette.
             mask: How much of the result shows, (H, W); where it is 0 the photo stays, bit for bit.
-            style_scale: Size of the strokes; 2 makes them twice as large. See `stylegen.style.strokes`.
+            {settings}
 
         Returns:
             float32 (H, W, 3) in [0, 1].
+
+        Raises:
+            UserError: A picture, style, mask or setting that cannot be.
 
         Example:
             one_pass = OnePass.open()
@@ -165,26 +166,24 @@ class OnePass:
         with self.lock:
             styles = style, *(other for _, other in regions)
             areas = areas_of([None if one is None else self.norms_of(one) for one in styles], masks)
-            painted, _ = self.paint_frame(photo, areas, strength, color, style_scale=style_scale)
+            painted, _ = self.paint_frame(photo, areas, settings)
         return masked(painted, photo, mask)
 
     def paint_frame(
-        self, photo: np.ndarray, areas: Sequence[Area], strength: float, color: str, scene: Scene | None = None,
-        style_scale: float = 1.0,
-    ) -> tuple[np.ndarray, Scene]:  # fmt: skip
+        self, photo: np.ndarray, areas: Sequence[Area], settings: PassSettings, scene: Scene | None = None
+    ) -> tuple[np.ndarray, Scene]:
         """Paints a photo, or a frame of a clip like the frame before.
 
         Args:
             photo: float32 (H, W, 3) in [0, 1].
             areas: Of `areas_of`.
-            strength, color: As for a call.
+            settings: Of a call.
             scene: Of the frame before; None for a photo, and where a scene begins.
-            style_scale: As for a call.
 
         Returns:
             The picture, float32 (H, W, 3) in [0, 1], and the arrays for the next frame.
         """
-        own: np.ndarray = np.zeros(0, np.float32)
+        own, strength = np.zeros(0, np.float32), settings.strength
         mixes = strength != 1 and self.takes_paintings
         if mixes:
             own = scene['own'] if scene else self.norms_of(photo)
@@ -195,12 +194,12 @@ class OnePass:
                 norms = strength * norms + (1 - strength) * own if mixes else norms
                 before = scene[f'statistics{number}'] if scene else None
                 look = self.norms_of if self.takes_paintings else None
-                picture, found = paint_strokes(self._paint, look, photo, norms, before, style_scale)
+                picture, found = paint_strokes(self._paint, look, photo, norms, before, settings.style_scale)
             painted = picture if mask is None else painted + mask[..., None] * picture
             statistics.append(found)
         if strength != 1 and not self.takes_paintings:
             painted = np.clip(strength * painted + (1 - strength) * photo, 0, 1)
-        painted = Coloring(StyleSettings(color=color)).finish(painted, photo)
+        painted = Coloring(StyleSettings(color=settings.color)).finish(painted, photo)
         return painted, {'own': own} | {f'statistics{number}': found for number, found in enumerate(statistics)}
 
     def norms_of(self, style: Any) -> np.ndarray:
@@ -210,16 +209,16 @@ class OnePass:
             style: As for a call.
 
         Raises:
-            UserError: There is no such style, or it weighs nothing.
+            UserError: There is no such style, its shares cannot be, or the norms are of another network.
         """
         if isinstance(style, np.ndarray) and style.ndim == 1:
+            check_norms(style, self.width, self.blocks)
             return style
         if isinstance(style, str) and style in self.norms:
             return np.concatenate([self.norms[style], self.palettes[style]] if self.palettes else [self.norms[style]])
-        if isinstance(style, (list, tuple)) and style and isinstance(style[0], (list, tuple)):
+        if isinstance(style, (list, tuple)) and style and all(map(is_pair, style)):
+            check_shares([share for _, share in style])
             total = sum(share for _, share in style)
-            if not total > 0 or any(share < 0 for _, share in style):
-                raise UserError('expected shares of styles from 0, and one above 0')
             return sum(share / total * self.norms_of(one) for one, share in style)
         self.check_style(style)
         painting = as_picture(style, 'style')

@@ -480,6 +480,8 @@ def test_pictures_and_masks_that_cannot_be_are_refused():
         (CONTENT, [], {}, 'at least one style'),
         (CONTENT, [(STYLE, 0.0)], {}, 'shares of styles'),
         (CONTENT, [(STYLE, 2.0), (OTHER, -1.0)], {}, 'shares of styles'),
+        (CONTENT, [(STYLE, float('nan'))], {}, 'shares of styles'),
+        (CONTENT, [(STYLE, 1.0), (OTHER, float('inf'))], {}, 'shares of styles'),
         (CONTENT, STYLE, {'mask': 3 * half}, 'values of the mask are from 0 to 1.5'),
         (CONTENT, STYLE, {'mask': half - 1}, 'values of the mask are from -1'),
         (CONTENT, STYLE, {'mask': half * np.nan}, 'values of the mask are NaN'),
