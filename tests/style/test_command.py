@@ -297,6 +297,7 @@ def test_a_mistake_is_one_line_exit_code_2_and_no_file(args, message, capsys):
             '--seed changes nothing here (nothing is drawn at random with --init=content); --o',
         ),
         (['--overwrite', '--output=out.png'], '--overwrite changes nothing here (a single --output is replaced)'),
+        (['--style_size=200', '--style_scale=2'], '--style_scale changes nothing here (--style_size is'),
         (['--skip_existing'], '--skip_existing changes nothing here (the result takes a free name)'),
         (['--seed=3', '--init=noise', '--skip_existing', '--output=out.png'], None),
     ],
