@@ -73,6 +73,9 @@ def work(flags: FlagValues) -> None:
     names = unique_names([[path] for path in paintings])
     styles = {name: images.load_image(path) for name, path in zip(names, paintings, strict=True)}
     init = None if files.init == NEW else OnePass.open(model_file(None if files.init == SHIPPED else files.init))
+    if init:
+        idle = dict.fromkeys(('width', 'blocks'), 'the network of --init has its own')
+        cli.report_unused_flags({name: why for name, why in idle.items() if flags[name].present}, console.say)
     if settings.distribute == 'multi_worker':
         index, workers = read_cluster()
         console.say(f'worker {index} of {workers}; training begins when all are there')
