@@ -21,6 +21,9 @@ def check_animation(path: str | os.PathLike[str], fps: float = 10) -> None:
     Raises:
         UserError: The suffix is not in ANIMATIONS, the folder cannot be created or written to, the path is a folder, an
             MP4 lacks imageio-ffmpeg, or `fps` is out of range.
+
+    Example:
+        check_animation('out.gif', fps=12)
     """
     path = Path(path).expanduser()
     check_target(path, ANIMATIONS)

@@ -53,6 +53,9 @@ def as_batch(images: PictureLike, name: str = 'picture') -> np.ndarray:
 
     Raises:
         UserError: As for `as_picture`.
+
+    Example:
+        as_batch('photo.jpg').shape  # (1, 48, 64, 3)
     """
     array = _numbers(images, name)
     if array.ndim == 4 and len(array) > 1:
@@ -68,6 +71,9 @@ def as_mask(mask: PictureLike, name: str, shape: tuple[int, int]) -> np.ndarray:
 
     Raises:
         UserError: It is no mask, or has another aspect.
+
+    Example:
+        mask = as_mask('mask.png', 'mask', photo.shape[:2])
     """
     array = _numbers(mask, name)
     if array.dtype.kind in 'iu' and array.size and array.min() >= 0 and array.max() <= 1:

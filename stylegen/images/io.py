@@ -152,6 +152,9 @@ def check_writable(path: str | os.PathLike[str], shape: tuple[int, ...] | None =
     Raises:
         UserError: The suffix is not in FORMATS, the folder cannot be created or written to, the path is a folder, or
             the format cannot store so many pixels a side or bits a channel.
+
+    Example:
+        check_writable('out.png', (3000, 4000), depth=16)
     """
     path = Path(path).expanduser()
     check_target(path, FORMATS)

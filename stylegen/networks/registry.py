@@ -160,6 +160,9 @@ def open_network(
 
     Raises:
         UserError: As for `feature_extractor`. If no network has the layers, the error says what the first choice lacks.
+
+    Example:
+        extractor, line = open_network('auto', 'vgg19', lambda name: ['block4_conv2'])
     """
 
     def opened(name: str) -> 'FeatureExtractor':
@@ -234,6 +237,9 @@ def class_count(network: str) -> int:
 
     Raises:
         UserError: The network is unknown, or a `.keras` file has no classifier.
+
+    Example:
+        class_count('vgg16')  # 1000
     """
     row = network_row(network)
     if row.name == 'mini':
