@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     import keras
 
 
+def weight_arrays(model: 'keras.Model') -> dict[str, np.ndarray]:
+    """Returns the weights of a model by '<layer>/<weight>', such as 'block1_conv1/kernel'."""
+    return {f'{layer.name}/{weight.name}': weight.value.numpy() for layer in model.layers for weight in layer.weights}
+
+
 def save_network(path: str | Path, arrays: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> str:
     """Writes a weights file, and its digest beside it. Equal arrays give equal bytes.
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PADDINGS = ('same', 'reflect')
 TAPS = ('after', 'before')  # of a former keyword
-KEPT = 3  # extractors
+KEPT = 3  # extractors that are cached, see `_kept`
 _EXTRACTORS: 'OrderedDict[tuple[Any, ...], FeatureExtractor]' = OrderedDict()
 _LOCK = threading.Lock()
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16', AUTO)
@@ -196,7 +196,7 @@ def open_network(
 
 
 def _kept(network: str, layers: tuple[str, ...], *, weights: str | Path | None, **options: Any) -> 'FeatureExtractor':
-    """Returns an extractor that was opened before, if it is one of the last and its weights file is still the same.
+    """Returns an extractor from the cache, if it is one of the last and its weights file is still the same.
 
     Extractors are frozen, so that all may share one. To open one takes from half a second to several.
     """

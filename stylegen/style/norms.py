@@ -122,7 +122,7 @@ def paint_by_parts(
     """Paints by a function that takes the norms of each convolution by its name.
 
     Args:
-        paint: `light.paint_light`, or `strips.paint_by_strips` with its rows.
+        paint: `numpy_pass.paint_by_numpy`, or `strips.paint_by_strips` with its rows.
         arrays: The weights of the network.
         width, blocks: Of the network.
         photo: float32 (H, W, 3) in [0, 1].

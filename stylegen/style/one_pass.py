@@ -15,10 +15,10 @@ import numpy as np
 from stylegen.images.conversion import PictureLike, as_mask, as_picture, is_pair
 from stylegen.style.areas import Area, areas_of, masked
 from stylegen.style.coloring import Coloring
-from stylegen.style.light import paint_light
 from stylegen.style.norms import check_norms, count_norms, paint_by_parts, palette_of, with_palette
+from stylegen.style.numpy_pass import paint_by_numpy
 from stylegen.style.pass_settings import PassSettings
-from stylegen.style.predictor import Look
+from stylegen.style.predictor import StyleEncoder
 from stylegen.style.settings import StyleSettings
 from stylegen.style.strokes import paint_strokes
 from stylegen.style.styles import check_shares
@@ -35,7 +35,7 @@ PER_PIXEL = 400  # bytes that the maps of a pass take for a pixel, at 96 channel
 PER_STRIP_PIXEL = 1000  # the same for a pixel of a strip; measured: 910
 KEPT_PIXEL = 60  # bytes that stay in memory for a pixel of the whole picture; measured: 36
 GRID, LEAST = 4, 16  # sides are multiples of it within the network, and mirroring a map needs two positions of it
-LIGHT_PIXELS = 1_500_000  # so many in all NumPy paints; more take longer than with TensorFlow and its start
+NUMPY_PIXELS = 1_500_000  # so many in all NumPy paints; more take longer than with TensorFlow and its start
 STEADY = 0.9  # share of the frame before in the statistics of a frame
 Scene = Mapping[str, np.ndarray]  # what a frame leaves for the next one of its scene
 
@@ -193,8 +193,8 @@ class OnePass:
             if norms is not None and (mask is None or mask.any()):
                 norms = strength * norms + (1 - strength) * own if mixes else norms
                 before = scene[f'statistics{number}'] if scene else None
-                look = self.norms_of if self.takes_paintings else None
-                picture, found = paint_strokes(self._paint, look, photo, norms, before, settings.style_scale)
+                norms_of = self.norms_of if self.takes_paintings else None
+                picture, found = paint_strokes(self._paint, norms_of, photo, norms, before, settings.style_scale)
             painted = picture if mask is None else painted + mask[..., None] * picture
             statistics.append(found)
         if strength != 1 and not self.takes_paintings:
@@ -259,8 +259,8 @@ class OnePass:
         memory, scale = parse_memory(self.max_memory), self.width / 96
         network = self.arrays, self.width, self.blocks
         if tall * wide * PER_PIXEL * scale <= memory:
-            if self._goes_light(tall * wide):
-                made, statistics = paint_by_parts(paint_light, *network, padded, norms, before, share)
+            if self._uses_numpy(tall * wide):
+                made, statistics = paint_by_parts(paint_by_numpy, *network, padded, norms, before, share)
             else:
                 made, statistics = (x.numpy()[0] for x in self._graph(padded[None], norms[None], before, share))
         else:
@@ -279,10 +279,10 @@ class OnePass:
             made, statistics = with_palette(made, own, palette), np.append(statistics, own).astype(np.float32)
         return made.clip(0, 1), statistics
 
-    def _goes_light(self, pixels: int) -> bool:
+    def _uses_numpy(self, pixels: int) -> bool:
         """Whether NumPy is to paint so many pixels more: TensorFlow is not imported, and little was painted."""
         self.painted[0] += pixels
-        return 'tensorflow' not in sys.modules and self.painted[0] <= LIGHT_PIXELS
+        return 'tensorflow' not in sys.modules and self.painted[0] <= NUMPY_PIXELS
 
     @functools.cached_property
     def _graph(self) -> Any:
@@ -290,10 +290,10 @@ class OnePass:
 
         return painting_graph(self.arrays, self.width, self.blocks)
 
-    _look = functools.cached_property(lambda self: Look(self.network, self.layers))
+    _encoder = functools.cached_property(lambda self: StyleEncoder(self.network, self.layers))
 
     def _predicted(self, painting: np.ndarray) -> np.ndarray:
         """The norms that the predictor gives for a painting."""
-        statistics = self._look.statistics(painting, self._goes_light(0))
+        statistics = self._encoder.statistics(painting, self._uses_numpy(0))
         hidden = np.maximum(statistics @ self.arrays['hidden/kernel'] + self.arrays['hidden/bias'], 0)
         return (hidden @ self.arrays['predicted/kernel'] + self.arrays['predicted/bias']).astype(np.float32)

@@ -13,6 +13,7 @@ import numpy as np
 from stylegen import images
 from stylegen.images.conversion import PictureLike, as_picture
 from stylegen.images.sheets import grid
+from stylegen.networks.embedded import weight_arrays
 from stylegen.runs.inputs import PICTURES
 from stylegen.runs.records import machine, versions
 from stylegen.style.norms import count_norms, palette_of
@@ -140,11 +141,7 @@ class Run:
 
     def network(self) -> OnePass:
         """The network as it is now."""
-        arrays = {
-            f'{layer.name}/{weight.name}': weight.value.numpy()
-            for layer in self.model.transform.layers
-            for weight in layer.weights
-        }
+        arrays = weight_arrays(self.model.transform)
         norms = dict(zip(self.names, self.model.norms.value.numpy(), strict=True))
         about: dict[str, Mapping[str, Any]] = {name: dict(self.about.get(name, {})) for name in self.names}
         if self.base:
