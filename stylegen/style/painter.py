@@ -129,7 +129,7 @@ class Painter:
             use_tensorflow()
         names = unique_names([[photo] for photo in photos])
         outputs = [target / f'{name}.png' for name in names]
-        images.check_writable(outputs[0])
+        images.check_writable(outputs[0], depth=self.result.depth)
 
         def make(painter: Painter, number: int, unfinished: Path) -> None:
             painter.paint(photos[number], Output(outputs[number], self.result.overwrite))

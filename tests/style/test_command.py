@@ -267,6 +267,8 @@ def test_networks_programs_and_layers_are_listed(capsys):
         (['--resume'], '--resume needs'),
         (['--content=.', '--film=a.gif'], 'leave out --film: a film shows one result'),
         (['--content=.', '--output=photo.png'], 'is a file'),
+        (['--content=.', '--max_memory=lots'], '4GB'),
+        (['--content=.', '--depth=12'], '12 bits a channel are not possible'),
         (['--content=.', '--output=.'], 'the folder of the inputs'),
         (['--content=.', '--output=x.png'], 'give a folder as --output'),
         (['--style=.', '--style=paint.png'], 'leave out the other --style'),

@@ -238,6 +238,17 @@ def test_mistakes_are_one_line_and_leave_no_file(wrong, told, capsys):
     assert sorted(path.name for path in Path().iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    ('wrong', 'told'), [('--max_memory=lots', 'such as 4GB or 500MB'), ('--depth=12', '12 bits a channel')]
+)
+def test_what_no_photo_of_a_folder_can_have_is_refused_once(wrong, told, capsys):
+    for number in range(3):
+        images.save_image(f'photos/{number}.png', photo(24, 24, number))
+    assert run(*APPLY, 'photos', wrong, '--output=painted', program='style') == 2
+    error = capsys.readouterr().err
+    assert told in error and error.count('\n') == 1 and not Path('painted').exists()
+
+
 def frames_folder(count=4):
     """A folder of frames of a pan, two of them with a number before and after 10, and their pixels."""
     Path('shot').mkdir()
