@@ -23,13 +23,13 @@ def check_style(name: str, size: tuple[int, ...], smallest: int) -> None:
 
 
 def check_shares(shares: Sequence[float]) -> None:
-    """Refuses shares below 0, shares that are not finite, and shares that add up to nothing.
+    """Refuses shares below 0 or not finite, and shares whose sum is 0 or not finite.
 
     Raises:
         UserError: With what is expected.
     """
-    if not all(0 <= share < math.inf for share in shares) or not sum(shares) > 0:
-        raise UserError('expected shares of styles from 0, and one above 0')
+    if not all(share >= 0 for share in shares) or not 0 < sum(shares) < math.inf:
+        raise UserError('expected shares of styles from 0, and one above 0, with a finite sum')
 
 
 def check_styles(groups: Sequence[Styles], smallest: int) -> None:

@@ -13,6 +13,10 @@ LAYERS = ('input', 'block1_conv1')
 DEVIATIONS = {'waves': (0.1, 0.12, 0.08), 'ink': (0.05, 0.05, 0.05)}  # of the channels of the palettes
 
 
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).uniform(size=shape).astype(np.float32)
+
+
 def random_network():
     """The network that paints."""
     keras.utils.set_random_seed(0)

@@ -12,11 +12,11 @@ from stylegen.style.norms import SmoothedStatistics, paint_by_parts, split_norms
 from stylegen.style.one_pass import NUMPY_PIXELS
 from stylegen.style.predictor import StyleEncoder
 from tests.conftest import ROOT, photo
-from tests.style.test_one_pass import BLOCKS, WIDTH, network, noise, painter  # noqa: F401
+from tests.style.one_pass_networks import BLOCKS, WIDTH, noise
 
 
 @pytest.mark.parametrize(('shape', 'strip'), [((16, 16), 2048), ((64, 40), 7), ((24, 200), 50)])
-def test_the_picture_and_its_statistics_are_those_of_tensorflow(painter, monkeypatch, shape, strip):  # noqa: F811
+def test_the_picture_and_its_statistics_are_those_of_tensorflow(painter, monkeypatch, shape, strip):
     monkeypatch.setattr(numpy_pass, 'STRIP', strip)
     picture, norms = noise(*shape, 3), painter.norms['waves']
     expected, statistics = painter._paint(picture, norms, None)
@@ -26,7 +26,7 @@ def test_the_picture_and_its_statistics_are_those_of_tensorflow(painter, monkeyp
     np.testing.assert_allclose(own, statistics, rtol=1e-3, atol=1e-4)
 
 
-def test_statistics_of_a_frame_before_count_as_they_do_there(painter):  # noqa: F811
+def test_statistics_of_a_frame_before_count_as_they_do_there(painter):
     picture, norms = noise(32, 24, 3), painter.norms['ink']
     before = painter._paint(noise(32, 24, 3, seed=3), norms, None)[1]
     expected, _ = painter._paint(picture, norms, before)
@@ -52,7 +52,7 @@ def test_what_is_seen_of_a_painting_is_what_tensorflow_sees(layers, size):
     np.testing.assert_allclose(encoder.statistics(painting, by_numpy=True), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_it_uses_numpy_where_tensorflow_is_not_there_until_much_is_painted(painter, monkeypatch):  # noqa: F811
+def test_it_uses_numpy_where_tensorflow_is_not_there_until_much_is_painted(painter, monkeypatch):
     painter.painted[0] = 0
     assert not painter._uses_numpy(100)
     monkeypatch.delitem(sys.modules, 'tensorflow')

@@ -1,14 +1,16 @@
 """The network that paints in one pass: its layers, its strips, its file, and what it makes of photos of any size."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import stylegen
 from stylegen.images.io import save_image
 from stylegen.images.pixels import resize
 from stylegen.losses import moments, wasserstein
-from stylegen.style import one_pass, polish, strips, transfer
+from stylegen.style import polish, strips, transfer
 from stylegen.style import transform_network as networks
 from stylegen.style.footage import paint_clip
 from stylegen.style.norms import count_norms, palette_of, split_norms, with_palette, within_range
@@ -19,23 +21,9 @@ from stylegen.style.style_sheet import style_sheet
 from stylegen.utils.backend import tf
 from stylegen.utils.errors import UserError
 from tests.conftest import photo
-from tests.style.one_pass_networks import BLOCKS, LAYERS, WIDTH, random_network, random_one_pass
+from tests.style.one_pass_networks import BLOCKS, LAYERS, WIDTH, noise
 
 USUAL, LARGE = PassSettings(), PassSettings(style_scale=2)
-
-
-def noise(*shape, seed=0):
-    return np.random.default_rng(seed).uniform(size=shape).astype(np.float32)
-
-
-@pytest.fixture(scope='module')
-def network():
-    return random_network()
-
-
-@pytest.fixture(scope='module')
-def painter(network):
-    return random_one_pass(network)
 
 
 def test_normalization_gives_each_channel_of_each_picture_the_mean_and_deviation_that_were_asked_for():
@@ -173,6 +161,7 @@ def test_where_the_mask_is_black_the_photo_stays_bit_for_bit_and_its_colours_sta
         ([('waves', -1), ('ink', 2)], 'shares'),
         ([('waves', np.inf), ('ink', 2)], 'shares'),
         ([('waves', np.nan)], 'shares'),
+        ([('waves', 1e308), ('ink', 1e308)], 'shares'),
         (['waves', 'ink'], 'the style is a list'),
         (np.zeros(5, np.float32), 'expected norms of'),
         (np.full(count_norms(WIDTH, BLOCKS), np.nan, np.float32), 'expected norms of'),
@@ -288,12 +277,20 @@ def test_a_file_without_palettes_paints_as_it_did(painter, tmp_path):
     dataclasses.replace(painter, palettes={}).save(tmp_path / 'old.npz')
     opened = OnePass.open(tmp_path / 'old.npz')
     assert opened.palettes == {} and opened.norms_of('waves').shape == opened.norms['waves'].shape
+    made, bare, usual = (
+        one(photo(20, 20), 'waves') for one in (opened, dataclasses.replace(painter, palettes={}), painter)
+    )
+    assert np.abs(made - bare).max() < 0.01 < np.abs(made - usual).max()
     mixed = opened(photo(20, 20), [('waves', 1), (photo(30, 30, 2), 1)], strength=0.5)
     assert mixed.shape == (20, 20, 3)
 
 
 def test_the_file_that_is_opened_without_a_path_is_the_one_that_ships():
-    assert one_pass.ONE_PASS_WEIGHTS.parent.name == 'weights'
+    shipped = OnePass.open()
+    assert 'starry_night' in shipped.styles and shipped.takes_paintings
+    path = Path(stylegen.__file__).parent / 'weights' / 'one_pass.npz'
+    picture = noise(24, 24, 3)
+    assert np.array_equal(OnePass.open(path)(picture, 'irises'), shipped(picture, 'irises'))
 
 
 def test_shading_is_lost_by_a_bright_spot_and_kept_by_other_contrast_and_strokes():
