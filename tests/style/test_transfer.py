@@ -264,6 +264,14 @@ def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(optimizer):
         assert len(later) == 9 - step.step - 5 * step.stage
 
 
+def test_a_start_of_another_run_is_refused():
+    _, (step,) = stylized(iterations=1, **ONE_SIZE)
+    for stage, image in ((1, step.image), (-1, step.image), (0, step.image[1:])):
+        start = Start(stage, step.step, image, step.state)
+        with pytest.raises(UserError, match='start is of another run'):
+            stylized(iterations=1, start=start, **ONE_SIZE)
+
+
 def test_patience_does_not_depend_on_the_steps_of_a_call_nor_on_a_resume():
     options = {'iterations': 120, 'patience': 10, 'strength': 0.1, 'learning_rate': 0.1}
     options |= {'smallest_size': 30, 'size_ratio': 1.6}
