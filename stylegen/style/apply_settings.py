@@ -67,7 +67,7 @@ class ApplySettings(FootageSettings, MemorySettings):
 
 
 def model_file(model: str | None) -> Path:
-    """The file of a network, given it or the folder of a training; of None, that of the network that ships."""
+    """Returns the file of a network: the file itself, `RESULT` in a folder, or for None the network that ships."""
     path = ONE_PASS_WEIGHTS if model is None else Path(model)
     return path / RESULT if path.is_dir() else path
 

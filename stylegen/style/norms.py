@@ -24,7 +24,7 @@ def norm_sizes(width: int, blocks: int) -> dict[str, int]:
 
 
 def count_norms(width: int, blocks: int) -> int:
-    """How many numbers the norms of a style are."""
+    """Returns the length of the norms of a style: a scale and a shift for each channel of each normalization."""
     return 2 * sum(norm_sizes(width, blocks).values())
 
 
@@ -48,8 +48,8 @@ def palette_of(picture: np.ndarray) -> np.ndarray:
 def with_palette(picture: np.ndarray, own: np.ndarray, palette: np.ndarray) -> np.ndarray:
     """A picture (H, W, 3) with the means and deviations of `palette` in place of its own, both of `palette_of`.
 
-    A palette darker than DARKEST is lightened: in one that is almost black the photo could not be told. Values beyond
-    the range are brought back by `within_range`, which takes a little from the deviations.
+    A palette darker than DARKEST is lightened: in an almost black picture nobody could recognise the photo. Values
+    beyond the range are brought back by `within_range`, which takes a little from the deviations.
 
     The network paints with less contrast than a painting has: of what it cannot know it paints the mean.
     """

@@ -48,11 +48,11 @@ class OnePass:
         width, blocks: Of `stylegen.style.transform_network.transform_network`.
         arrays: Weights, '<layer>/kernel' of the network that paints; 'hidden/kernel' and so on of the one that predicts
             norms from a painting, where there is one.
-        norms: By name of a style, what it multiplies and adds, (norms,).
+        norms: By name of a style, the scales and shifts of all its instance normalizations, (norms,).
         about: By name of a style, what is known of it, such as its title and artist.
-        network: That paintings are looked at through.
-        layers: Of it, whose statistics the predictor takes.
-        max_memory: A photo that takes more is painted by strips.
+        network: The feature network whose statistics of a painting the predictor takes.
+        layers: The layers of that network.
+        max_memory: A photo that needs more is painted strip by strip.
         palettes: By name of a style, the `palette_of` its painting. Where there are some, pictures get the palette of
             their style.
     """
@@ -203,7 +203,7 @@ class OnePass:
         return painted, {'own': own} | {f'statistics{number}': found for number, found in enumerate(statistics)}
 
     def norms_of(self, style: Any) -> np.ndarray:
-        """What a style multiplies and adds, (norms,), and after it the palette, where the network has palettes.
+        """Returns the norms of a style, (norms,), followed by its palette if the network has palettes.
 
         Args:
             style: As for a call.
