@@ -35,13 +35,22 @@ def save_network(path: str | Path, arrays: Mapping[str, np.ndarray], others: Map
     Raises:
         ValueError: An array has values that float16 cannot store (NaN, infinity, beyond 65504).
     """
+    return save_arrays(path, as_float16(dict(sorted(arrays.items()))) | dict(others))
+
+
+def as_float16(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns arrays in half the space of float32.
+
+    Raises:
+        ValueError: An array has values that float16 cannot store (NaN, infinity, beyond 65504).
+    """
     halves = {}
-    for name, array in sorted(arrays.items()):
+    for name, array in arrays.items():
         with np.errstate(over='ignore'):
             halves[name] = np.ascontiguousarray(array, np.float16)
         if not np.isfinite(halves[name]).all():
             raise ValueError(f'{name} does not fit float16: its values must be finite and within 65504')
-    return save_arrays(path, halves | dict(others))
+    return halves
 
 
 def load_network(model: 'keras.Model', path: str | Path, name: str) -> None:

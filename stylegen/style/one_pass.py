@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from stylegen.images.conversion import PictureLike, as_mask, as_picture, is_pair
+from stylegen.networks.embedded import as_float16
 from stylegen.style.areas import Area, areas_of, masked
 from stylegen.style.coloring import Coloring
 from stylegen.style.norms import check_norms, count_norms, paint_by_parts, palette_of, with_palette
@@ -103,7 +104,7 @@ class OnePass:
             raise UserError(f'{path} is no one-pass network of ours, or damaged') from None
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the network, in float16, and its styles."""
+        """Writes the network and its styles, in float16. A value that does not fit is a ValueError."""
         settings = {
             'width': self.width,
             'blocks': self.blocks,
@@ -116,7 +117,7 @@ class OnePass:
             **{f'norms/{name}': norms for name, norms in self.norms.items()},
             **{f'palettes/{name}': palette for name, palette in self.palettes.items()},
         }
-        write_state(path, settings, {name: array.astype(np.float16) for name, array in arrays.items()})
+        write_state(path, settings, as_float16(arrays))
 
     @property
     def styles(self) -> tuple[str, ...]:

@@ -220,6 +220,14 @@ def test_a_network_that_was_saved_paints_as_before(painter, tmp_path):
     assert again.network == 'mini' and again.layers == LAYERS
 
 
+def test_weights_that_the_file_cannot_hold_are_not_saved(painter, tmp_path):
+    for value in (1e6, np.nan):
+        broken = dataclasses.replace(painter, norms={**painter.norms, 'ink': painter.norms['ink'] + value})
+        with pytest.raises(ValueError, match='norms/ink does not fit float16'):
+            broken.save(tmp_path / 'net.npz')
+    assert not (tmp_path / 'net.npz').exists()
+
+
 def test_another_file_is_refused_with_its_name(tmp_path):
     with pytest.raises(UserError, match='is not there'):
         OnePass.open(tmp_path / 'none.npz')
