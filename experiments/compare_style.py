@@ -18,8 +18,9 @@ from absl import app, flags
 
 from stylegen import images
 from stylegen.images import pixels, sheets
-from stylegen.losses import statistics
 from stylegen.losses.moments import moments
+from stylegen.losses.statistics import STYLE_LOSSES
+from stylegen.losses.wasserstein import wasserstein_target
 from stylegen.networks import feature_extractor
 from stylegen.style import Stylizer
 from stylegen.utils.backend import fast_precision
@@ -46,9 +47,9 @@ def judge(extractor, picture, style):
     found = {'wasserstein': [], 'gram': []}
     for layer in LAYERS:
         target = moments(of_style, layer)
-        target |= statistics.wasserstein_target(target)
+        target |= wasserstein_target(target)
         for name, values in found.items():
-            values.append(float(statistics.STYLE_LOSSES[name](layer, target)(of_picture)))
+            values.append(float(STYLE_LOSSES[name](layer, target)(of_picture)))
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 

@@ -26,14 +26,14 @@ from named_styles import STYLES
 from student_pictures import Pictures, crop, read_archive
 
 from stylegen import images
-from stylegen.style.norms import palette_of
+from stylegen.networks.embedded import weight_arrays
+from stylegen.style.norms import count_norms, palette_of
 from stylegen.style.one_pass import ONE_PASS_WEIGHTS, OnePass
-from stylegen.style.one_pass_model import Judge, OnePassModel
-from stylegen.style.transform_network import norm_sizes, style_predictor, transform_network
+from stylegen.style.one_pass_model import METRICS, Judge, OnePassModel
+from stylegen.style.transform_network import give_weights, style_predictor, transform_network
 from stylegen.utils.backend import keras, tf
 
 NETWORK = 'small_vgg'
-NAMES = 'loss', 'style', 'content', 'variation', 'shading'
 NORMS_RATE = 1e-2  # learning rate where the norms alone are trained
 SHEET = 5  # photographs and paintings on a sheet
 
@@ -45,9 +45,9 @@ class OnePassTrainer(keras.Model):
         super().__init__()
         self.judge, self.reader, self.strength = judge, reader, strength
         self.transform = transform_network(width, blocks, precision)
-        self.predictor = style_predictor(statistics, 2 * sum(norm_sizes(width, blocks).values()))
+        self.predictor = style_predictor(statistics, count_norms(width, blocks))
         self.seconds = self.add_weight(name='seconds', shape=(), initializer='zeros', trainable=False)
-        self.means = {name: keras.metrics.Mean(name) for name in NAMES}
+        self.means = {name: keras.metrics.Mean(name) for name in METRICS}
 
     @property
     def metrics(self):
@@ -73,18 +73,11 @@ class OnePassTrainer(keras.Model):
     def begin_with(self, kept):
         """Takes the weights of a `OnePass`."""
         for model in (self.transform, self.predictor):
-            for layer in model.layers:
-                if layer.weights:
-                    layer.set_weights([kept.arrays[f'{layer.name}/{weight.name}'] for weight in layer.weights])
+            give_weights(model, kept.arrays)
 
     def network(self, named, norms=None):
         """The network for use, with these norms of {name: (painting, what is known of it)}, or those predicted."""
-        arrays = {
-            f'{layer.name}/{weight.name}': np.asarray(weight)
-            for model in (self.transform, self.predictor)
-            for layer in model.layers
-            for weight in layer.weights
-        }
+        arrays = weight_arrays(self.transform) | weight_arrays(self.predictor)
         width = self.transform.get_layer('down').filters
         blocks = sum(layer.name.endswith('_sum') for layer in self.transform.layers)
         known = {name: about for name, (_, about) in named.items()}
@@ -99,9 +92,7 @@ def train_norms(network, named, judge, photos, strength, minutes):
     targets = [judge.style_of(painting)[0] for painting, _ in named.values()]
     shape = dict(width=network.width, blocks=network.blocks, precision='float32')
     model = OnePassModel(judge, targets, **shape, strength=strength, norms_only=True, seed=0)
-    for layer in model.transform.layers:
-        if layer.weights:
-            layer.set_weights([network.arrays[f'{layer.name}/{weight.name}'] for weight in layer.weights])
+    give_weights(model.transform, network.arrays)
     model.norms.assign(np.stack([network.norms[name] for name in named]))
     model.compile(optimizer=keras.optimizers.Adam(NORMS_RATE, beta_2=0.99, global_clipnorm=1.0), jit_compile=False)
     ends = time.monotonic() + 60 * minutes
@@ -228,7 +219,7 @@ class Sheets(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         minutes, step = float(self.one_pass.seconds) / 60, int(self.one_pass.optimizer.iterations)
         with open(self.workdir / 'losses.csv', 'a', newline='') as file:
-            row = [f'{minutes:.1f}', step, *(f'{logs[n]:.4f}' for n in NAMES)]
+            row = [f'{minutes:.1f}', step, *(f'{logs[n]:.4f}' for n in METRICS)]
             csv.writer(file).writerow(row)
             print(*row, flush=True)
         side = self.photos.shape[1]

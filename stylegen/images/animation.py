@@ -21,11 +21,15 @@ def check_animation(path: str | os.PathLike[str], fps: float = 10) -> None:
     Raises:
         UserError: The suffix is not in ANIMATIONS, the folder cannot be created or written to, the path is a folder, an
             MP4 lacks imageio-ffmpeg, or `fps` is out of range.
+
+    Example:
+        check_animation('out.gif', fps=12)
     """
+    path = Path(path).expanduser()
     check_target(path, ANIMATIONS)
     if not 0 < fps <= 1000:
         raise UserError(f'frames per second are above 0 and at most 1000; got {fps:g}')
-    if Path(path).suffix.lower() == '.mp4':
+    if path.suffix.lower() == '.mp4':
         ffmpeg_program()
 
 
@@ -53,7 +57,8 @@ def save_animation(
         loop: How many times a GIF, WebP or APNG is played; 0 is endless. MP4 ignores it.
         crf: x264's constant rate factor for MP4, from 1 (largest and best) to 51; about 6 more halve the file.
         sound: A clip whose sound the MP4 gets, as long as the frames last.
-        times: Seconds at which each frame is shown, and the end, in place of `fps`: `times` of a clip.
+        times: Seconds at which each frame is shown, and the end, in place of `fps`: `times` of a clip. There may be
+            fewer frames; further ones are shown as long as the last.
         settings: How the animation was made; written to `<path>.json`.
         overwrite: False never replaces a file, see `stylegen.utils.files.atomic_write`.
 
@@ -63,17 +68,20 @@ def save_animation(
     Raises:
         FileExistsError: The file exists and `overwrite` is False.
         UserError: `check_animation` refuses the path, or `crf` is out of range.
-        ValueError: No frames, frames of different sizes or with values that are not finite, or a negative `loop`.
+        ValueError: No frames, frames of different sizes or with values that are not finite, a negative `loop`, or
+            `times` that do not rise.
         OSError: The disk is full or fails.
 
     Example:
         save_animation('out.gif', [first, second], fps=12)
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     check_animation(path, fps)
     check_crf(crf)
     if loop < 0:
         raise ValueError(f'a loop is 0 (for ever) or a number of times; got {loop}')
+    if times is not None and not (len(times) > 1 and all(end > start for start, end in itertools.pairwise(times))):
+        raise ValueError('times are two or more numbers of seconds, each larger than the one before')
     checked = _checked(frames)
     first = next(checked, None)
     if first is None:
@@ -122,7 +130,11 @@ def _save_apng(
 
 def _durations(count: int, fps: float, unit: int, times: Sequence[float] | None = None) -> list[int]:
     """Returns the duration of each frame in milliseconds, as multiples of `unit`. Rounding errors do not add up."""
-    seconds = times[1 : count + 1] if times else [(index + 1) / fps for index in range(count)]
+    seconds = [(index + 1) / fps for index in range(count)]
+    if times:
+        beyond = count + 1 - len(times)
+        more = [times[-1] + number * (times[-1] - times[-2]) for number in range(1, beyond + 1)]
+        seconds = [*times[1 : count + 1], *more]
     ends = [round(1000 / unit * end) for end in seconds]
     return [unit * max(1, end - start) for start, end in itertools.pairwise([0, *ends])]
 

@@ -53,6 +53,9 @@ def as_batch(images: PictureLike, name: str = 'picture') -> np.ndarray:
 
     Raises:
         UserError: As for `as_picture`.
+
+    Example:
+        as_batch('photo.jpg').shape  # (1, 48, 64, 3)
     """
     array = _numbers(images, name)
     if array.ndim == 4 and len(array) > 1:
@@ -68,6 +71,9 @@ def as_mask(mask: PictureLike, name: str, shape: tuple[int, int]) -> np.ndarray:
 
     Raises:
         UserError: It is no mask, or has another aspect.
+
+    Example:
+        mask = as_mask('mask.png', 'mask', photo.shape[:2])
     """
     array = _numbers(mask, name)
     if array.dtype.kind in 'iu' and array.size and array.min() >= 0 and array.max() <= 1:
@@ -109,10 +115,10 @@ def as_shares(styles: StylesLike, name: str = 'style') -> list[tuple[np.ndarray,
     """
     if isinstance(styles, Mapping):
         pairs = list(styles.items())
-    elif _is_pair(styles):
+    elif is_pair(styles):
         pairs = [tuple(styles)]
     else:
-        pairs = [tuple(one) if _is_pair(one) else (one, 1.0) for one in _as_list(styles, name)]
+        pairs = [tuple(one) if is_pair(one) else (one, 1.0) for one in _as_list(styles, name)]
     for _, share in pairs:
         if not isinstance(share, numbers.Real):
             raise UserError(f'the share of a {name} is a number; got {share!r}')
@@ -129,7 +135,7 @@ def _as_list(images: Any, name: str) -> list[Any]:
     return list(array) if array.ndim == 4 else [array]
 
 
-def _is_pair(value: Any) -> bool:
+def is_pair(value: Any) -> bool:
     """Returns whether the value is a picture with a share, (picture, 0.5)."""
     return isinstance(value, (list, tuple)) and len(value) == 2 and _is_number(value[1]) and not _is_number(value[0])
 

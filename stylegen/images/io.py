@@ -152,9 +152,13 @@ def check_writable(path: str | os.PathLike[str], shape: tuple[int, ...] | None =
     Raises:
         UserError: The suffix is not in FORMATS, the folder cannot be created or written to, the path is a folder, or
             the format cannot store so many pixels a side or bits a channel.
+
+    Example:
+        check_writable('out.png', (3000, 4000), depth=16)
     """
+    path = Path(path).expanduser()
     check_target(path, FORMATS)
-    kind = FORMATS[Path(path).suffix.lower()]
+    kind = FORMATS[path.suffix.lower()]
     if shape and max(shape[:2]) > kind.longest:
         raise UserError(f'{quoted(path)}: {kind.name} holds at most {kind.longest} pixels a side; save as PNG')
     if depth not in (8, 16) or (depth == 16 and not kind.deep):
@@ -257,6 +261,7 @@ def read_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
     Example:
         read_settings('out.png')['steps']
     """
+    path = Path(path).expanduser()
     found = _embedded(read_bytes(path), path)
     if found is None and os.path.isfile(sidecar_path(path)):
         found = _parsed(read_bytes(sidecar_path(path)))

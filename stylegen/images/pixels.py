@@ -51,12 +51,19 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
 
     Raises:
         ValueError: Values are not finite, or not floats.
+
+    Example:
+        to_uint8(np.array([0.0, 0.5, 2.0])).tolist()  # [0, 128, 255]
     """
     return quantize(image, 8)
 
 
 def from_uint8(array: np.ndarray) -> np.ndarray:
-    """Converts bytes to float32 in [0, 1]. `to_uint8` gives the same bytes back."""
+    """Converts bytes to float32 in [0, 1]. `to_uint8` gives the same bytes back.
+
+    Example:
+        from_uint8([0, 51, 255]).tolist() == [0, np.float32(0.2), 1]  # True
+    """
     return np.asarray(array, np.float32) / np.float32(255)
 
 
@@ -132,6 +139,10 @@ def seamless(image: np.ndarray) -> np.ndarray:
 
     Returns:
         float32, of about three quarters of the height and the width.
+
+    Example:
+        tile = seamless(photo)
+        save_image('wall.png', np.tile(tile, (2, 2, 1)))
     """
     mean = image.mean((0, 1), dtype=np.float64).astype(np.float32)  # float32 sums lose digits
     out = image - mean

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 SIGNATURE = b'\x89PNG\r\n\x1a\n'
 MAX_UNPACKED = 1 << 20  # bytes of an unpacked text or profile, as in Pillow (PngImagePlugin.MAX_TEXT_CHUNK)
 _MAX_PLAIN = 20 << 20  # bytes of an uncompressed text; Pillow allows 64 MB for all texts together
+_HEADER_BYTES = 13  # of IHDR
 _READ = (b'stylegen', b'XML:com.adobe.xmp', b'Raw profile type exif')  # the texts we read: settings and orientation
 _TRANSPARENCY = {0: (2,), 2: (6,), 3: range(1, 257)}  # allowed lengths by colour type: grey, RGB, palette
 _DROPPED_NOTES = {
@@ -30,7 +31,7 @@ def essential_chunks(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     texts: set[bytes] = set()
     for kind, begin, end in _chunks(data):
         content = memoryview(data)[begin + 8 : end - 4]
-        if kind == b'IHDR':
+        if kind == b'IHDR' and len(content) == _HEADER_BYTES:  # Pillow refuses a header of another length
             colour = content[9]
         if kind[0] & 0x20:
             check = _CHECKS.get(kind)

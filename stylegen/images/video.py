@@ -212,6 +212,7 @@ def _timed(times: Sequence[float]) -> str:
     for number, (tick, following) in enumerate(itertools.pairwise(ticks)):
         if not runs or tick != runs[-1][1] + (number - runs[-1][0]) * runs[-1][2]:
             runs.append((number, tick, following - tick))
+    runs.append((len(ticks) - 1, ticks[-1], ticks[-1] - ticks[-2]))  # of frames beyond the times
 
     def formula(runs: Sequence[tuple[int, int, int]]) -> str:
         if len(runs) == 1:

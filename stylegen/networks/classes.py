@@ -21,6 +21,9 @@ def class_names(network: str) -> tuple[str, ...]:
 
     Raises:
         UserError: The network is unknown or has no classifier, or the names are missing and cannot be downloaded.
+
+    Example:
+        'sunflower' in class_names('mini')  # True
     """
     row = network_row(network)
     if row.name == 'mini':
@@ -47,7 +50,7 @@ def find_class(network: str, text: str | int) -> int:
         UserError: Two classes have the name (ImageNet has two cranes).
 
     Example:
-        find_class('vgg16', 'tabby')  # 281
+        find_class('mini', 'ship') == class_names('mini').index('ship')  # True
     """
     text = str(text).strip()
     if text.removeprefix('-').isdecimal():

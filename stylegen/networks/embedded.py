@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     import keras
 
 
+def weight_arrays(model: 'keras.Model') -> dict[str, np.ndarray]:
+    """Returns the weights of a model by '<layer>/<weight>', such as 'block1_conv1/kernel'."""
+    return {f'{layer.name}/{weight.name}': weight.value.numpy() for layer in model.layers for weight in layer.weights}
+
+
 def save_network(path: str | Path, arrays: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> str:
     """Writes a weights file, and its digest beside it. Equal arrays give equal bytes.
 
@@ -30,13 +35,22 @@ def save_network(path: str | Path, arrays: Mapping[str, np.ndarray], others: Map
     Raises:
         ValueError: An array has values that float16 cannot store (NaN, infinity, beyond 65504).
     """
+    return save_arrays(path, as_float16(dict(sorted(arrays.items()))) | dict(others))
+
+
+def as_float16(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns arrays in half the space of float32.
+
+    Raises:
+        ValueError: An array has values that float16 cannot store (NaN, infinity, beyond 65504).
+    """
     halves = {}
-    for name, array in sorted(arrays.items()):
+    for name, array in arrays.items():
         with np.errstate(over='ignore'):
             halves[name] = np.ascontiguousarray(array, np.float16)
         if not np.isfinite(halves[name]).all():
             raise ValueError(f'{name} does not fit float16: its values must be finite and within 65504')
-    return save_arrays(path, halves | dict(others))
+    return halves
 
 
 def load_network(model: 'keras.Model', path: str | Path, name: str) -> None:

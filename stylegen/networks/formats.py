@@ -23,7 +23,7 @@ OPSET = 18  # version of ONNX's operations
 
 @dataclass(frozen=True)
 class Portable:
-    """A network as it is written.
+    """A network to be written in a format of other programs.
 
     Args:
         model: Of Keras's own layers; its inputs have names.

@@ -56,6 +56,10 @@ def mini_classifier() -> 'keras.Model':
 
     Raises:
         UserError: The installed weights file is missing or damaged.
+
+    Example:
+        logits = mini_classifier()(photo[None])
+        mini_classes()[int(np.argmax(logits))]
     """
     verify_mini()
     model = build_mini(len(mini_classes()))
@@ -68,6 +72,9 @@ def mini_classes() -> tuple[str, ...]:
 
     Raises:
         UserError: The installed weights file is missing or damaged.
+
+    Example:
+        len(mini_classes())  # 111
     """
     verify_mini()
     return tuple(str(name) for name in read_network(MINI_WEIGHTS, 'mini')['classes'])
@@ -86,6 +93,10 @@ def save_mini(path: str | Path, arrays: Mapping[str, np.ndarray], classes: Seque
 
     Raises:
         ValueError: An array has values that float16 cannot store (NaN, infinity, beyond 65504).
+
+    Example:
+        model = mini_classifier()
+        save_mini('mini.npz', {w.path: w.numpy() for w in model.trainable_weights}, mini_classes())
     """
     return save_network(path, arrays, {'classes': np.array(classes, np.str_)})
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PADDINGS = ('same', 'reflect')
 TAPS = ('after', 'before')  # of a former keyword
-KEPT = 3  # extractors
+KEPT = 3  # extractors that are cached, see `_kept`
 _EXTRACTORS: 'OrderedDict[tuple[Any, ...], FeatureExtractor]' = OrderedDict()
 _LOCK = threading.Lock()
 PRECISIONS = ('float32', 'mixed_bfloat16', 'mixed_float16', AUTO)
@@ -160,6 +160,9 @@ def open_network(
 
     Raises:
         UserError: As for `feature_extractor`. If no network has the layers, the error says what the first choice lacks.
+
+    Example:
+        extractor, line = open_network('auto', 'vgg19', lambda name: ['block4_conv2'])
     """
 
     def opened(name: str) -> 'FeatureExtractor':
@@ -193,7 +196,7 @@ def open_network(
 
 
 def _kept(network: str, layers: tuple[str, ...], *, weights: str | Path | None, **options: Any) -> 'FeatureExtractor':
-    """Returns an extractor that was opened before, if it is one of the last and its weights file is still the same.
+    """Returns an extractor from the cache, if it is one of the last and its weights file is still the same.
 
     Extractors are frozen, so that all may share one. To open one takes from half a second to several.
     """
@@ -234,6 +237,9 @@ def class_count(network: str) -> int:
 
     Raises:
         UserError: The network is unknown, or a `.keras` file has no classifier.
+
+    Example:
+        class_count('vgg16')  # 1000
     """
     row = network_row(network)
     if row.name == 'mini':

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stylegen.networks.embedded import load_network, save_network
+from stylegen.networks.embedded import load_network, save_network, weight_arrays
 
 if TYPE_CHECKING:
     import keras
@@ -71,8 +71,7 @@ def save_small_vgg(path: str | Path, model: 'keras.Model') -> str:
     Raises:
         ValueError: A weight is NaN, infinite or beyond 65504, which float16 cannot store.
     """
-    arrays = {f'{layer.name}/{weight.name}': weight.numpy() for layer in model.layers for weight in layer.weights}
-    return save_network(path, arrays, {})
+    return save_network(path, weight_arrays(model), {})
 
 
 def load_small_vgg(model: 'keras.Model', path: str | Path) -> None:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from stylegen.networks.registry import PRECISIONS
 from stylegen.utils.choices import JIT
-from stylegen.utils.memory import FREE_SHARE
+from stylegen.utils.errors import UserError
+from stylegen.utils.memory import AUTO, FREE_SHARE, parse_memory
 from stylegen.utils.settings import Settings, setting
+
+
+def read_memory(given: str | float, name: str) -> str | float:
+    """A memory limit as it is given: 'auto', a text such as '4GB', or a number of bytes.
+
+    Raises:
+        UserError: It is no size.
+    """
+    if not isinstance(given, str) and not 0 < given < math.inf:
+        raise UserError(f'expected {name} to be a number of bytes above 0, got {given!r}')
+    if given != AUTO:
+        parse_memory(given)
+    return given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +50,7 @@ class MemorySettings(Settings):
         'memory limit, such as 4GB; larger pictures are cut into tiles; '
         f'auto: up to {FREE_SHARE:.0%} of the free memory',
         group='Machine',
+        read=read_memory,
     )
 
 

@@ -14,28 +14,11 @@ from stylegen.runs.films import is_clip, is_sequence
 from stylegen.runs.settings import MemorySettings, ResultSettings
 from stylegen.style.one_pass import ONE_PASS_WEIGHTS, RESULT
 from stylegen.style.options import NONE, find_moved, paths_setting
-from stylegen.style.settings import COLORS
+from stylegen.style.pass_settings import FootageSettings
 from stylegen.utils.errors import UserError
-from stylegen.utils.settings import Settings, setting
+from stylegen.utils.settings import setting
 
 PROGRAM = 'stylegen.style apply'  # as results call it
-
-
-@dataclass(frozen=True, kw_only=True)
-class FootageSettings(Settings):
-    """How the frames of a clip are painted.
-
-    Attributes:
-        blend: 0 paints each frame by itself. A larger share holds still better.
-    """
-
-    blend: float = setting(
-        0.8,
-        'share of the painted frame before that the optical flow carries to the next frame of a clip',
-        group='How',
-        at_least=0,
-        below=1,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,16 +59,6 @@ class ApplySettings(FootageSettings, MemorySettings):
         group='How',
         kind='path',
     )
-    strength: float = setting(1.0, 'of the style; above 1 exaggerates it', group='How', at_least=0, at_most=2)
-    style_scale: float = setting(
-        1.0, 'size of the strokes: 2 makes them twice as large', group='How', at_least=0.5, at_most=4
-    )
-    color: str = setting(
-        'style',
-        "style: the style's colours; luminance: the photo's, pixel by pixel; linear, histogram: the photo's palette",
-        group='How',
-        choices=COLORS,
-    )
 
     @property
     def model_file(self) -> Path:
@@ -94,7 +67,7 @@ class ApplySettings(FootageSettings, MemorySettings):
 
 
 def model_file(model: str | None) -> Path:
-    """The file of a network, given it or the folder of a training; of None, that of the network that ships."""
+    """Returns the file of a network: the file itself, `RESULT` in a folder, or for None the network that ships."""
     path = ONE_PASS_WEIGHTS if model is None else Path(model)
     return path / RESULT if path.is_dir() else path
 

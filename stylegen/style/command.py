@@ -126,6 +126,8 @@ class Command:
             idle['color_map'] = f'--color={color} takes no linear map'
         if self.style.init_picture or init in ('content', 'one_pass'):
             idle['seed'] = f'nothing is drawn at random with --init={init}'
+        if self.style.style_size:
+            idle['style_scale'] = '--style_size is the size of the style'
         if not many:
             output = self.results.output
             idle['overwrite'] = 'a single --output is replaced' if output else 'the result takes a free name'

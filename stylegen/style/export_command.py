@@ -14,7 +14,7 @@ from stylegen.runs.inputs import Inputs, refuse_overwriting_inputs
 from stylegen.runs.names import Output
 from stylegen.style.apply_settings import model_file
 from stylegen.style.one_pass import RESULT, OnePass
-from stylegen.style.options import parse_style, read_texts
+from stylegen.style.options import parse_style, paths_setting
 from stylegen.style.painter import norms_of_texts
 from stylegen.utils.console import Console
 from stylegen.utils.files import digest_of
@@ -27,12 +27,11 @@ NAME = 'one_pass'  # of an output that nobody named, without a style or with sev
 class ExportFiles(Settings):
     """What the command line of `export` reads and writes."""
 
-    style: tuple[str, ...] = setting(
-        (),
+    style: tuple[str, ...] = paths_setting(
         'the one style that it paints in: NAME or a painting, mixed as in apply; without it norms are a second input, '
         'and those of the named styles stand in the .json beside it',
-        group='Network', kind='paths', read=read_texts, write=list,
-    )  # fmt: skip
+        group='Network',
+    )
     model: str | None = setting(
         None,
         f'{RESULT} of a training, or its folder; by default the one that comes with the package',

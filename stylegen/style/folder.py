@@ -72,7 +72,7 @@ def paint_folder(command: Command, console: Console) -> None:
     for source in (*command.sources.content, *(parse_style(text)[0] for text in command.sources.style)):
         check_output_folder(Path(source), target)
     outputs = [output for _, output in pairs]
-    images.check_writable(outputs[0])
+    images.check_writable(outputs[0], depth=results.depth)
 
     def begin() -> Session:
         session = Session.open(command, results.workdir or (target if results.resume else None))

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from stylegen.images.conversion import PictureLike, as_mask
+from stylegen.images.conversion import PictureLike, as_mask, as_picture
 from stylegen.images.flow import Motion, box_blur, motion, warp
 from stylegen.style.areas import areas_of, masked
 from stylegen.style.one_pass import OnePass, Scene
+from stylegen.style.pass_settings import FootageSettings
+from stylegen.utils.errors import UserError
+from stylegen.utils.settings import takes
 
 LIKE = 0.05, 0.15  # differences of a frame's pixel from the warped one before: up to here trusted, from there on not
 DETAIL, AROUND = 7, 15  # pixels: what is finer is detail; the square that its strength is measured in
@@ -109,36 +112,38 @@ def paint_footage(
         yield previous
 
 
+@takes(FootageSettings)
 def paint_clip(
     one_pass: OnePass,
-    frames: Iterable[np.ndarray],
+    frames: Iterable[PictureLike],
     style: Any,
     *,
     regions: Sequence[tuple[PictureLike, Any]] = (),
-    strength: float = 1.0,
-    color: str = 'style',
     mask: PictureLike | None = None,
-    style_scale: float = 1.0,
-    blend: float = 0.8,
+    settings: FootageSettings,
 ) -> Iterator[np.ndarray]:
-    """Paints the frames of a clip, see `paint_footage`.
+    """Paints the frames of a clip one by one, see `paint_footage`.
 
     Args:
         one_pass: The network.
-        frames: float32 (H, W, 3) in [0, 1], all of one size. They are read one by one.
-        style, regions, strength, color, mask, style_scale: As for a call of `one_pass`.
-        blend: Share of the painted frame before that the optical flow carries to the next one, from 0 to below 1.
+        frames: Pictures in any form, see `stylegen.images.conversion`, all of one size. They are read one by one.
+        style, regions, mask: As for a call of `one_pass`.
+        {settings}
 
     Yields:
         float32 (H, W, 3) in [0, 1] for each frame.
+
+    Raises:
+        UserError: A frame, style, mask or setting that cannot be; or, unless `blend` is 0, a frame below 8 pixels a
+            side, or OpenCV is not installed.
 
     Example:
         clip = open_clip('sea.mp4')
         painted = paint_clip(OnePass.open(), clip.read(), 'starry_night')
         save_animation('painted.mp4', painted, clip.fps, sound=clip, times=clip.times)
     """
-    frames = iter(frames)
-    first = next(frames, None)
+    pictures = _of_one_size(frames)
+    first = next(pictures, None)
     if first is None:
         return
     shape = first.shape[:2]
@@ -148,7 +153,21 @@ def paint_clip(
 
     def paint(frame: np.ndarray, scene: Scene | None) -> tuple[np.ndarray, Scene]:
         with one_pass.lock:
-            return one_pass.paint_frame(frame, areas, strength, color, scene, style_scale)
+            return one_pass.paint_frame(frame, areas, settings, scene)
 
-    for one in paint_footage(itertools.chain([first], frames), paint, blend=blend):
+    for one in paint_footage(itertools.chain([first], pictures), paint, blend=settings.blend):
         yield masked(one.picture, one.frame, shown)
+
+
+def _of_one_size(frames: Iterable[PictureLike]) -> Iterator[np.ndarray]:
+    """The frames as float32 (H, W, 3) in [0, 1]; refuses one of another size than the first."""
+    shape = None
+    for number, frame in enumerate(frames):
+        picture = as_picture(frame, f'frame {number}')
+        shape = shape or picture.shape
+        if picture.shape != shape:
+            height, width = picture.shape[:2]
+            raise UserError(
+                f'frame {number} is {width} x {height} and the first {shape[1]} x {shape[0]}; give frames of one size'
+            )
+        yield picture

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from stylegen.utils.errors import UserError
+
 EPSILON = 1e-3  # added to a variance, so that a flat area does not become an outlier
-PALETTE = 6  # numbers of a palette
+PALETTE = 6  # numbers of a palette: mean and deviation of each channel
 GAINS = 0.5, 2.0  # least and largest factor of a picture's contrast, so that no grain of a flat one is enlarged
 DARKEST = 0.13  # a palette with a mean below this is lightened to it ...
 LIGHTENED = 2.0  # ... by this factor at most
@@ -22,8 +24,19 @@ def norm_sizes(width: int, blocks: int) -> dict[str, int]:
 
 
 def count_norms(width: int, blocks: int) -> int:
-    """How many numbers the norms of a style are."""
+    """Returns the length of the norms of a style: a scale and a shift for each channel of each normalization."""
     return 2 * sum(norm_sizes(width, blocks).values())
+
+
+def check_norms(norms: np.ndarray, width: int, blocks: int) -> None:
+    """Refuses norms that are not those of a network, with its palette or without.
+
+    Raises:
+        UserError: They are too many, too few or not finite.
+    """
+    count = count_norms(width, blocks)
+    if len(norms) not in (count, count + PALETTE) or not np.isfinite(norms).all():
+        raise UserError(f'expected norms of {count} finite numbers, or of {count + PALETTE} with a palette')
 
 
 def palette_of(picture: np.ndarray) -> np.ndarray:
@@ -35,8 +48,8 @@ def palette_of(picture: np.ndarray) -> np.ndarray:
 def with_palette(picture: np.ndarray, own: np.ndarray, palette: np.ndarray) -> np.ndarray:
     """A picture (H, W, 3) with the means and deviations of `palette` in place of its own, both of `palette_of`.
 
-    A palette darker than DARKEST is lightened: in one that is almost black the photo could not be told. Values beyond
-    the range are brought back by `within_range`, which takes a little from the deviations.
+    A palette darker than DARKEST is lightened: in an almost black picture nobody could recognise the photo. Values
+    beyond the range are brought back by `within_range`, which takes a little from the deviations.
 
     The network paints with less contrast than a painting has: of what it cannot know it paints the mean.
     """
@@ -109,7 +122,7 @@ def paint_by_parts(
     """Paints by a function that takes the norms of each convolution by its name.
 
     Args:
-        paint: `light.paint_light`, or `strips.paint_by_strips` with its rows.
+        paint: `numpy_pass.paint_by_numpy`, or `strips.paint_by_strips` with its rows.
         arrays: The weights of the network.
         width, blocks: Of the network.
         photo: float32 (H, W, 3) in [0, 1].

@@ -12,18 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from stylegen.images.conversion import PictureLike, as_mask, as_picture
+from stylegen.images.conversion import PictureLike, as_mask, as_picture, is_pair
+from stylegen.networks.embedded import as_float16
 from stylegen.style.areas import Area, areas_of, masked
 from stylegen.style.coloring import Coloring
-from stylegen.style.light import paint_light
-from stylegen.style.norms import count_norms, paint_by_parts, palette_of, with_palette
-from stylegen.style.predictor import Look
+from stylegen.style.norms import check_norms, count_norms, paint_by_parts, palette_of, with_palette
+from stylegen.style.numpy_pass import paint_by_numpy
+from stylegen.style.pass_settings import PassSettings
+from stylegen.style.predictor import StyleEncoder
 from stylegen.style.settings import StyleSettings
 from stylegen.style.strokes import paint_strokes
+from stylegen.style.styles import check_shares
 from stylegen.utils.errors import UserError, unknown
 from stylegen.utils.locks import PictureLock
 from stylegen.utils.memory import AUTO, parse_memory
 from stylegen.utils.npz import read_state, write_state
+from stylegen.utils.settings import takes
 from stylegen.utils.zips import TooLarge
 
 RESULT = 'one_pass.npz'  # as a training calls it
@@ -32,7 +36,7 @@ PER_PIXEL = 400  # bytes that the maps of a pass take for a pixel, at 96 channel
 PER_STRIP_PIXEL = 1000  # the same for a pixel of a strip; measured: 910
 KEPT_PIXEL = 60  # bytes that stay in memory for a pixel of the whole picture; measured: 36
 GRID, LEAST = 4, 16  # sides are multiples of it within the network, and mirroring a map needs two positions of it
-LIGHT_PIXELS = 1_500_000  # so many in all NumPy paints; more take longer than with TensorFlow and its start
+NUMPY_PIXELS = 1_500_000  # so many in all NumPy paints; more take longer than with TensorFlow and its start
 STEADY = 0.9  # share of the frame before in the statistics of a frame
 Scene = Mapping[str, np.ndarray]  # what a frame leaves for the next one of its scene
 
@@ -45,11 +49,11 @@ class OnePass:
         width, blocks: Of `stylegen.style.transform_network.transform_network`.
         arrays: Weights, '<layer>/kernel' of the network that paints; 'hidden/kernel' and so on of the one that predicts
             norms from a painting, where there is one.
-        norms: By name of a style, what it multiplies and adds, (norms,).
+        norms: By name of a style, the scales and shifts of all its instance normalizations, (norms,).
         about: By name of a style, what is known of it, such as its title and artist.
-        network: That paintings are looked at through.
-        layers: Of it, whose statistics the predictor takes.
-        max_memory: A photo that takes more is painted by strips.
+        network: The feature network whose statistics of a painting the predictor takes.
+        layers: The layers of that network.
+        max_memory: A photo that needs more is painted strip by strip.
         palettes: By name of a style, the `palette_of` its painting. Where there are some, pictures get the palette of
             their style.
     """
@@ -100,7 +104,7 @@ class OnePass:
             raise UserError(f'{path} is no one-pass network of ours, or damaged') from None
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the network, in float16, and its styles."""
+        """Writes the network and its styles, in float16. A value that does not fit is a ValueError."""
         settings = {
             'width': self.width,
             'blocks': self.blocks,
@@ -113,7 +117,7 @@ class OnePass:
             **{f'norms/{name}': norms for name, norms in self.norms.items()},
             **{f'palettes/{name}': palette for name, palette in self.palettes.items()},
         }
-        write_state(path, settings, {name: array.astype(np.float16) for name, array in arrays.items()})
+        write_state(path, settings, as_float16(arrays))
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -125,16 +129,15 @@ class OnePass:
         """Whether it predicts norms from a painting."""
         return 'hidden/kernel' in self.arrays
 
+    @takes(PassSettings)
     def __call__(
         self,
         photo: PictureLike,
         style: Any,
         *,
         regions: Sequence[tuple[PictureLike, Any]] = (),
-        strength: float = 1.0,
-        color: str = 'style',
         mask: PictureLike | None = None,
-        style_scale: float = 1.0,
+        settings: PassSettings,
     ) -> np.ndarray:
         """Paints a photo.
 
@@ -144,15 +147,14 @@ class OnePass:
                 ...], whose norms are mixed; or what `norms_of` gave for one of these; None leaves the photo.
             regions: Masks, as `mask`, each with a style of its own: [(mask, style), ...]. `style` is for the rest. Each
                 is a pass of its own, whose pixels are mixed in the shares of the masks.
-            strength: 0 keeps the photo's own norms, 1 takes the style's; between and beyond, in a straight line. A
-                network that takes no paintings has no norms of a photo: there the pixels are mixed.
-            color: 'style', or 'luminance': every pixel keeps the photo's chroma; 'linear', 'histogram': the photo's
-                palette.
             mask: How much of the result shows, (H, W); where it is 0 the photo stays, bit for bit.
-            style_scale: Size of the strokes; 2 makes them twice as large. See `stylegen.style.strokes`.
+            {settings}
 
         Returns:
             float32 (H, W, 3) in [0, 1].
+
+        Raises:
+            UserError: A picture, style, mask or setting that cannot be.
 
         Example:
             one_pass = OnePass.open()
@@ -165,26 +167,24 @@ class OnePass:
         with self.lock:
             styles = style, *(other for _, other in regions)
             areas = areas_of([None if one is None else self.norms_of(one) for one in styles], masks)
-            painted, _ = self.paint_frame(photo, areas, strength, color, style_scale=style_scale)
+            painted, _ = self.paint_frame(photo, areas, settings)
         return masked(painted, photo, mask)
 
     def paint_frame(
-        self, photo: np.ndarray, areas: Sequence[Area], strength: float, color: str, scene: Scene | None = None,
-        style_scale: float = 1.0,
-    ) -> tuple[np.ndarray, Scene]:  # fmt: skip
+        self, photo: np.ndarray, areas: Sequence[Area], settings: PassSettings, scene: Scene | None = None
+    ) -> tuple[np.ndarray, Scene]:
         """Paints a photo, or a frame of a clip like the frame before.
 
         Args:
             photo: float32 (H, W, 3) in [0, 1].
             areas: Of `areas_of`.
-            strength, color: As for a call.
+            settings: Of a call.
             scene: Of the frame before; None for a photo, and where a scene begins.
-            style_scale: As for a call.
 
         Returns:
             The picture, float32 (H, W, 3) in [0, 1], and the arrays for the next frame.
         """
-        own: np.ndarray = np.zeros(0, np.float32)
+        own, strength = np.zeros(0, np.float32), settings.strength
         mixes = strength != 1 and self.takes_paintings
         if mixes:
             own = scene['own'] if scene else self.norms_of(photo)
@@ -194,32 +194,32 @@ class OnePass:
             if norms is not None and (mask is None or mask.any()):
                 norms = strength * norms + (1 - strength) * own if mixes else norms
                 before = scene[f'statistics{number}'] if scene else None
-                look = self.norms_of if self.takes_paintings else None
-                picture, found = paint_strokes(self._paint, look, photo, norms, before, style_scale)
+                norms_of = self.norms_of if self.takes_paintings else None
+                picture, found = paint_strokes(self._paint, norms_of, photo, norms, before, settings.style_scale)
             painted = picture if mask is None else painted + mask[..., None] * picture
             statistics.append(found)
         if strength != 1 and not self.takes_paintings:
             painted = np.clip(strength * painted + (1 - strength) * photo, 0, 1)
-        painted = Coloring(StyleSettings(color=color)).finish(painted, photo)
+        painted = Coloring(StyleSettings(color=settings.color)).finish(painted, photo)
         return painted, {'own': own} | {f'statistics{number}': found for number, found in enumerate(statistics)}
 
     def norms_of(self, style: Any) -> np.ndarray:
-        """What a style multiplies and adds, (norms,), and after it the palette, where the network has palettes.
+        """Returns the norms of a style, (norms,), followed by its palette if the network has palettes.
 
         Args:
             style: As for a call.
 
         Raises:
-            UserError: There is no such style, or it weighs nothing.
+            UserError: There is no such style, its shares cannot be, or the norms are of another network.
         """
         if isinstance(style, np.ndarray) and style.ndim == 1:
+            check_norms(style, self.width, self.blocks)
             return style
         if isinstance(style, str) and style in self.norms:
             return np.concatenate([self.norms[style], self.palettes[style]] if self.palettes else [self.norms[style]])
-        if isinstance(style, (list, tuple)) and style and isinstance(style[0], (list, tuple)):
+        if isinstance(style, (list, tuple)) and style and all(map(is_pair, style)):
+            check_shares([share for _, share in style])
             total = sum(share for _, share in style)
-            if not total > 0 or any(share < 0 for _, share in style):
-                raise UserError('expected shares of styles from 0, and one above 0')
             return sum(share / total * self.norms_of(one) for one, share in style)
         self.check_style(style)
         painting = as_picture(style, 'style')
@@ -260,8 +260,8 @@ class OnePass:
         memory, scale = parse_memory(self.max_memory), self.width / 96
         network = self.arrays, self.width, self.blocks
         if tall * wide * PER_PIXEL * scale <= memory:
-            if self._goes_light(tall * wide):
-                made, statistics = paint_by_parts(paint_light, *network, padded, norms, before, share)
+            if self._uses_numpy(tall * wide):
+                made, statistics = paint_by_parts(paint_by_numpy, *network, padded, norms, before, share)
             else:
                 made, statistics = (x.numpy()[0] for x in self._graph(padded[None], norms[None], before, share))
         else:
@@ -280,10 +280,10 @@ class OnePass:
             made, statistics = with_palette(made, own, palette), np.append(statistics, own).astype(np.float32)
         return made.clip(0, 1), statistics
 
-    def _goes_light(self, pixels: int) -> bool:
+    def _uses_numpy(self, pixels: int) -> bool:
         """Whether NumPy is to paint so many pixels more: TensorFlow is not imported, and little was painted."""
         self.painted[0] += pixels
-        return 'tensorflow' not in sys.modules and self.painted[0] <= LIGHT_PIXELS
+        return 'tensorflow' not in sys.modules and self.painted[0] <= NUMPY_PIXELS
 
     @functools.cached_property
     def _graph(self) -> Any:
@@ -291,10 +291,10 @@ class OnePass:
 
         return painting_graph(self.arrays, self.width, self.blocks)
 
-    _look = functools.cached_property(lambda self: Look(self.network, self.layers))
+    _encoder = functools.cached_property(lambda self: StyleEncoder(self.network, self.layers))
 
     def _predicted(self, painting: np.ndarray) -> np.ndarray:
         """The norms that the predictor gives for a painting."""
-        statistics = self._look.statistics(painting, self._goes_light(0))
+        statistics = self._encoder.statistics(painting, self._uses_numpy(0))
         hidden = np.maximum(statistics @ self.arrays['hidden/kernel'] + self.arrays['hidden/bias'], 0)
         return (hidden @ self.arrays['predicted/kernel'] + self.arrays['predicted/bias']).astype(np.float32)

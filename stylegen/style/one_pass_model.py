@@ -14,6 +14,7 @@ from stylegen.losses.moments import central_moments, moments
 from stylegen.losses.wasserstein import distances_by_picture, wasserstein_target
 from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS, TV_WEIGHT
 from stylegen.style.transform_network import style_statistics, transform_network
+from stylegen.style.weighting import LEAST_DISTANCE
 from stylegen.training.replicas import mean_over_replicas
 from stylegen.utils.backend import keras, tf
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 SHADING = 0.4  # weight of `shading_loss`
 COARSE = 16, 8  # pixels: side and distance of the squares whose mean luma `shading_loss` compares
-LEAST_DISTANCE = 0.02  # a photo that is as near as this to the style is taken to be this far from it
 METRICS = ('loss', 'style', 'content', 'variation', 'shading')
 StyleTargets = Mapping[str, Mapping[str, np.ndarray]]  # by layer, what `wasserstein_target` gives
 

@@ -13,6 +13,7 @@ import numpy as np
 from stylegen import images
 from stylegen.images.conversion import PictureLike, as_picture
 from stylegen.images.sheets import grid
+from stylegen.networks.embedded import weight_arrays
 from stylegen.runs.inputs import PICTURES
 from stylegen.runs.records import machine, versions
 from stylegen.style.norms import count_norms, palette_of
@@ -60,17 +61,17 @@ class Run:
             raise UserError('--norms_only adds styles to a network; give one as --init')
         self.data, self.workdir, self.callback, self.settings = data, workdir, callback, settings
         self.devices = devices
-        self.kept = init if settings.norms_only else None  # whose network and styles the result keeps
+        self.base = init if settings.norms_only else None  # the result keeps its network and its styles
         self.names, self.about = list(styles), about
         paintings = [_fitted(as_picture(one, f'style {name}'), settings.style_size) for name, one in styles.items()]
         self.checkpoints = Checkpoints(workdir, settings.keep)
         self.palettes = {name: palette_of(one) for name, one in zip(styles, paintings, strict=True)}
-        self.identity = as_json(self._identity(paintings))
+        self.identity = as_json(self._identity(paintings, init))
         devices.check_same_settings(self.identity)
-        kept = self._kept()
+        saved = self._saved_arrays()
         self._build(init, dict(zip(styles, paintings, strict=True)))
-        if kept is not None:
-            assign(self.model.parts(), kept)
+        if saved is not None:
+            assign(self.model.parts(), saved)
         devices.copy_from_chief([variable for part in self.model.parts().values() for variable in part])
         columns = (*METRICS, 'images_per_second')
         self.log = Log(workdir, columns, self.step, settings.tensorboard) if devices.chief else NullLog()
@@ -108,8 +109,10 @@ class Run:
             self.model.optimizer.build(self.model.trained)
 
     @chief_only
-    def _kept(self) -> dict[str, np.ndarray] | None:
-        return self.checkpoints.resume(self.identity)
+    def _saved_arrays(self) -> dict[str, np.ndarray] | None:
+        """The arrays of the last checkpoint of an earlier start; None at the first."""
+        own = {'init': self.identity['init']}  # which runs of earlier versions did not record
+        return self.checkpoints.resume(self.identity, lambda settings: own | dict(settings))
 
     @property
     def step(self) -> int:
@@ -129,27 +132,21 @@ class Run:
                 rows.append(np.mean([*init.norms.values()], 0))
         self.model.norms.assign(np.stack(rows))
 
-    def _identity(self, paintings: Sequence[np.ndarray]) -> dict[str, Any]:
+    def _identity(self, paintings: Sequence[np.ndarray], init: OnePass | None) -> dict[str, Any]:
         """What must be the same for a run to go on."""
-        digests = {
-            name: hashlib.sha256(np.ascontiguousarray(painting).tobytes()).hexdigest()
-            for name, painting in zip(self.names, paintings, strict=True)
-        }
+        digests = {name: _digest({'': one}) for name, one in zip(self.names, paintings, strict=True)}
+        begun_with = _digest({**init.arrays, **init.norms}) if init else 'new'
         told = {name: value for name, value in self.settings.recorded().items() if name not in _FREE}
-        return {**told, 'data': self.data.manifest['sha256'], 'styles': digests}
+        return {**told, 'data': self.data.manifest['sha256'], 'styles': digests, 'init': begun_with}
 
     def network(self) -> OnePass:
         """The network as it is now."""
-        arrays = {
-            f'{layer.name}/{weight.name}': weight.value.numpy()
-            for layer in self.model.transform.layers
-            for weight in layer.weights
-        }
+        arrays = weight_arrays(self.model.transform)
         norms = dict(zip(self.names, self.model.norms.value.numpy(), strict=True))
         about: dict[str, Mapping[str, Any]] = {name: dict(self.about.get(name, {})) for name in self.names}
-        if self.kept:
-            arrays = {**self.kept.arrays, **arrays}
-            norms, about = {**self.kept.norms, **norms}, {**self.kept.about, **about}
+        if self.base:
+            arrays = {**self.base.arrays, **arrays}
+            norms, about = {**self.base.norms, **norms}, {**self.base.about, **about}
         settings, judge = self.settings, self.judge
         return OnePass(
             settings.width, settings.blocks, arrays, norms, about, judge.name, judge.layers, palettes=self._palettes()
@@ -157,9 +154,27 @@ class Run:
 
     def _palettes(self) -> dict[str, np.ndarray]:
         """The palettes of all styles; none beside those of a network that has none."""
-        if self.kept and not self.kept.palettes:
+        if self.base and not self.base.palettes:
             return {}
-        return {**(self.kept.palettes if self.kept else {}), **self.palettes}
+        return {**(self.base.palettes if self.base else {}), **self.palettes}
+
+    def diverged(self) -> bool:
+        """Whether a loss since the last report is not finite, or a weight does not fit the float16 of `RESULT`."""
+        weights = (variable.value.numpy() for variable in self.model.trained)
+        fit = all(np.abs(weight).max() <= np.finfo(np.float16).max for weight in weights)  # NaN does not
+        return not (fit and np.isfinite(self.model.sums.numpy()).all())
+
+    def check_finite(self, step: int) -> None:
+        """Stops a training that has diverged, before a report or a checkpoint of it.
+
+        Raises:
+            ArithmeticError: A loss or a weight is not finite.
+        """
+        if self.diverged():
+            raise ArithmeticError(
+                f'a loss or a weight is not finite by step {step}; begin again from the last checkpoint, in another '
+                f'workdir: --init={self.workdir / RESULT} with a smaller --learning_rate or --precision=float32'
+            )
 
     @chief_only
     def save(self, step: int) -> None:
@@ -168,18 +183,9 @@ class Run:
         self.network().save(self.workdir / RESULT)
 
     def report(self, step: int) -> None:
-        """Writes a row of the log and calls the callback.
-
-        Raises:
-            ArithmeticError: A loss is not finite.
-        """
+        """Writes a row of the log and calls the callback."""
         values = self.model.means()
         rate = self.speed(step)
-        if not all(np.isfinite(value) for value in values.values()):
-            raise ArithmeticError(
-                f'a loss is not finite by step {step}; the last checkpoint in {self.workdir} is whole: go on from it '
-                'with a smaller --learning_rate or --precision=float32'
-            )
         self.log.add(step, {**values, 'images_per_second': rate})
         if self.callback:
             self.callback(Report(step, self.settings.steps, values, rate))
@@ -213,12 +219,12 @@ class Run:
                 Periodic(settings.checkpoint_every, self.save, at_end=True),
             ]
             self.speed.start(begun)
-            schedule = Schedule(works, lambda step: None, settings.steps)
+            schedule = Schedule(works, self.check_finite, settings.steps)
             callbacks = Callbacks([Interrupts(), schedule], self.model, left)
             try:
                 self.model.fit(batches, steps_per_epoch=left, epochs=1, verbose=0, shuffle=False, callbacks=callbacks)
             except KeyboardInterrupt:
-                if np.isfinite(self.model.sums.numpy()).all():
+                if not self.diverged():
                     self.save(self.step)
                 raise
         return self.network()
@@ -239,6 +245,14 @@ class Run:
 
 
 _FREE = ('log_every', 'sample_every', 'checkpoint_every', 'keep', 'tensorboard', 'max_memory', 'jit', 'distribute')
+
+
+def _digest(arrays: Mapping[str, np.ndarray]) -> str:
+    """The sha256 of the names and the values of arrays."""
+    hasher = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        hasher.update(name.encode() + np.ascontiguousarray(array).tobytes())
+    return hasher.hexdigest()
 
 
 def _fitted(picture: np.ndarray, side: int) -> np.ndarray:

@@ -55,7 +55,7 @@ def train_one_pass(
     Raises:
         UserError: The workdir keeps a run of other settings, or another process is at work in it; or `distribute` finds
             no devices or cluster.
-        ArithmeticError: A loss was not finite.
+        ArithmeticError: A loss or a weight is not finite. The last checkpoint is from before.
         WorkerLost: Another process of the cluster has gone.
 
     Example:

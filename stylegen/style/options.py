@@ -25,9 +25,9 @@ def read_texts(given: Sequence[str], name: str) -> tuple[str, ...]:
     return tuple(given)
 
 
-def paths_setting(help: str) -> Any:
+def paths_setting(help: str, group: str = 'Pictures') -> Any:
     """A setting of paths, whose flag may be given several times."""
-    return setting((), help, group='Pictures', kind='paths', read=read_texts, write=list)
+    return setting((), help, group=group, kind='paths', read=read_texts, write=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +113,7 @@ def parse_style(text: str) -> tuple[str, float]:
 
 
 def parse_styles(texts: Sequence[str]) -> list[tuple[str, float]]:
-    """The styles that are blended and their shares. Of 'none' there is none; of no text, the default style.
+    """Returns the styles that are blended, with their shares: none for 'none', the default style for no text.
 
     Raises:
         UserError: 'none' stands beside others.

@@ -92,10 +92,7 @@ class Painter:
         self, photo: np.ndarray, areas: Sequence[Area], scene: Scene | None = None
     ) -> tuple[np.ndarray, Scene]:
         """`OnePass.paint_frame` with the settings of the command."""
-        settings = self.settings
-        return self.one_pass.paint_frame(
-            photo, areas, settings.strength, settings.color, scene, style_scale=settings.style_scale
-        )
+        return self.one_pass.paint_frame(photo, areas, self.settings, scene)
 
     def record(self, source: Path | str, digest: str) -> dict[str, Any]:
         """The record of the result of a photo or a clip.
@@ -132,7 +129,7 @@ class Painter:
             use_tensorflow()
         names = unique_names([[photo] for photo in photos])
         outputs = [target / f'{name}.png' for name in names]
-        images.check_writable(outputs[0])
+        images.check_writable(outputs[0], depth=self.result.depth)
 
         def make(painter: Painter, number: int, unfinished: Path) -> None:
             painter.paint(photos[number], Output(outputs[number], self.result.overwrite))

@@ -9,6 +9,7 @@ import numpy as np
 
 from stylegen.style.areas import areas_of
 from stylegen.style.one_pass import OnePass
+from stylegen.style.pass_settings import PassSettings
 from stylegen.style.styles import Styles
 
 
@@ -33,6 +34,7 @@ def one_pass_picture(
     Returns:
         float32 (H, W, 3) in [0, 1].
     """
-    one_pass = open_shipped(max_memory)
-    areas = areas_of([one_pass.norms_of(list(group)) if group else None for group in styles], masks)
-    return one_pass.paint_frame(content, areas, min(1.0, 2 * strength), 'style')[0]
+    one_pass, settings = open_shipped(max_memory), PassSettings(strength=min(1.0, 2 * strength))
+    with one_pass.lock:  # stylizers in other threads have the same network
+        areas = areas_of([one_pass.norms_of(list(group)) if group else None for group in styles], masks)
+        return one_pass.paint_frame(content, areas, settings)[0]

@@ -9,6 +9,7 @@ import numpy as np
 
 from stylegen.networks.formats import Portable
 from stylegen.style.norms import DARKEST, EPSILON, GAINS, LIGHTENED, count_norms, norm_sizes, split_norms, within_range
+from stylegen.style.numpy_pass import MIDDLE, SWING
 from stylegen.style.one_pass import GRID, OnePass
 from stylegen.style.transform_network import give_weights, transform_network
 from stylegen.utils.backend import keras, tf
@@ -96,7 +97,7 @@ def keras_network(one_pass: OnePass, norms: np.ndarray | None) -> keras.Model:
         x = keras.layers.UpSampling2D(2, interpolation='nearest', name=f'{name}_repeated', **MAPS)(x)
         x = relu(norm(convolved(x, name), name), name)
     x = keras.layers.Activation('tanh', name='bounded', **LAYER)(convolved(x, 'end'))
-    x = keras.layers.Rescaling(0.55, offset=0.5, name='pixels', **LAYER)(x)
+    x = keras.layers.Rescaling(SWING, offset=MIDDLE, name='pixels', **LAYER)(x)
     if palette:
         x = _with_palette(x, *palette)
     model = keras.Model([photo, *inputs] if inputs else photo, keras.ops.clip(x, 0.0, 1.0), name='one_pass')

@@ -11,15 +11,15 @@ import numpy as np
 from stylegen import images
 from stylegen.networks.embedded import read_network
 from stylegen.networks.small_vgg import SMALL_VGG_BLOCKS, SMALL_VGG_WEIGHTS
-from stylegen.style.light import light_statistics
+from stylegen.style.numpy_pass import numpy_statistics
 
 STYLE_SIZE = 320  # pixels: the longest side that a painting is looked at, as in training
-LIGHT = 'small_vgg'  # the network that `light_statistics` computes
+NUMPY_NETWORK = 'small_vgg'  # the network that `numpy_statistics` computes
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """Looks at paintings through a network.
+class StyleEncoder:
+    """Computes the `style_statistics` of paintings by a network.
 
     Args:
         network: Its name.
@@ -29,21 +29,21 @@ class Look:
     network: str
     layers: tuple[str, ...]
 
-    def statistics(self, painting: np.ndarray, light: bool) -> np.ndarray:
+    def statistics(self, painting: np.ndarray, by_numpy: bool) -> np.ndarray:
         """The `style_statistics` of a painting, (statistics,).
 
         Args:
             painting: float32 (H, W, 3) in [0, 1], of any size.
-            light: By NumPy, where the network allows it.
+            by_numpy: Without TensorFlow, if the network is `NUMPY_NETWORK`.
         """
-        light = light and self.network == LIGHT
-        least = self._least_side if light else self._extractor.min_size
+        by_numpy = by_numpy and self.network == NUMPY_NETWORK
+        least = self._least_side if by_numpy else self._extractor.min_size
         height, width = images.fit(painting.shape, min(STYLE_SIZE, max(painting.shape[:2])))
         small = images.resize(painting, (max(least, height), max(least, width))).clip(0, 1)
-        if light:
-            read = read_network(SMALL_VGG_WEIGHTS, LIGHT)
+        if by_numpy:
+            read = read_network(SMALL_VGG_WEIGHTS, NUMPY_NETWORK)
             arrays = {name: array.astype(np.float32) for name, array in read.items()}
-            return light_statistics(arrays, SMALL_VGG_BLOCKS, self.layers, small)
+            return numpy_statistics(arrays, SMALL_VGG_BLOCKS, self.layers, small)
         from stylegen.losses.moments import moments
         from stylegen.style.transform_network import style_statistics
         from stylegen.utils.backend import tf
@@ -53,7 +53,7 @@ class Look:
 
     @property
     def _least_side(self) -> int:
-        """The least side of a painting that reaches the deepest layer of `LIGHT`; a block halves a map."""
+        """The least side of a painting that reaches the deepest layer of `NUMPY_NETWORK`; a block halves a map."""
         blocks = [int(layer.partition('_')[0].removeprefix('block')) for layer in self.layers if layer != 'input']
         return 2 ** (max(blocks, default=1) - 1)
 

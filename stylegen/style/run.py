@@ -17,6 +17,7 @@ from stylegen.style.settings import PATIENCE_STEPS, StyleSettings
 from stylegen.style.steps import Start, StyleStep
 from stylegen.style.styles import Styles, color_moments
 from stylegen.style.weighting import set_factors, shapes_of
+from stylegen.utils.errors import UserError
 
 if TYPE_CHECKING:
     from stylegen.optimize.loop import Step
@@ -82,11 +83,14 @@ class Run:
         """Paints at all sizes, from the first or from `start` on. Returns the result, float32 (H, W, 3) in [0, 1].
 
         Raises:
+            UserError: `start` is of another run.
             stylegen.optimize.NonFiniteLoss: A loss overflowed; its `picture` is the last good one, at full size.
         """
         from stylegen.optimize.loop import NonFiniteLoss
         from stylegen.utils.backend import tf
 
+        if start:
+            self._check_start(start)
         image, state = self.content, None
         for number in range(start.stage if start else 0, len(self.plan.stages)):
             self.stage, stage = number, self.plan.stages[number]
@@ -113,6 +117,12 @@ class Run:
                 raise
             start = None
         return self.finish(image)
+
+    def _check_start(self, start: Start) -> None:
+        """Refuses a start whose size this picture does not have."""
+        sides = [[side + 2 * self.settings.margin for side in stage.size] for stage in self.plan.stages]
+        if not 0 <= start.stage < len(sides) or list(start.image.shape[:2]) != sides[start.stage]:
+            raise UserError('start is of another run: give it with the picture and the settings that it was made with')
 
     def finish(self, image: np.ndarray) -> np.ndarray:
         """The result that a picture at the present size gives: at full size, with its final colours and the mask."""

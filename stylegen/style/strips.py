@@ -15,11 +15,9 @@ from typing import Any
 import numpy as np
 
 from stylegen.style.norms import EPSILON
+from stylegen.style.numpy_pass import MIDDLE, SWING, Arrays, Smooth
 from stylegen.style.transform_network import phase_kernels
 from stylegen.utils.backend import tf
-
-Arrays = Mapping[str, np.ndarray]
-Smooth = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class Map(ABC):
@@ -183,4 +181,4 @@ def paint_by_strips(
     x = normalized(Upsampled(x, kernel('up1')), 'up1', rows // 2)
     x = normalized(Upsampled(x, kernel('up2')), 'up2', rows)
     x = Convolved(x, kernel('end'), arrays['end/bias'])
-    return np.concatenate([(0.55 * tf.tanh(strip) + 0.5).numpy()[0] for strip in x.strips(rows)])
+    return np.concatenate([(SWING * tf.tanh(strip) + MIDDLE).numpy()[0] for strip in x.strips(rows)])

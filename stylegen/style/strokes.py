@@ -14,7 +14,7 @@ Paint = Callable[[np.ndarray, np.ndarray, np.ndarray | None], tuple[np.ndarray, 
 
 
 def paint_strokes(
-    paint: Paint, look: Callable[[np.ndarray], np.ndarray] | None, photo: np.ndarray, norms: np.ndarray,
+    paint: Paint, norms_of: Callable[[np.ndarray], np.ndarray] | None, photo: np.ndarray, norms: np.ndarray,
     before: np.ndarray | None, scale: float,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Paints with strokes of another size. The method is our own.
@@ -25,7 +25,7 @@ def paint_strokes(
 
     Args:
         paint: Takes a photo, norms and the statistics before; gives the picture and its statistics, (norms,).
-        look: The norms of a picture; None for a network that has none of them.
+        norms_of: Gives the norms of a picture; None for a network that takes no paintings.
         photo: float32 (H, W, 3) in [0, 1].
         norms: Of the style.
         before: The statistics that this function gave for the frame before, or None.
@@ -43,7 +43,7 @@ def paint_strokes(
     picture = images.resize(picture, shape).clip(0, 1)
     if scale < 1:
         return picture, found
-    own = norms if look is None else look(picture) if earlier is None else earlier[2]
+    own = norms if norms_of is None else norms_of(picture) if earlier is None else earlier[2]
     second, then = paint(picture, SECOND * norms + (1 - SECOND) * own, None if earlier is None else earlier[1])
-    share = min(1, (scale - 1) / (WHOLE - 1)) * (SECOND if look is None else 1)
+    share = min(1, (scale - 1) / (WHOLE - 1)) * (SECOND if norms_of is None else 1)
     return (1 - share) * picture + share * second, np.concatenate([found, then, own])

@@ -16,32 +16,37 @@ from stylegen.runs.names import Output
 from stylegen.runs.saving import save_result
 from stylegen.style.apply_settings import PROGRAM, Command
 from stylegen.style.one_pass import OnePass
+from stylegen.style.pass_settings import PassSettings
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import digest_of
+from stylegen.utils.settings import takes
 
 SHEET_SIZE = 384  # longest side of a picture on the sheet, in pixels
 SHEET_OUTPUT = 'styles.png'
 COLUMNS = 6
 
 
-def style_sheet(
-    one_pass: OnePass, photos: Sequence[np.ndarray], strength: float = 1.0, color: str = 'style',
-    style_scale: float = 1.0,
-) -> np.ndarray:  # fmt: skip
+@takes(PassSettings)
+def style_sheet(one_pass: OnePass, photos: Sequence[np.ndarray], *, settings: PassSettings) -> np.ndarray:
     """Returns a sheet of the photos and of all styles on them, with the name of the style under each.
 
     Args:
         one_pass: The network.
         photos: One or more, float32 (H, W, 3) in [0, 1].
-        strength, color, style_scale: Of a call of `OnePass`.
+        {settings}
+
+    Raises:
+        UserError: There are no photos.
 
     Example:
         save_image('styles.png', style_sheet(OnePass.open(), [load_image('photo.jpg', size=384)]))
     """
+    if not photos:
+        raise UserError('expected one photo at least')
     pictures, labels = list(photos), ['the photo'] * len(photos)
     for name in one_pass.styles:
-        pictures += [one_pass(photo, name, strength=strength, color=color, style_scale=style_scale) for photo in photos]
+        pictures += [one_pass(photo, name, settings=settings) for photo in photos]
         labels += [name] * len(photos)
     columns = len(photos) * max(1, COLUMNS // len(photos))
     return images.contact_sheet(pictures, labels, columns)
@@ -59,9 +64,7 @@ def save_style_sheet(one_pass: OnePass, command: Command, console: Console) -> N
     pictures = [load_first_frame(source, size, console.say) for source in sources]
     hashes = {picture.path: picture.sha256 for picture in pictures}
     refuse_overwriting_inputs(output.path, [*hashes, str(path)])
-    sheet = style_sheet(
-        one_pass, [one.pixels for one in pictures], settings.strength, settings.color, settings.style_scale
-    )
+    sheet = style_sheet(one_pass, [one.pixels for one in pictures], settings=settings)
     source = WeightsSource(Path(path), digest_of(path), 'embedded' if settings.model is None else 'file')
     record = records.record(f'{PROGRAM} --list', settings.recorded(), hashes, source)
     console.say(f'result   {save_result(output, sheet, record, result)}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,8 +22,18 @@ def check_style(name: str, size: tuple[int, ...], smallest: int) -> None:
         raise UserError(f'{name} is {size[1]} x {size[0]}, it needs {smallest} pixels a side; enlarge it first')
 
 
+def check_shares(shares: Sequence[float]) -> None:
+    """Refuses shares below 0 or not finite, and shares whose sum is 0 or not finite.
+
+    Raises:
+        UserError: With what is expected.
+    """
+    if not all(share >= 0 for share in shares) or not 0 < sum(shares) < math.inf:
+        raise UserError('expected shares of styles from 0, and one above 0, with a finite sum')
+
+
 def check_styles(groups: Sequence[Styles], smallest: int) -> None:
-    """Refuses styles that are too small for the network, shares below 0, groups without weight, and no style at all.
+    """Refuses styles that are too small for the network, shares that cannot be, and no style at all.
 
     Args:
         groups: The styles of each region; an empty group has none.
@@ -34,8 +45,8 @@ def check_styles(groups: Sequence[Styles], smallest: int) -> None:
     for number, (picture, _) in enumerate((pair for group in groups for pair in group), 1):
         check_style(f'style {number}', picture.shape[:2], smallest)
     for group in groups:
-        if any(share < 0 for _, share in group) or (group and sum(share for _, share in group) <= 0):
-            raise UserError('expected shares of styles from 0, and one above 0')
+        if group:
+            check_shares([share for _, share in group])
     if not any(groups):
         raise UserError('expected at least one style')
 

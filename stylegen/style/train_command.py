@@ -15,7 +15,7 @@ from stylegen.style.apply_settings import model_file
 from stylegen.style.one_pass import RESULT, OnePass
 from stylegen.style.one_pass_settings import OnePassTrainSettings
 from stylegen.style.one_pass_training import train_one_pass
-from stylegen.style.options import read_texts
+from stylegen.style.options import paths_setting
 from stylegen.training.distribution import WorkerLost, read_cluster, restart_process
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
@@ -31,18 +31,12 @@ NEW, SHIPPED = 'new', 'one_pass'  # as --init
 class TrainFiles(Settings):
     """What the command line of `train` reads and where it writes."""
 
-    style: tuple[str, ...] = setting(
-        (), 'a painting, or a folder of them; several give a network of several styles', group='Pictures', kind='paths',
-        read=read_texts, write=list,
-    )  # fmt: skip
+    style: tuple[str, ...] = paths_setting('a painting, or a folder of them; several give a network of several styles')
     data: str | None = setting(
         None, 'photos to train on: a folder, .zip, .tar or .npz; or a name that dcgan train takes', group='Pictures',
         kind='path',
     )  # fmt: skip
-    samples: tuple[str, ...] = setting(
-        (), 'photos that are painted on the way; the default comes with the package', group='Pictures', kind='paths',
-        read=read_texts, write=list,
-    )  # fmt: skip
+    samples: tuple[str, ...] = paths_setting('photos that are painted on the way; the default comes with the package')
     workdir: str = setting('one_pass', 'folder of the run', group='What is kept', kind='path')
     init: str = setting(
         SHIPPED,
@@ -73,6 +67,9 @@ def work(flags: FlagValues) -> None:
     names = unique_names([[path] for path in paintings])
     styles = {name: images.load_image(path) for name, path in zip(names, paintings, strict=True)}
     init = None if files.init == NEW else OnePass.open(model_file(None if files.init == SHIPPED else files.init))
+    if init:
+        idle = dict.fromkeys(('width', 'blocks'), 'the network of --init has its own')
+        cli.report_unused_flags({name: why for name, why in idle.items() if flags[name].present}, console.say)
     if settings.distribute == 'multi_worker':
         index, workers = read_cluster()
         console.say(f'worker {index} of {workers}; training begins when all are there')

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from stylegen.style.norms import EPSILON, norm_sizes
+from stylegen.style.norms import EPSILON, count_norms, norm_sizes
+from stylegen.style.numpy_pass import MIDDLE, PHASES, SWING
 from stylegen.utils.backend import keras, tf
 from stylegen.utils.keras_defaults import DTYPE, LAYOUT
 
@@ -86,7 +87,7 @@ def transform_network(width: int = 96, blocks: int = 5, precision: str = 'float3
     seeds = itertools.count(1000 * seed)
     sizes = norm_sizes(width, blocks)
     image = keras.Input((None, None, 3), dtype=DTYPE, name='image')
-    norms = keras.Input((2 * sum(sizes.values()),), dtype=DTYPE, name='norms')
+    norms = keras.Input((count_norms(width, blocks),), dtype=DTYPE, name='norms')
     parts = dict(zip(sizes, Split(tuple(2 * size for size in sizes.values()), name='split')(norms), strict=True))
 
     def convolved(x, channels, name, kernel=3, strides=1, activation='relu', norm=True):
@@ -113,12 +114,12 @@ def transform_network(width: int = 96, blocks: int = 5, precision: str = 'float3
         x = keras.layers.Activation('relu', dtype=precision, name=f'{name}_relu')(x)
     x = convolved(x, 3, 'end', activation=None, norm=False)
     x = keras.layers.Activation('tanh', dtype=DTYPE, name='bounded')(x)
-    x = keras.layers.Rescaling(0.55, offset=0.5, dtype=DTYPE, name='pixels')(x)
+    x = keras.layers.Rescaling(SWING, offset=MIDDLE, dtype=DTYPE, name='pixels')(x)
     return keras.Model([image, norms], x, name='transform')
 
 
 def give_weights(network: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
-    """Gives arrays, '<layer>/<weight>', to a model of `transform_network`."""
+    """Gives arrays, '<layer>/<weight>', to a model of `transform_network` or `style_predictor`."""
     for layer in network.layers:
         if layer.weights:
             layer.set_weights([arrays[f'{layer.name}/{weight.name}'] for weight in layer.weights])
@@ -137,15 +138,11 @@ class SpaceToDepth(keras.layers.Layer):
         return shape[0], height, width, 4 * (shape[3] or 0)
 
 
-# By phase of an output row, what each of the two rows of the input that it sees is multiplied by: rows of the kernel.
-_PHASES = np.array([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], np.float32)
-
-
 def phase_kernels(kernel: tf.Tensor) -> tf.Tensor:
     """The kernel 2 x 2 of `UpsampledConvolution`, (2, 2, C, 4 channels), of one 3 x 3, (3, 3, C, channels)."""
-    flipped = tf.constant(_PHASES[::-1].copy(), kernel.dtype)  # phase p of row i stands one row further on
-    phases = tf.einsum('ptk,qsl,klio->tsipqo', flipped, flipped, kernel)
-    return tf.reshape(phases, [2, 2, kernel.shape[2], 4 * kernel.shape[3]])
+    phases = tf.constant(PHASES, kernel.dtype)
+    kernels = tf.einsum('ptk,qsl,klio->tsipqo', phases, phases, kernel)
+    return tf.reshape(kernels, [2, 2, kernel.shape[2], 4 * kernel.shape[3]])
 
 
 class UpsampledConvolution(keras.layers.Layer):
@@ -210,7 +207,7 @@ def style_predictor(statistics: int, norms: int, hidden: int = 192) -> keras.Mod
 
     Args:
         statistics: Length of what `style_statistics` gives.
-        norms: Twice the sum of `norm_sizes`.
+        norms: `count_norms` of the network.
         hidden: Length of the vector between the two layers.
     """
     x = inputs = keras.Input((statistics,), dtype=DTYPE, name='statistics')

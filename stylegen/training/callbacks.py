@@ -18,7 +18,7 @@ from stylegen.utils.backend import keras, tf
 from stylegen.utils.files import atomic_write
 
 Logs = Mapping[str, Any] | None  # Keras's values of a batch or an epoch
-LOOK_EVERY = 25  # steps from one check for values that are not finite to the next
+CHECK_EVERY = 25  # steps from one check for values that are not finite to the next
 
 # the metadata of tf.summary.scalar, which itself works only if TensorBoard is installed
 _SCALAR = tf.compat.v1.SummaryMetadata(
@@ -71,14 +71,14 @@ class Schedule(keras.callbacks.Callback):
 
     Args:
         works: In the order in which they are done.
-        look: The check, called with the step. If it stops the fit, no work is done.
+        check: Looks whether the model is well; called with the step. If it stops the fit, no work is done.
         last: The last step of the run.
         every: Steps from one check to the next if no work is due.
     """
 
-    def __init__(self, works: Sequence[Periodic], look: Callable[[int], None], last: int, every: int = LOOK_EVERY):
+    def __init__(self, works: Sequence[Periodic], check: Callable[[int], None], last: int, every: int = CHECK_EVERY):
         super().__init__()
-        self.works, self.look, self.last = works, Periodic(every, look, at_end=True), last
+        self.works, self.check, self.last = works, Periodic(every, check, at_end=True), last
         self.begin = self.before = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -94,8 +94,8 @@ class Schedule(keras.callbacks.Callback):
         before, self.before = self.before, step
         end = step == self.last
         due = [each.work for each in self.works if each.due(before, step, end)]
-        if due or self.look.due(before, step, end):
-            due.insert(0, self.look.work)
+        if due or self.check.due(before, step, end):
+            due.insert(0, self.check.work)
         for work in due:
             if not self.model.stop_training:
                 work(step)

@@ -137,7 +137,11 @@ class Checkpoints:
 
 
 def arrays_of(parts: Mapping[str, Iterable]) -> dict[str, np.ndarray]:
-    """Returns the values of Keras variables, by part, index and path."""
+    """Returns the values of Keras variables, by part, index and path.
+
+    Example:
+        arrays = arrays_of({'generator': model.variables})
+    """
     return {name: variable.value.numpy() for name, variable in _named(parts)}
 
 
@@ -146,6 +150,9 @@ def assign(parts: Mapping[str, Iterable], arrays: Mapping[str, np.ndarray]) -> N
 
     Raises:
         UserError: A value is missing or of another shape.
+
+    Example:
+        assign({'generator': model.variables}, arrays_of({'generator': model.variables}))
     """
     for name, variable in _named(parts):
         if name not in arrays or arrays[name].shape != tuple(variable.shape):

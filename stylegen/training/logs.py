@@ -14,6 +14,9 @@ def read_log(path: str | os.PathLike) -> list[dict[str, str]]:
 
     A line counts only if its line end is there, since its last number may be incomplete, and if it has no NUL, which a
     lost write may leave.
+
+    Example:
+        losses = [float(row['loss']) for row in read_log('run/log.csv')]
     """
     try:
         with open(path, newline='', encoding='utf-8', errors='replace') as file:
@@ -24,7 +27,11 @@ def read_log(path: str | os.PathLike) -> list[dict[str, str]]:
 
 
 def read_events(path: str | os.PathLike) -> list[dict[str, Any]]:
-    """Returns the events of a run in order; empty if there is no file."""
+    """Returns the events of a run in order; empty if there is no file.
+
+    Example:
+        last = read_events('run/events.jsonl')[-1]['event']
+    """
     try:
         with open(path, encoding='utf-8', errors='replace') as file:
             lines = file.read().splitlines()

@@ -103,7 +103,7 @@ class BatchNorm(keras.layers.Layer):
         variance = tf.nn.relu(square - tf.square(mean))
         mean += centre
         count = tf.cast(tf.size(maps[..., 0]) * replicas.num_replicas_in_sync, tf.float32)
-        self._move(mean, variance * count / (count - 1))
+        self._move(mean, variance * count / tf.maximum(count - 1, 1.0))
         return self._normalized(maps, mean, variance)
 
     def _move(self, mean, variance):

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stylegen.images import check_animation, read_settings, save_animation, video
+from stylegen.images import check_animation, check_writable, read_settings, save_animation, video
+from stylegen.images.animated import open_animation
 from stylegen.utils.errors import UserError
+from tests.images.test_video import shown_at
 
 # imageio_ffmpeg's reader leaves its pipes to the garbage collector
 pytestmark = pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
@@ -109,6 +111,35 @@ def test_what_cannot_be_written_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"'.avi'.*\.gif, \.webp, \.apng, \.mp4"):
         save_animation(tmp_path / 'a.avi', frames())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('suffix', ['.gif', '.webp', '.apng', '.mp4'])
+@pytest.mark.parametrize('times', [[0.0], [0, 0.2, 0.2, 0.3, 0.4, 0.5]])
+def test_times_that_do_not_rise_are_refused(tmp_path, suffix, times):
+    with pytest.raises(ValueError, match='two or more numbers of seconds, each larger'):
+        save_animation(tmp_path / f'a{suffix}', frames(), times=times)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('suffix', ['.gif', '.webp', '.apng', '.mp4'])
+def test_frames_beyond_the_times_are_shown_as_long_as_the_last(tmp_path, suffix):
+    path = save_animation(tmp_path / f'a{suffix}', frames(), times=[0, 0.2, 0.5])
+    if suffix == '.mp4':
+        assert shown_at(path) == pytest.approx([0, 0.2, 0.5, 0.8, 1.1], abs=1e-4)
+    else:
+        assert open_animation(path).times == pytest.approx([0, 0.2, 0.5, 0.8, 1.1, 1.4])
+
+
+def test_a_name_in_the_home_folder_is_written_and_read_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('HOME', str(tmp_path / 'home'))
+    (tmp_path / 'home').mkdir()
+    check_animation('~/film.gif')
+    path = save_animation('~/film.gif', frames(), settings={'steps': 5})
+    assert path == tmp_path / 'home' / 'film.gif' and path.exists()
+    assert read_settings('~/film.gif') == {'steps': 5}
+    check_writable('~/picture.png')
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['home']
 
 
 def test_failure_in_the_middle_keeps_the_earlier_file(tmp_path):

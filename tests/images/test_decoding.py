@@ -463,6 +463,14 @@ def test_truncated_files_are_refused(tmp_path, name):
     assert 'damaged or cut short' in text or 'is not a picture' in text
 
 
+@pytest.mark.parametrize('header', [b'', b'\0\0\0\1\0\0\0\1\x08', bytes(40)])
+def test_a_png_whose_header_has_another_length_is_refused(tmp_path, header):
+    path = tmp_path / 'a.png'
+    path.write_bytes(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + chunk(b'IEND', b''))
+    text = message(path)
+    assert repr(str(path)) in text and ('damaged' in text or 'is not a picture' in text)
+
+
 def test_a_file_damaged_in_the_middle_is_refused(tmp_path):
     path = saved(tmp_path, RGB, 'a.png')
     data = bytearray(path.read_bytes())

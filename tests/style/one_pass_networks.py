@@ -2,13 +2,19 @@
 
 import numpy as np
 
+from stylegen.networks.embedded import weight_arrays
 from stylegen.style import transform_network as networks
+from stylegen.style.norms import count_norms
 from stylegen.style.one_pass import OnePass
 from stylegen.utils.backend import keras
 
 WIDTH, BLOCKS = 16, 2
 LAYERS = ('input', 'block1_conv1')
 DEVIATIONS = {'waves': (0.1, 0.12, 0.08), 'ink': (0.05, 0.05, 0.05)}  # of the channels of the palettes
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).uniform(size=shape).astype(np.float32)
 
 
 def random_network():
@@ -19,9 +25,9 @@ def random_network():
 
 def random_one_pass(network):
     """The network with the styles 'waves' and 'ink', and one that predicts norms from paintings."""
-    size = 2 * sum(networks.norm_sizes(WIDTH, BLOCKS).values())
+    size = count_norms(WIDTH, BLOCKS)
     rng = np.random.default_rng(1)
-    arrays = {f'{layer.name}/{each.name}': each.numpy() for layer in network.layers for each in layer.weights}
+    arrays = weight_arrays(network)
     statistics = 2 * (3 + 40)
     arrays |= {'hidden/kernel': 0.1 * rng.normal(size=(statistics, 5)), 'hidden/bias': np.zeros(5)}
     arrays |= {'predicted/kernel': 0.1 * rng.normal(size=(5, size)), 'predicted/bias': np.zeros(size)}

@@ -1,36 +1,29 @@
 """The network that paints in one pass: its layers, its strips, its file, and what it makes of photos of any size."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import stylegen
 from stylegen.images.io import save_image
 from stylegen.images.pixels import resize
 from stylegen.losses import moments, wasserstein
-from stylegen.style import one_pass, polish, strips, transfer
+from stylegen.style import polish, strips, transfer
 from stylegen.style import transform_network as networks
-from stylegen.style.norms import palette_of, split_norms, with_palette, within_range
+from stylegen.style.footage import paint_clip
+from stylegen.style.norms import count_norms, palette_of, split_norms, with_palette, within_range
 from stylegen.style.one_pass import OnePass
+from stylegen.style.pass_settings import PassSettings
 from stylegen.style.settings import POLISH, StyleSettings
+from stylegen.style.style_sheet import style_sheet
 from stylegen.utils.backend import tf
 from stylegen.utils.errors import UserError
 from tests.conftest import photo
-from tests.style.one_pass_networks import BLOCKS, LAYERS, WIDTH, random_network, random_one_pass
+from tests.style.one_pass_networks import BLOCKS, LAYERS, WIDTH, noise
 
-
-def noise(*shape, seed=0):
-    return np.random.default_rng(seed).uniform(size=shape).astype(np.float32)
-
-
-@pytest.fixture(scope='module')
-def network():
-    return random_network()
-
-
-@pytest.fixture(scope='module')
-def painter(network):
-    return random_one_pass(network)
+USUAL, LARGE = PassSettings(), PassSettings(style_scale=2)
 
 
 def test_normalization_gives_each_channel_of_each_picture_the_mean_and_deviation_that_were_asked_for():
@@ -82,13 +75,13 @@ def test_what_does_not_fit_in_the_memory_is_painted_by_strips_without_seams(pain
 
 def test_by_strips_a_frame_is_painted_with_the_statistics_of_the_frame_before_too(painter, monkeypatch):
     areas, first, second = [(None, painter.norms['ink'])], noise(136, 61, 3), noise(136, 61, 3, seed=1) * 0.5
-    _, scene = painter.paint_frame(first, areas, 1, 'style')
-    whole, then = painter.paint_frame(second, areas, 1, 'style', scene)
-    alone, _ = painter.paint_frame(second, areas, 1, 'style')
+    _, scene = painter.paint_frame(first, areas, USUAL)
+    whole, then = painter.paint_frame(second, areas, USUAL, scene)
+    alone, _ = painter.paint_frame(second, areas, USUAL)
     assert np.abs(whole - alone).max() > 0.05
     small = dataclasses.replace(painter, max_memory=500_000)
     monkeypatch.setattr(OnePass, '_graph', property(lambda self: pytest.fail('it was painted whole')))
-    found, known = small.paint_frame(second, areas, 1, 'style', scene)
+    found, known = small.paint_frame(second, areas, USUAL, scene)
     np.testing.assert_allclose(found, whole, atol=1e-4)
     np.testing.assert_allclose(known['statistics0'], then['statistics0'], atol=1e-3)
 
@@ -107,10 +100,10 @@ def test_strokes_are_those_of_a_smaller_or_larger_photo_and_at_one_nothing_chang
 
 def test_a_frame_with_larger_strokes_keeps_the_statistics_of_the_frame_before(painter):
     areas, first, second = [(None, painter.norms_of('ink'))], noise(40, 48, 3), noise(40, 48, 3, seed=1) * 0.5
-    _, scene = painter.paint_frame(first, areas, 1, 'style', style_scale=2)
-    again, then = painter.paint_frame(first, areas, 1, 'style', scene, style_scale=2)
-    np.testing.assert_allclose(again, painter.paint_frame(first, areas, 1, 'style', style_scale=2)[0], atol=1e-3)
-    kept, alone = (painter.paint_frame(second, areas, 1, 'style', one, style_scale=2)[0] for one in (then, None))
+    _, scene = painter.paint_frame(first, areas, LARGE)
+    again, then = painter.paint_frame(first, areas, LARGE, scene)
+    np.testing.assert_allclose(again, painter.paint_frame(first, areas, LARGE)[0], atol=1e-3)
+    kept, alone = (painter.paint_frame(second, areas, LARGE, one)[0] for one in (then, None))
     assert np.abs(kept - alone).max() > 0.05
 
 
@@ -160,10 +153,48 @@ def test_where_the_mask_is_black_the_photo_stays_bit_for_bit_and_its_colours_sta
     assert np.ptp(grey, axis=-1).max() < 1e-5
 
 
-@pytest.mark.parametrize('style', ['wave', [('waves', 0.0)], [('waves', -1), ('ink', 2)]])
-def test_a_style_that_is_none_is_refused(painter, style):
-    with pytest.raises(UserError, match=r'did you mean waves|shares'):
+@pytest.mark.parametrize(
+    ('style', 'told'),
+    [
+        ('wave', 'did you mean waves'),
+        ([('waves', 0.0)], 'shares'),
+        ([('waves', -1), ('ink', 2)], 'shares'),
+        ([('waves', np.inf), ('ink', 2)], 'shares'),
+        ([('waves', np.nan)], 'shares'),
+        ([('waves', 1e308), ('ink', 1e308)], 'shares'),
+        (['waves', 'ink'], 'the style is a list'),
+        (np.zeros(5, np.float32), 'expected norms of'),
+        (np.full(count_norms(WIDTH, BLOCKS), np.nan, np.float32), 'expected norms of'),
+    ],
+)
+def test_a_style_that_is_none_is_refused(painter, style, told):
+    with pytest.raises(UserError, match=told):
         painter(noise(16, 16, 3), style)
+
+
+def test_a_painting_may_be_lists_of_numbers(painter):
+    picture = noise(24, 20, 3)
+    assert np.array_equal(painter.norms_of(picture.tolist()), painter.norms_of(picture))
+
+
+@pytest.mark.parametrize(
+    ('setting', 'told'),
+    [
+        ({'strength': 2.5}, 'strength to be a number from 0 up to 2'),
+        ({'strength': float('nan')}, 'strength'),
+        ({'style_scale': 0}, 'style_scale to be a number from 0.5 up to 4'),
+        ({'color': 'chroma'}, 'luminance'),
+        ({'blend': 1.0}, 'blend to be a number from 0 to below 1'),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_anything_is_painted(painter, setting, told):
+    calls = [lambda: paint_clip(painter, [], 'ink', **setting)]
+    calls += [] if 'blend' in setting else [lambda: painter(noise(16, 16, 3), 'ink', **setting)]
+    for call in calls:
+        with pytest.raises(UserError, match=told):
+            call()
+    with pytest.raises(UserError, match='one photo at least'):
+        style_sheet(painter, [])
 
 
 @pytest.mark.slow
@@ -187,6 +218,14 @@ def test_a_network_that_was_saved_paints_as_before(painter, tmp_path):
     assert again.styles == ('waves', 'ink') and again.about == painter.about
     np.testing.assert_allclose(again(photo, 'waves'), painter(photo, 'waves'), atol=0.01)
     assert again.network == 'mini' and again.layers == LAYERS
+
+
+def test_weights_that_the_file_cannot_hold_are_not_saved(painter, tmp_path):
+    for value in (1e6, np.nan):
+        broken = dataclasses.replace(painter, norms={**painter.norms, 'ink': painter.norms['ink'] + value})
+        with pytest.raises(ValueError, match='norms/ink does not fit float16'):
+            broken.save(tmp_path / 'net.npz')
+    assert not (tmp_path / 'net.npz').exists()
 
 
 def test_another_file_is_refused_with_its_name(tmp_path):
@@ -246,12 +285,20 @@ def test_a_file_without_palettes_paints_as_it_did(painter, tmp_path):
     dataclasses.replace(painter, palettes={}).save(tmp_path / 'old.npz')
     opened = OnePass.open(tmp_path / 'old.npz')
     assert opened.palettes == {} and opened.norms_of('waves').shape == opened.norms['waves'].shape
+    made, bare, usual = (
+        one(photo(20, 20), 'waves') for one in (opened, dataclasses.replace(painter, palettes={}), painter)
+    )
+    assert np.abs(made - bare).max() < 0.01 < np.abs(made - usual).max()
     mixed = opened(photo(20, 20), [('waves', 1), (photo(30, 30, 2), 1)], strength=0.5)
     assert mixed.shape == (20, 20, 3)
 
 
 def test_the_file_that_is_opened_without_a_path_is_the_one_that_ships():
-    assert one_pass.ONE_PASS_WEIGHTS.parent.name == 'weights'
+    shipped = OnePass.open()
+    assert 'starry_night' in shipped.styles and shipped.takes_paintings
+    path = Path(stylegen.__file__).parent / 'weights' / 'one_pass.npz'
+    picture = noise(24, 24, 3)
+    assert np.array_equal(OnePass.open(path)(picture, 'irises'), shipped(picture, 'irises'))
 
 
 def test_shading_is_lost_by_a_bright_spot_and_kept_by_other_contrast_and_strokes():

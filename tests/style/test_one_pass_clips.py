@@ -15,6 +15,8 @@ from stylegen.runs import frames as kept
 from stylegen.runs.inputs import DEFAULT_PICTURE
 from stylegen.style.footage import paint_clip, paint_footage
 from stylegen.style.one_pass import OnePass
+from stylegen.style.pass_settings import PassSettings
+from stylegen.utils.errors import UserError
 from tests.conftest import photo, run
 from tests.images.test_flow import textured, view
 from tests.images.test_video import clip_with_sound, shown_at
@@ -75,7 +77,7 @@ def shipped():
     """The network that ships, in one of its styles."""
     one_pass = OnePass.open()
     norms = next(iter(one_pass.norms.values()))
-    return lambda frame, scene: one_pass.paint_frame(frame, [(None, norms)], 1.0, 'style', scene)
+    return lambda frame, scene: one_pass.paint_frame(frame, [(None, norms)], PassSettings(), scene)
 
 
 @pytest.mark.parametrize('clip', [pan, moving_object, cut])
@@ -128,6 +130,11 @@ def test_from_python_a_clip_is_painted_frame_by_frame_with_masks(network):
     for frame, painted in zip(frames, made, strict=True):
         np.testing.assert_allclose(painted, one_pass(frame, 'ink', mask=mask), atol=1e-5)
     assert list(paint_clip(one_pass, [], 'ink')) == []
+    as_bytes = [images.to_uint8(frame) for frame in frames]
+    for painted, expected in zip(paint_clip(one_pass, as_bytes, 'ink', mask=mask, blend=0), made, strict=True):
+        np.testing.assert_allclose(painted, expected, atol=0.02)
+    with pytest.raises(UserError, match='frame 1 is 20 x 24 and the first 32 x 24; give frames of one size'):
+        list(paint_clip(one_pass, [frames[0], frames[1][:, :20]], 'ink'))
 
 
 def test_a_clip_keeps_its_rate_its_sound_and_its_size_and_replays():
@@ -229,6 +236,17 @@ def test_mistakes_are_one_line_and_leave_no_file(wrong, told, capsys):
     error = capsys.readouterr().err
     assert told in error and error.count('\n') == 1
     assert sorted(path.name for path in Path().iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'told'), [('--max_memory=lots', 'such as 4GB or 500MB'), ('--depth=12', '12 bits a channel')]
+)
+def test_what_no_photo_of_a_folder_can_have_is_refused_once(wrong, told, capsys):
+    for number in range(3):
+        images.save_image(f'photos/{number}.png', photo(24, 24, number))
+    assert run(*APPLY, 'photos', wrong, '--output=painted', program='style') == 2
+    error = capsys.readouterr().err
+    assert told in error and error.count('\n') == 1 and not Path('painted').exists()
 
 
 def frames_folder(count=4):

@@ -10,6 +10,7 @@ from stylegen import images
 from stylegen.datasets import open_images
 from stylegen.style.one_pass import OnePass
 from stylegen.style.one_pass_training import train_one_pass
+from stylegen.training.checkpoints import Checkpoints
 from stylegen.training.logs import read_log
 from stylegen.utils.errors import UserError
 from tests.conftest import photo, run
@@ -76,12 +77,25 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits():
         train_one_pass(data, styles, 'stopped', steps=4, callback=stop, **TINY)
     with pytest.raises(UserError, match='learning_rate'):
         train_one_pass(data, styles, 'stopped', steps=4, learning_rate=0.5, **TINY)
+    with pytest.raises(UserError, match=r'another init \(new then, '):
+        train_one_pass(data, styles, 'stopped', init=OnePass.open('run/one_pass.npz'), steps=4, **TINY)
     again = train_one_pass(data, styles, 'stopped', steps=4, **TINY)
     whole = np.load('run/one_pass.npz')
     again.save('again.npz')
     stored = np.load('again.npz')
     for name in whole.files:
         assert np.array_equal(whole[name], stored[name]), name
+
+
+def test_no_checkpoint_of_a_training_that_diverged_is_kept():
+    diverging = TINY | {'log_every': 50, 'checkpoint_every': 1, 'learning_rate': 1e30}
+    with pytest.raises(ArithmeticError, match='not finite by step') as caught:
+        train_one_pass(open_images('photos', 32), {'ink': 'ink.png'}, 'diverged', steps=6, **diverging)
+    assert '--init=diverged/one_pass.npz' in str(caught.value)
+    kept = Checkpoints('diverged')
+    assert kept.steps()
+    for step in kept.steps():
+        assert all(np.isfinite(array).all() for array in kept.load(step)[1].values()), step
 
 
 @pytest.mark.slow
@@ -157,10 +171,12 @@ def test_apply_lists_styles_and_refuses_others_with_what_there_is(capsys):
         (['--style=ink.png'], '--data'),
         (['--style=ink.png', '--data=photos', '--norms_only', '--workdir=other', '--init=new'], '--init'),
         (['--style=none.png', '--data=photos'], 'none.png'),
+        (['--style=ink.png', '--data=missing', '--width=8'], 'missing'),
         (['--style=ink.png', '--data=photos', '--steps=-1'], 'steps'),
     ],
 )
 def test_train_refuses_what_it_cannot_do_in_one_line(wrong, told, capsys):
     assert run('train', *wrong, program='style') == 2
-    error = capsys.readouterr().err
+    out, error = capsys.readouterr()
     assert told in error and error.count('\n') == 1 + error.count('left out: ')
+    assert ('--width changes nothing here (the network of --init has its own)' in out) == ('--width=8' in wrong)

@@ -14,7 +14,6 @@ from stylegen.style.exporting import export_one_pass
 from stylegen.style.one_pass import OnePass
 from stylegen.style.portable import keras_network, portable
 from tests.conftest import photo, run
-from tests.style.test_one_pass import network, painter  # noqa: F401
 
 NAMES = {'keras': 'made.keras', 'saved_model': 'made', 'tflite': 'made.tflite', 'onnx': 'made.onnx'}
 
@@ -32,7 +31,7 @@ def needs(form):
 
 @pytest.mark.parametrize('form', NAMES)
 @pytest.mark.parametrize('style', [None, 'ink'])
-def test_the_pictures_are_those_of_one_pass_at_odd_sizes_too(painter, form, style):  # noqa: F811
+def test_the_pictures_are_those_of_one_pass_at_odd_sizes_too(painter, form, style):
     needs(form)
     made = export_one_pass(painter, NAMES[form], style)
     assert made.difference < 1e-5 and made.card['parity']['difference'] == made.difference
@@ -49,19 +48,19 @@ def test_the_pictures_are_those_of_one_pass_at_odd_sizes_too(painter, form, styl
     assert not list(Path().glob('.*'))
 
 
-def test_a_keras_file_names_layers_of_keras_only(painter):  # noqa: F811
+def test_a_keras_file_names_layers_of_keras_only(painter):
     for norms in (None, painter.norms['ink']):
         for layer in keras_network(painter, norms)._flatten_layers():
             assert type(layer).__module__.startswith('keras.'), layer
 
 
-def test_half_precision_takes_half_the_space_and_is_near(painter):  # noqa: F811
+def test_half_precision_takes_half_the_space_and_is_near(painter):
     made = export_one_pass(painter, 'half.tflite', 'ink', quantize='float16')
     weights = sum(array.size for array in painter.arrays.values() if array.ndim == 4)
     assert made.path.stat().st_size < 2.5 * weights + 80_000 and 1e-6 < made.difference < made.tolerance
 
 
-def test_what_differs_is_not_written_and_what_fails_leaves_the_earlier_file(painter, monkeypatch):  # noqa: F811
+def test_what_differs_is_not_written_and_what_fails_leaves_the_earlier_file(painter, monkeypatch):
     export_one_pass(painter, 'made.keras', 'ink')
     before = Path('made.keras').read_bytes()
     monkeypatch.setattr(exporting, 'difference_of', lambda *_: 0.1)
@@ -71,7 +70,7 @@ def test_what_differs_is_not_written_and_what_fails_leaves_the_earlier_file(pain
 
 
 @pytest.mark.parametrize('form', ['keras', 'tflite'])
-def test_the_cards_code_paints_a_photo(painter, form):  # noqa: F811
+def test_the_cards_code_paints_a_photo(painter, form):
     made = export_one_pass(painter, NAMES[form])
     images.save_image('photo.jpg', photo(30, 47))
     code = Path(f'{NAMES[form]}.md').read_text().split('```python\n')[1].split('```')[0]
@@ -86,7 +85,7 @@ def test_every_format_has_code():
     assert SUFFIXES.keys() == formats.FORMATS.keys() == exporting.USE.keys()
 
 
-def test_the_mirrored_borders_are_those_of_one_pass(painter):  # noqa: F811
+def test_the_mirrored_borders_are_those_of_one_pass(painter):
     call = portable(painter, painter.norms_of('ink')).call
     for size in ((1, 1), (5, 18), (33, 16)):
         picture = photo(*size)
@@ -97,7 +96,7 @@ def command(*args):
     return run('export', *args, program='style')
 
 
-def test_the_command_writes_a_style_or_a_mix_and_says_how_near_it_is(painter, capsys):  # noqa: F811
+def test_the_command_writes_a_style_or_a_mix_and_says_how_near_it_is(painter, capsys):
     painter.save('net.npz')
     images.save_image('painting.png', photo(40, 40, 3))
     assert command('--model=net.npz', '--style=waves', '--format=keras') == 0
@@ -112,7 +111,7 @@ def test_the_command_writes_a_style_or_a_mix_and_says_how_near_it_is(painter, ca
     assert np.abs(found - net(picture, [('ink', 3), ('painting.png', 1)])).max() < 1e-4
 
 
-def test_what_cannot_be_written_is_told_in_a_line(painter, monkeypatch, capsys):  # noqa: F811
+def test_what_cannot_be_written_is_told_in_a_line(painter, monkeypatch, capsys):
     painter.save('net.npz')
     Path('full').mkdir()
     Path('full/file').touch()

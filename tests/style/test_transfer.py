@@ -264,6 +264,14 @@ def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(optimizer):
         assert len(later) == 9 - step.step - 5 * step.stage
 
 
+def test_a_start_of_another_run_is_refused():
+    _, (step,) = stylized(iterations=1, **ONE_SIZE)
+    for stage, image in ((1, step.image), (-1, step.image), (0, step.image[1:])):
+        start = Start(stage, step.step, image, step.state)
+        with pytest.raises(UserError, match='start is of another run'):
+            stylized(iterations=1, start=start, **ONE_SIZE)
+
+
 def test_patience_does_not_depend_on_the_steps_of_a_call_nor_on_a_resume():
     options = {'iterations': 120, 'patience': 10, 'strength': 0.1, 'learning_rate': 0.1}
     options |= {'smallest_size': 30, 'size_ratio': 1.6}
@@ -480,6 +488,8 @@ def test_pictures_and_masks_that_cannot_be_are_refused():
         (CONTENT, [], {}, 'at least one style'),
         (CONTENT, [(STYLE, 0.0)], {}, 'shares of styles'),
         (CONTENT, [(STYLE, 2.0), (OTHER, -1.0)], {}, 'shares of styles'),
+        (CONTENT, [(STYLE, float('nan'))], {}, 'shares of styles'),
+        (CONTENT, [(STYLE, 1.0), (OTHER, float('inf'))], {}, 'shares of styles'),
         (CONTENT, STYLE, {'mask': 3 * half}, 'values of the mask are from 0 to 1.5'),
         (CONTENT, STYLE, {'mask': half - 1}, 'values of the mask are from -1'),
         (CONTENT, STYLE, {'mask': half * np.nan}, 'values of the mask are NaN'),

@@ -1,6 +1,7 @@
 """Batch normalisation over replicas keeps its digits where the mean is large beside the deviation."""
 
 import numpy as np
+import pytest
 
 from stylegen.training.normalization import BatchNorm
 from stylegen.utils.backend import tf
@@ -18,3 +19,10 @@ def test_synchronized_statistics_are_those_of_float64_once_the_moving_mean_is_ne
     assert np.abs(normalized - right).max() < 1e-3
     plain = np.square(maps).mean((0, 1, 2)) - np.square(maps.mean((0, 1, 2)))  # the control
     assert not np.allclose(plain, exact.var((0, 1, 2)), rtol=1e-2)
+
+
+@pytest.mark.parametrize('synchronized', [False, True])
+def test_statistics_of_a_single_value_are_finite(synchronized):
+    layer = BatchNorm(momentum=0.5, synchronized=synchronized)
+    layer(tf.constant([[2.0, -3.0]]), training=True)
+    assert np.allclose(layer.moving_mean, [1.0, -1.5]) and np.allclose(layer.moving_variance, 0.5)

@@ -7,38 +7,38 @@ import numpy as np
 import pytest
 
 from stylegen import images
-from stylegen.style import light
+from stylegen.style import numpy_pass
 from stylegen.style.norms import SmoothedStatistics, paint_by_parts, split_norms
-from stylegen.style.one_pass import LIGHT_PIXELS
-from stylegen.style.predictor import Look
+from stylegen.style.one_pass import NUMPY_PIXELS
+from stylegen.style.predictor import StyleEncoder
 from tests.conftest import ROOT, photo
-from tests.style.test_one_pass import BLOCKS, WIDTH, network, noise, painter  # noqa: F401
+from tests.style.one_pass_networks import BLOCKS, WIDTH, noise
 
 
 @pytest.mark.parametrize(('shape', 'strip'), [((16, 16), 2048), ((64, 40), 7), ((24, 200), 50)])
-def test_the_picture_and_its_statistics_are_those_of_tensorflow(painter, monkeypatch, shape, strip):  # noqa: F811
-    monkeypatch.setattr(light, 'STRIP', strip)
+def test_the_picture_and_its_statistics_are_those_of_tensorflow(painter, monkeypatch, shape, strip):
+    monkeypatch.setattr(numpy_pass, 'STRIP', strip)
     picture, norms = noise(*shape, 3), painter.norms['waves']
     expected, statistics = painter._paint(picture, norms, None)
     given = painter.arrays, WIDTH, BLOCKS, picture, norms, np.zeros_like(norms), 0.0
-    found, own = paint_by_parts(light.paint_light, *given)
+    found, own = paint_by_parts(numpy_pass.paint_by_numpy, *given)
     np.testing.assert_allclose(found.clip(0, 1), expected, atol=1e-5)
     np.testing.assert_allclose(own, statistics, rtol=1e-3, atol=1e-4)
 
 
-def test_statistics_of_a_frame_before_count_as_they_do_there(painter):  # noqa: F811
+def test_statistics_of_a_frame_before_count_as_they_do_there(painter):
     picture, norms = noise(32, 24, 3), painter.norms['ink']
     before = painter._paint(noise(32, 24, 3, seed=3), norms, None)[1]
     expected, _ = painter._paint(picture, norms, before)
     smooth = SmoothedStatistics(split_norms(before, WIDTH, BLOCKS), 0.9)
     parts = split_norms(norms, WIDTH, BLOCKS)
-    found = light.paint_light(painter.arrays, BLOCKS, picture, parts, smooth)
+    found = numpy_pass.paint_by_numpy(painter.arrays, BLOCKS, picture, parts, smooth)
     np.testing.assert_allclose(found.clip(0, 1), expected, atol=1e-5)
 
 
 def test_a_far_mean_takes_no_digits_of_the_variance():
     x = 100 + 0.1 * noise(300, 200, 4)
-    mean, variance = light.moments(x)
+    mean, variance = numpy_pass.moments(x)
     exact = x.astype(np.float64)
     np.testing.assert_allclose(mean, exact.mean((0, 1)), rtol=1e-7)
     np.testing.assert_allclose(variance, exact.var((0, 1)), rtol=1e-4)
@@ -47,16 +47,16 @@ def test_a_far_mean_takes_no_digits_of_the_variance():
 @pytest.mark.parametrize('layers', [('input', 'block1_conv1', 'block3_conv3'), ('block2_conv2', 'block5_conv1')])
 @pytest.mark.parametrize('size', [(70, 61), (9, 30)])
 def test_what_is_seen_of_a_painting_is_what_tensorflow_sees(layers, size):
-    look, painting = Look('small_vgg', layers), photo(*size)
-    expected = look.statistics(painting, light=False)
-    np.testing.assert_allclose(look.statistics(painting, light=True), expected, rtol=1e-4, atol=1e-4)
+    encoder, painting = StyleEncoder('small_vgg', layers), photo(*size)
+    expected = encoder.statistics(painting, by_numpy=False)
+    np.testing.assert_allclose(encoder.statistics(painting, by_numpy=True), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_it_goes_light_where_tensorflow_is_not_there_until_much_is_painted(painter, monkeypatch):  # noqa: F811
+def test_it_uses_numpy_where_tensorflow_is_not_there_until_much_is_painted(painter, monkeypatch):
     painter.painted[0] = 0
-    assert not painter._goes_light(100)
+    assert not painter._uses_numpy(100)
     monkeypatch.delitem(sys.modules, 'tensorflow')
-    assert painter._goes_light(LIGHT_PIXELS - 100) and not painter._goes_light(1)
+    assert painter._uses_numpy(NUMPY_PIXELS - 100) and not painter._uses_numpy(1)
 
 
 def test_apply_paints_a_photo_without_tensorflow(tmp_path):

@@ -15,11 +15,15 @@ import numpy as np
 from stylegen.style.norms import EPSILON
 
 STRIP = 2048  # positions whose patches are made at once
+SWING, MIDDLE = 0.55, 0.5  # the picture is SWING * tanh(x) + MIDDLE, so that a finite x gives black and white
+# What `UpsampledConvolution` multiplies the rows of its kernel by: phase of an output row, row of the input, row of the
+# kernel.
+PHASES = np.array([[[1, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 1]]], np.float32)
 Arrays = Mapping[str, np.ndarray]
 Smooth = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
-def paint_light(
+def paint_by_numpy(
     arrays: Arrays, blocks: int, photo: np.ndarray, norms: Mapping[str, np.ndarray], smooth: Callable[..., Any]
 ) -> np.ndarray:
     """Returns the picture that the transform network makes of a photo.
@@ -51,10 +55,10 @@ def paint_light(
     for name in ('up1', 'up2'):
         x = normalized(upsample(x, arrays[f'{name}/kernel']), name)
     x = np.pad(x, [(1, 1), (1, 1), (0, 0)], 'reflect')
-    return 0.55 * np.tanh(convolve_to_few(x, arrays['end/kernel']) + arrays['end/bias']) + 0.5
+    return SWING * np.tanh(convolve_to_few(x, arrays['end/kernel']) + arrays['end/bias']) + MIDDLE
 
 
-def light_statistics(
+def numpy_statistics(
     arrays: Arrays, blocks: Sequence[tuple[int, int]], layers: Sequence[str], x: np.ndarray
 ) -> np.ndarray:
     """Returns `stylegen.style.transform_network.style_statistics` of a painting, (statistics,), by `small_vgg`.
@@ -122,12 +126,9 @@ def convolve_to_few(padded: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 def upsample(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Returns what `stylegen.style.transform_network.UpsampledConvolution` makes of a map (H, W, C)."""
-    phases = np.array(
-        [[[1, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 1]]], np.float32
-    )  # phase, row of the input, of kernel
     height, width, depth = x.shape
     channels = kernel.shape[-1]
-    two = np.einsum('ptk,qsl,klio->tsipqo', phases, phases, kernel).reshape(2, 2, depth, 4 * channels)
+    two = np.einsum('ptk,qsl,klio->tsipqo', PHASES, PHASES, kernel).reshape(2, 2, depth, 4 * channels)
     y = convolve(np.pad(x, [(1, 1), (1, 1), (0, 0)], 'edge'), two)
     y = y.reshape(height + 1, width + 1, 2, 2, channels).transpose(0, 2, 1, 3, 4)
     return y.reshape(2 * height + 2, 2 * width + 2, channels)[1:-1, 1:-1]
