@@ -8,7 +8,7 @@ as `stylegen/pictures/dreams/NAME.jpg`. Expected: seven files of about 6 kB, as 
 
 from stylegen import dream, images
 from stylegen.runs.inputs import DEFAULT_PICTURE
-from stylegen.studio.works import DREAM_PICTURES, dream_arguments, offline_presets
+from stylegen.studio.dreams import DREAM_PICTURES, dream_arguments, offline_presets
 
 SIZE, SHOWN = 384, 144  # longest sides in pixels, of the dream and of what ships
 
