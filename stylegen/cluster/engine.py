@@ -170,7 +170,8 @@ class Workers:
         """Gives items to a free worker."""
         given = [(item, stores.read(item.input) if stores.of_driver(item.input) else None) for item in items]
         more = f' and {len(items) - 1} more' if len(items) > 1 else ''
-        task = actor.work.options(name=f'picture {stores.name_of(items[0].input)}{more}')
+        name = stores.name_of(items[0].input).encode('utf-8', 'replace').decode()  # Ray takes valid text only
+        task = actor.work.options(name=f'picture {name}{more}')
         self.busy[task.remote(given)] = actor, items
 
     def _outcomes(self, reference: Any, actor: Any, items: list[Item]) -> list[Made]:

@@ -61,7 +61,8 @@ class Manifest:
 
     def add(self, **line: Any) -> None:
         """Appends a line."""
-        data = json.dumps(line, ensure_ascii=False).encode('utf-8', 'surrogateescape') + b'\n'
+        text = json.dumps(line, ensure_ascii=False)
+        data = text.encode('utf-8', 'backslashreplace') + b'\n'  # JSON's own form for what is no valid text
         if self.file:
             self.file.write(data)
             self.file.flush()
