@@ -81,7 +81,8 @@ class ImageSet:
             UserError: The batch size is below 1, or no multiple of the number of shares.
 
         Example:
-            for pixels, labels in images.batches(64, seed=0).take(100):
+            photos = open_images('photos', (64, 64))
+            for pixels, labels in photos.batches(8, seed=0).take(100):
                 ...
         """
         index, workers = shard
