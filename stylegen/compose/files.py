@@ -42,9 +42,9 @@ class Run:
     """One command: its console, and the pictures that it has read.
 
     Args:
-        program: Its name in records.
-        console: Prints.
-        result: Where results go.
+        program: The name of the command in records.
+        console: Prints messages.
+        result: Where and how results are saved.
     """
 
     program: str

@@ -68,7 +68,7 @@ class ImageSet:
 
         Args:
             batch_size: Pictures of a step, of all workers together.
-            seed: Of the order.
+            seed: The seed of the order.
             first_step: The step to start with; the result is as if the earlier steps had been skipped.
             shard: (index, count) of a worker. It gets that share of each batch, batch_size / count pictures.
             parts: The parts of a batch that are taken one after the other; a worker gets its share of each.
@@ -151,7 +151,7 @@ class ImageSet:
 
         Args:
             count: 1 or more, and less than the set has.
-            seed: Of the choice.
+            seed: The seed of the choice.
 
         Raises:
             UserError: The set has too few pictures, or is drawn without end.

@@ -16,8 +16,8 @@ class FacesTab:
     """The components of the tab.
 
     Args:
-        noise: Draws.
-        panel: Shows it.
+        noise: Draws the pictures.
+        panel: Shows the results.
         runs: Whether the visitor may open runs by their folder: only on this machine.
     """
 
