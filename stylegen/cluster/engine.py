@@ -30,7 +30,7 @@ OPENINGS = 10  # in a row that may fail, before the run ends
 
 @contextlib.contextmanager
 def connected(cluster: str) -> Iterator[Any]:
-    """Within the block Ray runs or is joined; gives the module.
+    """Starts or joins Ray for the block, and yields the module.
 
     Raises:
         UserError: Ray is not installed, there is no cluster at the address, or Ray does not start in its time.
@@ -136,7 +136,7 @@ class Workers:
             self.ray.kill(actor)
 
     def make(self, items: Iterable[Item]) -> Iterator[tuple[Item, Made]]:
-        """Makes the results of items; no more items are taken than the workers are given.
+        """Makes the results of items. It takes an item only when a worker is free for it.
 
         Yields:
             Each item, in the order in which they are done, and what became of it.
@@ -168,9 +168,10 @@ class Workers:
 
     def _give(self, actor: Any, items: list[Item]) -> None:
         """Gives items to a free worker."""
-        given = [(item, stores.read(item.input) if stores.of_driver(item.input) else None) for item in items]
+        given = [(item, stores.read(item.input) if stores.driver_only(item.input) else None) for item in items]
         more = f' and {len(items) - 1} more' if len(items) > 1 else ''
-        task = actor.work.options(name=f'picture {stores.name_of(items[0].input)}{more}')
+        name = stores.name_of(items[0].input).encode('utf-8', 'replace').decode()  # Ray takes valid text only
+        task = actor.work.options(name=f'picture {name}{more}')
         self.busy[task.remote(given)] = actor, items
 
     def _outcomes(self, reference: Any, actor: Any, items: list[Item]) -> list[Made]:

@@ -16,8 +16,8 @@ class Input(NamedTuple):
     """An input of a run.
 
     Attributes:
-        place: Inputs are taken in the order of their places,
-        key: and in one place in the order of their keys.
+        place: The position of its source among all sources.
+        key: The inputs of one source are sorted by it.
         address: The path or address; of an input that is no file, what the job calls it.
         stem: What results are named after.
     """
@@ -77,7 +77,7 @@ class Job(ABC):
     def inputs(self, sources: Iterable[str]) -> Iterator[Input]:
         """Yields the inputs: by default the pictures of files and folders, each folder in natural order."""
         return (
-            Input(place, stores.natural(stores.name_of(address)), address, Path(stores.name_of(address)).stem)
+            Input(place, stores.natural_key(stores.name_of(address)), address, Path(stores.name_of(address)).stem)
             for place, source in enumerate(sources)
             for address in stores.pictures_of(source)
         )

@@ -29,20 +29,20 @@ _NAMED = 10  # failures in the last message
 
 def make_all(
     job: Job, sources: Iterable[str], folder: str, settings: ClusterSettings, *, overwrite: bool, console: Console,
-    told: bool = True,
+    announce: bool = True,
 ) -> None:  # fmt: skip
     """Makes the results of every input on a cluster.
 
     Whenever it is killed, the same call goes on: a result is whole or is not there, and one that is there is skipped.
 
     Args:
-        job: How.
+        job: Makes the pictures.
         sources: Paths and addresses, or what `job.inputs` takes.
         folder: The path or address of the folder of results.
-        settings: The cluster.
+        settings: The cluster and its workers.
         overwrite: Whether to make results again that exist; not those that the same call made before it was killed.
-        console: Prints.
-        told: Whether to say at the end where the results are.
+        console: Prints messages and the progress bar.
+        announce: Whether to print at the end where the results are.
 
     Raises:
         UserError: Some results could not be made; or the folder is that of the inputs, or there is no cluster.
@@ -58,7 +58,7 @@ def make_all(
         digest = hash_of(job.settings)
         several = len(job.endings(''))
         total = names.add_inputs(job.inputs(sources)) * several
-        names.add_there(stores.names_in(folder))
+        names.add_existing(stores.file_names(folder))
         names.add_manifest(lines_of(folder), digest)
         manifest = stack.enter_context(contextlib.closing(Manifest(folder)))
         stack.callback(stores.remove_parts, folder)
@@ -75,7 +75,7 @@ def make_all(
                 tally.add(item, made)
                 progress.to(*tally.progress)
         manifest.add(ended=time.time(), settings=digest)
-    if told:
+    if announce:
         console.say(f'result   {folder}: {tally.made} made, {tally.skipped} were there; {NAME} lists them')
     if tally.failed:
         raise UserError(f'{tally.failed} of {total} results could not be made: {", ".join(tally.named)}')
@@ -83,7 +83,11 @@ def make_all(
 
 @dataclass
 class Tally:
-    """Counts and lists what became of the items; `by_output` says whether messages name results instead of inputs."""
+    """Counts the items that were made, skipped and failed, and lists them in the manifest.
+
+    Attributes:
+        by_output: Whether messages name results instead of inputs.
+    """
 
     manifest: Manifest
     digest: str
@@ -105,7 +109,7 @@ class Tally:
                 yield item
 
     def add(self, item: Item, made: Made) -> None:
-        """Takes what became of an item, and writes its line."""
+        """Counts the outcome of an item, and writes its line."""
         for name, data in made.files.items():
             stores.write(item.output.removesuffix(stores.name_of(item.output)) + name, data)
         line: dict[str, Any] = {'input': item.input, 'settings': self.digest}
@@ -121,7 +125,7 @@ class Tally:
 
     @property
     def progress(self) -> tuple[int, str]:
-        """How many items are dealt with, and a line about them."""
+        """The number of items that are done, failed or skipped, and a line about them."""
         done = self.made + self.failed
         speed = done / max(1e-9, time.monotonic() - self.began)
         failures = f', {self.failed} failed' if self.failed else ''

@@ -36,9 +36,9 @@ def lines_of(folder: str) -> Iterator[dict[str, Any]]:
             with path.open('rb') as file:
                 yield from whole_objects(file)
         return
-    for name in sorted(stores.names_in(folder)):
+    for name in sorted(stores.file_names(folder)):
         if name.startswith('manifest-') and name.endswith('.jsonl'):
-            yield from whole_objects(stores.read(stores.joined(folder, name)).splitlines())
+            yield from whole_objects(stores.read(stores.join(folder, name)).splitlines())
 
 
 class Manifest:
@@ -61,7 +61,8 @@ class Manifest:
 
     def add(self, **line: Any) -> None:
         """Appends a line."""
-        data = json.dumps(line, ensure_ascii=False).encode('utf-8', 'surrogateescape') + b'\n'
+        text = json.dumps(line, ensure_ascii=False)
+        data = text.encode('utf-8', 'backslashreplace') + b'\n'  # JSON's own form for what is no valid text
         if self.file:
             self.file.write(data)
             self.file.flush()
@@ -73,7 +74,7 @@ class Manifest:
     def _write(self) -> None:
         if self.lines:
             name = f'manifest-{time.time_ns():020}-{uuid.uuid4().hex[:8]}.jsonl'
-            stores.write(stores.joined(self.folder, name), b''.join(self.lines))
+            stores.write(stores.join(self.folder, name), b''.join(self.lines))
         self.lines, self.began = [], time.time()
 
     def close(self) -> None:

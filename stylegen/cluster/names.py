@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,12 +16,17 @@ from stylegen.cluster.worker import Item
 
 _TABLES = """
 pragma journal_mode = off; pragma synchronous = off; pragma cache_size = -16000;
-create table inputs (place integer, key text, address text, stem text);
-create table stems (stem text primary key, uses integer) without rowid;
-create table taken (name text primary key) without rowid;
-create table there (name text primary key) without rowid;
-create table fresh (name text primary key) without rowid;
+create table inputs (place integer, key blob, address blob, stem blob);
+create table stems (stem blob primary key, uses integer) without rowid;
+create table taken (name blob primary key) without rowid;
+create table existing (name blob primary key) without rowid;
+create table fresh (name blob primary key) without rowid;
 """
+
+
+def _stored(text: str) -> bytes:
+    """A name as the table keeps it: a file name need not be valid text, and a `text` column refuses others."""
+    return os.fsencode(text)
 
 
 class Names:
@@ -38,20 +44,21 @@ class Names:
 
     def add_inputs(self, inputs: Iterable[Input]) -> int:
         """Lists inputs. Returns how many there are."""
-        with self._at_once():
-            self._table.executemany('insert into inputs values (?, ?, ?, ?)', inputs)
+        with self._transaction():
+            rows = ((place, *map(_stored, texts)) for place, *texts in inputs)
+            self._table.executemany('insert into inputs values (?, ?, ?, ?)', rows)
             self._table.execute('insert into stems select stem, count(*) from inputs group by stem')
             self._table.execute('create index ordered on inputs (place, key)')
         return self._table.execute('select count(*) from inputs').fetchone()[0]
 
-    def add_there(self, names: Iterable[str]) -> None:
+    def add_existing(self, names: Iterable[str]) -> None:
         """Lists files that are in the folder of results."""
-        with self._at_once():
-            self._table.executemany('insert or ignore into there values (?)', ((name,) for name in names))
+        with self._transaction():
+            self._table.executemany('insert or ignore into existing values (?)', ((_stored(name),) for name in names))
 
     def add_manifest(self, lines: Iterable[dict[str, Any]], settings: str) -> None:
-        """Reads what the last run of the same settings made, if it was stopped before its end."""
-        with self._at_once():
+        """Lists the results that the last run of the same settings made, if it was stopped before its end."""
+        with self._transaction():
             for line in lines:
                 if line.get('settings') != settings:
                     continue
@@ -59,7 +66,7 @@ class Names:
                     self._table.execute('delete from fresh')
                 elif 'output' in line:
                     name = stores.name_of(str(line['output']))
-                    self._table.execute('insert or ignore into fresh values (?)', (name,))
+                    self._table.execute('insert or ignore into fresh values (?)', (_stored(name),))
 
     def items(self, folder: str, endings: Callable[[str], Sequence[str]]) -> Iterator[tuple[Item, bool, bool]]:
         """Yields each item, whether its result is there, and whether an unfinished run of the same settings made it.
@@ -71,24 +78,25 @@ class Names:
             endings: Of the names of the results of an input, given its name.
         """
         query = 'select address, stem, uses from inputs join stems using (stem) order by place, key'
-        for address, stem, uses in self._table.execute(query):
+        for *texts, uses in self._table.execute(query):
+            address, stem = map(os.fsdecode, texts)
             own = stores.name_of(address)
             first = stem if uses == 1 else own.replace('.', '_')
             name, number = first, 1
-            while not self._table.execute('insert or ignore into taken values (?)', (name,)).rowcount:
+            while not self._table.execute('insert or ignore into taken values (?)', (_stored(name),)).rowcount:
                 number += 1
                 name = f'{first}-{number}'
             for place, ending in enumerate(endings(own)):
                 result = name + ending
-                item = Item(address, stores.joined(folder, result), place)
-                yield item, self._has('there', result), self._has('fresh', result)
+                item = Item(address, stores.join(folder, result), place)
+                yield item, self._has('existing', result), self._has('fresh', result)
 
     def _has(self, table: str, name: str) -> bool:
-        return self._table.execute(f'select 1 from {table} where name = ?', (name,)).fetchone() is not None
+        return self._table.execute(f'select 1 from {table} where name = ?', (_stored(name),)).fetchone() is not None
 
     @contextlib.contextmanager
-    def _at_once(self) -> Iterator[None]:
-        """One transaction: a commit for each of a million names would take minutes."""
+    def _transaction(self) -> Iterator[None]:
+        """Makes the block one transaction: a commit for each of a million names would take minutes."""
         self._table.execute('begin')
         yield
         self._table.execute('commit')

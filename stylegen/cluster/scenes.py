@@ -43,8 +43,8 @@ class Footage:
 
     Attributes:
         path: A clip, an animated picture, or a folder of frames.
-        fps: Of the frames of a folder.
-        shape: (height, width) that frames are resized to.
+        fps: Frames per second, if it is a folder of frames.
+        shape: (height, width) of the frames after they are resized.
     """
 
     path: str
@@ -64,7 +64,7 @@ class PartsJob(Job):
 
     Attributes:
         footage: The clip.
-        record: Of the film.
+        record: The record of the film.
     """
 
     footage: Footage
@@ -175,31 +175,31 @@ def keep_scenes(
     """Makes the frames of a clip on a cluster. A call that was stopped goes on with the same call.
 
     Args:
-        job: How.
-        folder: Gets a folder of the frames, see `scenes_folder`.
-        frames: How many there are, about.
-        cluster: Where.
-        console: Prints.
+        job: Makes the frames.
+        folder: The folder that holds the folder of the frames, see `scenes_folder`.
+        frames: The number of frames, about.
+        cluster: The cluster and its workers.
+        console: Prints messages and the progress bar.
         apart: Whether every frame is made by itself, so that a part may begin with any.
     """
     inside = scenes_folder(folder, job)
     quiet = Console(quiet=True)
     parts = parts_of(range(0, frames, SHORTEST), frames)
-    with connected(str(cluster.cluster)), telling_where(inside, console):
+    with connected(str(cluster.cluster)), announcing_folder(inside, console):
         if not apart:
             looked = inside / 'cuts'
             make_all(CutsJob(job.footage, job.record), parts, str(looked), cluster, overwrite=False, console=quiet)
             found = [json.loads(path.read_text()) for path in sorted(looked.glob('part-*.json'))]
             parts = parts_of(sorted({cut for one in found for cut in one['cuts']}), sum(one['frames'] for one in found))
         console.say(f'scenes   {len(parts)} parts, {inside} keeps their frames meanwhile')
-        make_all(job, parts, str(inside), cluster, overwrite=False, console=console, told=False)
+        make_all(job, parts, str(inside), cluster, overwrite=False, console=console, announce=False)
     made = (json.loads(path.read_text()) for path in inside.glob('part-*.json'))
     return KeptFrames(inside, sum(one['frames'] for one in made))
 
 
 @contextlib.contextmanager
-def telling_where(folder: Path, console: Console) -> Iterator[None]:
-    """Tells where the frames so far are, where Ctrl-C ends the block."""
+def announcing_folder(folder: Path, console: Console) -> Iterator[None]:
+    """Prints where the frames so far are if Ctrl-C ends the block."""
     try:
         yield
     except KeyboardInterrupt:

@@ -34,7 +34,7 @@ class ClusterSettings(Settings):
         """The settings of parsed flags.
 
         Args:
-            flags: As they were parsed.
+            flags: The parsed flags.
             addresses: Inputs and the output, as they were typed.
 
         Raises:

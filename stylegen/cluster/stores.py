@@ -29,22 +29,22 @@ def name_of(address: str) -> str:
     return PurePosixPath(address).name if is_address(address) else Path(address).name
 
 
-def natural(name: str) -> str:
+def natural_key(name: str) -> str:
     """A key by which picture 2 comes before picture 10."""
     return re.sub(r'\d+', lambda digits: f'{int(digits[0]):020}', name.casefold())
 
 
-def joined(folder: str, name: str) -> str:
+def join(folder: str, name: str) -> str:
     """The path or address of a file in a folder."""
     return f'{folder.rstrip("/")}/{name}' if is_address(folder) else str(Path(folder, name))
 
 
-def of_driver(address: str) -> bool:
-    """Whether only the process that began the work can reach a store: its files travel through Ray."""
+def driver_only(address: str) -> bool:
+    """Whether only the driver, the process that started the work, can reach a store. Its files travel through Ray."""
     return address.startswith('memory://')
 
 
-def opened(address: str) -> tuple[Any, str]:
+def open_store(address: str) -> tuple[Any, str]:
     """The file system of an address, and the path in it.
 
     Raises:
@@ -64,26 +64,18 @@ def is_folder(address: str) -> bool:
     """Whether there is a folder."""
     if not is_address(address):
         return os.path.isdir(address)
-    store, path = opened(address)
+    store, path = open_store(address)
     return store.isdir(path)
 
 
-def exists(address: str) -> bool:
-    """Whether there is a file."""
-    if not is_address(address):
-        return os.path.exists(address)
-    store, path = opened(address)
-    return store.exists(path)
-
-
-def names_in(folder: str) -> Iterator[str]:
+def file_names(folder: str) -> Iterator[str]:
     """Yields the names of the files in a folder, in any order. A store's listing is as long as `fsspec` makes it."""
     if not is_address(folder):
         if os.path.isdir(folder):
             with os.scandir(folder) as entries:
                 yield from (entry.name for entry in entries if entry.is_file())
         return
-    store, path = opened(folder)
+    store, path = open_store(folder)
     with contextlib.suppress(FileNotFoundError):
         for entry in store.ls(path, detail=True):
             if entry['type'] == 'file':
@@ -100,10 +92,10 @@ def pictures_of(source: str) -> Iterator[str]:
         yield source if is_address(source) else str(Path(source))  # as one process calls it
         return
     found = False
-    for name in names_in(source):
+    for name in file_names(source):
         if not name.startswith('.') and Path(name).suffix.lower() in SUFFIXES:
             found = True
-            yield joined(source, name)
+            yield join(source, name)
     if not found:
         raise UserError(f'there are no pictures in {source} ({", ".join(SUFFIXES)})')
 
@@ -114,7 +106,7 @@ def read(address: str) -> bytes:
     Raises:
         UserError: It is not there.
     """
-    store, path = opened(address)
+    store, path = open_store(address)
     try:
         return store.cat_file(path)
     except FileNotFoundError:
@@ -123,7 +115,7 @@ def read(address: str) -> bytes:
 
 def write(address: str, data: bytes) -> None:
     """Writes a small file into a store."""
-    store, path = opened(address)
+    store, path = open_store(address)
     with contextlib.suppress(NotImplementedError, FileExistsError):
         store.makedirs(store._parent(path), exist_ok=True)
     store.pipe_file(path, data)
@@ -137,7 +129,7 @@ def fetch(address: str, folder: Path) -> Path:
     """
     if not is_address(address):
         return Path(address)
-    store, path = opened(address)
+    store, path = open_store(address)
     copy = folder / name_of(address)
     try:
         store.get_file(path, str(copy))
@@ -147,7 +139,7 @@ def fetch(address: str, folder: Path) -> Path:
 
 
 def put(file: Path, address: str) -> None:
-    """Moves a local file to a path or an address, in one step where the store can."""
+    """Copies a local file to a path or an address; it appears there in one step where the store can do so."""
     part = f'.{name_of(address)[:100]}.{uuid.uuid4().hex}.part'
     if not is_address(address):
         target = Path(address)
@@ -161,19 +153,19 @@ def put(file: Path, address: str) -> None:
         finally:
             beside.unlink(missing_ok=True)
         return
-    store, path = opened(address)
+    store, path = open_store(address)
     if address.partition('://')[0] not in RENAMING:
         store.put_file(str(file), path)
         return
-    beside_path = joined(store._parent(path), part)
+    beside_path = join(store._parent(path), part)
     store.makedirs(store._parent(path), exist_ok=True)
     store.put_file(str(file), beside_path)
     store.mv(beside_path, path)
 
 
 def remove_parts(folder: str) -> None:
-    """Removes what killed workers left half written in a local folder."""
+    """Removes the half-written files of killed workers from a local folder."""
     if not is_address(folder):
-        for name in names_in(folder):
+        for name in file_names(folder):
             if _PART.fullmatch(name):
                 Path(folder, name).unlink(missing_ok=True)

@@ -33,15 +33,15 @@ class Item:
 
 @dataclass(frozen=True)
 class Made:
-    """What a worker tells of one item.
+    """The outcome of one item, as a worker reports it.
 
     Attributes:
-        sha256: Of the input; '' of one that is no file.
-        seconds: That it took.
+        sha256: The hash of the input; '' if it is no file.
+        seconds: The time that the item took.
         files: The bytes of what was written, by name, where only the driver reaches the store; the result last.
         failed: Why there is no result; '' where there is one.
-        retry: Whether another try may go well.
-        fatal: Whether nothing else will go well, as on a full disk.
+        retry: Whether another try may succeed.
+        fatal: Whether all other items will fail too, as on a full disk.
     """
 
     sha256: str = ''
@@ -56,10 +56,10 @@ class Worker:
     """Makes pictures in a process of its own.
 
     Args:
-        job: How.
-        threads: That TensorFlow and NumPy may use.
-        memory: In bytes, that the job may take.
-        folder: Of the driver: plain paths are seen from it.
+        job: Makes the pictures.
+        threads: The number of threads that TensorFlow and NumPy use.
+        memory: The bytes that the job may take.
+        folder: The working folder of the driver, in which relative paths begin.
     """
 
     def __init__(self, job: Job, threads: int, memory: int, folder: str):
@@ -72,7 +72,7 @@ class Worker:
         self.make: Make | None = None
 
     def open(self) -> str:
-        """Opens the network. Returns what the user has to mend, or ''."""
+        """Opens the network. Returns the user's mistake if that fails, else ''."""
         try:
             self.make = self.make or self.job.open(self.memory)
         except UserError as error:
@@ -114,7 +114,7 @@ class Worker:
         except ArithmeticError as error:  # its message names the last good picture, which is kept too
             failed = one_line(error).replace(f'{output.parent}{os.sep}', folder)
         results = sorted(filter(Path.is_file, output.parent.iterdir()), key=lambda path: path == output)
-        if stores.of_driver(item.output):
+        if stores.driver_only(item.output):
             return Made(digest, files={path.name: path.read_bytes() for path in results}, failed=failed)
         for path in results:
             stores.put(path, folder + path.name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stylegen.compose.fitting import Named, fit, named, product, shares_of_masks
+from stylegen.compose.fitting import Named, fit, named, named_masks, product, shares_of_masks
 from stylegen.compose.settings import BlendSettings, ComposeSettings
 from stylegen.compose.transformation import Transformation
 from stylegen.images.conversion import PictureLike, as_picture
@@ -49,10 +49,10 @@ def blend(pictures: Named, target: PictureLike, *, masks: Named = (), settings: 
     wanted = as_picture(target, 'target')
     shape = wanted.shape[:2]
     cut = {name: cover(as_picture(one, f'picture {name}'), shape) for name, one in named(pictures, 'picture').items()}
-    layers = named(masks, 'mask') if len(masks) else {}
+    layers = named_masks(masks)
     how = ComposeSettings(basis='pictures', **settings.recorded())
     found = fit(cut, wanted, masks=layers, settings=how)
-    shares = shares_of_masks(layers, shape) if layers else {}
+    shares = shares_of_masks(layers, shape)
     image = product(found.matrix, found.recipe, list(cut.values()), list(shares.values()))
     return Blend(image, found)
 

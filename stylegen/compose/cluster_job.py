@@ -21,8 +21,8 @@ class ApplyJob(Job):
     """Makes pictures of photos by a T.
 
     Attributes:
-        program: Its name in records.
-        found: T.
+        program: The name of the command in records.
+        found: T with its names.
         hashes: sha256 of the file of T, by its path.
         recorded: Settings for the record.
         result: How results are written.

@@ -34,7 +34,7 @@ def descend(
 
     Args:
         moments, ridge, constraint, groups: As there.
-        steps: Of all rounds together.
+        steps: The number of steps of all rounds together.
         callback: Called with a step and the loss after it, about `POINTS` times.
     """
     prepare_devices()

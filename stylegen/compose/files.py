@@ -42,9 +42,9 @@ class Run:
     """One command: its console, and the pictures that it has read.
 
     Args:
-        program: Its name in records.
-        console: Prints.
-        result: Where results go.
+        program: The name of the command in records.
+        console: Prints messages.
+        result: Where and how results are saved.
     """
 
     program: str
@@ -173,12 +173,14 @@ def make_one(run: Run, photo: Path, name: str, output: Output, make: Any, settin
     """
     run.began = time.monotonic()
     before = dict(run.inputs.hashes)
-    picture = images.load_picture(photo) if name != str(photo) else run.inputs.load(name)
-    run.inputs.hashes[name] = picture.sha256
-    images.check_writable(output.path, picture.pixels.shape, run.result.depth)
-    run.save(output, make(picture.pixels), {**settings, 'input': [name]}, picture.alpha)
-    run.inputs.hashes.clear()
-    run.inputs.hashes.update(before)
+    try:
+        picture = images.load_picture(photo) if name != str(photo) else run.inputs.load(name)
+        run.inputs.hashes[name] = picture.sha256
+        images.check_writable(output.path, picture.pixels.shape, run.result.depth)
+        run.save(output, make(picture.pixels), {**settings, 'input': [name]}, picture.alpha)
+    finally:  # the next photo does not depend on this one, even if this one fails
+        run.inputs.hashes.clear()
+        run.inputs.hashes.update(before)
 
 
 def needed(names: Iterable[tuple[str, Any]], example: str) -> None:

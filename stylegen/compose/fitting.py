@@ -57,7 +57,7 @@ def fit(
         look.save('look.json')
     """
     pictures, wanted = named(elements), as_picture(target, 'target')
-    layers = shares_of_masks(named(masks, 'mask'), wanted.shape[:2]) if len(masks) else {}
+    layers = shares_of_masks(named_masks(masks), wanted.shape[:2])
     fitted = [of_size(as_picture(one, f'element {name}'), wanted.shape[:2], name) for name, one in pictures.items()]
     recipe = Recipe.of(settings, list(pictures), list(layers))
     moments = moments_of(recipe, fitted, list(layers.values()), wanted, settings.pixels)
@@ -125,8 +125,7 @@ def apply(transformation: Transformation | str | os.PathLike[str], elements: Nam
     pictures = [of_size(one, shape, name) for one, name in zip(pictures, recipe.pictures, strict=True)]
     layers = []
     if recipe.masks:
-        given = named(masks, 'mask') if len(masks) else {}
-        in_order = _in_order(given, [name for name in recipe.masks if name != 'rest'], 'mask')
+        in_order = _in_order(named_masks(masks), [name for name in recipe.masks if name != 'rest'], 'mask')
         shares = shares_of_masks(dict(zip(recipe.masks, in_order, strict=False)), shape)
         layers = [shares.get(name, np.zeros(shape, np.float32)) for name in recipe.masks]
     return product(transformation.matrix, recipe, pictures, layers)
@@ -173,6 +172,12 @@ def named(pictures: Named, what: str = 'element') -> dict[str, Any]:
     return found
 
 
+def named_masks(masks: Named) -> dict[str, Any]:
+    """Returns masks by name, as `named` names pictures; {} if there are none."""
+    none = isinstance(masks, (Mapping, list, tuple)) and not masks
+    return {} if none else named(masks, 'mask')
+
+
 def _is_numbers(value: Any) -> bool:
     """Whether a list is a row of a picture that is written as lists of numbers."""
     return isinstance(value, (list, tuple))
@@ -207,9 +212,13 @@ def of_size(picture: np.ndarray, shape: tuple[int, int], name: str) -> np.ndarra
 def shares_of_masks(masks: Mapping[str, PictureLike], shape: tuple[int, int]) -> dict[str, np.ndarray]:
     """Returns the share of each mask at every pixel, float32 (H, W). Shares have the sum 1; 'rest' has what is left.
 
+    Without masks there are no shares.
+
     Raises:
         UserError: A mask is none, has another aspect, or the name 'rest'.
     """
+    if not masks:
+        return {}
     if 'rest' in masks:
         raise UserError("a mask may not be called 'rest', which is where all are black; give it another name")
     layers = {name: as_mask(mask, f'mask {name}', shape) for name, mask in masks.items()}

@@ -99,7 +99,7 @@ def _one_sided(
         x, wanted, weights: (K, N), (3, N), (N,).
         cut: Where `wanted` is cut off at white and at black, (3, N) each.
         held: The moments that hold T, see `_held_to_affine`.
-        ridge: Their weight.
+        ridge: The weight of these moments.
     """
     identity = np.eye(3, len(x))  # in every basis r, g and b come first
     counts = ~(cut[0] | cut[1])

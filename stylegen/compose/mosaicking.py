@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from stylegen.compose.assigning import Assignment, assign, comparable
+from stylegen.compose.fitting import named
 from stylegen.compose.settings import MosaicSettings
 from stylegen.compose.tiles import Tiles, cut_tiles, open_tiles, part_features
 from stylegen.images.conversion import PictureLike, as_picture
@@ -64,7 +65,7 @@ class Mosaic:
 @takes(MosaicSettings)
 def mosaic(
     picture: PictureLike,
-    tiles: str | os.PathLike[str] | Tiles | Mapping[str, PictureLike],
+    tiles: str | os.PathLike[str] | Tiles | Mapping[str, PictureLike] | list[PictureLike],
     *,
     progress: Callable[[int, int], None] | None = None,
     settings: MosaicSettings,
@@ -73,8 +74,8 @@ def mosaic(
 
     Args:
         picture: What is to be seen from afar.
-        tiles: A folder, .zip, .tar or .npz of pictures; or {name: picture}, out of which tiles are cut; or
-            `Tiles`, whose size counts.
+        tiles: A folder, .zip, .tar or .npz of pictures; or several pictures, or {name: picture}, out of which tiles are
+            cut; or `Tiles`, whose size counts.
         progress: Called with the number of pictures read and the number of all.
         {settings}
 
@@ -90,10 +91,9 @@ def mosaic(
     target = as_picture(picture)
     grid = grid_of(target.shape, settings)
     detail = min(settings.detail, settings.tile_size)
-    if isinstance(tiles, Mapping):
-        library = cut_tiles(
-            {name: as_picture(one) for name, one in tiles.items()}, settings.tile_size, detail, settings.seed
-        )
+    if isinstance(tiles, (Mapping, list, tuple)):
+        pictures = {name: as_picture(one, f'picture {name}') for name, one in named(tiles, 'picture').items()}
+        library = cut_tiles(pictures, settings.tile_size, detail, settings.seed)
     else:
         library = tiles if isinstance(tiles, Tiles) else open_tiles(tiles, settings.tile_size, detail, progress)
     blocks = block_features(target, grid, library.detail)

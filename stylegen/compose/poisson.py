@@ -113,9 +113,9 @@ def solve_poisson(
         right: float32 (H, W, C); only its values within the mask count.
         inside: bool (H, W), the mask.
         start: float32 (H, W, C): the given values beyond the mask, and a first guess within.
-        screen: At least 0.
+        screen: How strongly each value is held to 0; at least 0.
         tolerance: The largest residual, in pixel units, at which it ends.
-        most: The most steps.
+        most: The largest number of steps.
 
     Returns:
         float32 (H, W, C).

@@ -92,8 +92,8 @@ class Elements:
         recipe: Says which elements.
         pictures: float32 (H, W, 3), of one size, in the order of the names.
         masks: float32 (H, W), in the order of the names.
-        dtype: Of X.
-        step: Every so many pixels are taken.
+        dtype: The dtype of X.
+        step: Of so many pixels one is taken.
 
     Attributes:
         bands: The rows of pixels, in order.

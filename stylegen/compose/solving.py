@@ -88,8 +88,8 @@ def least_squares(moments: Moments, ridge: float = 0.0, constraint: str = 'none'
     """Finds T in float64: the minimum of the mean of |T X - Y|^2 + ridge * |T|^2.
 
     Args:
-        moments: Of X and Y.
-        ridge: At least 0.
+        moments: The moments of X and Y.
+        ridge: The weight of |T|^2, at least 0.
         constraint: 'none': the closed form; of many minima the one with the least |T|^2. 'nonnegative': the active set
             of Lawson and Hanson (1974, "Solving least squares problems", chapter 23). 'convex': the same with sums
             that are fixed at 1.

@@ -27,7 +27,7 @@ class Tiles:
     """Tiles of one size, and what they are compared by.
 
     Attributes:
-        names: Of the tiles.
+        names: The name of each tile.
         features: float32 (tiles, detail * detail * 3 + 1): the means of parts of each tile, RGB in [0, 1], and last the
             standard deviation within the parts.
         skipped: (name, reason) of the pictures that could not be read.
@@ -124,8 +124,8 @@ def cut_tiles(pictures: dict[str, np.ndarray], size: int, detail: int, seed: int
     Args:
         pictures: float32 (H, W, 3) by name.
         size, detail: As for `open_tiles`.
-        seed: Of the places.
-        count: How many; by default `CUT`.
+        seed: The seed of the places and sizes.
+        count: The number of tiles; by default `CUT`.
     """
     count = CUT if count is None else count
     rng = np.random.default_rng(seed)

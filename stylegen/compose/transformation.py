@@ -99,15 +99,16 @@ class Transformation:
         Raises:
             UserError: The file cannot be read, is none of ours, or does not agree with itself.
         """
+        path = Path(path).expanduser()
         with reading(path) as file:
             if os.fstat(file.fileno()).st_size > LARGEST:
                 raise UserError(f'{quoted(path)} is larger than {LARGEST >> 20} MB; a T is small')
         try:
-            if Path(path).suffix.lower() == '.npz':
+            if path.suffix.lower() == '.npz':
                 known, arrays = read_state(path)
                 matrix = arrays['matrix']
             else:
-                known = json.loads(Path(path).expanduser().read_text(encoding='utf-8'))
+                known = json.loads(path.read_text(encoding='utf-8'))
                 matrix = np.array(known['matrix'])
             if known['format'] != FORMAT or matrix.dtype.kind not in 'iuf' or matrix.ndim != 2:
                 raise ValueError('it has another format')

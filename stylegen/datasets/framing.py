@@ -24,7 +24,7 @@ class Decoded:
     """A decoded picture: uint8 HxW (grey) or HxWx3 in sRGB, upright.
 
     Attributes:
-        pixels: Of the first frame or page.
+        pixels: The pixels of the first frame or page.
         alpha: Whether it had transparency.
         notes: Lines about what was not read exactly as stored, see `stylegen.images.decoding.Upright`.
         frames: The number of frames or pages.
@@ -41,7 +41,7 @@ def decode(data: bytes, name: str | os.PathLike[str], least: tuple[int, int] | N
 
     Args:
         data: JPEG, PNG, WebP, TIFF, GIF, BMP, PPM, JPEG 2000 or AVIF, in any colour mode.
-        name: For messages.
+        name: The name of the file, for messages.
         least: The (height, width) that is needed. A large JPEG may be decoded at a half, quarter or eighth of its size,
             but not smaller than this.
 

@@ -68,7 +68,7 @@ class ImageSet:
 
         Args:
             batch_size: Pictures of a step, of all workers together.
-            seed: Of the order.
+            seed: The seed of the order.
             first_step: The step to start with; the result is as if the earlier steps had been skipped.
             shard: (index, count) of a worker. It gets that share of each batch, batch_size / count pictures.
             parts: The parts of a batch that are taken one after the other; a worker gets its share of each.
@@ -81,7 +81,8 @@ class ImageSet:
             UserError: The batch size is below 1, or no multiple of the number of shares.
 
         Example:
-            for pixels, labels in images.batches(64, seed=0).take(100):
+            photos = open_images('photos', (64, 64))
+            for pixels, labels in photos.batches(8, seed=0).take(100):
                 ...
         """
         index, workers = shard
@@ -150,7 +151,7 @@ class ImageSet:
 
         Args:
             count: 1 or more, and less than the set has.
-            seed: Of the choice.
+            seed: The seed of the choice.
 
         Raises:
             UserError: The set has too few pictures, or is drawn without end.

@@ -9,6 +9,7 @@ The batch of a step depends only on the seed and the step, so a resumed run need
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ def open_images(
         images = open_images('photos.zip', (64, 64))
         print(images.count, images.classes)
     """
-    height, width = (size, size) if isinstance(size, int) else size
+    height, width = (size, size) if isinstance(size, int | Integral) else size
     framing = Framing((int(height), int(width)), channels, fit)
     if source == DRAWN:
         return _drawn(framing, split, labels)

@@ -8,8 +8,8 @@ class Alarm:
     """Rings once when a number was below a bound at several checks in a row; it can ring again after a recovery.
 
     Args:
-        low: The bound.
-        patience: Number of checks in a row.
+        low: The bound; a number below it counts.
+        patience: The number of checks in a row.
         grace: Checks up to this step do not count.
 
     Attributes:

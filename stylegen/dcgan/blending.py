@@ -29,8 +29,8 @@ def blended(target: np.ndarray, found: np.ndarray, hole: np.ndarray, tolerance: 
 
     Args:
         target: float32 (H, W, C) in [0, 1]; it stays to the last bit where there is no hole.
-        found: The same.
-        hole: bool (H, W), not all of it.
+        found: The other picture, of the same shape and range.
+        hole: bool (H, W), true where the hole is; it does not cover everything.
         tolerance: The iteration ends when no value changes by more.
 
     Returns:

@@ -29,8 +29,8 @@ def class_figures(
     """Returns precision, recall, density and coverage of each class (Naeem et al. 2020) by the name of the class.
 
     Args:
-        generator: With classes.
-        data: With the same classes, such as `stylegen.dcgan.evaluating.training_data`.
+        generator: A generator with classes.
+        data: Pictures of the same classes, such as `stylegen.dcgan.evaluating.training_data`.
         count: Most real pictures of a class, at random and without copies, and as many generated ones; 'count' in the
             result is how many there were.
         first_seed: The first seed of the pictures of each class.

@@ -61,7 +61,7 @@ def line_chart(
     Args:
         curves: Points (x, y) by name, at most `LINES` of them. Where a y is not finite the curve has a gap.
         title: The title; each chart of a page has its own.
-        x_label: Of the horizontal axis.
+        x_label: The label of the horizontal axis.
         levels: Heights that are marked by a dashed line, by name.
         marks: Places of the horizontal axis that are marked by an upright line, with what happened there.
         span: Heights that the vertical axis must reach.

@@ -15,10 +15,10 @@ class Draws:
     """The random tensors of one step, for one shard of the batch. Those of all shards form those of the whole batch.
 
     Args:
-        seed: Of the run.
-        step: int64 scalar.
-        count: Images of the shard.
-        shard, shards: Which of how many.
+        seed: The seed of the run.
+        step: The number of the step, an int64 scalar.
+        count: The number of images in the shard.
+        shard, shards: The number of the shard, from 0, and how many shards there are.
     """
 
     def __init__(self, seed: int, step: tf.Tensor, count: tf.Tensor, shard: tf.Tensor | int = 0, shards: int = 1):

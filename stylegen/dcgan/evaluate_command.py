@@ -56,7 +56,11 @@ class EvaluateFiles(GeneratorSettings):
         None, f'weights for {INCEPTION}: .h5, .weights.h5 or .keras', group='How', kind='path'
     )
     output: str | None = setting(
-        None, f'JSON with all metrics, by default {EVALUATION} in the workdir', group='Result', kind='path'
+        None,
+        f'JSON with all metrics, by default {EVALUATION} in the workdir; a PNG of its name shows pictures and the '
+        'nearest real ones',
+        group='Result',
+        kind='path',
     )
 
 

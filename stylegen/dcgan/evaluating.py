@@ -115,7 +115,7 @@ def drawn(
 
     Args:
         generator: From `load_generator`.
-        count: Pictures in all.
+        count: The number of all pictures.
         first_seed: See `latents`.
         labels: int32 (count,), their classes, where the generator has some.
         batch_size: Size of the batches; the pictures do not depend on it.

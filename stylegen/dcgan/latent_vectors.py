@@ -11,6 +11,7 @@ def latents(seeds: Iterable[int], dim: int) -> np.ndarray:
     Philox (Salmon et al. 2011) keyed by the seed: the first n entries of a longer vector are the shorter one.
 
     Example:
+        generator = open_generator(embedded='cifar10')
         pictures = generator(latents(range(64), generator.latent_dim))
     """
     rows = [np.random.Generator(np.random.Philox(key=seed)).standard_normal(dim, np.float32) for seed in seeds]

@@ -95,7 +95,7 @@ def labels_of(generator: Generator, seeds: Sequence[int], labels: str | np.ndarr
     """Returns the classes of seeds, int32 (len(seeds),); None for a generator without classes.
 
     Args:
-        generator: Whose classes.
+        generator: The generator that has the classes.
         seeds: One for each picture.
         labels: Names or numbers with commas, or an array of numbers, taken in turn; None: a seed's class is the seed
             modulo their number, so that a seed is one picture.

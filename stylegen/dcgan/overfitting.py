@@ -44,7 +44,7 @@ class OverfittingMonitor:
 
         Args:
             step: The number of steps done.
-            gan: Whose discriminator.
+            gan: The model whose discriminator is checked.
             generated: Pictures, float32 (N, H, W, C) in [0, 1]; their labels are 0, 1, 2, ... in turn.
         """
         labels = (np.arange(len(generated)) % max(1, gan.classes)).astype(np.int32)

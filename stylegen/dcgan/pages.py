@@ -113,9 +113,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], figures: Ite
     """Returns a table with a header.
 
     Args:
-        columns: Their names.
-        rows: Their cells.
-        figures: Columns of numbers, which stand flush right.
+        columns: The names of the columns.
+        rows: The cells of each row.
+        figures: The names of columns of numbers, which are aligned to the right.
     """
     figures = set(figures)
     kinds = [' class="figure"' if column in figures else '' for column in columns]

@@ -11,7 +11,7 @@ class Preset:
 
     Args:
         source: The paper or program that has these settings.
-        size, channels: Of its images.
+        size, channels: (height, width) and channels of its images.
         generator, discriminator: Arguments of the functions in `stylegen.dcgan.models`.
         training: Arguments of `stylegen.dcgan.gan.DCGAN`, and `batch_size`.
         held_out: Share of the pictures that are kept out of the training, see `stylegen.dcgan.overfitting`.

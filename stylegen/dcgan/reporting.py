@@ -35,7 +35,7 @@ def report(workdir: str | os.PathLike) -> str:
     """Returns the page as HTML. The run may be unfinished; the page leaves out the parts that are missing.
 
     Args:
-        workdir: Of the run.
+        workdir: The folder of the run.
 
     Raises:
         UserError: The folder has no run.

@@ -57,12 +57,12 @@ def work(flags: FlagValues) -> None:
     check_flags(command, console.say)
     if cluster.cluster and command.mode == 'folder':
         return dream_on_cluster(command, cluster, console)
+    if cluster.cluster and command.mode == 'clip':  # each worker takes its share of what 'auto' means
+        return dream_film_on_cluster(command, cluster, console)
     memory = resolve_memory(str(command.dream.max_memory), command.result.workdir)
     command = command.replace(dream=command.dream.replace(max_memory=memory))
     if command.mode == 'explore':
         return explore(command, console)
-    if command.mode == 'clip' and cluster.cluster:
-        return dream_film_on_cluster(command, cluster, console)
     if command.mode in ('zoom', 'clip'):
         return dream_film(command, console)
     if command.mode == 'folder':

@@ -103,7 +103,7 @@ class CommandLine:
         """What was typed, else what a result recorded, else what a preset says, else the defaults.
 
         Args:
-            flags: As they were parsed.
+            flags: The parsed flags.
             recorded: Settings by flag, of the result that is made again.
             replayed: The whole record of that result.
 

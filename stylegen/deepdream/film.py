@@ -107,7 +107,7 @@ def dream_film(command: CommandLine, console: Console, keep_elsewhere: KeepElsew
 
     Args:
         command: What is asked for.
-        console: Prints.
+        console: Prints messages and the progress bar.
         keep_elsewhere: Makes the frames on a cluster, given the folder for them, the shape and the number of frames,
             and their record; None: here.
     """

@@ -45,10 +45,10 @@ def dream_file(
     """Dreams on one of many pictures.
 
     Args:
-        session: Of all of them.
+        session: The open dreamer.
         path: The file.
         target: The result.
-        console: Prints.
+        console: Prints messages and the progress bar.
         unfinished: Where the picture so far goes when the work stops.
         name: What the record calls the file, if not by its path.
     """

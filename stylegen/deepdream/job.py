@@ -100,7 +100,7 @@ class Job(jobs.Job):
     """One dream that is shown, kept in its workdir and saved.
 
     Args:
-        session: Its dreamer dreams.
+        session: The session whose dreamer dreams.
         picture: The picture that is dreamt on.
         target, console, workdir, unfinished: See `stylegen.runs.Job`.
     """

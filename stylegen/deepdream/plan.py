@@ -25,7 +25,7 @@ class Plan:
     Attributes:
         sizes: (height, width) of every octave, the smallest first.
         tile: The longest side of a tile in pixels. 0: the picture is not cut.
-        memory: Bytes.
+        memory: The memory that it takes, in bytes.
         shapes: (height, width) of each octave's tiles with XLA. Empty without it.
     """
 
@@ -54,7 +54,7 @@ def plan(extractor: 'FeatureExtractor', shape: tuple[int, int], settings: 'Dream
     Args:
         extractor: The network.
         shape: (height, width) of the picture.
-        settings: With octaves and octave_scale.
+        settings: The settings; octaves and octave_scale are not None.
         xla_tile: The side of the largest square tile that XLA may compile for, see `tile_shapes`. 0 without XLA. The
             picture takes memory in addition to this tile.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,9 +156,9 @@ def read_sides(value: Any, name: str) -> int | tuple[int, int]:
         UserError: It is neither.
     """
     sides = list(value) if isinstance(value, (list, tuple)) else [value]
-    if len(sides) > 2 or not all(isinstance(side, int) and side >= 1 for side in sides) or not sides:
+    if len(sides) not in (1, 2) or not all(isinstance(side, numbers.Integral) and int(side) >= 1 for side in sides):
         raise UserError(f'expected {name} as whole pixels, or as (height, width), got {value!r}')
-    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
+    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -146,7 +146,7 @@ def total_variation_loss(layer: str = 'input', power: float = 2.0, joint: bool =
 
     Args:
         layer: Name of the layer; the image itself is 'input'.
-        power: Of the differences.
+        power: The power of the differences.
         joint: Both directions form one length (their version); otherwise each counts separately.
 
     Example:

@@ -89,6 +89,8 @@ def gram_loss(layer: str, target: Sums, region: int | None = None) -> SummedLoss
             2017, eq. 4, where guidance channels are squared).
 
     Example:
+        from stylegen.losses.moments import moments
+
         target = moments(extractor(style), 'block1_conv1')
         term = Term('style', 1.0, gram_loss('block1_conv1', target))
     """
@@ -128,6 +130,9 @@ def wasserstein_loss(layer: str, target: Sums, region: int | None = None) -> Sum
         target: The result of `wasserstein_target` for the style.
 
     Example:
+        from stylegen.losses.moments import moments
+        from stylegen.losses.wasserstein import wasserstein_target
+
         target = wasserstein_target(moments(extractor(style), 'block1_conv1'))
         loss = wasserstein_loss('block1_conv1', target)
     """

@@ -30,7 +30,7 @@ def wasserstein_target(sums: Sums, dtype: tf.DType = tf.float32) -> dict[str, tf
 
     Args:
         sums: `moments` of the style.
-        dtype: Of the roots.
+        dtype: The dtype of the roots.
 
     Returns:
         'factor' (1, C, R), F with F F' the covariance, of `dtype`; 'mean' (1, C); 'trace' (1,), of the covariance;

@@ -67,7 +67,15 @@ def normalized_step(size: float, norm: str = 'mean_abs') -> Update:
 
 
 def gradient_descent(learning_rate: float, decay: float = 1.0) -> Update:
-    """Steps against the gradient. The rate, in pixel units [0, 1], is multiplied by `decay` every step."""
+    """Steps against the gradient.
+
+    Args:
+        learning_rate: Of the first step, for pixels in [0, 1].
+        decay: What the rate is multiplied by at every step.
+
+    Example:
+        update = gradient_descent(0.1, decay=0.99)
+    """
 
     def step(image, gradient, loss, state, evaluate):
         return image - learning_rate * tf.pow(decay, state) * gradient, state + 1.0
@@ -202,7 +210,10 @@ def _direction(gradient: tf.Tensor, steps: tf.Tensor, changes: tf.Tensor, invers
 def keep_best(update: Update) -> Update:
     """Returns an update with the same steps whose result is the evaluated image with the lowest loss.
 
-    At another size it starts anew with the resized_state state of the rule.
+    At another size the rule goes on from its own resized state, and the search for the lowest loss begins anew.
+
+    Example:
+        update = keep_best(lbfgs())
     """
 
     def start(image):

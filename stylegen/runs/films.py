@@ -80,7 +80,7 @@ def open_frames(output: Output, folder: str | None, record: dict[str, Any]) -> I
     Args:
         output: Where the film goes.
         folder: The workdir that was typed, or None.
-        record: Of the film.
+        record: The record of the film.
 
     Raises:
         UserError: Another process works in the folder, or it has frames of another record.

@@ -41,7 +41,7 @@ def resolve_memory(setting: str, workdir: str | Path | None) -> str:
 def saved_memory(setting: str, workdir: str | Path | None) -> str:
     """Returns for 'auto' the memory limit in the state of the workdir, if there is one; else the setting itself."""
     saved = saved_settings(workdir) if workdir and setting == AUTO else None
-    return saved['settings']['max_memory'] if saved else setting
+    return saved.get('settings', {}).get('max_memory', setting) if saved else setting
 
 
 @dataclass(frozen=True)

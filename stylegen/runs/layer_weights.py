@@ -20,7 +20,10 @@ def as_weights(given: WeightsLike, name: str) -> dict[str, float] | None:
         name: The name of the argument or flag, for errors.
 
     Raises:
-        UserError: The weights have another form, or a name occurs twice.
+        UserError: The weights have another form, one is not finite, or a name occurs twice.
+
+    Example:
+        as_weights(['conv1', ('conv2', 0.5)], 'layers')  # {'conv1': 1.0, 'conv2': 0.5}
     """
     if given is None:
         return None
@@ -33,7 +36,7 @@ def as_weights(given: WeightsLike, name: str) -> dict[str, float] | None:
     else:
         raise _form_error(given, name)
     for key, weight in pairs:
-        if not isinstance(key, (str, int)) or not isinstance(weight, numbers.Real):
+        if not isinstance(key, (str, int)) or not isinstance(weight, numbers.Real) or not math.isfinite(weight):
             raise _form_error(given, name)
     keys = [str(key) for key, _ in pairs]
     if twice := sorted({key for key in keys if keys.count(key) > 1}):

@@ -14,7 +14,7 @@ from stylegen.studio.controls import Controls, slider
 from stylegen.studio.dreams import dream_pictures, offline_presets
 from stylegen.studio.panel import LIGHT, Panel, Updates, guarded
 from stylegen.studio.style_tab import SIZES, needed
-from stylegen.studio.works import Works
+from stylegen.studio.works import LAYERS_NETWORK, Works
 
 
 class DreamTab:
@@ -33,15 +33,16 @@ class DreamTab:
         with gr.Accordion('Choose a layer of the network by its look', open=False):
             self.explore = gr.Button('Show what each layer dreams', elem_id='explore')
             self.layers = picture_choices('Layers', elem_id='layers', kind='large')
-        self.layer = gr.State(None)
+        self.layer, self.network = gr.State(None), gr.State(None)  # the network that the layer is of
 
     def connect(self, machine: dict[str, Any]) -> None:
         """Connects the components. `machine` are the arguments of events that wait for the machine."""
-        inputs = [self.photo, self.preset, self.seen, self.amount, self.size, self.layer, *self.settings.components]
-        self.presets.select(_preset, None, [self.preset, self.seen, self.layer], **LIGHT).then(
+        inputs = [self.photo, self.preset, self.seen, self.amount, self.size, self.layer, self.network]
+        inputs += self.settings.components
+        self.presets.select(_preset, None, [self.preset, self.seen, self.layer, self.network], **LIGHT).then(
             guarded(self.dream_on), inputs, self.panel.outputs, **machine
         )
-        self.seen.input(lambda: None, None, self.layer, **LIGHT)
+        self.seen.input(lambda: (None, None), None, [self.layer, self.network], **LIGHT)
         gr.on([self.dream.click, self.seen.submit], guarded(self.dream_on), inputs, self.panel.outputs, **machine)
         self.explore.click(
             guarded(self.explore_layers),
@@ -49,7 +50,7 @@ class DreamTab:
             [self.layers, self.panel.status, self.panel.stop],
             **machine,
         )
-        self.layers.select(_caption, None, self.layer, **LIGHT).then(
+        self.layers.select(_layer, None, [self.layer, self.network], **LIGHT).then(
             guarded(self.dream_on), inputs, self.panel.outputs, **machine
         )
 
@@ -62,6 +63,7 @@ class DreamTab:
         amount: float,
         size: int,
         layer: str | None,
+        network: str | None,
         *others: Any,
     ) -> Iterator[Updates]:
         """Dreams on the photo."""
@@ -74,6 +76,7 @@ class DreamTab:
             classes=seen or None,
             strength=None if 'step_size' in more else amount,  # steps of a size are not steered
             stop=session.begin(),
+            network=network,
             others=more,
         )
         yield from self.panel.watch(session, images.to_uint8(picture.pixels), steps)
@@ -95,10 +98,11 @@ class DreamTab:
         yield {self.panel.status: 'Click a layer to dream of it.', self.panel.stop: gr.update(visible=False)}
 
 
-def _preset(event: gr.SelectData) -> tuple[str, str, None]:
+def _preset(event: gr.SelectData) -> tuple[str, str, None, None]:
     """The name of the preset that was clicked; what was chosen before goes."""
-    return event.value, '', None
+    return event.value, '', None, None
 
 
-def _caption(event: gr.SelectData) -> str:
-    return event.value
+def _layer(event: gr.SelectData) -> tuple[str, str]:
+    """The layer that was clicked on the sheet, and its network."""
+    return event.value, LAYERS_NETWORK

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from stylegen.studio.choices import picture_choices, sent
-from stylegen.studio.noise import Noise
+from stylegen.studio.noise import Face, Noise
 from stylegen.studio.panel import LIGHT, Panel, Updates, guarded
 from stylegen.utils.errors import UserError
 
@@ -16,8 +16,8 @@ class FacesTab:
     """The components of the tab.
 
     Args:
-        noise: Draws.
-        panel: Shows it.
+        noise: Draws the pictures.
+        panel: Shows the results.
         runs: Whether the visitor may open runs by their folder: only on this machine.
     """
 
@@ -28,7 +28,7 @@ class FacesTab:
         self.labels = gr.Textbox('', label='Classes by name, with commas; empty: each in turn', elem_id='labels')
         self.draw = gr.Button('Draw', variant='primary', elem_id='draw')
         self.grid = picture_choices('Pictures by seed', elem_id='grid', kind='dense', keeps=2, visible=False)
-        self.ends = gr.State([])
+        self.drawn, self.ends = gr.State([]), gr.State([])  # each picture's `Face`; the places of the clicked ones
         self.share = gr.Slider(0, 1, 0, step=0.05, label='From the first to the second', elem_id='share', visible=False)
         with gr.Accordion('A run of your own', open=False, visible=runs):
             self.run = gr.Textbox('', label='Its folder; empty: the generator that ships', elem_id='run')
@@ -51,31 +51,32 @@ class FacesTab:
             [self.draw.click, self.seeds.submit, self.labels.submit],
             guarded(self.draw_grid),
             [self.run, self.seeds, self.labels],
-            [self.grid, self.ends, self.share],
+            [self.grid, self.drawn, self.ends, self.share],
             **machine,
         )
+        between = [self.run, self.drawn, self.ends, self.share]
         self.grid.select(_clicked, self.ends, [self.ends, self.share], **LIGHT).then(
-            guarded(self.between), [self.run, self.ends, self.share], self.panel.outputs, **machine
+            guarded(self.between), between, self.panel.outputs, **machine
         )
-        self.share.release(guarded(self.between), [self.run, self.ends, self.share], self.panel.outputs, **machine)
+        self.share.release(guarded(self.between), between, self.panel.outputs, **machine)
         follow = [self.curves, self.samples, self.ticks]
         self.look.click(guarded(self.progress), self.run, follow, **LIGHT)
         self.ticks.tick(guarded(self.progress), self.run, follow, **LIGHT)
 
         self.make_film.click(guarded(self.show_film), self.run, self.film, **LIGHT)
 
-    def draw_grid(self, run: str, seeds: str, labels: str) -> tuple[Any, list[int], Any]:
-        """The grid of seeds, of which none is chosen, and the slider."""
+    def draw_grid(self, run: str, seeds: str, labels: str) -> tuple[Any, list[Face], list[int], Any]:
+        """The grid of seeds, of which none is chosen, what its pictures are drawn from, and the slider."""
         found = self.noise.faces(run.strip() or None, seeds, labels.strip() or None)
-        pictures = [(picture, str(seed)) for picture, seed in found]
-        return gr.update(value=sent(pictures), chosen=[], visible=True), [], gr.update(value=0, visible=True)
+        grid = gr.update(value=sent([(picture, str(face.seed)) for picture, face in found]), chosen=[], visible=True)
+        return grid, [face for _, face in found], [], gr.update(value=0, visible=True)
 
-    def between(self, request: gr.Request, run: str, ends: list[int], share: float) -> Updates:
-        """The picture between two seeds; of one seed, it alone."""
+    def between(self, request: gr.Request, run: str, drawn: list[Face], ends: list[int], share: float) -> Updates:
+        """The picture between two that were clicked; of one, it alone."""
         if not ends:
             raise UserError('draw, then click a picture')
         session = self.panel.session_of(request)
-        session.add(self.noise.between(run.strip() or None, ends[0], ends[-1], share))
+        session.add(self.noise.between(run.strip() or None, drawn[ends[0]], drawn[ends[-1]], share))
         return self.panel.show(session)
 
     def progress(self, run: str) -> tuple[Any, Any, Any]:
@@ -102,6 +103,6 @@ def _typed(run: str) -> str:
 
 
 def _clicked(ends: list[int], event: gr.SelectData) -> tuple[list[int], float]:
-    """The two seeds that were clicked last, and the middle between them; of one, itself."""
-    ends = [*ends, int(event.value)][-2:]
+    """The places of the two pictures that were clicked last, and the middle between them; of one, itself."""
+    ends = [*ends, int(event.index)][-2:]
     return ends, 0.5 if len(ends) == 2 else 0

@@ -71,7 +71,7 @@ def follow(job: Callable[[Report], np.ndarray], stop: threading.Event) -> Iterat
         if first is None:
             first = now, share
         elif now - shown >= PREVIEW_SECONDS and share < 1:
-            speed = (share - first[1]) / (now - first[0])
+            speed = (share - first[1]) / max(now - first[0], 1e-9)
             reports.put(Preview(picture(), share, (1 - share) / max(speed, 1e-9)))
             shown = time.monotonic()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,12 +15,29 @@ from stylegen.utils.errors import UserError
 FILM_FRAMES = 60  # of a run's film, at most
 
 
+class Face(NamedTuple):
+    """What a picture out of noise is drawn from: a seed, and the number of a class where there are classes."""
+
+    seed: int
+    label: int | None
+
+
 class Noise:
     """The generators, opened when they are first used, and what is drawn with them."""
 
-    @functools.lru_cache(maxsize=4)  # noqa: B019
     def generator(self, workdir: str | None) -> Any:
-        """The generator of a run's folder, or of the package."""
+        """The generator of the newest checkpoint of a run, which may go on meanwhile; None: that of the package."""
+        from stylegen.training.checkpoints import Checkpoints
+
+        if workdir is None:
+            return self._opened(None, 0)
+        kept = Checkpoints(workdir)
+        written = [kept.path_of(step).stat().st_mtime_ns for step in kept.steps()[-1:]]
+        return self._opened(workdir, *written)
+
+    @functools.lru_cache(maxsize=4)  # noqa: B019
+    def _opened(self, workdir: str | None, written: int = 0) -> Any:
+        """The generator of a run whose newest checkpoint was written at this time."""
         from stylegen.dcgan import open_generator
 
         return open_generator(workdir)
@@ -63,8 +80,8 @@ class Noise:
 
     def faces(
         self, workdir: str | None, seeds: str, labels: str | None, scale: int = 4
-    ) -> list[tuple[np.ndarray, int]]:
-        """The pictures of seeds, uint8, enlarged, each with its seed.
+    ) -> list[tuple[np.ndarray, Face]]:
+        """The pictures of seeds, uint8, enlarged, each with its seed and class.
 
         Raises:
             UserError: No such run, seeds or classes.
@@ -76,25 +93,29 @@ class Noise:
         generator, numbers = self.generator(workdir), parse_seeds(seeds)
         if len(numbers) > 256:
             raise UserError(f'{len(numbers)} seeds are too many for a page; 256 at most')
-        pictures = generator(latents(numbers, generator.latent_dim), labels_of(generator, numbers, labels))
-        return list(zip(enlarged(images.to_uint8(pictures), scale), numbers, strict=True))
+        classes = labels_of(generator, numbers, labels)
+        pictures = generator(latents(numbers, generator.latent_dim), classes)
+        drawn = [Face(seed, None if classes is None else int(classes[place])) for place, seed in enumerate(numbers)]
+        return list(zip(enlarged(images.to_uint8(pictures), scale), drawn, strict=True))
 
-    def between(self, workdir: str | None, first: int, second: int, share: float, scale: int = 12) -> Result:
-        """The picture on the way from one seed to another."""
+    def between(self, workdir: str | None, first: Face, second: Face, share: float, scale: int = 12) -> Result:
+        """The picture on the way from one seed to another, each in its class."""
         from stylegen.dcgan import interpolate
-        from stylegen.dcgan.opening import labels_of, record_of
+        from stylegen.dcgan.opening import record_of
         from stylegen.dcgan.sampling import enlarged
 
         generator, steps = self.generator(workdir), 20
-        path = interpolate(generator, [first, second], labels_of(generator, [first, second]), steps=steps)
+        seeds, labels = [first.seed, second.seed], None if first.label is None else [first.label, second.label]
+        path = interpolate(generator, seeds, None if labels is None else np.array(labels, np.int32), steps=steps)
         picture = enlarged(path[round(share * steps)][None], scale)[0]
-        settings: dict[str, Any] = {'seeds': f'{first},{second}', 'steps': steps, 'scale': scale}
+        settings: dict[str, Any] = {'seeds': ','.join(map(str, seeds)), 'steps': steps, 'scale': scale}
+        classes = {} if labels is None else {'classes': ','.join(map(str, labels))}
         python = (
             f'from stylegen.dcgan import interpolate, open_generator\n\n'
-            f'path = interpolate(open_generator({workdir!r}), [{first}, {second}], labels=None, steps={steps})\n'
+            f'path = interpolate(open_generator({workdir!r}), {seeds}, {labels}, steps={steps})\n'
             f'picture = path[{round(share * steps)}]'
         )
-        record = record_of('interpolate', settings, generator)
-        command = command_line('stylegen.dcgan interpolate', (), workdir=workdir, **settings)
-        title = f'seed {first}' if first == second else f'seed {first} to {second}'
+        record = record_of('interpolate', settings | classes, generator)
+        command = command_line('stylegen.dcgan interpolate', (), workdir=workdir, **settings, **classes)
+        title = f'seed {first.seed}' if first == second else f'seed {first.seed} to {second.seed}'
         return Result(title, images.to_uint8(picture), None, record, command, python)

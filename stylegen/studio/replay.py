@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from stylegen import images
+from stylegen.networks.catalog import NETWORKS
 from stylegen.runs.layer_weights import parse_weights
 from stylegen.studio.dream_tab import DreamTab
 from stylegen.studio.panel import LIGHT, guarded
@@ -32,7 +33,7 @@ class Replay:
         style, dream = self.style, self.dream
         filled: list[Any] = [style.name, style.styles, style.strength, style.fine, style.color]
         filled += [style.balance, style.stroke]
-        filled += [dream.seen, dream.amount, dream.layer, self.tabs, self.said]
+        filled += [dream.seen, dream.amount, dream.layer, dream.network, self.tabs, self.said]
         self.file.upload(guarded(self.fill), self.file, filled, **LIGHT)
 
     def fill(self, path: str) -> dict[Any, Any]:
@@ -56,9 +57,10 @@ class Replay:
                       style.color: settings['color']}  # fmt: skip
             tab, needs = 'style', f'the photo, and the painting {", ".join(map(str, settings.get("style", [])))}'
         elif program == 'stylegen.deepdream':
-            layers, classes = settings.get('layers'), settings.get('classes')
+            layers, classes, network = (settings.get(name) for name in ('layers', 'classes', 'network'))
             values = {dream.seen: ','.join(parse_weights(classes, 'classes')) if classes else '',
-                      dream.layer: layers or None}  # fmt: skip
+                      dream.layer: layers or None,
+                      dream.network: network if network in NETWORKS else None}  # fmt: skip
             if settings.get('strength'):
                 values[dream.amount] = settings['strength']
             tab, needs = 'dream', 'the photo'

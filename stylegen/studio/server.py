@@ -39,6 +39,11 @@ def serve(settings: StudioSettings, console: Console, stop: threading.Event | No
 def close(page: gr.Blocks) -> None:
     """Ends the server and removes what visitors uploaded and made."""
     page.close(verbose=False)
+    _remove_files()
+
+
+def _remove_files() -> None:
+    """Removes the folder where Gradio keeps files."""
     shutil.rmtree(os.environ.pop(FOLDER_VARIABLE, ''), ignore_errors=True)
 
 
@@ -55,14 +60,17 @@ def start(settings: StudioSettings) -> tuple[gr.Blocks, str]:
     for name in ('GRADIO_ANALYTICS_ENABLED', 'HF_HUB_DISABLE_TELEMETRY'):  # nothing is told to anyone
         os.environ.setdefault(name, 'False' if name.startswith('GRADIO') else '1')
     try:
-        import gradio as gr
-    except ImportError:
-        raise UserError('the page needs Gradio; install it by: pip install "stylegen[studio]"') from None
-    from stylegen.studio.page import build_page
-    from stylegen.studio.works import Works
+        try:
+            import gradio as gr
+        except ImportError:
+            raise UserError('the page needs Gradio; install it by: pip install "stylegen[studio]"') from None
+        from stylegen.studio.page import build_page
+        from stylegen.studio.works import Works
 
-    works = Works(settings.size, settings.max_memory)
-    page = build_page(settings, works)
+        page = build_page(settings, Works(settings.size, settings.max_memory))
+    except BaseException:
+        _remove_files()
+        raise
     secret = settings.secret
     fonts = ['system-ui', 'sans-serif']
     try:

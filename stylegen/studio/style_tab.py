@@ -30,10 +30,10 @@ class StyleTab:
     """The components of the tab.
 
     Args:
-        works: Does the work.
-        panel: Shows it.
+        works: Makes the pictures.
+        panel: Shows the results.
         photo: The component with the visitor's photo.
-        told: What to know of it, beside it.
+        told: The component beside it, for notes about the photo.
     """
 
     def __init__(self, works: Works, panel: Panel, photo: gr.Image, told: gr.Markdown):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from stylegen import images
+from stylegen.deepdream.presets import EMBEDDED
 from stylegen.images.io import Picture
 from stylegen.networks.pretrained import WeightsSource
 from stylegen.runs import records
@@ -22,6 +23,7 @@ from stylegen.utils.errors import UserError
 from stylegen.utils.files import digest_of
 from stylegen.utils.memory import AUTO
 
+LAYERS_NETWORK = EMBEDDED[0]  # whose layers the page shows
 MASK_NAME = 'mask.png'  # as the command of a result calls the mask that a visitor drew
 Watched = Iterator[Preview | Result]
 
@@ -161,13 +163,14 @@ class Works:
 
     def dream(
         self, photo: Picture, *, preset: str | None, layers: str | None, classes: str | None, strength: float | None,
-        stop: threading.Event, others: Mapping[str, Any] | None = None,
+        stop: threading.Event, network: str | None = None, others: Mapping[str, Any] | None = None,
     ) -> Watched:  # fmt: skip
-        """Dreams on a photo, watched; `others` are more of its settings."""
+        """Dreams on a photo, watched; `network` is that of the layers, `others` are more of its settings."""
         from stylegen.deepdream.command_line import PROGRAM
         from stylegen.deepdream.command_settings import PictureSettings
 
-        given = {**dream_arguments(preset, layers, classes, strength), **(others or {})}
+        more = {**({'network': network} if network else {}), **(others or {})}
+        given = dream_arguments(preset, layers, classes, strength) | more
         dreamer = self._dreamer(tuple(given.items()))
 
         def job(report: Report) -> np.ndarray:
@@ -175,7 +178,7 @@ class Works:
 
         sources = PictureSettings(input=(photo.path,), size=_size_of(photo))
         recorded = sources.recorded() | dreamer.settings.recorded()
-        typed = {'preset': preset, 'layers': layers, 'classes': classes, 'strength': strength, **(others or {})}
+        typed = {'preset': preset, 'layers': layers, 'classes': classes, 'strength': strength, **more}
         made = call('dream', _python_photo(photo), **given)
         result = functools.partial(
             _result,
@@ -242,18 +245,16 @@ class Works:
         )
 
     def layers(self) -> tuple[str, ...]:
-        """The layers of the network that dreams offline, as the sheet of layers shows them."""
+        """The layers of `LAYERS_NETWORK`, as the sheet of layers shows them."""
         from stylegen.deepdream.explore import layers_to_show
-        from stylegen.deepdream.presets import EMBEDDED
 
-        return tuple(layers_to_show(EMBEDDED[0]))
+        return tuple(layers_to_show(LAYERS_NETWORK))
 
     def layer_dream(self, photo: Picture, layer: str) -> np.ndarray:
         """A dream of one layer, uint8, for the sheet of layers."""
         from stylegen.deepdream import dream
-        from stylegen.deepdream.presets import EMBEDDED
 
-        return images.to_uint8(dream(photo.pixels, network=EMBEDDED[0], layers=layer, max_memory=self.max_memory))
+        return images.to_uint8(dream(photo.pixels, network=LAYERS_NETWORK, layers=layer, max_memory=self.max_memory))
 
 
 def _size_of(photo: Picture) -> int:

@@ -66,7 +66,8 @@ def free_memory() -> int:
     if shutil.which('nvidia-smi'):  # without it TensorFlow is not imported
         from stylegen.utils.backend import gpu_memory
 
-        free = min(free, gpu_memory() or free)
+        of_gpu = gpu_memory()
+        free = free if of_gpu is None else min(free, of_gpu)
     return free
 
 

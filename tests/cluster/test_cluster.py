@@ -34,7 +34,7 @@ TWO = ClusterSettings(cluster='local', workers=2)
 
 def fill(*names):
     for name in names:
-        Path('in', name).write_bytes(name.encode())
+        Path('in', name).write_bytes(os.fsencode(name))
 
 
 def write_matrix():
@@ -148,6 +148,16 @@ def test_results_are_named_as_one_process_names_them():
     names.close()
     assert [item.input for item in items] == [str(path) for path in pictures]
     assert [Path(item.output).stem for item in items] == unique_names([[path] for path in pictures])
+
+
+def test_a_name_that_is_no_valid_text_is_made_and_known_again(cluster):
+    strange = os.fsdecode(b'caf\xe9.png')
+    fill('a.png', strange)
+    for _ in range(2):  # at the second time both are there
+        make_all(Copy(), ['in'], 'out', TWO, overwrite=False, console=QUIET)
+        assert results() == {name: name.encode(errors='surrogateescape') for name in ('a.png', strange)}
+        lines = [line for line in lines_of('out') if 'output' in line]
+        assert {line['output'] for line in lines} == {'out/a.png', f'out/{strange}'} and len(lines) == 2
 
 
 def test_a_line_that_was_cut_off_spoils_no_other():

@@ -9,7 +9,9 @@ from stylegen.cluster import scenes
 from stylegen.cluster.manifest import lines_of
 from stylegen.cluster.scenes import parts_of, span_of
 from stylegen.dcgan.cluster_job import seed_of, text_of
+from stylegen.deepdream.cluster_job import with_memory
 from stylegen.images.video import open_clip
+from stylegen.utils.errors import UserError
 from tests.cluster.conftest import results
 from tests.conftest import photo, run
 from tests.dcgan.generators import kept
@@ -102,6 +104,24 @@ def test_scenes_of_a_clip_are_made_apart_with_sound_and_order_kept(cluster, prog
     (folder,) = Path('kept').glob('scenes-*')
     parts = sorted(line['input'] for line in lines_of(str(folder)) if 'input' in line)
     assert parts == ['frames=0-3', 'frames=4-7', 'frames=8-']
+
+
+def test_a_worker_that_dreams_on_scenes_takes_its_own_share_of_the_memory(monkeypatch):
+    pytest.importorskip('cv2')
+    from stylegen.deepdream import cluster_film
+
+    jobs = []
+
+    def keep_scenes(job, *others, **options):
+        jobs.append(job)
+        raise UserError('the workers are not needed here')
+
+    monkeypatch.setattr(cluster_film, 'keep_scenes', keep_scenes)
+    images.save_animation('clip.gif', [photo(48, 64, seed) for seed in (1, 2)], fps=10)
+    args = ['--input=clip.gif', '--network=mini', '--size=48', '--quiet', '--output=out.gif', '--cluster=local']
+    assert run(*args) == run(*args, '--max_memory=500MB') == 2
+    taken = [with_memory(job.command, 300 << 20).dream.max_memory for job in jobs]
+    assert taken == ['300MB', '500MB']
 
 
 def test_parts_of_a_clip_are_long_and_the_last_one_is_open():

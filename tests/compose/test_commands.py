@@ -10,6 +10,10 @@ import pytest
 
 from stylegen import images
 from stylegen.compose import Transformation, demonstration, tiles
+from stylegen.compose.files import Run, make_each
+from stylegen.runs.settings import ResultSettings
+from stylegen.utils.console import Console
+from stylegen.utils.errors import UserError
 from stylegen.utils.npz import read_state
 from tests.conftest import ROOT, photo, run
 
@@ -73,6 +77,18 @@ def test_transparency_stays(capsys):
     assert compose('grade', 'cut.png', *PAIR) == 0
     picture = images.load_picture('graded.png')
     assert np.array_equal(picture.alpha, np.eye(30, 40))
+
+
+def test_a_photo_that_fails_does_not_stand_in_the_records_of_the_next_ones(capsys):
+    def fails_at_the_first(pixels):
+        if np.array_equal(pixels, images.load_image('photos/0.png')):
+            raise UserError('not this one')
+        return pixels
+
+    one = Run('stylegen.compose apply', Console(quiet=True), ResultSettings(output='made'))
+    with pytest.raises(UserError, match='2 of 4 results'):
+        make_each(one, ['photos'], 'one.png', fails_at_the_first, folder='made', settings={})
+    assert list(images.read_settings('made/1.png')['inputs']) == ['photos/1.png']
 
 
 def test_fit_and_apply_with_masks_and_a_plot(capsys):

@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.optimize import nnls
 
-from stylegen.compose import Transformation, apply, fit, save_plot
+from stylegen import images
+from stylegen.compose import Transformation, apply, blend, fit, save_plot
 from stylegen.compose.recipe import Recipe, sampling_step
 from stylegen.compose.solving import group_sums, least_squares, mean_moments
 from stylegen.utils import Note
@@ -157,6 +159,18 @@ def test_masks_have_matrices_of_their_own_and_share_where_they_overlap():
     assert np.abs(blended - [[0.3, 0.7, 0, 1]]).max() < 1e-5
 
 
+def test_a_mask_is_any_picture(tmp_path):
+    mask = np.tile(np.arange(24, dtype=np.float32) > 11, (20, 1)).astype(np.float32)
+    images.save_image(tmp_path / 'mask.png', np.repeat(mask[..., None], 3, axis=2))
+    a, b = PICTURES['a'], PICTURES['b']
+    with Image.open(tmp_path / 'mask.png') as opened:
+        for given in (tmp_path / 'mask.png', str(tmp_path / 'mask.png'), opened, mask):
+            found = fit(a, b, masks=given)
+            assert found.recipe.masks == ('a', 'rest')
+            assert np.array_equal(apply(found, a, masks=given), apply(found, a, masks={'a': mask}))
+            assert set(blend([a, b], b, masks=given).weights) == {'a:a', 'a:b', 'rest:a', 'rest:b'}
+
+
 def test_pictures_larger_than_a_band_and_few_pixels_give_the_same():
     picture = noise(300, 250)
     matrix = np.array([[0.2, 0.3, 0.4, 0.05]] * 3)
@@ -194,6 +208,14 @@ def test_a_file_gives_the_matrix_back_bit_for_bit(tmp_path, suffix):
     again = Transformation.load(path)
     assert np.array_equal(again.matrix, found.matrix) and again.recipe == found.recipe
     assert again.about['settings']['blur'] == '2' and 'a:night.b~2' in again.columns
+
+
+@pytest.mark.parametrize('suffix', ['.json', '.npz'])
+def test_a_file_in_the_home_folder_is_found(tmp_path, monkeypatch, suffix):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    found = fit(noise(), noise(seed=1))
+    found.save(tmp_path / f'T{suffix}')
+    assert np.array_equal(Transformation.load(f'~/T{suffix}').matrix, found.matrix)
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,14 @@ def test_rough_tiles_are_told_from_flat_ones_of_the_same_colours():
     assert tile_features(flat, 2)[-1] == pytest.approx(0, abs=1e-3) and tile_features(rough, 2)[-1] > 0.05
 
 
+def test_tiles_are_cut_out_of_several_pictures_with_names_or_without():
+    pictures = {'a': photo(64, 64), 'b': photo(40, 50, 1)}
+    named, listed = (mosaic(photo(20, 30), some, columns=6, tile_size=8) for some in (pictures, [*pictures.values()]))
+    assert np.array_equal(named.image, listed.image) and named.names == listed.names
+    with pytest.raises(UserError, match='at least one picture'):
+        mosaic(photo(20, 30), [], columns=6, tile_size=8)
+
+
 def test_tiles_are_cut_out_of_pictures_and_too_large_a_mosaic_is_refused():
     one, two = (mosaic(photo(20, 30), {'a': photo(64, 64)}, columns=6, tile_size=8, seed=seed) for seed in (1, 1))
     assert np.array_equal(one.image, two.image) and one.image.shape == (32, 48, 3)

@@ -98,7 +98,7 @@ def test_a_folder_and_all_archives_of_it_are_the_same_set(tmp_path, kind):
         zipped(path, CLASSED)
     else:
         tarred(path, dict(reversed(CLASSED.items())), f'w:{kind[4:]}')
-    images = open_images(path, 8)
+    images = open_images(path, np.int64(8))
     assert (images.count, images.classes, images.labels.tolist()) == (4, ('cat', 'dog'), [0, 0, 1, 1])
     assert images.labels.dtype == np.int32 and images.split == 'all' and images.in_memory
     assert np.array_equal(everything(images), PIXELS[[0, 3, 1, 2]])
@@ -156,12 +156,12 @@ def test_linked_folders_are_followed_once(tmp_path):
 def test_arrays_in_an_npz_become_pictures_and_labels(tmp_path):
     path = tmp_path / 'set.npz'
     np.savez(path, labels=np.arange(12) % 3, classes=['a', 'b', 'c'], other=np.zeros(3), images=PIXELS)
-    images = open_images(path, 8)
+    images = open_images(path, np.int64(8))
     assert np.array_equal(everything(images), PIXELS)
     assert images.classes == ('a', 'b', 'c') and images.labels.tolist() == [0, 1, 2] * 4
     np.savez(path, mean=np.zeros((3, 3)), data=PIXELS.transpose(0, 3, 1, 2) / np.float32(127.5) - 1)
     with pytest.warns(Note, match=r'data: its values are read as \[-1, 1\]'):
-        images = open_images(path, 8)
+        images = open_images(path, np.int64(8))
     assert np.array_equal(everything(images), PIXELS)
     np.savez(path, x_train=PIXELS[:8, ..., 0], y_train=np.arange(8), x_test=PIXELS[8:, ..., 0], y_test=np.arange(4))
     assert np.array_equal(everything(open_images(path, 8, 1, split='test')), PIXELS[8:, ..., :1])
@@ -182,7 +182,7 @@ def test_floats_in_an_npz_mean_the_same_in_every_range_and_with_rounding(tmp_pat
     ):
         np.savez(path, images=floats)
         with pytest.warns(Note, match=told) if told else contextlib.nullcontext():
-            images = open_images(path, 8)
+            images = open_images(path, np.int64(8))
         assert np.array_equal(everything(images), PIXELS)
 
 
@@ -206,7 +206,7 @@ def test_parts_of_two_sizes_are_not_taken_together(tmp_path):
 def test_a_picture_that_unpacks_to_too_much_is_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, 'LARGEST', 1 << 20)
     path = zipped(tmp_path / 'set.zip', pngs(2) | {'bomb.png': bytes(2 << 20)})
-    images = open_images(path, 8)
+    images = open_images(path, np.int64(8))
     assert images.count == 2 and [name for name, _ in images.skipped] == ['bomb.png']
     assert images.skipped[0][1].startswith('unpacks to 2 MB; the limit is 1 MB')
 
@@ -357,7 +357,7 @@ def test_a_member_that_is_damaged_within_a_zip_is_left_out(tmp_path):
     data = bytearray(path.read_bytes())
     data[data.index(encoded(PIXELS[1])) + 70] ^= 255
     path.write_bytes(data)
-    images = open_images(path, 8)
+    images = open_images(path, np.int64(8))
     assert images.count == 2 and images.skipped[0][0] == '01.png' and 'CRC' in images.skipped[0][1]
 
 

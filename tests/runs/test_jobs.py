@@ -15,6 +15,7 @@ from stylegen.runs.names import Output
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 from stylegen.utils.locks import folder_lock
+from stylegen.utils.npz import write_state
 from tests.conftest import photo
 
 WEIGHTS = WeightsSource('cache/net.h5', 'abc', 'download')
@@ -53,6 +54,13 @@ def job(output, *, weights=WEIGHTS, flags=FLAGS, seed=1, **options):
     record = records.record('test', settings, {'photo.png': '123'}, weights)
     target = Output(Path(output)) if output else Output.from_flag(None, 'out.png')
     return Counting(target, record, flags, Console(quiet=True), **options)
+
+
+def test_the_memory_is_that_of_the_state_where_it_has_one(folder):
+    assert jobs.saved_memory('auto', folder) == 'auto'
+    for settings, memory in (({'max_memory': '3GB'}, '3GB'), ({'seed': 1}, 'auto')):  # the second is of another program
+        write_state(folder / 'state.npz', {'settings': settings}, {'step': 1})
+        assert jobs.saved_memory('auto', folder) == memory and jobs.saved_memory('1GB', folder) == '1GB'
 
 
 @pytest.mark.parametrize('call', [1, 3, 5])

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import shlex
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from stylegen.studio.works import Works, safe_name
 from stylegen.utils.errors import UserError
 from stylegen.utils.settings import Settings, setting
 from tests.conftest import photo, run
+from tests.dcgan.generators import kept
 
 
 @pytest.fixture(scope='module')
@@ -139,6 +141,26 @@ def test_a_dream_is_watched_and_says_its_command(works, files):
     assert np.abs(result.pixels.astype(int) - result.before).mean() > 2
 
 
+def test_a_dream_comes_back_with_its_network_and_is_dreamt_again(works, files, tmp_path):
+    pytest.importorskip('gradio')
+    from stylegen.studio.replay import Replay
+
+    picture, stop = works.photo(files[0]), threading.Event()
+    made = list(works.dream(picture, preset='temples', layers=None, classes=None, strength=0.1, stop=stop))[-1]
+    images.save_image(tmp_path / 'made.png', images.from_uint8(made.pixels), settings=made.record)
+    dream = SimpleNamespace(seen='seen', amount='amount', layer='layer', network='network')
+    page = SimpleNamespace(dream=dream, style=None, tabs='tabs', said='said')
+    back = Replay.fill(page, str(tmp_path / 'made.png'))
+    assert (back['layer'], back['network'], back['amount']) == ('block5_conv1:1', 'mini', 0.1)
+    again = list(
+        works.dream(
+            picture, preset=None, layers=back['layer'], classes=None, strength=back['amount'], stop=threading.Event(),
+            network=back['network'],
+        )
+    )[-1]  # fmt: skip
+    assert np.array_equal(again.pixels, made.pixels) and '--network=mini' in again.command
+
+
 def test_each_preset_of_dreams_has_a_picture_that_ships():
     shown = dream_pictures()
     assert [name for _, name in shown] == offline_presets()
@@ -155,11 +177,34 @@ def test_what_a_visitor_types_wins_over_the_preset():
 def test_faces_are_those_of_their_seeds_and_the_way_begins_at_the_first():
     noise = Noise()
     faces = noise.faces(None, '3,5', None, scale=1)
-    assert [seed for _, seed in faces] == [3, 5]
-    begin, end = (noise.between(None, 3, 5, share, scale=1).pixels for share in (0, 1))
+    assert [face.seed for _, face in faces] == [3, 5]
+    begin, end = (noise.between(None, faces[0][1], faces[1][1], share, scale=1).pixels for share in (0, 1))
     assert np.abs(begin.astype(int) - faces[0][0]).max() <= 1 and np.abs(end.astype(int) - faces[1][0]).max() <= 1
     with pytest.raises(UserError, match='too many for a page'):
         noise.faces(None, '0-999', None)
+
+
+def test_a_face_of_a_named_class_is_the_one_that_was_clicked_and_its_command_draws_it(tmp_path, monkeypatch):
+    kept(tmp_path / 'run', classes=('cat', 'dog', 'hat'))
+    monkeypatch.chdir(tmp_path)
+    noise = Noise()
+    (first, one), (second, other) = noise.faces('run', '3,5', 'hat,cat', scale=1)
+    results = [noise.between('run', one, other, share, scale=1) for share in (0, 1)]
+    for result, shown in zip(results, (first, second), strict=True):
+        assert np.abs(result.pixels.astype(int) - shown).max() <= 1
+    assert run(*shlex.split(results[0].command)[3:], '--output=way.png', '--quiet', program='dcgan') == 0
+    assert np.array_equal(images.to_uint8(images.load_image('way.png'))[:16, :16], results[0].pixels)
+    names: dict[str, Any] = {}
+    exec(results[0].python, names)
+    assert np.array_equal(images.to_uint8(names['picture']), results[0].pixels)
+
+
+def test_a_run_that_goes_on_is_drawn_by_its_newest_checkpoint(tmp_path):
+    kept(tmp_path)
+    noise = Noise()
+    assert noise.generator(str(tmp_path)).step == 7 and noise.generator(str(tmp_path)) is noise.generator(str(tmp_path))
+    (tmp_path / 'checkpoints/step-00000003.npz').rename(tmp_path / 'checkpoints/step-00000009.npz')
+    assert noise.generator(str(tmp_path)).path.name == 'step-00000009.npz'
 
 
 def test_a_grade_is_the_one_of_the_command(works, files, tmp_path, monkeypatch):
@@ -310,6 +355,16 @@ def test_a_film_of_a_run_goes_from_its_first_sheet_to_its_newest(tmp_path):
         lights = [(film.seek(number), np.asarray(film.convert('L')).mean())[1] for number in range(3)]
     np.testing.assert_allclose(lights, [0, 127, 255], atol=3)
     assert sorted(path.name for path in run.iterdir()) == ['log.csv', 'samples']  # the run stays as it is
+
+
+def test_a_page_that_does_not_start_leaves_no_folder(tmp_path, monkeypatch):
+    from stylegen.studio import server
+
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    monkeypatch.setitem(sys.modules, 'gradio', None)  # as where it is not installed
+    with pytest.raises(UserError, match='pip install'):
+        server.start(StudioSettings(port=0, browser=False))
+    assert list(tmp_path.iterdir()) == [] and server.FOLDER_VARIABLE not in os.environ
 
 
 def test_a_full_line_says_how_long():

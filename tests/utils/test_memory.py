@@ -65,7 +65,7 @@ SMI = """#!/bin/sh
 
 
 @pytest.mark.parametrize(
-    ('told', 'seen', 'free'), [('2048', True, 2 << 30), ('[N/A]', True, 9 << 30), ('2', False, 9 << 30)]
+    ('told', 'seen', 'free'), [('2048', True, 2 << 30), ('0', True, 0), ('[N/A]', True, 9 << 30), ('2', False, 9 << 30)]
 )
 def test_where_there_is_a_gpu_its_free_memory_counts(told, seen, free, tmp_path, monkeypatch):
     (tmp_path / 'nvidia-smi').write_text(SMI)
