@@ -218,8 +218,8 @@ class OnePass:
             return np.concatenate([self.norms[style], self.palettes[style]] if self.palettes else [self.norms[style]])
         if isinstance(style, (list, tuple)) and style and isinstance(style[0], (list, tuple)):
             total = sum(share for _, share in style)
-            if not total > 0 or any(share < 0 for _, share in style):
-                raise UserError('expected shares of styles from 0, and one above 0')
+            if not 0 < total < np.inf or any(share < 0 for _, share in style):
+                raise UserError(f'expected shares of styles from 0, with a sum above 0 that is finite; it is {total:g}')
             return sum(share / total * self.norms_of(one) for one, share in style)
         self.check_style(style)
         painting = as_picture(style, 'style')

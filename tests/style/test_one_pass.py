@@ -160,7 +160,13 @@ def test_where_the_mask_is_black_the_photo_stays_bit_for_bit_and_its_colours_sta
     assert np.ptp(grey, axis=-1).max() < 1e-5
 
 
-@pytest.mark.parametrize('style', ['wave', [('waves', 0.0)], [('waves', -1), ('ink', 2)]])
+@pytest.mark.parametrize(
+    'style',
+    [
+        'wave', [('waves', 0.0)], [('waves', -1), ('ink', 2)], [('waves', 1e308), ('ink', 1e308)],
+        [('waves', float('nan')), ('ink', 1)], [('waves', float('inf'))],
+    ],
+)  # fmt: skip
 def test_a_style_that_is_none_is_refused(painter, style):
     with pytest.raises(UserError, match=r'did you mean waves|shares'):
         painter(noise(16, 16, 3), style)
