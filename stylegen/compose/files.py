@@ -15,7 +15,14 @@ from stylegen import images
 from stylegen.compose import plotting, transformation
 from stylegen.compose.transformation import Transformation
 from stylegen.runs import records
-from stylegen.runs.folders import check_output_folder, expand_folders, make_results, result_paths, unique_names
+from stylegen.runs.folders import (
+    check_output_folder,
+    expand_folders,
+    make_results,
+    refuse_inputs_as_results,
+    result_paths,
+    unique_names,
+)
 from stylegen.runs.inputs import Inputs, refuse_overwriting_inputs
 from stylegen.runs.names import Output
 from stylegen.runs.saving import save_result
@@ -151,6 +158,7 @@ def make_each(
     for source in sources:
         check_output_folder(Path(source), target)
     outputs = result_paths(photos, target, run.result.depth)
+    refuse_inputs_as_results(outputs, photos)
     images.check_writable(outputs[0], depth=run.result.depth)
 
     def of_number(_: Run, number: int, unfinished: Path) -> None:

@@ -5,7 +5,13 @@ from pathlib import Path
 from stylegen import images
 from stylegen.deepdream.command_line import CommandLine
 from stylegen.deepdream.job import Job, Session
-from stylegen.runs.folders import check_output_folder, expand_folders, make_results, result_paths
+from stylegen.runs.folders import (
+    check_output_folder,
+    expand_folders,
+    make_results,
+    refuse_inputs_as_results,
+    result_paths,
+)
 from stylegen.runs.inputs import DEFAULT_PICTURE, DEFAULT_SIZE, read_picture
 from stylegen.runs.names import Output
 from stylegen.utils.console import Console
@@ -25,6 +31,7 @@ def dream_folder(command: CommandLine, console: Console) -> None:
     for source in sources:
         check_output_folder(Path(source), target)
     outputs = result_paths(pictures, target, result.depth)
+    refuse_inputs_as_results(outputs, pictures)
     images.check_writable(outputs[0], depth=result.depth)
 
     def begin() -> Session:

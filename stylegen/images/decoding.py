@@ -21,6 +21,7 @@ from stylegen.utils.process_settings import ProcessSetting
 
 MAX_PIXELS = 250_000_000
 ORIENTATION = 0x0112  # the EXIF tag
+TURNED = (5, 6, 7, 8)  # values of it by which width and height change places
 _READ = (
     'JPEG',
     'PNG',
@@ -151,9 +152,7 @@ def to_upright(image: Image.Image, name: str) -> Upright:
         converted, fault = _to_srgb(base, icc)
         notes += [f'its colour profile is not applied ({fault})'] if fault else []
         pixels = from_uint8(np.asarray(converted))
-    orientation = 1
-    with contextlib.suppress(Exception):  # ignore a damaged EXIF block
-        orientation = image.getexif().get(ORIENTATION, 1)
+    orientation = _orientation(image)
     return Upright(_upright(pixels, orientation), None if alpha is None else _upright(alpha, orientation), tuple(notes))
 
 
@@ -176,12 +175,26 @@ def _grey(values: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     return scaled(values.astype(np.float64) - of.low, Range(0, of.high - of.low)), notes
 
 
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """The width and height of an open picture of Pillow's, as `to_upright` turns it."""
+    if image.format == 'TIFF' and _orientation(image) in TURNED:
+        image.load()  # Pillow turns it, and forgets the orientation
+    turned = _orientation(image) in TURNED
+    return (image.height, image.width) if turned else (image.width, image.height)
+
+
+def _orientation(image: Image.Image) -> int:
+    with contextlib.suppress(Exception):  # ignore a damaged EXIF block
+        return image.getexif().get(ORIENTATION, 1)
+    return 1
+
+
 def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
     """Undoes EXIF orientation 1 to 8. Invalid orientations are ignored.
 
     Pillow's `exif_transpose` turns Pillow's images only. A picture of 16 bits a channel is an array here.
     """
-    if orientation in (5, 6, 7, 8):
+    if orientation in TURNED:
         array = array.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
         array = array[::-1]

@@ -27,7 +27,9 @@ def check_flow(shape: tuple[int, ...] | None = None) -> None:
     _opencv()
     if shape and min(shape[:2]) < SMALLEST:
         height, width = shape[:2]
-        raise UserError(f'motion is followed in frames of at least {SMALLEST} pixels a side; got {width} x {height}')
+        raise UserError(
+            f'motion is followed in frames of at least {SMALLEST} pixels a side; got {width} x {height}: enlarge them'
+        )
 
 
 def _opencv():

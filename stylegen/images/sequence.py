@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stylegen.images.decoding import opened
+from stylegen.images.decoding import opened, upright_size
 from stylegen.images.io import load_image
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import digest_of, quoted, read_bytes
@@ -77,7 +77,7 @@ def open_sequence(folder: str | os.PathLike[str], files: Sequence[Path], fps: fl
     sizes = []
     for file in files:
         with opened(read_bytes(file), file) as image:
-            sizes.append(image.size)
+            sizes.append(upright_size(image))
         _check_size(file, sizes[-1], sizes[0])
     height, width = load_image(files[0]).shape[:2]
     return ImageSequence(os.fspath(folder), tuple(files), width, height, fps)

@@ -14,11 +14,15 @@ from typing import IO
 
 import numpy as np
 
+from stylegen.images.endings import is_cut_short
 from stylegen.images.pixels import from_uint8
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import atomic_write, quoted, reading
+from stylegen.utils.notes import note
 
 COPIED = ('aac', 'mp3', 'ac3', 'eac3', 'alac')  # sound codecs that players expect in MP4; others are re-encoded as AAC
+CUT = 'partial file|ended prematurely'  # says ffmpeg of a clip that ends early
+DAMAGE = 'error while decoding|decoding error|damaged|corrupt|submitting packet'  # says ffmpeg of frames
 TICKS = 90000  # a second, of an MP4 whose rate varies
 _SQUARE = ['-vf', 'scale=round(iw*sar):ih:flags=bicubic+accurate_rnd+full_chroma_int,setsar=1']
 
@@ -93,6 +97,8 @@ class Clip:
                         yield from_uint8(np.frombuffer(data, np.uint8).reshape(self.height, self.width, 3))
                 if process.wait() or data:
                     raise _unreadable(self.path, _text(log))
+                if re.search(DAMAGE, _text(log), re.I):
+                    note(f'{quoted(self.path)} has frames that are damaged, or ends within one; look at the result')
             finally:
                 process.kill()
                 decoded.close()
@@ -113,8 +119,8 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
             ...
     """
     name = os.fspath(path)
-    with reading(name):
-        pass
+    with reading(name) as file:
+        cut = is_cut_short(file)
     first = _run(
         *_reader(name), '-map', '0:V:0', *_SQUARE, '-frames:v', '1', '-pix_fmt', 'yuv444p', '-f', 'yuv4mpegpipe', '-'
     )
@@ -122,11 +128,12 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
     if header is None:
         raise _unreadable(name, first.stderr.decode(errors='replace'))
     width, height, frames, seconds = map(int, header.groups())
-    count = _run(*_reader(name), '-map', '0:V:0', '-c', 'copy', '-f', 'framecrc', '-')  # prints a line per packet
-    log = count.stderr.decode(errors='replace')
-    if count.returncode or re.search('partial file|ended prematurely', log):
-        raise _unreadable(name, log)
-    stamps = _stamps(count.stdout.decode())
+    streams = ['-map', '0:V:0', '-map', '0:a:0?']
+    count = _run(*_reader(name), *streams, '-c', 'copy', '-f', 'framecrc', '-')  # prints a line per packet
+    log, listing = count.stderr.decode(errors='replace'), count.stdout.decode()
+    if count.returncode or cut or re.search(CUT, log):
+        raise _unreadable(name, log, cut)
+    stamps = _stamps(listing)
     sound = _run(*_reader(name, 'info'), '-map', '0:a:0', '-frames:a', '1', '-c', 'copy', '-f', 'null', os.devnull)
     codec = re.search(rb'Output #0.*?Stream #0:0.*?: Audio: (\w+)', sound.stderr, re.S)
     times, fps = _times(stamps, frames / seconds), frames / seconds
@@ -139,7 +146,7 @@ def _stamps(listing: str) -> list[tuple[float, float]]:
     """The seconds at which each packet of a listing is shown, in order, and for how long."""
     base = re.search(r'^#tb 0: (\d+)/(\d+)', listing, re.M)
     unit = int(base[1]) / int(base[2]) if base else 1.0
-    packets = (line.split(',') for line in listing.splitlines() if line and not line.startswith('#'))
+    packets = (line.split(',') for line in listing.splitlines() if line.startswith('0,'))
     return sorted((int(packet[2]) * unit, int(packet[3]) * unit) for packet in packets)
 
 
@@ -264,10 +271,10 @@ def _even(frame: np.ndarray) -> np.ndarray:
     return np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode='edge')
 
 
-def _unreadable(path: str, log: str) -> UserError:
+def _unreadable(path: str, log: str, cut: bool = False) -> UserError:
     if 'matches no streams' in log:
         return UserError(f'{quoted(path)} has no video in it; give a clip')
-    if re.search('partial file|ended prematurely|moov atom not found', log):
+    if cut or re.search(f'{CUT}|moov atom not found', log):
         return UserError(f'{quoted(path)} is cut short or damaged; copy or download it again')
     reason = (log.strip().splitlines() or ['no frames'])[0]
     reason = re.sub(r'^\[.*?\] ', '', reason)[:200]

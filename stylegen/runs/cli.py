@@ -5,6 +5,7 @@ success, 2 after a mistake of the user, 1 after an error of ours, 130 after Ctrl
 """
 
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -22,8 +23,16 @@ from stylegen.runs import flag_types
 from stylegen.utils import interrupts, streams
 from stylegen.utils.console import Console, close_bars
 from stylegen.utils.errors import UserError, one_line, unknown
+from stylegen.utils.files import quoted
 from stylegen.utils.notes import notes_to
 from stylegen.utils.settings import About, Settings, SettingsRecord, setting
+
+_FORBIDDEN = 'may not be used by this user; change its permissions'
+MISTAKES = {  # an error of the system with a path -> what to tell the user
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.ENAMETOOLONG: 'is too long a name; give a shorter one',
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +243,10 @@ def run(
     except UserError as error:
         _print_error(program, str(error), debug)
         return 2
+    except OSError as error:
+        mistake = MISTAKES.get(error.errno or 0) if error.filename else None
+        _print_error(program, f'{quoted(error.filename)} {mistake}' if mistake else one_line(error), debug)
+        return 2 if mistake else 1
     except Exception as error:  # an error of ours; the user still gets one line
         _print_error(program, one_line(error), debug)
         return 1

@@ -21,7 +21,7 @@ from stylegen.utils.differences import OtherState
 from stylegen.utils.files import digest_of
 from stylegen.utils.locks import Busy
 
-CLIPS = ('.mp4', '.mov', '.m4v', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.wmv')
+CLIPS = ('.mp4', '.mov', '.m4v', '.mkv', '.webm', '.avi', '.mpg', '.mpeg', '.wmv', '.ts', '.mts', '.m2ts')
 
 
 def is_clip_file(path: str) -> bool:

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,7 +26,8 @@ def pictures_in(folder: Path) -> list[Path]:
     def natural(path: Path) -> list[int | str]:
         return [int(part) if part.isdecimal() else part.casefold() for part in re.split(r'(\d+)', path.name)]
 
-    files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]
+    readable = lambda path: path.is_file() or (path.is_symlink() and not path.exists())  # a dead link is told of
+    files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and readable(path)]
     pictures = sorted((path for path in files if not path.name.startswith('.')), key=natural)
     if not pictures:
         raise UserError(f'there are no pictures in {folder} ({", ".join(SUFFIXES)})')
@@ -123,6 +124,17 @@ def make_results(
             console.warn(f'{name} is skipped: {error}')
     if failed:
         raise UserError(f'{len(failed)} of {len(outputs)} results could not be made: {", ".join(failed[:10])}')
+
+
+def refuse_inputs_as_results(outputs: Iterable[Path], inputs: Iterable[str | Path]) -> None:
+    """Refuses results that are inputs, also through a link: they would count as made, or be lost before they are read.
+
+    Raises:
+        UserError: A result is one of the inputs.
+    """
+    read = {os.path.realpath(path) for path in inputs}
+    if output := next((output for output in outputs if os.path.realpath(output) in read), None):
+        raise UserError(f'{output} is an input; give another --output')
 
 
 def check_output_folder(source: Path, target: Path) -> None:

@@ -70,7 +70,7 @@ def paint_film(painter: Painter, source: str, console: Console, keep_elsewhere: 
     save: Save = functools.partial(save_film, clip=clip, sound=sound)
     if isinstance(clip, ImageSequence) and not painter.command.films:
         output = Output(Path(result.output or DEFAULT_FOLDER))
-        save = functools.partial(save_frames, outputs=frame_outputs(clip, output.path, result))
+        save = functools.partial(save_frames, clip=clip, outputs=frame_outputs(clip, output.path, result))
     else:
         output = Output.from_flag(result.output, DEFAULT_FILM, say=console.say)
         images.check_animation(output.path, clip.fps)
@@ -132,10 +132,15 @@ def save_film(
     )
 
 
-def save_frames(output: Output, kept: KeptFrames, record: dict[str, Any], outputs: Sequence[Path]) -> Path:
-    """Writes the frames as pictures with their record, and returns their folder."""
-    for path, picture in zip(outputs, kept, strict=True):
-        images.save_image(path, picture, settings=record)
+def save_frames(
+    output: Output, kept: KeptFrames, record: dict[str, Any], clip: ImageSequence, outputs: Sequence[Path]
+) -> Path:
+    """Writes the frames as pictures with their record and their transparency, and returns their folder."""
+    for path, picture, file in zip(outputs, kept, clip.files, strict=True):
+        alpha = images.load_picture(file).alpha
+        if alpha is not None:
+            alpha = np.clip(images.resize(alpha, picture.shape[:2]), 0, 1)
+        images.save_image(path, picture, alpha=alpha, settings=record)
     return output.path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Mapping
@@ -127,23 +128,28 @@ def export_one_pass(
 
 
 def difference_of(run: Any, one_pass: OnePass, norms: np.ndarray | None, form: str) -> float:
-    """Returns the greatest difference of a pixel's value, over photos of the sizes of `COMPARED`.
+    """Returns the greatest difference of a pixel's value, over photos of the sizes of `COMPARED` and all styles.
 
     Args:
         run: What was written, opened: from inputs by name to pictures.
         one_pass: The network.
-        norms: Of the style; None: they are an input, and each photo has a style of its own.
+        norms: Of the style; None: they are an input, and each style and an even mix of all are compared.
         form: The format. Those of Keras take the first size only.
     """
     photo = images.load_image(DEFAULT_PICTURE)
-    styles = [one_pass.norms_of(name) for name in one_pass.styles] if norms is None else [norms]
+    styles = [norms] if norms is not None else [one_pass.norms_of(name) for name in one_pass.styles]
+    mixed = [np.mean(styles, 0)] if len(styles) > 1 else []
+    photos = [images.resize(photo, size).clip(0, 1).astype(np.float32) for size in sizes_of(form)]
     differences = []
-    for number, size in enumerate(COMPARED[:1] if form == 'keras' else COMPARED):
-        small = images.resize(photo, size).clip(0, 1).astype(np.float32)
-        chosen = styles[number % len(styles)]
+    for small, chosen in itertools.product(photos, [*styles, *mixed]):
         given = {'photo': small[None]} | ({'norms': chosen[None]} if norms is None else {})
         differences.append(greatest_difference(np.asarray(run(given))[0], one_pass.paint(small, chosen), 1))
     return max(differences)
+
+
+def sizes_of(form: str) -> tuple[tuple[int, int], ...]:
+    """The sizes of the photos that a format is compared on."""
+    return COMPARED[:1] if form == 'keras' else COMPARED
 
 
 def card(
@@ -168,7 +174,7 @@ def card(
         'inputs': inputs,
         'painted': {'shape': ['N', 'H', 'W', 3], 'type': 'float32', 'values': 'RGB from 0 to 1'},
         'parity': {
-            'sizes': [list(size) for size in (COMPARED[:1] if settings.format == 'keras' else COMPARED)],
+            'sizes': [list(size) for size in sizes_of(settings.format or '')],
             'difference': difference,
             'tolerance': TOLERANCES[settings.quantize],
         },
@@ -218,7 +224,7 @@ def markdown(facts: Mapping[str, Any]) -> str:
         'Size': f'{size:,} bytes',
         'Made of': _code(json.dumps(facts['network'])) if 'network' in facts else '',
         'Parity': f'at most {255 * parity["difference"]:.2g} of 255 grey levels off stylegen, on photos of '
-        f'{", ".join(f"{height} x {width}" for height, width in parity["sizes"])}; '
+        f'{", ".join(f"{height} x {width}" for height, width in parity["sizes"])}{_styles_told(facts)}; '
         f'{255 * parity["tolerance"]:.2g} is allowed',
         'Packages': ', '.join(f'{name} {version}' for name, version in facts['packages'].items()),
     }
@@ -226,6 +232,11 @@ def markdown(facts: Mapping[str, Any]) -> str:
     lines += [use(facts), '```', '', '| | |', '|---|---|']
     lines += [f'| {name} | {value} |' for name, value in rows.items() if value.strip('` ')]
     return '\n'.join(lines) + '\n'
+
+
+def _styles_told(facts: Mapping[str, Any]) -> str:
+    count = len(facts.get('styles', ()))
+    return f', in each of {count} styles and an even mix of them' if count > 1 else ''
 
 
 def _told(name: str, given: Mapping[str, Any]) -> str:

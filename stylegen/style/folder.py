@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stylegen import images
-from stylegen.runs.folders import check_output_folder, expand_folders, make_results, unique_names
+from stylegen.runs.folders import (
+    check_output_folder,
+    expand_folders,
+    make_results,
+    refuse_inputs_as_results,
+    unique_names,
+)
 from stylegen.runs.names import Output
 from stylegen.style.command import Command
 from stylegen.style.job import Job, state_folder
@@ -72,6 +78,8 @@ def paint_folder(command: Command, console: Console) -> None:
     for source in (*command.sources.content, *(parse_style(text)[0] for text in command.sources.style)):
         check_output_folder(Path(source), target)
     outputs = [output for _, output in pairs]
+    texts = {text for sources, _ in pairs for text in (*sources.content, *sources.style)}
+    refuse_inputs_as_results(outputs, [parse_style(text)[0] for text in texts])
     images.check_writable(outputs[0], depth=results.depth)
 
     def begin() -> Session:

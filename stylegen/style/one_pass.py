@@ -96,7 +96,7 @@ class OnePass:
                 max_memory,
                 palettes,
             )
-        except TooLarge:
+        except (TooLarge, PermissionError):
             raise
         except FileNotFoundError:
             raise UserError(f'{path} is not there; give the file of a trained one-pass network') from None

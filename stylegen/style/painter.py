@@ -12,7 +12,7 @@ import numpy as np
 from stylegen import images
 from stylegen.networks.pretrained import WeightsSource
 from stylegen.runs import records
-from stylegen.runs.folders import check_output_folder, make_results, unique_names
+from stylegen.runs.folders import check_output_folder, make_results, refuse_inputs_as_results, unique_names
 from stylegen.runs.inputs import Inputs, load_first_frame, read_mask, refuse_overwriting_inputs
 from stylegen.runs.names import Output
 from stylegen.runs.saving import save_result
@@ -129,6 +129,7 @@ class Painter:
             use_tensorflow()
         names = unique_names([[photo] for photo in photos])
         outputs = [target / f'{name}.png' for name in names]
+        refuse_inputs_as_results(outputs, [*photos, *self.inputs.hashes])
         images.check_writable(outputs[0], depth=self.result.depth)
 
         def make(painter: Painter, number: int, unfinished: Path) -> None:

@@ -51,6 +51,18 @@ def test_every_grey_value_is_read(tmp_path, name):
     np.testing.assert_array_equal(as_bytes(saved(tmp_path, GREY, name)), np.repeat(GREY[..., None], 3, 2))
 
 
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'TIFF', 'WEBP'])
+@pytest.mark.parametrize('orientation', [1, 3, 6, 8])
+def test_the_upright_size_is_that_of_the_pixels(tmp_path, kind, orientation):
+    exif = Image.Exif()
+    exif[decoding.ORIENTATION] = orientation
+    Image.new('RGB', (30, 20)).save(tmp_path / 'a', kind, exif=exif)
+    data = (tmp_path / 'a').read_bytes()
+    height, width, _ = decoding.decode_bytes(data, 'a').pixels.shape
+    with decoding.opened(data, 'a') as image:
+        assert decoding.upright_size(image) == (width, height) == ((20, 30) if orientation > 4 else (30, 20))
+
+
 def test_one_bit_pictures_become_black_and_white(tmp_path):
     bits = RGB[..., 0] > 127
     for name in ('a.png', 'a.tif'):

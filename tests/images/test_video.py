@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from stylegen.images import save_animation, video
 from stylegen.images.video import COPIED, Clip, ffmpeg_program, open_clip
 from stylegen.utils.errors import UserError
+from stylegen.utils.notes import Note
 
 GREYS = np.linspace(0.1, 0.9, 12)
 
@@ -204,6 +206,45 @@ def test_what_cannot_be_read_is_told_in_a_line(tmp_path):
         with pytest.raises(UserError, match=message) as caught:
             open_clip(tmp_path / name)
         assert '\n' not in str(caught.value) and len(str(caught.value)) < 400
+
+
+CODECS = {
+    'a.ts': ('-c:v', 'libx264', '-c:a', 'aac'),
+    'a.m2ts': ('-c:v', 'libx264', '-c:a', 'aac', '-mpegts_m2ts_mode', '1'),
+    'a.mpg': ('-c:v', 'mpeg2video', '-c:a', 'mp2'),
+    'b.mpg': ('-c:v', 'mpeg1video', '-an', '-f', 'mpeg'),
+    'a.avi': ('-c:v', 'mpeg4', '-c:a', 'mp3'),
+    'a.wmv': ('-c:v', 'wmv2', '-c:a', 'wmav2'),
+}
+
+
+@pytest.mark.parametrize('name', CODECS)
+def test_a_clip_without_an_index_that_is_cut_short_is_refused_as_others_are(tmp_path, name):
+    whole = tmp_path / name
+    ffmpeg('-i', str(clip_with_sound(tmp_path / 'source.mkv')), '-pix_fmt', 'yuv420p', *CODECS[name], str(whole))
+    assert open_clip(whole).frames == 50  # the control
+    data = whole.read_bytes()
+    if name.endswith('.mpg'):  # with the code that may end a program stream
+        whole.write_bytes(data + b'\x00\x00\x01\xb9')
+        assert open_clip(whole).frames == 50
+    for share in (0.3, 0.55, 0.8):
+        (tmp_path / f'cut_{name}').write_bytes(data[: int(len(data) * share) // 2048 * 2048 - 57])
+        with pytest.raises(UserError, match='is cut short or damaged; copy or download it again'):
+            open_clip(tmp_path / f'cut_{name}')
+
+
+def test_a_recording_that_stops_between_packets_is_read_and_its_broken_frame_told(tmp_path):
+    clip_with_sound(tmp_path / 'a.ts', '-an', '-g', '1')
+    data = (tmp_path / 'a.ts').read_bytes()
+    begins = [place for place in range(0, len(data), 188) if data[place + 1 : place + 3] == b'\x41\x00']  # of frames
+    (tmp_path / 'stopped.ts').write_bytes(data[: begins[30] + 3 * 188])
+    stopped = open_clip(tmp_path / 'stopped.ts')
+    with pytest.warns(Note, match=r'stopped.ts. has frames that are damaged, or ends within one') as told:
+        assert len(list(stopped.read())) in (30, 31)
+    assert len(told) == 1
+    with warnings.catch_warnings():  # the control
+        warnings.simplefilter('error')
+        assert len(list(open_clip(tmp_path / 'a.ts').read())) == 50
 
 
 def test_a_clip_that_breaks_while_it_is_read_is_told(tmp_path):

@@ -1,5 +1,6 @@
 """Flags, saving and exit codes that all programs share, tested with a program that does nothing."""
 
+import errno
 import importlib
 import re
 import signal
@@ -41,6 +42,21 @@ def test_flags_take_their_defaults_from_the_record():
     seen = []
     assert run('--color=luminance', '--ratio', '2', work=seen.append) == 0
     assert (seen[0].size, seen[0].color, seen[0].ratio, seen[0].name) == (7, 'luminance', 2.0, None)
+
+
+@pytest.mark.parametrize(
+    ('code', 'told', 'exit_code'),
+    [
+        (errno.EACCES, "pretend: 'a.png' may not be used by this user; change its permissions\n", 2),
+        (errno.ENAMETOOLONG, "pretend: 'a.png' is too long a name; give a shorter one\n", 2),
+        (errno.EIO, "pretend: [Errno 5] no such luck: 'a.png'\n", 1),
+    ],
+)
+def test_a_path_that_the_user_cannot_use_is_the_users_mistake(code, told, exit_code, capsys):
+    def work(flags):
+        raise OSError(code, 'no such luck', 'a.png')
+
+    assert run(work=work) == exit_code and capsys.readouterr().err == told
 
 
 @pytest.mark.parametrize('flag', ['--help', '-h', '--helpfull', '--help=true'])

@@ -6,7 +6,14 @@ import pytest
 from PIL import Image
 
 from stylegen.images import load_image
-from stylegen.runs.folders import check_output_folder, make_results, pictures_in, result_paths, unique_names
+from stylegen.runs.folders import (
+    check_output_folder,
+    make_results,
+    pictures_in,
+    refuse_inputs_as_results,
+    result_paths,
+    unique_names,
+)
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
 
@@ -91,6 +98,23 @@ def test_an_output_folder_is_neither_a_file_nor_the_input_folder_and_is_not_made
         with pytest.raises(UserError, match=message):
             check_output_folder(source, wrong)
     assert not target.parent.exists()
+
+
+def test_a_result_that_is_an_input_is_refused_also_through_a_link(tmp_path):
+    (tmp_path / 'a.png').touch()
+    (tmp_path / 'link.png').symlink_to(tmp_path / 'a.png')
+    for output in ('a.png', 'link.png', '../' + tmp_path.name + '/a.png'):
+        with pytest.raises(UserError, match=r'png is an input; give another --output'):
+            refuse_inputs_as_results([tmp_path / 'b.png', tmp_path / output], [tmp_path / 'c.png', tmp_path / 'a.png'])
+    refuse_inputs_as_results([tmp_path / 'b.png'], [tmp_path / 'c.png', tmp_path / 'a.png'])
+
+
+def test_a_dead_link_is_listed_so_that_it_is_told_of(tmp_path):
+    (tmp_path / 'dead.png').symlink_to(tmp_path / 'nowhere')
+    (tmp_path / 'real.png').touch()
+    (tmp_path / 'folder').mkdir()
+    (tmp_path / 'linked.png').symlink_to(tmp_path / 'folder')
+    assert [path.name for path in pictures_in(tmp_path)] == ['dead.png', 'real.png']
 
 
 def test_three_pictures_with_the_same_name_give_three_names():

@@ -277,6 +277,25 @@ def test_a_folder_of_frames_is_painted_as_the_clip_that_it_is_and_goes_on_where_
     assert Path('again/f_11.png').read_bytes() == Path('painted/f_11.png').read_bytes()
 
 
+def test_frames_that_are_turned_by_exif_have_their_upright_size_and_transparent_ones_stay_so(capsys):
+    Path('shot').mkdir()
+    exif, grey = Image.Exif(), Image.fromarray(images.to_uint8(photo(33, 45)))
+    exif[0x0112] = 6
+    grey.rotate(90, expand=True).save('shot/1.jpg', exif=exif)
+    grey.putalpha(Image.linear_gradient('L').resize(grey.size))
+    grey.save('shot/2.png')
+    assert run(*APPLY, 'shot', '--frames', '--output=painted', '--size=30', program='style') == 0
+    assert images.load_picture('painted/1.png').alpha is None
+    alpha = images.load_picture('painted/2.png').alpha
+    assert alpha.shape == (22, 30) and alpha[0].max() < 0.1 and alpha[-1].min() > 0.9
+    grey.save('shot/3.tif')
+    grey.rotate(90, expand=True).save('shot/4.png')
+    assert run(*APPLY, 'shot', '--frames', '--output=again', program='style') == 2
+    error = capsys.readouterr().err
+    assert "4.png' is 33 x 45 and the first frame 45 x 33" in error and error.count('\n') == 1
+    assert not Path('again.frames').exists()
+
+
 def test_a_folder_of_frames_becomes_a_film_at_its_rate_also_animated_png(capsys):
     frames_folder(2)
     for name in ('out.apng', 'out.mp4'):

@@ -135,6 +135,16 @@ def test_apply_paints_a_folder_names_what_it_cannot_read_and_makes_nothing_twice
     assert made == {path.name: path.stat().st_mtime_ns for path in Path('painted').iterdir()}
 
 
+def test_apply_refuses_a_folder_of_results_in_which_an_input_would_count_as_made(capsys):
+    images.save_image('mixed/1.png', photo(20, 20))
+    before = Path('mixed/1.png').read_bytes()
+    for more in ([], ['--overwrite']):
+        wanted = ['photos/0.png', 'mixed/1.png', '--style=ink', '--output=mixed', *more]
+        assert run(*APPLY, *wanted, program='style') == 2
+        assert capsys.readouterr().err.endswith('mixed/1.png is an input; give another --output\n')
+    assert [path.name for path in Path('mixed').iterdir()] == ['1.png'] and Path('mixed/1.png').read_bytes() == before
+
+
 def test_apply_makes_a_sheet_of_all_styles_on_the_photos_with_the_names(capsys):
     wanted = ['photos/0.png', 'photos/1.png', '--size=100']
     assert run('apply', '--model=run', *wanted, '--list', '--output=sheet.png', program='style') == 0

@@ -1,5 +1,6 @@
 """An exported one-pass network gives the pictures of `OnePass`, to programs that know nothing of this package."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -46,6 +47,33 @@ def test_the_pictures_are_those_of_one_pass_at_odd_sizes_too(painter, form, styl
     assert np.abs(found[0] - painter(picture, style or 'waves')).max() < 1e-4
     assert np.abs(found[1] - painter(picture[::-1], 'ink')).max() < 1e-4
     assert not list(Path().glob('.*'))
+
+
+def test_in_onnx_each_style_and_a_mix_are_those_of_keras(painter):
+    needs('onnx')
+    opened = formats.FORMATS['onnx'].open(export_one_pass(painter, 'made.onnx').path)
+    model, picture = keras_network(painter, None), photo(48, 36, 1)[None]
+    pictures = []
+    for style in ('waves', 'ink', [('waves', 2), ('ink', 1)]):
+        norms = painter.norms_of(style)[None].astype(np.float32)
+        pictures.append(opened({'photo': picture, 'norms': norms}))
+        np.testing.assert_allclose(pictures[-1], model([picture, norms]).numpy(), atol=1e-4)
+    apart = [np.abs(one - other).mean() for one, other in itertools.combinations(pictures, 2)]
+    assert min(apart) > 0.005  # the control: norms count
+
+
+@pytest.mark.parametrize('wrong', ['waves', 'ink', [('waves', 1), ('ink', 1)], None])
+def test_every_style_and_the_mix_of_all_are_compared(painter, wrong):
+    off = None if wrong is None else painter.norms_of(wrong)
+
+    def run(given):
+        norms, shift = given['norms'][0], 0
+        if off is not None and np.allclose(norms, off):
+            shift = 0.25
+        return painter.paint(given['photo'][0], norms)[None] + shift
+
+    found = exporting.difference_of(run, painter, None, 'onnx')
+    assert found == pytest.approx(0 if wrong is None else 0.25, abs=1e-5)
 
 
 def test_a_keras_file_names_layers_of_keras_only(painter):
