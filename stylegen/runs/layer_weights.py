@@ -36,8 +36,10 @@ def as_weights(given: WeightsLike, name: str) -> dict[str, float] | None:
     else:
         raise _form_error(given, name)
     for key, weight in pairs:
-        if not isinstance(key, (str, int)) or not isinstance(weight, numbers.Real) or not math.isfinite(weight):
+        if not isinstance(key, (str, int)) or not isinstance(weight, numbers.Real):
             raise _form_error(given, name)
+        if not math.isfinite(weight):
+            raise UserError(f'expected finite weights of {name}, got {key}:{weight:g}')
     keys = [str(key) for key, _ in pairs]
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
         raise UserError(f'{twice[0]} is named twice in {name}')

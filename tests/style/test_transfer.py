@@ -445,7 +445,7 @@ def test_numbers_and_layers_that_cannot_be_are_refused():
         ({'style_layers': {'block1_conv1': -1.0, 'block3_conv1': 2.0}}, 'weights of style_layers from 0'),
         ({'style_layers': {'block1_conv1': 0.0}}, 'weights of style_layers from 0'),
         ({'content_layers': {'block2_conv2': 0.0}}, 'weights of content_layers from 0'),
-        ({'content_layers': {'block2_conv2': float('nan')}}, 'weights of content_layers from 0'),
+        ({'content_layers': {'block2_conv2': float('nan')}}, 'finite weights of content_layers'),
         ({'strength': 2.0}, 'strength to be a number from 0 up to 1'),
         ({'strength': float('nan')}, 'strength to be a number from 0 up to 1'),
         ({'tv_weight': -1.0}, 'tv_weight to be a number from 0'),
