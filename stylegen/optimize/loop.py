@@ -18,6 +18,7 @@ from stylegen.images.ranges import UNIT
 from stylegen.losses.features import Features, Loss
 from stylegen.optimize.updates import State, Update
 from stylegen.utils.backend import tf, use_xla
+from stylegen.utils.errors import UserError
 from stylegen.utils.fingerprints import fingerprint
 
 SECONDS_PER_CALL = 0.5  # about the time of a compiled call; between calls Python shows progress and checks for Ctrl-C
@@ -254,7 +255,7 @@ def optimize_image(
         The image after the last step.
 
     Raises:
-        UserError: The image is no picture.
+        UserError: The image is no picture, no term has a weight, or two terms have one name.
         NonFiniteLoss: A loss is not finite. The error holds the last good image.
 
     Example:
@@ -266,6 +267,9 @@ def optimize_image(
     image = tf.convert_to_tensor(image if checked or bounds != UNIT else as_batch(image), tf.float32)
     state = update.start(image) if state is None else tf.nest.map_structure(tf.convert_to_tensor, state)
     names = [term.name for term in objective.terms if term.weight]
+    if not names or len(set(names)) < len(names):
+        given = ', '.join(names) or 'none with a weight'
+        raise UserError(f'expected terms with weights, each with a name of its own; got {given}')
     losses = {name: tf.constant(0.0) for name in names}
     with objective.lock:
         run = _loop(objective, update, bounds, xla, image, state, losses)

@@ -40,6 +40,14 @@ def test_adam_matches_numpy():
     assert np.allclose(run(updates.adam(0.02), 7), x, atol=1e-6)
 
 
+@pytest.mark.parametrize(('terms', 'told'), [([], 'none'), ([('a', 0.0)], 'none'), ([('a', 1.0), ('a', 2.0)], 'a, a')])
+def test_terms_without_a_weight_or_with_one_name_are_refused(terms, told):
+    (term,) = bowl().terms
+    objective = Objective(bowl().extractor, tuple(Term(name, weight, term.loss) for name, weight in terms))
+    with pytest.raises(UserError, match=f'a name of its own; got {told}'):
+        run(updates.adam(0.02), 1, objective)
+
+
 def test_epsilon_hat_is_the_epsilon_of_keras():
     rates = {'learning_rate': 0.02, 'beta_1': 0.99, 'beta_2': 0.999, 'epsilon': 0.1}
     optimizer, x = keras.optimizers.Adam(**rates), keras.Variable(np.zeros(SHAPE, np.float32))
