@@ -24,7 +24,8 @@ COPIED = ('aac', 'mp3', 'ac3', 'eac3', 'alac')  # sound codecs that players expe
 CUT = 'partial file|ended prematurely'  # says ffmpeg of a clip that ends early
 DAMAGE = 'error while decoding|decoding error|damaged|corrupt|submitting packet'  # says ffmpeg of frames
 TICKS = 90000  # a second, of an MP4 whose rate varies
-_SQUARE = ['-vf', 'scale=round(iw*sar):ih:flags=bicubic+accurate_rnd+full_chroma_int,setsar=1']
+NO_TIME = -1e9  # seconds; below are packets without a time
+_SQUARE = ['-vf', 'scale=round(iw*sar):ih:flags=bicubic+accurate_rnd+full_chroma_int,setsar=1,setpts=PTS-STARTPTS']
 
 
 def ffmpeg_program() -> str:
@@ -64,6 +65,7 @@ class Clip:
         sound: The codec of its sound, or None.
         times: Seconds from the beginning at which each frame is shown, and the end; None: at a constant rate.
         loop: 0, endless, for a result that repeats (GIF, WebP, APNG).
+        held: How many times the first frame is repeated, of a constant rate, because the sound begins before it.
     """
 
     path: str
@@ -74,6 +76,7 @@ class Clip:
     sound: str | None
     times: tuple[float, ...] | None = None
     loop: int = 0
+    held: int = 0
 
     def read(self, first: int = 0) -> Iterator[np.ndarray]:
         """Yields the frames from number `first` on: float32 HxWx3 in [0, 1].
@@ -89,12 +92,12 @@ class Clip:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
             decoded: IO[bytes] = process.stdout  # type: ignore[assignment]  # because of PIPE
             try:
-                for index in itertools.count():
-                    data = decoded.read(size)
-                    if len(data) < size:
-                        break
-                    if index >= first:
-                        yield from_uint8(np.frombuffer(data, np.uint8).reshape(self.height, self.width, 3))
+                index = 0
+                while len(data := decoded.read(size)) == size:
+                    for _ in range(1 if index else 1 + self.held):
+                        if index >= first:
+                            yield from_uint8(np.frombuffer(data, np.uint8).reshape(self.height, self.width, 3))
+                        index += 1
                 if process.wait() or data:
                     raise _unreadable(self.path, _text(log))
                 if re.search(DAMAGE, _text(log), re.I):
@@ -137,9 +140,12 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
     sound = _run(*_reader(name, 'info'), '-map', '0:a:0', '-frames:a', '1', '-c', 'copy', '-f', 'null', os.devnull)
     codec = re.search(rb'Output #0.*?Stream #0:0.*?: Audio: (\w+)', sound.stderr, re.S)
     times, fps = _times(stamps, frames / seconds), frames / seconds
+    delay = max(0.0, stamps[0][0]) if codec else 0.0
+    held = 0 if times else int(delay * fps + 1e-6)
     if times:
+        times = (0.0, *(delay + time for time in times[1:]))
         fps = len(stamps) / times[-1]
-    return Clip(name, width, height, fps, len(stamps), codec and codec[1].decode(), times)
+    return Clip(name, width, height, fps, held + len(stamps), codec and codec[1].decode(), times, held=held)
 
 
 def _stamps(listing: str) -> list[tuple[float, float]]:
@@ -153,7 +159,7 @@ def _stamps(listing: str) -> list[tuple[float, float]]:
 def _times(stamps: Sequence[tuple[float, float]], fps: float) -> tuple[float, ...] | None:
     """The times of a clip's frames, see `Clip`; None where they keep the rate to half a frame, or cannot be told."""
     times = [time - stamps[0][0] for time, _ in stamps]
-    if len(times) < 2 or len({*times}) < len(times):
+    if len(times) < 2 or len({*times}) < len(times) or stamps[0][0] < NO_TIME:
         return None
     if all(abs(time - number / fps) < 0.5 / fps for number, time in enumerate(times)):
         return None
@@ -235,7 +241,8 @@ def _add_sound(path: Path, clip: Clip, seconds: float) -> None:
     codec = ['copy'] if clip.sound in COPIED else ['aac', '-b:a', '192k']
     with atomic_write(path) as beside:
         video = ['-i', f'file:{path}', '-t', str(seconds), *_input(clip.path), '-map', '0:v:0', '-map', '1:a:0']
-        muxed = _run(*_quiet(), '-y', *video, '-c:v', 'copy', '-c:a', *codec, *_mp4(beside))
+        beginning = ['-map', '1:V:0', '-c', 'copy', '-f', 'null', os.devnull]  # else the sound of a .ts begins at 0
+        muxed = _run(*_quiet(), '-y', *video, '-c:v', 'copy', '-c:a', *codec, *_mp4(beside), *beginning)
         if muxed.returncode:
             raise _failed(muxed.stderr.decode(errors='replace'))
 

@@ -1,5 +1,6 @@
 """Clips in, frame by frame; MP4 out, with the sound of the original."""
 
+import re
 import subprocess
 import sys
 import warnings
@@ -133,6 +134,41 @@ def test_sound_is_copied_bit_for_bit(tmp_path):
     assert open_clip(save_animation(tmp_path / 'c.mp4', clip.read(), clip.fps)).sound is None  # the control
 
 
+@pytest.mark.parametrize('kind', ['mkv', 'mp4', 'ts'])
+@pytest.mark.parametrize('delay', [0.52, -0.52])
+@pytest.mark.parametrize('steady', [True, False])
+def test_sound_that_begins_before_or_after_the_frames_stays_in_step(tmp_path, kind, delay, steady):
+    """A picture turns white where a tone begins, after one second; then the frames begin `delay` after the sound."""
+    changes = '-f', 'lavfi', '-i', "color=black:size=32x32:rate=25:duration=2,geq=lum='255*gte(T,1)':cb=128:cr=128"
+    tone = '-f', 'lavfi', '-i', "aevalsrc='gte(t,1)*sin(2*PI*440*t)':sample_rate=44100:duration=2"
+    late = lambda by: ('-itsoffset', str(max(0, by)))
+    rate = () if steady else ('-vf', "select='not(eq(n,9)+eq(n,30))'", '-fps_mode', 'passthrough')
+    path = str(tmp_path / f'a.{kind}')
+    codecs = '-c:v', 'libx264', '-bf', '0', '-pix_fmt', 'yuv420p', '-c:a', 'aac'
+    ffmpeg(*late(delay), *changes, *late(-delay), *tone, *rate, *codecs, path)
+    clip = open_clip(path)
+    assert (clip.times is None) == steady
+    assert len(list(clip.read())) == clip.frames and len(list(clip.read(20))) == clip.frames - 20
+    made = save_animation(tmp_path / 'b.mp4', clip.read(), clip.fps, sound=clip, times=clip.times)
+    whites = [frame.mean() > 0.5 for frame in open_clip(made).read()]
+    sound = np.abs(heard(made))
+    begins = (sound > 0.3 * sound.max()).argmax() / 44100 + sound_begins(made)
+    assert shown_at(made)[whites.index(True)] - begins == pytest.approx(delay, abs=0.06)
+
+
+def sound_begins(path):
+    """The seconds at which the sound of a file begins, after its first frame."""
+    listing = ffmpeg('-i', str(path), '-map', '0:V:0', '-map', '0:a:0', '-c', 'copy', '-f', 'framecrc', '-').decode()
+    return int(re.search(r'^1, +-?\d+, +(-?\d+)', listing, re.M)[1]) / 44100
+
+
+def test_a_packet_without_a_time_leaves_the_rate_constant():
+    listing = '#tb 0: 1/90000\n' + '\n'.join(f'0, 0, {time}, 3600, 9, 0x0' for time in (-(2**63), 0, 3600, 7200))
+    assert video._times(video._stamps(listing), 25) is None
+    late = listing.replace(str(-(2**63)), '-9000')  # the control: 0.1 s before the others
+    np.testing.assert_allclose(video._times(video._stamps(late), 25), [0, 0.1, 0.14, 0.18, 0.22])
+
+
 def test_sound_that_mp4_does_not_hold_becomes_aac(tmp_path):
     clip = open_clip(clip_with_sound(tmp_path / 'a.mkv', '-c:a', 'pcm_s16le'))
     assert clip.sound == 'pcm_s16le'
@@ -222,7 +258,7 @@ CODECS = {
 def test_a_clip_without_an_index_that_is_cut_short_is_refused_as_others_are(tmp_path, name):
     whole = tmp_path / name
     ffmpeg('-i', str(clip_with_sound(tmp_path / 'source.mkv')), '-pix_fmt', 'yuv420p', *CODECS[name], str(whole))
-    assert open_clip(whole).frames == 50  # the control
+    assert open_clip(whole).frames == 50 + name.endswith('.wmv')  # whose sound begins a frame before: the control
     data = whole.read_bytes()
     if name.endswith('.mpg'):  # with the code that may end a program stream
         whole.write_bytes(data + b'\x00\x00\x01\xb9')
