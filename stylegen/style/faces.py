@@ -24,7 +24,7 @@ HIGHEST = 0.02  # share of the positions whose mean is the third feature
 def shows_face(picture: np.ndarray) -> bool:
     """Whether a picture shows a face of a fifth of its height or more.
 
-    It finds nine of ten portraits that are painted or drawn, and takes four of a hundred other pictures for one; see
+    It finds nine of ten portraits that are painted or drawn, and takes two of a hundred other pictures for one; see
     `stylegen/weights/faces.md`.
 
     Args:
