@@ -69,6 +69,13 @@ def test_the_package_lists_its_programs_and_runs_the_one_that_is_named(capsys):
         assert capsys.readouterr().err.startswith('stylegen: ')
 
 
+def test_all_files_name_one_version():
+    told = re.search(r'^## ([^,]+)', (ROOT / 'CHANGELOG.md').read_text(), re.M).group(1)
+    cited = re.search(r'^version: (\S+)', (ROOT / 'CITATION.cff').read_text(), re.M).group(1)
+    assert stylegen.__version__ == told == cited
+    assert f'stylegen-{told}-py3' in (ROOT / 'experiments' / 'space' / 'requirements.txt').read_text()
+
+
 @pytest.mark.slow
 def test_a_wheel_of_the_tree_runs_elsewhere(tmp_path):
     tree, place = tmp_path / 'tree', tmp_path / 'place'
