@@ -31,7 +31,7 @@ def shows_face(picture: np.ndarray) -> bool:
         picture: float32 (H, W, 3) in [0, 1].
 
     Example:
-        shows_face(images.load_image('portrait.jpg'))
+        shows_face(images.load_image('painting.jpg'))
     """
     small = images.resize(picture, pixels.fit(picture.shape, SIDE)).clip(0, 1).astype(np.float32)
     return _shows_face(small.tobytes(), small.shape)
