@@ -139,6 +139,9 @@ def use_xla(jit: str) -> bool:
     'auto' is on for a GPU and off for a CPU. On a CPU TensorFlow's oneDNN convolutions are faster than XLA's: 4 times
     for a dream with AVX2, 1.2 times for a step of a DCGAN with AVX-512 (experiments/benchmarks/backend.py, dcgan.py).
 
+    XLA compiles anew in each process. The environment's TF_XLA_FLAGS=--tf_xla_persistent_cache_directory=FOLDER keeps
+    what it compiled.
+
     Raises:
         UserError: `jit` has another value.
     """
