@@ -245,7 +245,7 @@ def test_the_python_of_readme_runs(tmp_path, monkeypatch):
     images.save_image('painting.jpg', photo(64, 64, seed=1))
     images.save_image('graded.jpg', photo(48, 64) ** 0.8)
     blocks = re.findall(r'```python\n(.*?)```', README, re.S)
-    assert len(blocks) == 6
+    assert len(blocks) == 5
     (tmp_path / 'photos').mkdir()
     for number in range(4):
         images.save_image(f'photos/{number}.jpg', photo(64, 64, number))
