@@ -66,12 +66,13 @@ class Run:
         masks = [one for one, _ in regions]
         rest = np.clip(1 - sum(masks), 0, 1).astype(np.float32)  # the mask of `styles`
         self.masks = [rest, *masks] if masks else []
+        groups = [styles, *(group for _, group in regions)]
         self.styles = [
             [(self.coloring.style(picture, self.original), share) for picture, share in group if share]
-            for group in (styles, *(group for _, group in regions))
+            for group in groups
         ]
         self.style_chroma = None if settings.like or masks else colors.chroma_moments(self.styles[0])
-        targets.shares_of_shapes = [shapes_of(settings, targets.strides, group) for group in self.styles]
+        targets.shares_of_shapes = [shapes_of(settings, targets.strides, group) for group in groups]
         self.costs = targets.costs(settings.margin)
         self.plan = plan(self.costs, content.shape[:2], settings)
         self.update = _update_rule(settings, self.plan.history)

@@ -8,7 +8,7 @@ import pytest
 
 from stylegen import images
 from stylegen.runs.inputs import PICTURES
-from stylegen.style import Stylizer, faces
+from stylegen.style import Stylizer, faces, weighting
 from stylegen.style.settings import StyleSettings
 from stylegen.style.targets import TermKey
 from stylegen.style.weighting import set_factors, shapes_of
@@ -55,12 +55,15 @@ def test_shapes_of_styles_with_a_face_are_left_out_by_default(portrait):
     assert shapes_of(only_deep, STRIDES, [(portrait, 1.0)]) == 1  # else no style would be left
 
 
-def test_a_transfer_leaves_out_the_large_shapes_of_a_portrait(portrait):
-    seen = []
-    stylizer = Stylizer(network='small_vgg', iterations=1, smallest_size=10**6, margin=0)
+def test_a_transfer_leaves_out_the_large_shapes_of_a_portrait(portrait, monkeypatch):
+    seen, asked = [], []
+    monkeypatch.setattr(weighting, 'shows_face', lambda picture: asked.append(picture) or faces.shows_face(picture))
+    colors = {'color': 'linear', 'color_time': 'before'}  # the face is looked for in the portrait's own colours
+    stylizer = Stylizer(network='small_vgg', iterations=1, smallest_size=10**6, margin=0, **colors)
     stylizer(photo(48, 48), portrait, callback=lambda step: seen.append(step.losses))
     deep = {'style block4_conv1', 'style block5_conv1'}
     assert {name for name, value in seen[0].items() if name.startswith('style') and not value} == deep
+    assert all(np.array_equal(picture, portrait) for picture in asked) and asked
 
 
 @pytest.mark.parametrize('balance', [{}, {'style_weight': 1.0}])
