@@ -8,8 +8,8 @@ To make the result the one that ships, add --output=stylegen/weights/one_pass.np
 norms from a painting, and the norms of the paintings in STYLES, by name.
 
 The losses are those of `python -m stylegen.style train`, see stylegen/style/one_pass_model.py. With --teacher=FILE,
-VGG-16's published weights, VGG-16 gives their features in place of `small_vgg`. A small network predicts the norms from
-the means and deviations of a painting's features (after Ghiasi et al. 2017). So each photograph of a batch gets a
+VGG-16's published weights, they are the means of those by `small_vgg` and by VGG-16. A small network predicts the norms
+from the means and deviations of a painting's features (after Ghiasi et al. 2017). So each photograph of a batch gets a
 painting of its own, out of a pool that is renewed all the time. With --norms_minutes the norms of the paintings in
 STYLES are trained themselves at the end, from those that are predicted.
 """
@@ -27,10 +27,10 @@ from student_pictures import Pictures, crop, read_archive
 
 from stylegen import images
 from stylegen.networks.embedded import weight_arrays
-from stylegen.style.norms import count_norms, palette_of
+from stylegen.style.norms import NOISE_SIDE, NetworkShape, palette_of
 from stylegen.style.one_pass import ONE_PASS_WEIGHTS, OnePass
 from stylegen.style.one_pass_model import METRICS, Judge, OnePassModel
-from stylegen.style.transform_network import give_weights, style_predictor, transform_network
+from stylegen.style.transform_network import give_weights, shift_noise, style_predictor, transform_network
 from stylegen.utils.backend import keras, tf
 
 NETWORK = 'small_vgg'
@@ -38,14 +38,40 @@ NORMS_RATE = 1e-2  # learning rate where the norms alone are trained
 SHEET = 5  # photographs and paintings on a sheet
 
 
+class Judges:
+    """Several judges, whose losses are averaged. To be used as a `Judge`."""
+
+    def __init__(self, judges):
+        self.judges, self.name = judges, judges[0].name
+        self.layers = tuple(f'{judge.name}/{layer}' for judge in judges for layer in judge.layers)
+
+    def style_of(self, painting):
+        found = [judge.style_of(painting) for judge in self.judges]
+        return {
+            f'{judge.name}/{layer}': target
+            for judge, (targets, _) in zip(self.judges, found, strict=True)
+            for layer, target in targets.items()
+        }, found[0][1]
+
+    def losses(self, pictures, photos, targets):
+        rows = []
+        for judge in self.judges:
+            own = {layer: targets[f'{judge.name}/{layer}'] for layer in judge.layers}
+            rows.append(judge.losses(pictures, photos, own))
+        return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+
+    def total(self, losses, strength):
+        return self.judges[0].total(losses, strength)
+
+
 class OnePassTrainer(keras.Model):
     """The network that paints and the one that predicts its norms, trained together."""
 
-    def __init__(self, judge, reader, width, blocks, statistics, precision, strength):
+    def __init__(self, judge, reader, shape, statistics, precision, strength):
         super().__init__()
-        self.judge, self.reader, self.strength = judge, reader, strength
-        self.transform = transform_network(width, blocks, precision)
-        self.predictor = style_predictor(statistics, count_norms(width, blocks))
+        self.judge, self.reader, self.shape, self.strength = judge, reader, shape, strength
+        self.transform = transform_network(shape, precision)
+        self.predictor = style_predictor(statistics, shape.norms)
         self.seconds = self.add_weight(name='seconds', shape=(), initializer='zeros', trainable=False)
         self.means = {name: keras.metrics.Mean(name) for name in METRICS}
 
@@ -60,10 +86,12 @@ class OnePassTrainer(keras.Model):
     def train_step(self, data):
         photos, statistics, targets = data
         photos = tf.cast(photos, tf.float32) / 255
+        shift_noise(self.transform, tf.unstack(tf.random.uniform([2], 0, NOISE_SIDE, tf.int32)))
         with tf.GradientTape() as tape:
             pictures = self([photos, statistics], training=True)
             losses = self.judge.losses(pictures, photos, targets)
             loss = self.judge.total(losses, self.strength)
+        shift_noise(self.transform, (0, 0))
         variables = self.transform.trainable_variables + self.predictor.trainable_variables
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         for name, value in {'loss': loss, **losses}.items():
@@ -78,20 +106,18 @@ class OnePassTrainer(keras.Model):
     def network(self, named, norms=None):
         """The network for use, with these norms of {name: (painting, what is known of it)}, or those predicted."""
         arrays = weight_arrays(self.transform) | weight_arrays(self.predictor)
-        width = self.transform.get_layer('down').filters
-        blocks = sum(layer.name.endswith('_sum') for layer in self.transform.layers)
         known = {name: about for name, (_, about) in named.items()}
-        made = OnePass(width, blocks, arrays, {}, known, self.reader.name, self.reader.layers)
+        made = OnePass(self.shape, arrays, {}, known, self.reader.name, self.reader.layers)
         norms = norms or {name: made.norms_of(painting) for name, (painting, _) in named.items()}
         palettes = {name: palette_of(painting) for name, (painting, _) in named.items()}
-        return OnePass(width, blocks, arrays, norms, known, self.reader.name, self.reader.layers, palettes=palettes)
+        return OnePass(self.shape, arrays, norms, known, self.reader.name, self.reader.layers, palettes=palettes)
 
 
 def train_norms(network, named, judge, photos, strength, minutes):
     """Trains the norms of named styles, {name: (norms,)}; the network that paints stays as it is."""
     targets = [judge.style_of(painting)[0] for painting, _ in named.values()]
-    shape = dict(width=network.width, blocks=network.blocks, precision='float32')
-    model = OnePassModel(judge, targets, **shape, strength=strength, norms_only=True, seed=0)
+    how = dict(shape=network.shape, precision='float32', strength=strength, norms_only=True, seed=0)
+    model = OnePassModel(judge, targets, **how)
     give_weights(model.transform, network.arrays)
     model.norms.assign(np.stack([network.norms[name] for name in named]))
     model.compile(optimizer=keras.optimizers.Adam(NORMS_RATE, beta_2=0.99, global_clipnorm=1.0), jit_compile=False)
@@ -121,15 +147,16 @@ def named_paintings(data):
 class Styles:
     """Paintings, photographs among them, in other sizes and colours, with their targets; a pool that is renewed."""
 
-    def __init__(self, pictures, judge, reader, rng, pool, sides):
-        self.pictures, self.judge, self.reader, self.rng = pictures, judge, reader, rng
+    def __init__(self, pictures, judge, rng, pool, sides, named, share):
+        self.pictures, self.judge, self.rng = pictures, judge, rng
         self.pool, self.sides, self.kept = pool, sides, []
+        self.named, self.share = [*named], share
 
     def fresh(self):
         """The targets of the losses, and the statistics that the predictor sees."""
-        picture = self.picture()
-        targets, statistics = self.judge.style_of(picture)
-        return targets, statistics if self.judge is self.reader else self.reader.style_of(picture)[1]
+        if self.rng.random() < self.share:
+            return self.judge.style_of(self.named[self.rng.integers(len(self.named))])
+        return self.judge.style_of(self.picture())
 
     def one(self, fresh):
         if len(self.kept) < self.pool:
@@ -237,16 +264,18 @@ class Sheets(keras.callbacks.Callback):
 _DATA = flags.DEFINE_string('data', None, 'Folder with the archives, see student_pictures.py.', required=True)
 _STYLES = flags.DEFINE_list('styles', [], 'Folders of more paintings to train on.')
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Where the run is kept.', required=True)
-_TEACHER = flags.DEFINE_string('teacher', None, f'Weights file of VGG-16, to judge the pictures; else {NETWORK}.')
+_TEACHER = flags.DEFINE_string('teacher', None, f'Weights file of VGG-16, to judge the pictures beside {NETWORK}.')
 _INIT = flags.DEFINE_string('init', None, 'A network, .npz, to begin a new run with.')
 _OUTPUT = flags.DEFINE_string('output', None, f'Where the result goes; the one that ships is {ONE_PASS_WEIGHTS}.')
 _MINUTES = flags.DEFINE_float('minutes', 120, 'By the clock, all starts together; 0: only write --output.')
 _NORMS = flags.DEFINE_float('norms_minutes', 0, 'How long the norms of the named styles are trained for --output.')
 _SHAPES = flags.DEFINE_list('shapes', ['256x4', '192x8', '320x3'], 'SIDExCOUNT, of which each batch has one.')
 _RATE = flags.DEFINE_float('learning_rate', 1e-3, 'The peak.')
-_WIDTH = flags.DEFINE_integer('width', 96, 'Channels at a quarter of the sides.')
-_BLOCKS = flags.DEFINE_integer('blocks', 5, 'Residual blocks.')
+_WIDTH = flags.DEFINE_integer('width', 64, 'Channels at a quarter of the sides.')
+_BLOCKS = flags.DEFINE_integer('blocks', 2, 'Residual blocks at a quarter of the sides.')
+_DEEP = flags.DEFINE_integer('deep', 5, 'Residual blocks at an eighth of the sides.')
 _STRENGTH = flags.DEFINE_float('strength', 0.6, 'Of the style, as in the optimisation.')
+_NAMED = flags.DEFINE_float('named', 0, 'Share of the styles that are the named paintings, whole and as they are.')
 _POOL = flags.DEFINE_integer('pool', 400, 'Styles kept.')
 _REUSE = flags.DEFINE_integer('reuse', 6, 'How often each is used.')
 _EPOCH = flags.DEFINE_integer('steps_per_epoch', 250, 'Steps from one sheet and backup to the next.')
@@ -264,18 +293,20 @@ def main(argv):
     pictures = Pictures(_DATA.value, _STYLES.value)
     judge = reader = Judge.open(NETWORK, _PRECISION.value)
     if _TEACHER.value:
-        judge = Judge.open('vgg16', _PRECISION.value, weights=_TEACHER.value)
+        judge = Judges([reader, Judge.open('vgg16', _PRECISION.value, weights=_TEACHER.value)])
     shapes = [tuple(int(n) for n in shape.split('x')) for shape in _SHAPES.value]
     _, statistics = reader.style_of(np.float32(crop(np.random.default_rng(0), pictures.paintings[0], 128)))
-    size = _WIDTH.value, _BLOCKS.value, statistics.shape[-1]
-    model = OnePassTrainer(judge, reader, *size, _PAINTER.value, _STRENGTH.value)
+    shape = NetworkShape(_WIDTH.value, _BLOCKS.value, _DEEP.value)
+    model = OnePassTrainer(judge, reader, shape, statistics.shape[-1], _PAINTER.value, _STRENGTH.value)
     if _INIT.value:
         model.begin_with(OnePass.open(_INIT.value))
     print('parameters', model.transform.count_params(), model.predictor.count_params(), flush=True)
     optimizer = keras.optimizers.Adam(_RATE.value, beta_2=0.99, global_clipnorm=1.0)
     model.compile(optimizer=optimizer, jit_compile=False)
     rng = np.random.default_rng([_SEED.value, time.time_ns()])
-    styles = Styles(pictures, judge, reader, rng, _POOL.value, [192, 256, 256, 320, 384])
+    named = named_paintings(_DATA.value)
+    sides, whole = [192, 256, 256, 320, 384], [painting for painting, _ in named.values()]
+    styles = Styles(pictures, judge, rng, _POOL.value, sides, whole, _NAMED.value)
     batches = Batches(pictures, styles, rng, shapes, _REUSE.value, _EPOCH.value)
     model([np.zeros((1, 64, 64, 3), np.float32), statistics[None]])
     keep = keras.callbacks.BackupAndRestore(workdir / 'backup', delete_checkpoint=False)
@@ -286,7 +317,6 @@ def main(argv):
     if _OUTPUT.value:
         model.transform.load_weights(workdir / 'transform.weights.h5')
         model.predictor.load_weights(workdir / 'predictor.weights.h5')
-        named = named_paintings(_DATA.value)
         network = model.network(named)
         if _NORMS.value:
             arguments = named, judge, Photos(batches), _STRENGTH.value, _NORMS.value

@@ -24,12 +24,13 @@ from stylegen.runs.exporting import (
 )
 from stylegen.runs.inputs import DEFAULT_PICTURE
 from stylegen.runs.records import versions
-from stylegen.style.one_pass import GRID, OnePass
+from stylegen.style.one_pass import LEAST, OnePass
 from stylegen.utils.files import atomic_write, settings_beside
 from stylegen.utils.settings import takes
 from stylegen.utils.version import __version__
 
 COMPARED = ((96, 128), (61, 83), (7, 5))  # height and width of the photos that are painted by both; the first fits GRID
+GRID = 8  # what is told of .keras files: their sides are multiples of it; of some networks 4 would do
 USE = {  # format -> code before the photo, and the call
     'keras': (
         'import keras\n\nmodel = keras.models.load_model({name!r}, compile=False)',
@@ -85,7 +86,7 @@ def export_one_pass(
 
     What is written is opened without this package: .keras files have layers and operations of Keras only. It takes
     float32 photos (N, H, W, 3) in [0, 1] and gives pictures alike. SavedModel, TFLite and ONNX take any size; .keras
-    files take sides that are multiples of 4, from 16.
+    files take sides that are multiples of 8, from 16.
 
     Args:
         one_pass: The network.
@@ -161,7 +162,7 @@ def card(
     described: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Returns the card of the file or folder `path`, for JSON."""
-    sides = f'sides that are multiples of {GRID}, from {4 * GRID}' if settings.format == 'keras' else 'any size'
+    sides = f'sides that are multiples of {GRID}, from {LEAST}' if settings.format == 'keras' else 'any size'
     inputs = {'photo': {'shape': ['N', 'H', 'W', 3], 'type': 'float32', 'values': f'RGB from 0 to 1; {sides}'}}
     facts: dict[str, Any] = {
         'program': 'stylegen.style export',
@@ -200,7 +201,7 @@ def use(facts: Mapping[str, Any]) -> str:
     lines = ['import json' if 'styles' in facts else '', 'import numpy as np', 'from PIL import Image']
     lines += [before.format(name=facts['name']), "photo = Image.open('photo.jpg').convert('RGB')"]
     if facts['format'] == 'keras':
-        lines.append(f'photo = photo.resize([max({4 * GRID}, side // {GRID} * {GRID}) for side in photo.size])')
+        lines.append(f'photo = photo.resize([max({LEAST}, side // {GRID} * {GRID}) for side in photo.size])')
     lines.append('photo = np.asarray(photo, np.float32)[None] / 255')
     if 'styles' in facts:
         name = next(iter(facts['styles']))

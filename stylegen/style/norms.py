@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from stylegen.utils.errors import UserError
 
+NOISE_SIDE, NOISE = 256, 4  # side in positions, and channels, of the noise
 EPSILON = 1e-3  # added to a variance, so that a flat area does not become an outlier
 PALETTE = 6  # numbers of a palette: mean and deviation of each channel
 GAINS = 0.5, 2.0  # least and largest factor of a picture's contrast, so that no grain of a flat one is enlarged
@@ -17,24 +20,58 @@ LIGHTENED = 2.0  # ... by this factor at most
 TOE, SHOULDER = 0.06, 0.12  # ends of the range in which values are pressed together in place of being clipped
 
 
-def norm_sizes(width: int, blocks: int) -> dict[str, int]:
-    """The channels that each normalisation of `transform_network` has, by the name of its convolution."""
-    names = [f'block{number}_{part}' for number in range(blocks) for part in 'ab']
-    return {'begin': width // 2, 'down': width, **dict.fromkeys(names, width), 'up1': width // 2, 'up2': width // 4}
+@dataclass(frozen=True)
+class NetworkShape:
+    """How large a network that paints in one pass is.
+
+    Attributes:
+        width: Channels at a quarter of the sides; at an eighth there are twice as many.
+        blocks: Residual blocks at a quarter of the sides.
+        deep: Residual blocks at an eighth of the sides; 0: the network does not go there, and sees no noise.
+    """
+
+    width: int = 96
+    blocks: int = 5
+    deep: int = 0
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The channels that each normalization has, by the name of its convolution, in the order of the norms."""
+        at_quarter, at_eighth = ([f'{name}{n}_{part}' for n in range(count) for part in 'ab']
+                                 for name, count in (('block', self.blocks), ('deep', self.deep)))  # fmt: skip
+        width = self.width
+        below = {'down2': 2 * width, **dict.fromkeys(at_eighth, 2 * width), 'up0': width} if self.deep else {}
+        return {'begin': width // 2, 'down': width, **below, **dict.fromkeys(at_quarter, width),
+                'up1': width // 2, 'up2': width // 4}  # fmt: skip
+
+    @property
+    def norms(self) -> int:
+        """The length of the norms of a style: a scale and a shift for each channel of each normalization."""
+        return 2 * sum(self.sizes.values())
+
+    @property
+    def noisy(self) -> tuple[str, ...]:
+        """The convolutions to whose maps noise is added."""
+        return tuple(name for name in self.sizes if name.startswith('down') or name.endswith('_a')) if self.deep else ()
+
+    @property
+    def grid(self) -> int:
+        """The sides of a photo must be multiples of it."""
+        return 8 if self.deep else 4
+
+    def split(self, norms: Any) -> dict[str, Any]:
+        """What each normalization multiplies and adds, (2 C,), by the name of its convolution, of (norms,)."""
+        ends = np.cumsum([2 * size for size in self.sizes.values()])[:-1]
+        return dict(zip(self.sizes, np.split(norms, ends, axis=-1), strict=True))
 
 
-def count_norms(width: int, blocks: int) -> int:
-    """Returns the length of the norms of a style: a scale and a shift for each channel of each normalization."""
-    return 2 * sum(norm_sizes(width, blocks).values())
-
-
-def check_norms(norms: np.ndarray, width: int, blocks: int) -> None:
+def check_norms(norms: np.ndarray, shape: NetworkShape) -> None:
     """Refuses norms that are not those of a network, with its palette or without.
 
     Raises:
         UserError: They are too many, too few or not finite.
     """
-    count = count_norms(width, blocks)
+    count = shape.norms
     if len(norms) not in (count, count + PALETTE) or not np.isfinite(norms).all():
         raise UserError(f'expected norms of {count} finite numbers, or of {count + PALETTE} with a palette')
 
@@ -78,11 +115,14 @@ def within_range(picture: Any, low: Any, high: Any, ops: Any = np) -> Any:
     return picture + below - below / (1 + (1 / TOE - 1 / most) * below)
 
 
-def split_norms(norms: np.ndarray, width: int, blocks: int) -> dict[str, np.ndarray]:
-    """What each normalization multiplies and adds, (2 C,), by the name of its convolution, of (norms,)."""
-    sizes = norm_sizes(width, blocks)
-    ends = np.cumsum([2 * size for size in sizes.values()])[:-1]
-    return dict(zip(sizes, np.split(norms, ends, axis=-1), strict=True))
+@functools.cache
+def noise_tile() -> np.ndarray:
+    """The noise that a network sees, (NOISE_SIDE, NOISE_SIDE, NOISE) with a deviation of 1, the same for ever.
+
+    It is repeated over a map from its upper left corner on. Without it a network cannot paint strokes into a plain sky,
+    where the photo is the same everywhere (see Ulyanov et al. 2016, "Texture networks").
+    """
+    return np.random.RandomState(0).standard_normal((NOISE_SIDE, NOISE_SIDE, NOISE)).astype(np.float32)
 
 
 class SmoothedStatistics:
@@ -112,8 +152,7 @@ class SmoothedStatistics:
 def paint_by_parts(
     paint: Callable[..., np.ndarray],
     arrays: Mapping[str, np.ndarray],
-    width: int,
-    blocks: int,
+    shape: NetworkShape,
     photo: np.ndarray,
     norms: np.ndarray,
     before: np.ndarray,
@@ -124,7 +163,7 @@ def paint_by_parts(
     Args:
         paint: `numpy_pass.paint_by_numpy`, or `strips.paint_by_strips` with its rows.
         arrays: The weights of the network.
-        width, blocks: Of the network.
+        shape: Of the network.
         photo: float32 (H, W, 3) in [0, 1].
         norms: (norms,).
         before: The statistics of the frame before, (norms,).
@@ -133,7 +172,7 @@ def paint_by_parts(
     Returns:
         The picture, and its statistics.
     """
-    parts = split_norms(norms, width, blocks)
-    smooth = SmoothedStatistics(split_norms(before, width, blocks), share)
-    made = paint(arrays, blocks, photo, parts, smooth=smooth)
+    parts = shape.split(norms)
+    smooth = SmoothedStatistics(shape.split(before), share)
+    made = paint(arrays, shape, photo, parts, smooth=smooth)
     return made, np.concatenate([np.concatenate(smooth.found[name]) for name in parts]).astype(np.float32)

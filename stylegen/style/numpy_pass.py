@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stylegen.style.norms import EPSILON
+from stylegen.style.norms import EPSILON, NOISE_SIDE, NetworkShape, noise_tile
 
 STRIP = 2048  # positions whose patches are made at once
 SWING, MIDDLE = 0.55, 0.5  # the picture is SWING * tanh(x) + MIDDLE, so that a finite x gives black and white
@@ -24,14 +24,14 @@ Smooth = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def paint_by_numpy(
-    arrays: Arrays, blocks: int, photo: np.ndarray, norms: Mapping[str, np.ndarray], smooth: Callable[..., Any]
+    arrays: Arrays, shape: NetworkShape, photo: np.ndarray, norms: Mapping[str, np.ndarray], smooth: Callable[..., Any]
 ) -> np.ndarray:
     """Returns the picture that the transform network makes of a photo.
 
     Args:
         arrays: Weights of the network, '<layer>/kernel' and 'end/bias'.
-        blocks: Its residual blocks.
-        photo: float32 (H, W, 3) in [0, 1], with sides that are multiples of 4, from 16.
+        shape: Its size.
+        photo: float32 (H, W, 3) in [0, 1], with sides that are multiples of `shape.grid`, from 16.
         norms: What is multiplied and added by each normalization, (2 C,), by the name of its convolution.
         smooth: Of `stylegen.style.strips.paint_by_strips`.
 
@@ -40,18 +40,28 @@ def paint_by_numpy(
     """
 
     def normalized(x: np.ndarray, name: str, relu: bool = True) -> np.ndarray:
+        if name in shape.noisy:
+            add_noise(x, arrays[f'{name}_noise/kernel'])
         return normalize(x, norms[name], functools.partial(smooth, name), relu)
 
     def convolved(x: np.ndarray, name: str, stride: int = 1, relu: bool = True) -> np.ndarray:
         padded = np.pad(x, [(1, 1), (1, 1), (0, 0)], 'reflect')
         return normalized(convolve(padded, arrays[f'{name}/kernel'], stride), name, relu)
 
+    def block(x: np.ndarray, name: str) -> np.ndarray:
+        return x + convolved(convolved(x, f'{name}_a'), f'{name}_b', relu=False)
+
     height, width = photo.shape[:2]
     pairs = photo.reshape(height // 2, 2, width // 2, 2, 3).transpose(0, 2, 1, 3, 4)
     x = 2 * pairs.reshape(height // 2, width // 2, 12) - 1
     x = convolved(convolved(x, 'begin'), 'down', 2)
-    for number in range(blocks):
-        x = x + convolved(convolved(x, f'block{number}_a'), f'block{number}_b', relu=False)
+    if shape.deep:
+        y = convolved(x, 'down2', 2)
+        for number in range(shape.deep):
+            y = block(y, f'deep{number}')
+        x = x + normalized(upsample(y, arrays['up0/kernel']), 'up0', relu=False)
+    for number in range(shape.blocks):
+        x = block(x, f'block{number}')
     for name in ('up1', 'up2'):
         x = normalized(upsample(x, arrays[f'{name}/kernel']), name)
     x = np.pad(x, [(1, 1), (1, 1), (0, 0)], 'reflect')
@@ -154,6 +164,15 @@ def normalize(x: np.ndarray, norms: np.ndarray, smooth: Smooth, relu: bool = Tru
         if relu:
             np.maximum(part, 0, out=part)
     return x
+
+
+def add_noise(x: np.ndarray, kernel: np.ndarray) -> None:
+    """Adds to a map (H, W, C) what `stylegen.style.transform_network.AddedNoise` adds, with its kernel (NOISE, C)."""
+    noise = noise_tile() @ kernel
+    for top in range(0, x.shape[0], NOISE_SIDE):
+        for left in range(0, x.shape[1], NOISE_SIDE):
+            part = x[top : top + NOISE_SIDE, left : left + NOISE_SIDE]
+            part += noise[: part.shape[0], : part.shape[1]]
 
 
 def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

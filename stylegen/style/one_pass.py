@@ -16,7 +16,7 @@ from stylegen.images.conversion import PictureLike, as_mask, as_picture, is_pair
 from stylegen.networks.embedded import as_float16
 from stylegen.style.areas import Area, areas_of, masked
 from stylegen.style.coloring import Coloring
-from stylegen.style.norms import check_norms, count_norms, paint_by_parts, palette_of, with_palette
+from stylegen.style.norms import NetworkShape, check_norms, paint_by_parts, palette_of, with_palette
 from stylegen.style.numpy_pass import paint_by_numpy
 from stylegen.style.pass_settings import PassSettings
 from stylegen.style.predictor import StyleEncoder
@@ -35,7 +35,7 @@ ONE_PASS_WEIGHTS = Path(__file__).parents[1] / 'weights' / RESULT
 PER_PIXEL = 400  # bytes that the maps of a pass take for a pixel, at 96 channels; measured: 344
 PER_STRIP_PIXEL = 1000  # the same for a pixel of a strip; measured: 910
 KEPT_PIXEL = 60  # bytes that stay in memory for a pixel of the whole picture; measured: 36
-GRID, LEAST = 4, 16  # sides are multiples of it within the network, and mirroring a map needs two positions of it
+LEAST = 16  # pixels: the least side within the network; mirroring a map needs two positions of it
 NUMPY_PIXELS = 1_500_000  # so many in all NumPy paints; more take longer than with TensorFlow and its start
 STEADY = 0.9  # share of the frame before in the statistics of a frame
 Scene = Mapping[str, np.ndarray]  # what a frame leaves for the next one of its scene
@@ -46,7 +46,7 @@ class OnePass:
     """A trained network that paints: `one_pass(photo, 'starry_night')`, `one_pass(photo, painting)`.
 
     Args:
-        width, blocks: Of `stylegen.style.transform_network.transform_network`.
+        shape: Of `stylegen.style.transform_network.transform_network`.
         arrays: Weights, '<layer>/kernel' of the network that paints; 'hidden/kernel' and so on of the one that predicts
             norms from a painting, where there is one.
         norms: By name of a style, the scales and shifts of all its instance normalizations, (norms,).
@@ -58,8 +58,7 @@ class OnePass:
             their style.
     """
 
-    width: int
-    blocks: int
+    shape: NetworkShape
     arrays: Mapping[str, np.ndarray]
     norms: Mapping[str, np.ndarray]
     about: Mapping[str, Mapping[str, Any]]
@@ -86,8 +85,7 @@ class OnePass:
                 for kind in ('norms', 'palettes')
             )  # fmt: skip
             return cls(
-                int(settings['width']),
-                int(settings['blocks']),
+                NetworkShape(*(int(settings.get(name, 0)) for name in ('width', 'blocks', 'deep'))),
                 {name: array.astype(np.float32) for name, array in arrays.items()},
                 norms,
                 settings['styles'],
@@ -106,8 +104,7 @@ class OnePass:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the network and its styles, in float16. A value that does not fit is a ValueError."""
         settings = {
-            'width': self.width,
-            'blocks': self.blocks,
+            **vars(self.shape),
             'styles': {name: dict(about) for name, about in self.about.items()},
             'network': self.network,
             'layers': list(self.layers),
@@ -213,7 +210,7 @@ class OnePass:
             UserError: There is no such style, its shares cannot be, or the norms are of another network.
         """
         if isinstance(style, np.ndarray) and style.ndim == 1:
-            check_norms(style, self.width, self.blocks)
+            check_norms(style, self.shape)
             return style
         if isinstance(style, str) and style in self.norms:
             return np.concatenate([self.norms[style], self.palettes[style]] if self.palettes else [self.norms[style]])
@@ -250,15 +247,16 @@ class OnePass:
 
     def _paint(self, photo: np.ndarray, norms: np.ndarray, before: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """The picture of a photo, and the statistics of the normalizations, mixed with those of the frame before."""
-        share, count = STEADY, count_norms(self.width, self.blocks)
+        share, count = STEADY, self.shape.norms
         if before is None or not before.size:
             before, share = np.zeros_like(norms), 0.0
         (norms, palette), (before, palette_before) = (np.split(one, [count]) for one in (norms, before))
         height, width = photo.shape[:2]
-        tall, wide = (max(LEAST, -(-side // GRID) * GRID) for side in (height, width))
+        grid = self.shape.grid
+        tall, wide = (max(LEAST, -(-side // grid) * grid) for side in (height, width))
         padded = np.pad(photo, [(0, tall - height), (0, wide - width), (0, 0)], 'symmetric')
-        memory, scale = parse_memory(self.max_memory), self.width / 96
-        network = self.arrays, self.width, self.blocks
+        memory, scale = parse_memory(self.max_memory), self.shape.width / 96
+        network = self.arrays, self.shape
         if tall * wide * PER_PIXEL * scale <= memory:
             if self._uses_numpy(tall * wide):
                 made, statistics = paint_by_parts(paint_by_numpy, *network, padded, norms, before, share)
@@ -268,8 +266,8 @@ class OnePass:
             from stylegen.style.strips import paint_by_strips
 
             room = memory - tall * wide * KEPT_PIXEL * scale
-            rows = int(room // (wide * PER_STRIP_PIXEL * scale)) // GRID * GRID
-            if rows < 8 * GRID:
+            rows = int(room // (wide * PER_STRIP_PIXEL * scale)) // grid * grid
+            if rows < 2 * LEAST:
                 what = f'a picture of {width} x {height} takes more memory than is allowed'
                 raise UserError(f'{what}; raise --max_memory or give a smaller --size')
             by_rows = functools.partial(paint_by_strips, rows=rows)
@@ -289,7 +287,7 @@ class OnePass:
     def _graph(self) -> Any:
         from stylegen.style.painting_graph import painting_graph
 
-        return painting_graph(self.arrays, self.width, self.blocks)
+        return painting_graph(self.arrays, self.shape)
 
     _encoder = functools.cached_property(lambda self: StyleEncoder(self.network, self.layers))
 

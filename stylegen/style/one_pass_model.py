@@ -12,8 +12,9 @@ from stylegen.images.color import LUMA
 from stylegen.losses.features import total_variation_loss
 from stylegen.losses.moments import central_moments, moments
 from stylegen.losses.wasserstein import distances_by_picture, wasserstein_target
+from stylegen.style.norms import NOISE_SIDE, NetworkShape
 from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS, TV_WEIGHT
-from stylegen.style.transform_network import style_statistics, transform_network
+from stylegen.style.transform_network import shift_noise, style_statistics, transform_network
 from stylegen.style.weighting import LEAST_DISTANCE
 from stylegen.training.replicas import mean_over_replicas
 from stylegen.utils.backend import keras, tf
@@ -137,7 +138,7 @@ class OnePassModel(keras.Model):
     Args:
         judge: Gives the losses.
         styles: For each style its targets.
-        width, blocks: Of `transform_network`.
+        shape: Of `transform_network`.
         precision: Of the network that paints, a dtype policy.
         strength: Of the style in the loss, 0 to 1.
         norms_only: Only the norms are trained, the network stays as it is.
@@ -149,8 +150,7 @@ class OnePassModel(keras.Model):
         judge: Judge,
         styles: Sequence[StyleTargets],
         *,
-        width: int,
-        blocks: int,
+        shape: NetworkShape,
         precision: str,
         strength: float,
         norms_only: bool,
@@ -158,9 +158,10 @@ class OnePassModel(keras.Model):
     ):
         super().__init__(name='one_pass')
         self.judge, self.strength, self.norms_only, self.seed = judge, strength, norms_only, seed
-        self.transform = transform_network(width, blocks, precision, seed)
-        shape = len(styles), self.transform.inputs[1].shape[1]
-        self.norms = self.add_weight(name='norms', shape=shape, initializer='zeros', dtype='float32')
+        self.grid = shape.grid
+        self.transform = transform_network(shape, precision, seed)
+        size = len(styles), shape.norms
+        self.norms = self.add_weight(name='norms', shape=size, initializer='zeros', dtype='float32')
         same = {'initializer': 'zeros', 'trainable': False, 'aggregation': 'only_first_replica'}
         self.steps = self.add_weight(name='steps', shape=(), dtype='int64', **same)
         self.sums = self.add_weight(name='sums', shape=(len(METRICS) + 1,), dtype='float32', **same)
@@ -169,8 +170,12 @@ class OnePassModel(keras.Model):
         self.targets = {layer: {name: stacked(layer, name) for name in styles[0][layer]} for layer in judge.layers}
 
     def call(self, inputs: Sequence[Any], training: bool = False) -> tf.Tensor:
-        """The pictures of [photos (N, H, W, 3) in [0, 1], norms (N, norms)]."""
-        return self.transform(inputs, training=training)
+        """The pictures of [photos (N, H, W, 3) in [0, 1], norms (N, norms)], of any known sides."""
+        photos, norms = inputs
+        height, width = photos.shape[1:3]
+        missing = [[0, -side % self.grid] for side in (height, width)]
+        photos = tf.pad(photos, [[0, 0], *missing, [0, 0]], 'SYMMETRIC')
+        return self.transform([photos, norms], training=training)[:, :height, :width]
 
     @property
     def trained(self) -> list:
@@ -206,10 +211,12 @@ class OnePassModel(keras.Model):
         count = self.norms.shape[0]
         chosen = tf.minimum(tf.cast(drawn[1] * count, tf.int32), count - 1)
         targets = tf.nest.map_structure(lambda table: tf.gather(table, chosen), self.targets)
+        shift_noise(self.transform, tf.unstack(self._drawn_shift()))
         with tf.GradientTape() as tape:
             pictures = self([photos, tf.gather(tf.convert_to_tensor(self.norms), chosen)], training=True)
             losses = self.judge.losses(pictures, photos, targets)
             loss = self.judge.total(losses, self.strength)
+        shift_noise(self.transform, (0, 0))
         gradients = tape.gradient(loss, self.trained)
         gradients = mean_over_replicas([tf.convert_to_tensor(gradient) for gradient in gradients])
         self.optimizer.apply_gradients(list(zip(gradients, self.trained, strict=True)))
@@ -221,6 +228,13 @@ class OnePassModel(keras.Model):
     def _drawn(self, count: tf.Tensor) -> tf.Tensor:
         """Random numbers for each photo of this replica's share, (2, count): its columns of those of the batch."""
         replicas = tf.distribute.get_replica_context()
-        key = tf.stack([tf.constant(self.seed, tf.int64), tf.convert_to_tensor(self.steps)])
-        drawn = tf.random.stateless_uniform([2, count * replicas.num_replicas_in_sync], key)
+        drawn = tf.random.stateless_uniform([2, count * replicas.num_replicas_in_sync], self._key(self.seed))
         return drawn[:, replicas.replica_id_in_sync_group * count :][:, :count]
+
+    def _drawn_shift(self) -> tf.Tensor:
+        """Where the noise of this step begins in its tile, two integers."""
+        return tf.random.stateless_uniform([2], self._key(~self.seed), 0, NOISE_SIDE, tf.int32)
+
+    def _key(self, seed: int) -> tf.Tensor:
+        """The seed of random numbers of this step."""
+        return tf.stack([tf.constant(seed, tf.int64), tf.convert_to_tensor(self.steps)])

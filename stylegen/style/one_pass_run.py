@@ -16,7 +16,7 @@ from stylegen.images.sheets import grid
 from stylegen.networks.embedded import weight_arrays
 from stylegen.runs.inputs import PICTURES
 from stylegen.runs.records import machine, versions
-from stylegen.style.norms import count_norms, palette_of
+from stylegen.style.norms import NetworkShape, palette_of
 from stylegen.style.one_pass import RESULT, OnePass
 from stylegen.style.one_pass_model import METRICS, Judge, OnePassModel
 from stylegen.style.one_pass_settings import OnePassTrainSettings
@@ -56,7 +56,7 @@ class Run:
         if settings.precision == 'auto':
             settings = settings.replace(precision=fast_precision())
         if init:
-            settings = settings.replace(width=init.width, blocks=init.blocks)
+            settings = settings.replace(**vars(init.shape))
         elif settings.norms_only:
             raise UserError('--norms_only adds styles to a network; give one as --init')
         self.data, self.workdir, self.callback, self.settings = data, workdir, callback, settings
@@ -90,8 +90,7 @@ class Run:
             self.model = OnePassModel(
                 self.judge,
                 targets,
-                width=settings.width,
-                blocks=settings.blocks,
+                shape=self._shape,
                 precision=settings.precision if has_gpu() else 'float32',  # on a CPU its many small steps cost more
                 strength=settings.strength,
                 norms_only=settings.norms_only,
@@ -111,7 +110,7 @@ class Run:
     @chief_only
     def _saved_arrays(self) -> dict[str, np.ndarray] | None:
         """The arrays of the last checkpoint of an earlier start; None at the first."""
-        own = {'init': self.identity['init']}  # which runs of earlier versions did not record
+        own = {'init': self.identity['init'], 'deep': 0}  # which runs of earlier versions did not record
         return self.checkpoints.resume(self.identity, lambda settings: own | dict(settings))
 
     @property
@@ -127,7 +126,7 @@ class Run:
             if name in init.norms:
                 rows.append(init.norms[name])
             elif init.takes_paintings:
-                rows.append(init.norms_of(painting)[: count_norms(init.width, init.blocks)])
+                rows.append(init.norms_of(painting)[: init.shape.norms])
             else:
                 rows.append(np.mean([*init.norms.values()], 0))
         self.model.norms.assign(np.stack(rows))
@@ -139,6 +138,11 @@ class Run:
         told = {name: value for name, value in self.settings.recorded().items() if name not in _FREE}
         return {**told, 'data': self.data.manifest['sha256'], 'styles': digests, 'init': begun_with}
 
+    @property
+    def _shape(self) -> NetworkShape:
+        """The size of the network."""
+        return NetworkShape(self.settings.width, self.settings.blocks, self.settings.deep)
+
     def network(self) -> OnePass:
         """The network as it is now."""
         arrays = weight_arrays(self.model.transform)
@@ -147,10 +151,8 @@ class Run:
         if self.base:
             arrays = {**self.base.arrays, **arrays}
             norms, about = {**self.base.norms, **norms}, {**self.base.about, **about}
-        settings, judge = self.settings, self.judge
-        return OnePass(
-            settings.width, settings.blocks, arrays, norms, about, judge.name, judge.layers, palettes=self._palettes()
-        )
+        judge = self.judge
+        return OnePass(self._shape, arrays, norms, about, judge.name, judge.layers, palettes=self._palettes())
 
     def _palettes(self) -> dict[str, np.ndarray]:
         """The palettes of all styles; none beside those of a network that has none."""

@@ -36,8 +36,11 @@ class OnePassTrainSettings(MachineSettings):
         False, 'train the norms of the styles alone; the network of --init stays as it is', group='Training'
     )
     seed: int = setting(0, 'of everything random', group='Training', at_least=0)
-    width: int = setting(96, 'channels at a quarter of the sides', group='Network', at_least=8)
-    blocks: int = setting(5, 'residual blocks', group='Network', at_least=1)
+    width: int = setting(80, 'channels at a quarter of the sides', group='Network', at_least=8)
+    blocks: int = setting(2, 'residual blocks at a quarter of the sides', group='Network', at_least=1)
+    deep: int = setting(
+        5, 'residual blocks at an eighth of the sides, for large shapes; 0: none', group='Network', at_least=0
+    )
     log_every: int = setting(50, 'steps from one row of log.csv to the next', group='What is kept', at_least=1)
     sample_every: int = setting(
         500, 'steps from one sheet of samples to the next; 0: none', group='What is kept', at_least=0

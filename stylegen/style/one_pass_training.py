@@ -43,7 +43,7 @@ def train_one_pass(
         data: Photos, see `stylegen.datasets.open_images`, of `image_size`.
         styles: Paintings by the name that the style gets.
         workdir: Folder of the run: `one_pass.npz`, `log.csv`, `samples/`, `checkpoints/`, `settings.json`.
-        init: A network to begin with; its width and blocks count.
+        init: A network to begin with; its width and its numbers of blocks count.
         about: By name of a style, what is known of it.
         samples: Photos that are painted on each sheet; by default the one that comes with the package.
         callback: Is told a `Report` with every row of the log.

@@ -6,23 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from stylegen.style.norms import SmoothedStatistics, norm_sizes
+from stylegen.style.norms import NetworkShape, SmoothedStatistics
 from stylegen.style.transform_network import give_weights, transform_network
 from stylegen.utils.backend import tf
 
 
-def painting_graph(arrays: Mapping[str, np.ndarray], width: int, blocks: int) -> Any:
+def painting_graph(arrays: Mapping[str, np.ndarray], shape: NetworkShape) -> Any:
     """Builds a network with its weights, for pictures of any size.
 
     Args:
         arrays: Its weights by name.
-        width, blocks: See `transform_network`.
+        shape: See `transform_network`.
 
     Returns:
         A function (photo, norms, before, share) -> (picture, statistics): float32 (1, H, W, 3) in [0, 1]; its norms
         (1, N); the statistics of the frame before, (N,), and their share in those of this one.
     """
-    network, sizes = transform_network(width, blocks), norm_sizes(width, blocks)
+    network, sizes = transform_network(shape), shape.sizes
     give_weights(network, arrays)
 
     def paint(photo, norms, before, share):

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from stylegen.networks.formats import Portable
-from stylegen.style.norms import DARKEST, EPSILON, GAINS, LIGHTENED, count_norms, norm_sizes, split_norms, within_range
+from stylegen.style.norms import DARKEST, EPSILON, GAINS, LIGHTENED, NOISE, NOISE_SIDE, noise_tile, within_range
 from stylegen.style.numpy_pass import MIDDLE, SWING
-from stylegen.style.one_pass import GRID, OnePass
+from stylegen.style.one_pass import LEAST, OnePass
 from stylegen.style.transform_network import give_weights, transform_network
 from stylegen.utils.backend import keras, tf
 from stylegen.utils.keras_defaults import DTYPE, LAYOUT
@@ -38,17 +38,17 @@ def any_size(one_pass: OnePass, norms: np.ndarray | None) -> tuple[Callable[...,
 
     As `OnePass.paint`, it mirrors photos to sides that the network takes, and cuts its pictures to theirs.
     """
-    network = transform_network(one_pass.width, one_pass.blocks)
+    network = transform_network(one_pass.shape)
     give_weights(network, one_pass.arrays)
     row = np.zeros((1, 0), np.float32) if norms is None else norms[None].astype(np.float32)
-    count = count_norms(one_pass.width, one_pass.blocks)
+    count = one_pass.shape.norms
 
     def call(photo: tf.Tensor, *given: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(photo)
         rows = given[0] if given else tf.repeat(tf.constant(row), shape[0], 0)
         wide = photo
         for axis in (1, 2):
-            wide = tf.gather(wide, _mirrored_places(shape[axis]), axis=axis)
+            wide = tf.gather(wide, _mirrored_places(shape[axis], one_pass.shape.grid), axis=axis)
         picture = network([wide, rows[:, :count]])[:, : shape[1], : shape[2]]
         if one_pass.palettes:
             picture = _with_palette(picture, rows[:, None, None, count : count + 3], rows[:, None, None, count + 3 :])
@@ -57,46 +57,59 @@ def any_size(one_pass: OnePass, norms: np.ndarray | None) -> tuple[Callable[...,
     return call, tuple(variable.value for variable in network.variables)
 
 
-def _mirrored_places(length: tf.Tensor) -> tf.Tensor:
-    """Where each position of a mirrored axis is taken from; its length is a multiple of `GRID`, 4 `GRID` at least."""
-    whole = (length + GRID - 1) // GRID * GRID  # of positive numbers: ONNX's division cuts negative ones the other way
-    places = tf.range(tf.maximum(4 * GRID, whole)) % (2 * length)
+def _mirrored_places(length: tf.Tensor, grid: int) -> tf.Tensor:
+    """Where each position of a mirrored axis is taken from; its length is a multiple of `grid`, `LEAST` at least."""
+    whole = (length + grid - 1) // grid * grid  # of positive numbers: ONNX's division cuts negative ones the other way
+    places = tf.range(tf.maximum(LEAST, whole)) % (2 * length)
     return tf.minimum(places, 2 * length - 1 - places)
 
 
 def keras_network(one_pass: OnePass, norms: np.ndarray | None) -> keras.Model:
-    """Returns the same of Keras's own layers and operations only, for sides that are multiples of `GRID`.
+    """Returns the same of Keras's own layers and operations only, for sides that are multiples of `NetworkShape.grid`.
 
     2 x 2 pixels are put into one position by a convolution, and positions are repeated before one.
 
     Args:
         one_pass, norms: Of `portable`.
     """
-    arrays, sizes = one_pass.arrays, norm_sizes(one_pass.width, one_pass.blocks)
+    arrays, sizes = one_pass.arrays, one_pass.shape.sizes
     photo = keras.Input((None, None, 3), dtype=DTYPE, name=PHOTO)
     inputs, norm, palette = _normalizations(norms, one_pass, sizes)
     weights: dict[str, list[np.ndarray]] = {'halves': [_halving_kernel(), np.full(12, -1, np.float32)]}
 
-    def convolved(x: Any, name: str, strides: int = 1) -> Any:
-        kernel = arrays[f'{name}/kernel']
-        bias = [arrays[f'{name}/bias']] if f'{name}/bias' in arrays else []
-        weights[name] = [kernel, *bias]
-        x = keras.ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], 'reflect')
-        return keras.layers.Conv2D(kernel.shape[-1], 3, strides, use_bias=bool(bias), name=name, **MAPS)(x)
+    seen = _Noise()
 
-    relu = lambda x, name: keras.layers.Activation('relu', name=f'{name}_relu', **LAYER)(x)
-    x = keras.layers.Conv2D(12, 2, 2, name='halves', **MAPS)(photo)
-    for name, strides in (('begin', 1), ('down', 2)):
-        x = relu(norm(convolved(x, name, strides), name), name)
-    for number in range(one_pass.blocks):
-        a, b = f'block{number}_a', f'block{number}_b'
-        y = relu(norm(convolved(x, a), a), a)
-        y = norm(convolved(y, b), b)
-        x = keras.layers.Add(name=f'block{number}_sum', **LAYER)([x, y])
-    for name in ('up1', 'up2'):
+    def convolved(x: Any, name: str, strides: int = 1, relu: bool = True) -> Any:
+        x = _convolution(x, name, arrays, weights, strides)
+        return normalized(x, name, relu)
+
+    def normalized(x: Any, name: str, relu: bool = True) -> Any:
+        if name in one_pass.shape.noisy:
+            weights['noise'] = [noise_tile().reshape(-1, NOISE)]
+            weights[f'{name}_noise'] = [arrays[f'{name}_noise/kernel']]
+            mixed = keras.layers.Dense(x.shape[-1], use_bias=False, name=f'{name}_noise', **LAYER)(seen(x))
+            x = keras.layers.Add(name=f'{name}_noisy', **LAYER)([x, mixed])
+        x = norm(x, name)
+        return keras.layers.Activation('relu', name=f'{name}_relu', **LAYER)(x) if relu else x
+
+    def blocks(x: Any, name: str, count: int) -> Any:
+        for number in range(count):
+            y = convolved(convolved(x, f'{name}{number}_a'), f'{name}{number}_b', relu=False)
+            x = keras.layers.Add(name=f'{name}{number}_sum', **LAYER)([x, y])
+        return x
+
+    def raised(x: Any, name: str, relu: bool = True) -> Any:
         x = keras.layers.UpSampling2D(2, interpolation='nearest', name=f'{name}_repeated', **MAPS)(x)
-        x = relu(norm(convolved(x, name), name), name)
-    x = keras.layers.Activation('tanh', name='bounded', **LAYER)(convolved(x, 'end'))
+        return convolved(x, name, relu=relu)
+
+    x = keras.layers.Conv2D(12, 2, 2, name='halves', **MAPS)(photo)
+    x = convolved(convolved(x, 'begin'), 'down', 2)
+    if one_pass.shape.deep:
+        y = blocks(convolved(x, 'down2', 2), 'deep', one_pass.shape.deep)
+        x = keras.layers.Add(name='deep_sum', **LAYER)([x, raised(y, 'up0', relu=False)])
+    x = blocks(x, 'block', one_pass.shape.blocks)
+    x = raised(raised(x, 'up1'), 'up2')
+    x = keras.layers.Activation('tanh', name='bounded', **LAYER)(_convolution(x, 'end', arrays, weights))
     x = keras.layers.Rescaling(SWING, offset=MIDDLE, name='pixels', **LAYER)(x)
     if palette:
         x = _with_palette(x, *palette)
@@ -106,13 +119,36 @@ def keras_network(one_pass: OnePass, norms: np.ndarray | None) -> keras.Model:
     return model
 
 
+def _convolution(x: Any, name: str, arrays: Mapping, weights: dict[str, list[np.ndarray]], strides: int = 1) -> Any:
+    """The convolution of a map whose borders are mirrored; its arrays come into `weights`."""
+    kernel = arrays[f'{name}/kernel']
+    bias = [arrays[f'{name}/bias']] if f'{name}/bias' in arrays else []
+    weights[name] = [kernel, *bias]
+    x = keras.ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], 'reflect')
+    return keras.layers.Conv2D(kernel.shape[-1], 3, strides, use_bias=bool(bias), name=name, **MAPS)(x)
+
+
+class _Noise:
+    """The noise of a map, (N, H, W, NOISE), by a table of what stands at each position of the tile."""
+
+    def __init__(self) -> None:
+        self.table: Any = None
+
+    def __call__(self, x: Any) -> Any:
+        if self.table is None:
+            self.table = keras.layers.Embedding(NOISE_SIDE**2, NOISE, name='noise', **LAYER)
+        ones = keras.ops.ones_like(x[..., 0], dtype='int32')
+        row, column = ((keras.ops.cumsum(ones, axis=axis) - 1) % NOISE_SIDE for axis in (1, 2))
+        return self.table(row * NOISE_SIDE + column)
+
+
 def _normalizations(
     norms: np.ndarray | None, one_pass: OnePass, sizes: Mapping[str, int]
 ) -> tuple[list, Callable[[Any, str], Any], tuple]:
     """Returns the further inputs, the function of a map and its name that normalises it, and the palette or ()."""
-    count = count_norms(one_pass.width, one_pass.blocks)
+    count = one_pass.shape.norms
     if norms is not None:
-        constants = split_norms(norms[:count], one_pass.width, one_pass.blocks)
+        constants = one_pass.shape.split(norms[:count])
         ends = norms[count:].reshape(-1, 1, 1, 1, 3).astype(np.float32)
 
         def fixed(x: Any, name: str) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from stylegen.style.norms import EPSILON
+from stylegen.style.norms import EPSILON, NOISE_SIDE, NetworkShape, noise_tile
 from stylegen.style.numpy_pass import MIDDLE, SWING, Arrays, Smooth
 from stylegen.style.transform_network import phase_kernels
 from stylegen.utils.backend import tf
@@ -94,6 +94,19 @@ class Convolved(Map):
         return x if self.bias is None else x + self.bias
 
 
+class Noisy(Map):
+    """A map with noise, as of `AddedNoise`."""
+
+    def __init__(self, source: Map, kernel: np.ndarray):
+        self.source, self.height, self.noise = source, source.height, noise_tile() @ kernel
+
+    def rows(self, first: int, last: int) -> tf.Tensor:
+        """The rows."""
+        x = self.source.rows(first, last)
+        down, across = (np.arange(*ends) % NOISE_SIDE for ends in ((first, last), (0, x.shape[2])))
+        return x + self.noise[down][:, across]
+
+
 class Upsampled(Map):
     """What `UpsampledConvolution` makes of a map; rows are asked for in pairs."""
 
@@ -145,7 +158,7 @@ class Added(Map):
 
 def paint_by_strips(
     arrays: Arrays,
-    blocks: int,
+    shape: NetworkShape,
     photo: np.ndarray,
     norms: Mapping[str, Any],
     rows: int,
@@ -155,29 +168,43 @@ def paint_by_strips(
 
     Args:
         arrays: Weights of the network, '<layer>/kernel' and 'end/bias'.
-        blocks: Its residual blocks.
-        photo: float32 (H, W, 3) in [0, 1], with sides that are multiples of 4.
+        shape: Its size.
+        photo: float32 (H, W, 3) in [0, 1], with sides that are multiples of `shape.grid`.
         norms: What is multiplied and added by each normalization, (2 C,), by the name of its convolution.
-        rows: Of a strip of the photo, a multiple of 4.
+        rows: Of a strip of the photo, a multiple of `shape.grid`.
         smooth: Gives the mean and the variance to normalise with, of the name of a convolution and those of its map.
 
     Returns:
         float32 (H, W, 3), about in [0, 1].
     """
     kernel = lambda name: arrays[f'{name}/kernel']
-    normalized = lambda x, name, rows, **how: Normalized(x, norms[name], rows, functools.partial(smooth, name), **how)
-    quarter = rows // 4
+
+    def normalized(x: Map, name: str, rows: int, **how: bool) -> Map:
+        if name in shape.noisy:
+            x = Noisy(x, kernel(f'{name}_noise'))
+        return Normalized(x, norms[name], rows, functools.partial(smooth, name), **how)
+
+    def blocks(x: Map, name: str, count: int, rows: int) -> Map:
+        for number in range(count):
+            y = x
+            for part, relu in (('a', True), ('b', False)):
+                place = f'{name}{number}_{part}'
+                y = Stored.of(Convolved(y, kernel(place)), rows)
+                y = normalized(y, place, rows, relu=relu)
+            x = Stored.of(Added(x, y), rows)
+        return x
+
+    quarter, eighth = rows // 4, rows // 8
     x: Map = Convolved(Halved(Stored(photo)), kernel('begin'))
     x = Convolved(normalized(x, 'begin', rows // 2), kernel('down'), stride=2)
     x = Stored.of(x, quarter)
     x = Stored.of(normalized(x, 'down', quarter), quarter)
-    for number in range(blocks):
-        y: Map = x
-        for part in 'ab':
-            name = f'block{number}_{part}'
-            y = Stored.of(Convolved(y, kernel(name)), quarter)
-            y = normalized(y, name, quarter, relu=part == 'a')
+    if shape.deep:
+        y: Map = Stored.of(Convolved(x, kernel('down2'), stride=2), eighth)
+        y = blocks(Stored.of(normalized(y, 'down2', eighth), eighth), 'deep', shape.deep, eighth)
+        y = normalized(Stored.of(Upsampled(y, kernel('up0')), quarter), 'up0', quarter, relu=False)
         x = Stored.of(Added(x, y), quarter)
+    x = blocks(x, 'block', shape.blocks, quarter)
     x = normalized(Upsampled(x, kernel('up1')), 'up1', rows // 2)
     x = normalized(Upsampled(x, kernel('up2')), 'up2', rows)
     x = Convolved(x, kernel('end'), arrays['end/bias'])

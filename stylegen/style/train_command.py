@@ -68,7 +68,7 @@ def work(flags: FlagValues) -> None:
     styles = {name: images.load_image(path) for name, path in zip(names, paintings, strict=True)}
     init = None if files.init == NEW else OnePass.open(model_file(None if files.init == SHIPPED else files.init))
     if init:
-        idle = dict.fromkeys(('width', 'blocks'), 'the network of --init has its own')
+        idle = dict.fromkeys(('width', 'blocks', 'deep'), 'the network of --init has its own')
         cli.report_unused_flags({name: why for name, why in idle.items() if flags[name].present}, console.say)
     if settings.distribute == 'multi_worker':
         index, workers = read_cluster()

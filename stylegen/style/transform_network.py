@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stylegen.style.norms import EPSILON, count_norms, norm_sizes
+from stylegen.style.norms import EPSILON, NOISE, NOISE_SIDE, NetworkShape, noise_tile
 from stylegen.style.numpy_pass import MIDDLE, PHASES, SWING
 from stylegen.utils.backend import keras, tf
 from stylegen.utils.keras_defaults import DTYPE, LAYOUT
@@ -67,55 +67,113 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
         return tuple(shapes[0])
 
 
-def transform_network(width: int = 96, blocks: int = 5, precision: str = 'float32', seed: int = 0) -> keras.Model:
-    """The network that paints: (photos, norms) to pictures.
+class AddedNoise(keras.layers.Layer):
+    """Adds a mix of the channels of `noise_tile` to each channel of a map; each channel learns its mix.
 
-    Half the sides by putting 2 x 2 pixels into one position, a quarter by a convolution, residual blocks there, and
-    back by repeating positions before a convolution.
+    Attributes:
+        shift: The position of the tile, (row, column), at which the map begins. Training changes it with each step, so
+            that the network does not learn the tile.
 
     Args:
-        width: Channels at a quarter of the sides.
-        blocks: Residual blocks, of two convolutions each.
+        seed: Of the mixes.
+    """
+
+    shift: Any = (0, 0)
+
+    def __init__(self, seed: int | None = None, **options: Any):
+        super().__init__(**options)
+        self.seed = seed
+
+    def build(self, shape: Sequence[int | None]) -> None:
+        """Makes the kernel, (NOISE, C)."""
+        little = keras.initializers.RandomNormal(stddev=0.2, seed=self.seed)
+        self.kernel = self.add_weight(name='kernel', shape=(NOISE, shape[-1]), initializer=little)
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """The map, (N, H, W, C)."""
+        noise, shape = tf.constant(noise_tile()), tf.shape(x)
+        for axis in (0, 1):
+            noise = tf.gather(noise, (tf.range(shape[axis + 1]) + self.shift[axis]) % NOISE_SIDE, axis=axis)
+        return x + tf.cast(tf.tensordot(noise, tf.cast(self.kernel, tf.float32), 1), x.dtype)
+
+    def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """The shape of the map."""
+        return tuple(shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as Keras saves them."""
+        return super().get_config() | {'seed': self.seed}
+
+
+def transform_network(shape: NetworkShape, precision: str = 'float32', seed: int = 0) -> keras.Model:
+    """The network that paints: (photos, norms) to pictures.
+
+    Half the sides by putting 2 x 2 pixels into one position, a quarter and an eighth by convolutions, residual blocks
+    at an eighth, for large shapes, and then at a quarter, for strokes; back by repeating positions before a
+    convolution. What was found at an eighth is added to the map at a quarter.
+
+    Args:
+        shape: Its size.
         precision: The dtype policy of its layers.
         seed: Of its weights.
 
     Returns:
-        A model of [float32 RGB (N, H, W, 3) in [0, 1] with sides that are multiples of 4, (N, norms_size)] whose
-        output is float32 RGB (N, H, W, 3), about in [0, 1].
+        A model of [float32 RGB (N, H, W, 3) in [0, 1] with sides that are multiples of `shape.grid`, (N, shape.norms)]
+        whose output is float32 RGB (N, H, W, 3), about in [0, 1].
     """
     maps = {'dtype': precision, 'data_format': LAYOUT}
     seeds = itertools.count(1000 * seed)
-    sizes = norm_sizes(width, blocks)
+    width = shape.width
     image = keras.Input((None, None, 3), dtype=DTYPE, name='image')
-    norms = keras.Input((count_norms(width, blocks),), dtype=DTYPE, name='norms')
-    parts = dict(zip(sizes, Split(tuple(2 * size for size in sizes.values()), name='split')(norms), strict=True))
+    norms = keras.Input((shape.norms,), dtype=DTYPE, name='norms')
+    lengths = tuple(2 * size for size in shape.sizes.values())
+    parts = dict(zip(shape.sizes, Split(lengths, name='split')(norms), strict=True))
 
-    def convolved(x, channels, name, kernel=3, strides=1, activation='relu', norm=True):
-        x = ReflectionPadding(kernel // 2, dtype=precision, name=f'{name}_pad')(x)
-        init = keras.initializers.HeNormal if activation else keras.initializers.GlorotNormal
-        x = keras.layers.Conv2D(
-            channels, kernel, strides, use_bias=not norm, kernel_initializer=init(seed=next(seeds)), name=name, **maps
-        )(x)
-        if norm:
-            x = ConditionalInstanceNormalization(dtype=precision, name=f'{name}_norm')([x, parts[name]])
+    def normalized(x, name, activation='relu'):
+        if name in shape.noisy:
+            x = AddedNoise(next(seeds), dtype=precision, name=f'{name}_noise')(x)
+        x = ConditionalInstanceNormalization(dtype=precision, name=f'{name}_norm')([x, parts[name]])
         return keras.layers.Activation(activation, dtype=precision, name=f'{name}_{activation}')(x) if activation else x
+
+    def convolved(x, channels, name, strides=1, drawn=keras.initializers.HeNormal, bias=False):
+        x = ReflectionPadding(1, dtype=precision, name=f'{name}_pad')(x)
+        init = drawn(seed=next(seeds))
+        return keras.layers.Conv2D(channels, 3, strides, use_bias=bias, kernel_initializer=init, name=name, **maps)(x)
+
+    def block(x, name):
+        channels, glorot = x.shape[-1], keras.initializers.GlorotNormal
+        y = normalized(convolved(x, channels, f'{name}_a'), f'{name}_a')
+        y = normalized(convolved(y, channels, f'{name}_b', drawn=glorot), f'{name}_b', activation=None)
+        return keras.layers.Add(dtype=precision, name=f'{name}_sum')([x, y])
+
+    def raised(x, channels, name, **how):
+        return normalized(UpsampledConvolution(channels, next(seeds), dtype=precision, name=name)(x), name, **how)
 
     x = SpaceToDepth(dtype=precision, name='halves')(image)
     x = keras.layers.Rescaling(2.0, offset=-1.0, dtype=precision, name='scaled')(x)
-    x = convolved(x, width // 2, 'begin')
-    x = convolved(x, width, 'down', strides=2)
-    for number in range(blocks):
-        y = convolved(x, width, f'block{number}_a')
-        y = convolved(y, width, f'block{number}_b', activation=None)
-        x = keras.layers.Add(dtype=precision, name=f'block{number}_sum')([x, y])
+    x = normalized(convolved(x, width // 2, 'begin'), 'begin')
+    x = normalized(convolved(x, width, 'down', 2), 'down')
+    if shape.deep:
+        y = normalized(convolved(x, 2 * width, 'down2', 2), 'down2')
+        for number in range(shape.deep):
+            y = block(y, f'deep{number}')
+        y = raised(y, width, 'up0', activation=None)
+        x = keras.layers.Add(dtype=precision, name='deep_sum')([x, y])
+    for number in range(shape.blocks):
+        x = block(x, f'block{number}')
     for name, channels in (('up1', width // 2), ('up2', width // 4)):
-        x = UpsampledConvolution(channels, next(seeds), dtype=precision, name=name)(x)
-        x = ConditionalInstanceNormalization(dtype=precision, name=f'{name}_norm')([x, parts[name]])
-        x = keras.layers.Activation('relu', dtype=precision, name=f'{name}_relu')(x)
-    x = convolved(x, 3, 'end', activation=None, norm=False)
+        x = raised(x, channels, name)
+    x = convolved(x, 3, 'end', drawn=keras.initializers.GlorotNormal, bias=True)
     x = keras.layers.Activation('tanh', dtype=DTYPE, name='bounded')(x)
     x = keras.layers.Rescaling(SWING, offset=MIDDLE, dtype=DTYPE, name='pixels')(x)
     return keras.Model([image, norms], x, name='transform')
+
+
+def shift_noise(network: keras.Model, shift: Sequence[Any]) -> None:
+    """Moves the noise that a model of `transform_network` sees, to (row, column) of the tile, two integers."""
+    for layer in network.layers:
+        if isinstance(layer, AddedNoise):
+            layer.shift = shift
 
 
 def give_weights(network: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
@@ -207,7 +265,7 @@ def style_predictor(statistics: int, norms: int, hidden: int = 192) -> keras.Mod
 
     Args:
         statistics: Length of what `style_statistics` gives.
-        norms: `count_norms` of the network.
+        norms: `NetworkShape.norms` of the network.
         hidden: Length of the vector between the two layers.
     """
     x = inputs = keras.Input((statistics,), dtype=DTYPE, name='statistics')

@@ -8,19 +8,21 @@ import pytest
 
 from stylegen import images
 from stylegen.style import numpy_pass
-from stylegen.style.norms import SmoothedStatistics, paint_by_parts, split_norms
+from stylegen.style.norms import SmoothedStatistics, paint_by_parts
 from stylegen.style.one_pass import NUMPY_PIXELS
 from stylegen.style.predictor import StyleEncoder
 from tests.conftest import ROOT, photo
-from tests.style.one_pass_networks import BLOCKS, WIDTH, noise
+from tests.style.one_pass_networks import SHALLOW, SHAPE, noise, random_network, random_one_pass
 
 
-@pytest.mark.parametrize(('shape', 'strip'), [((16, 16), 2048), ((64, 40), 7), ((24, 200), 50)])
-def test_the_picture_and_its_statistics_are_those_of_tensorflow(painter, monkeypatch, shape, strip):
+@pytest.mark.parametrize('shape', [SHAPE, SHALLOW])
+@pytest.mark.parametrize(('size', 'strip'), [((16, 16), 2048), ((64, 40), 7), ((24, 1200), 50)])
+def test_the_picture_and_its_statistics_are_those_of_tensorflow(monkeypatch, size, strip, shape):
+    painter = random_one_pass(random_network(shape), shape)
     monkeypatch.setattr(numpy_pass, 'STRIP', strip)
-    picture, norms = noise(*shape, 3), painter.norms['waves']
+    picture, norms = noise(*size, 3), painter.norms['waves']
     expected, statistics = painter._paint(picture, norms, None)
-    given = painter.arrays, WIDTH, BLOCKS, picture, norms, np.zeros_like(norms), 0.0
+    given = painter.arrays, shape, picture, norms, np.zeros_like(norms), 0.0
     found, own = paint_by_parts(numpy_pass.paint_by_numpy, *given)
     np.testing.assert_allclose(found.clip(0, 1), expected, atol=1e-5)
     np.testing.assert_allclose(own, statistics, rtol=1e-3, atol=1e-4)
@@ -30,9 +32,9 @@ def test_statistics_of_a_frame_before_count_as_they_do_there(painter):
     picture, norms = noise(32, 24, 3), painter.norms['ink']
     before = painter._paint(noise(32, 24, 3, seed=3), norms, None)[1]
     expected, _ = painter._paint(picture, norms, before)
-    smooth = SmoothedStatistics(split_norms(before, WIDTH, BLOCKS), 0.9)
-    parts = split_norms(norms, WIDTH, BLOCKS)
-    found = numpy_pass.paint_by_numpy(painter.arrays, BLOCKS, picture, parts, smooth)
+    smooth = SmoothedStatistics(SHAPE.split(before), 0.9)
+    parts = SHAPE.split(norms)
+    found = numpy_pass.paint_by_numpy(painter.arrays, SHAPE, picture, parts, smooth)
     np.testing.assert_allclose(found.clip(0, 1), expected, atol=1e-5)
 
 

@@ -13,7 +13,7 @@ from stylegen.losses import moments, wasserstein
 from stylegen.style import polish, strips, transfer
 from stylegen.style import transform_network as networks
 from stylegen.style.footage import paint_clip
-from stylegen.style.norms import count_norms, palette_of, split_norms, with_palette, within_range
+from stylegen.style.norms import palette_of, with_palette, within_range
 from stylegen.style.one_pass import OnePass
 from stylegen.style.pass_settings import PassSettings
 from stylegen.style.settings import POLISH, StyleSettings
@@ -21,7 +21,7 @@ from stylegen.style.style_sheet import style_sheet
 from stylegen.utils.backend import tf
 from stylegen.utils.errors import UserError
 from tests.conftest import photo
-from tests.style.one_pass_networks import BLOCKS, LAYERS, WIDTH, noise
+from tests.style.one_pass_networks import LAYERS, SHALLOW, SHAPE, noise, random_network, random_one_pass
 
 USUAL, LARGE = PassSettings(), PassSettings(style_scale=2)
 
@@ -55,11 +55,14 @@ def test_the_upsampled_convolution_is_that_of_the_repeated_map():
     np.testing.assert_allclose(found, tf.nn.conv2d(repeated, layer.kernel, 1, 'VALID'), atol=1e-5)
 
 
-@pytest.mark.parametrize('rows', [4, 12, 32, 400])
-def test_by_strips_the_picture_is_that_of_the_whole(network, painter, rows):
+@pytest.mark.parametrize('shape', [SHAPE, SHALLOW])
+@pytest.mark.parametrize('rows', [8, 24, 32, 400])
+def test_by_strips_the_picture_is_that_of_the_whole(rows, shape):
+    network = random_network(shape)
+    painter = random_one_pass(network, shape)
     photo, norms = noise(72, 40, 3), painter.norms['waves']
-    parts = split_norms(norms, WIDTH, BLOCKS)
-    found = strips.paint_by_strips(painter.arrays, BLOCKS, photo, parts, rows)
+    parts = shape.split(norms)
+    found = strips.paint_by_strips(painter.arrays, shape, photo, parts, rows)
     np.testing.assert_allclose(found, network([photo[None], norms[None]]).numpy()[0], atol=1e-4)
 
 
@@ -164,7 +167,7 @@ def test_where_the_mask_is_black_the_photo_stays_bit_for_bit_and_its_colours_sta
         ([('waves', 1e308), ('ink', 1e308)], 'shares'),
         (['waves', 'ink'], 'the style is a list'),
         (np.zeros(5, np.float32), 'expected norms of'),
-        (np.full(count_norms(WIDTH, BLOCKS), np.nan, np.float32), 'expected norms of'),
+        (np.full(SHAPE.norms, np.nan, np.float32), 'expected norms of'),
     ],
 )
 def test_a_style_that_is_none_is_refused(painter, style, told):
