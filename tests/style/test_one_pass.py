@@ -13,13 +13,14 @@ from stylegen.losses import moments, wasserstein
 from stylegen.style import polish, strips, transfer
 from stylegen.style import transform_network as networks
 from stylegen.style.footage import paint_clip
-from stylegen.style.norms import palette_of, with_palette, within_range
+from stylegen.style.norms import NOISE_SIDE, palette_of, with_palette, within_range
 from stylegen.style.one_pass import OnePass
 from stylegen.style.pass_settings import PassSettings
 from stylegen.style.settings import POLISH, StyleSettings
 from stylegen.style.style_sheet import style_sheet
 from stylegen.utils.backend import tf
 from stylegen.utils.errors import UserError
+from stylegen.utils.npz import read_state, write_state
 from tests.conftest import photo
 from tests.style.one_pass_networks import LAYERS, SHALLOW, SHAPE, noise, random_network, random_one_pass
 
@@ -53,6 +54,23 @@ def test_the_upsampled_convolution_is_that_of_the_repeated_map():
     found = layer(x).numpy()
     repeated = tf.pad(x.repeat(2, 1).repeat(2, 2), [[0, 0], [1, 1], [1, 1], [0, 0]], 'REFLECT')
     np.testing.assert_allclose(found, tf.nn.conv2d(repeated, layer.kernel, 1, 'VALID'), atol=1e-5)
+
+
+def test_noise_begins_where_it_is_shifted_to_and_repeats_at_the_end_of_its_tile():
+    layer = networks.AddedNoise(3)
+    whole = layer(np.zeros((1, NOISE_SIDE + 40, 30, 2), np.float32)).numpy()
+    assert whole.std() > 0.01
+    np.testing.assert_array_equal(whole[:, :40], whole[:, NOISE_SIDE:])
+    layer.shift = 5, 9
+    shifted = layer(np.ones((2, 20, 15, 2), np.float32)).numpy()
+    np.testing.assert_allclose(shifted - 1, whole[:, 5:25, 9:24].repeat(2, 0), atol=1e-6)
+
+
+def test_noise_gives_a_plain_photo_its_strokes(network, painter):
+    plain = np.full((64, 64, 3), 0.4, np.float32)
+    assert painter.paint(plain, painter.norms['ink']).std((0, 1)).max() > 0.01
+    shallow = random_one_pass(random_network(SHALLOW), SHALLOW)
+    assert shallow.paint(plain, shallow.norms['ink']).std((0, 1)).max() < 1e-3  # the control
 
 
 @pytest.mark.parametrize('shape', [SHAPE, SHALLOW])
@@ -221,6 +239,17 @@ def test_a_network_that_was_saved_paints_as_before(painter, tmp_path):
     assert again.styles == ('waves', 'ink') and again.about == painter.about
     np.testing.assert_allclose(again(photo, 'waves'), painter(photo, 'waves'), atol=0.01)
     assert again.network == 'mini' and again.layers == LAYERS
+
+
+def test_a_file_from_before_the_deep_blocks_paints_as_before(tmp_path):
+    painter = random_one_pass(random_network(SHALLOW), SHALLOW)
+    painter.save(tmp_path / 'new.npz')
+    settings, arrays = read_state(tmp_path / 'new.npz')
+    assert settings.pop('deep') == 0
+    write_state(tmp_path / 'old.npz', settings, arrays)
+    old = OnePass.open(tmp_path / 'old.npz')
+    assert old.shape == SHALLOW
+    np.testing.assert_allclose(old(photo(30, 41), 'ink'), painter(photo(30, 41), 'ink'), atol=2e-3)
 
 
 def test_weights_that_the_file_cannot_hold_are_not_saved(painter, tmp_path):
