@@ -16,7 +16,7 @@ from stylegen.utils.errors import UserError
 from tests.conftest import photo, run
 
 TINY = {
-    **{'image_size': 32, 'style_size': 48, 'batch_size': 2, 'width': 8, 'blocks': 1},
+    **{'image_size': 36, 'style_size': 48, 'batch_size': 2, 'width': 8, 'blocks': 1, 'deep': 1},
     **{'judge': 'mini', 'precision': 'float32', 'log_every': 1, 'sample_every': 2, 'checkpoint_every': 2},
 }
 FLAGS = [f'--{name}={value}' for name, value in TINY.items()]
@@ -62,7 +62,7 @@ def test_corrupt_photos_are_left_out_and_named(capsys):
 def test_a_run_keeps_the_network_its_log_its_settings_and_sheets_of_the_sample_in_every_style():
     assert [int(row['step']) for row in read_log('run/log.csv')] == [1, 2, 3, 4]
     assert json.loads(Path('run/settings.json').read_text())['data']['skipped'] == 1
-    assert images.load_image('run/samples/step-00000004.png').shape == (32, 3 * 32 + 4, 3)
+    assert images.load_image('run/samples/step-00000004.png').shape == (36, 3 * 36 + 4, 3)
     assert OnePass.open('run/one_pass.npz').styles == ('waves', 'ink')
 
 
@@ -72,7 +72,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits():
             raise KeyboardInterrupt
 
     styles = {name: f'{name}.png' for name in ('waves', 'ink')}
-    data = open_images('photos', 32)
+    data = open_images('photos', 36)
     with pytest.raises(KeyboardInterrupt):
         train_one_pass(data, styles, 'stopped', steps=4, callback=stop, **TINY)
     with pytest.raises(UserError, match='learning_rate'):
@@ -90,7 +90,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits():
 def test_no_checkpoint_of_a_training_that_diverged_is_kept():
     diverging = TINY | {'log_every': 50, 'checkpoint_every': 1, 'learning_rate': 1e30}
     with pytest.raises(ArithmeticError, match='not finite by step') as caught:
-        train_one_pass(open_images('photos', 32), {'ink': 'ink.png'}, 'diverged', steps=6, **diverging)
+        train_one_pass(open_images('photos', 36), {'ink': 'ink.png'}, 'diverged', steps=6, **diverging)
     assert '--init=diverged/one_pass.npz' in str(caught.value)
     kept = Checkpoints('diverged')
     assert kept.steps()
