@@ -22,7 +22,9 @@ from stylegen.utils.backend import keras, tf
 if TYPE_CHECKING:
     from stylegen.networks.extractor import FeatureExtractor
 
-SHADING = 0.4  # weight of `shading_loss`
+SHADING = 0.4  # weight of `shading_loss`, and of what `patches_loss` adds to it
+PATCHES = 0.5  # weight of `patches_loss` beside `shading_loss`
+PATCH = 32, 16  # pixels: side and distance of the squares whose mean colours `patches_loss` compares
 COARSE = 16, 8  # pixels: side and distance of the squares whose mean luma `shading_loss` compares
 METRICS = ('loss', 'style', 'content', 'variation', 'shading')
 StyleTargets = Mapping[str, Mapping[str, np.ndarray]]  # by layer, what `wasserstein_target` gives
@@ -85,7 +87,7 @@ class Judge:
             'style': tf.reduce_mean(self._style(features, targets) / away),
             'content': self._content(features, known),
             'variation': total_variation_loss()({'input': pictures}),
-            'shading': shading_loss(pictures, photos),
+            'shading': shading_loss(pictures, photos) + PATCHES * patches_loss(pictures, photos),
         }
 
     def _style(self, features, targets):
@@ -132,6 +134,27 @@ def shading_loss(pictures: tf.Tensor, photos: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(1 - product * tf.math.rsqrt(squares[0] * squares[1] + 1e-7))
 
 
+def patches_loss(pictures: tf.Tensor, photos: tf.Tensor) -> tf.Tensor:
+    """The share of the variance of the blurred colours of pictures that no map of the photos' colours explains.
+
+    The map is the best one that is linear in red, green, blue and the square of the luma, of each picture its own. So
+    any palette will do, but a plain sky is not half orange and half blue. The mean over a batch, from 0 to 1.
+
+    Args:
+        pictures, photos: (N, H, W, 3) in [0, 1].
+    """
+    blurred = [tf.nn.avg_pool2d(each, *PATCH, 'VALID') for each in (pictures, photos)]
+    rows = [tf.reshape(each, [tf.shape(each)[0], -1, 3]) for each in blurred]
+    rows[1] = tf.concat([rows[1], tf.tensordot(rows[1], tf.constant(LUMA), 1)[..., None] ** 2], -1)
+    colors, known = (each - tf.reduce_mean(each, 1, keepdims=True) for each in rows)
+    count = tf.cast(tf.shape(known)[1], tf.float32)
+    covariance = tf.matmul(known, known, transpose_a=True) / count + 1e-4 * tf.eye(4)
+    shared = tf.matmul(known, colors, transpose_a=True) / count
+    explained = tf.matmul(known, tf.linalg.cholesky_solve(tf.linalg.cholesky(covariance), shared))
+    left, whole = (tf.reduce_mean(tf.reduce_sum(tf.square(each), -1), -1) for each in (colors - explained, colors))
+    return tf.reduce_mean(left / (whole + 1e-3))
+
+
 class OnePassModel(keras.Model):
     """A network that paints, and a row of norms for each of its styles.
 
@@ -170,9 +193,9 @@ class OnePassModel(keras.Model):
         self.targets = {layer: {name: stacked(layer, name) for name in styles[0][layer]} for layer in judge.layers}
 
     def call(self, inputs: Sequence[Any], training: bool = False) -> tf.Tensor:
-        """The pictures of [photos (N, H, W, 3) in [0, 1], norms (N, norms)], of any known sides."""
+        """The pictures of [photos (N, H, W, 3) in [0, 1], norms (N, norms)], of any sides."""
         photos, norms = inputs
-        height, width = photos.shape[1:3]
+        height, width = tf.unstack(tf.shape(photos)[1:3])
         missing = [[0, -side % self.grid] for side in (height, width)]
         photos = tf.pad(photos, [[0, 0], *missing, [0, 0]], 'SYMMETRIC')
         return self.transform([photos, norms], training=training)[:, :height, :width]

@@ -343,3 +343,20 @@ def test_shading_is_lost_by_a_bright_spot_and_kept_by_other_contrast_and_strokes
     assert shading_loss(tf.constant(0.3 + 0.4 * photo + stripes.astype(np.float32)), tf.constant(photo)) < 0.01
     assert shading_loss(tf.constant(spot), tf.constant(photo)) > 0.2
     assert shading_loss(tf.constant(1 - photo), tf.constant(photo)) > 1.9
+
+
+def test_patches_of_colour_are_lost_in_a_plain_sky_and_kept_where_the_photo_has_them():
+    from stylegen.style.one_pass_model import patches_loss
+
+    rng = np.random.default_rng(2)
+    ramp = np.linspace(0, 1, 192, dtype=np.float32)
+    scene = np.float32(np.stack(np.broadcast_arrays(ramp[:, None], ramp[None] ** 2, 0.5), -1)[None])
+    other_palette = 0.2 + 0.6 * scene @ rng.uniform(0, 0.5, (3, 3)).astype(np.float32)
+    plain = np.full_like(scene, 0.6) + 0.01 * noise(1, 192, 192, 3)
+    orange_and_blue = np.where(ramp[:, None] < 0.5, np.float32([0.9, 0.5, 0.1]), np.float32([0.1, 0.3, 0.8]))[
+        None, None
+    ]
+    patched = np.float32(np.broadcast_to(orange_and_blue, scene.shape))
+    assert float(patches_loss(patched, plain)) > 0.8 > 0.05 > float(patches_loss(other_palette, scene))
+    strokes = plain + 0.3 * (noise(1, 192, 192, 3) - 0.5)
+    assert float(patches_loss(strokes, plain)) < 0.1
