@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 _PROGRAM = r'stylegen(-(deepdream|style|dcgan|compose|studio))?'
+_MODULE = r'-[bBdEiIOPqRsSuvx]*m(.*)'  # Python's option -m, alone or together with others: -m NAME, -mNAME, -Im NAME
 
 
 def program_of(command: Sequence[str], script: str) -> str | None:
@@ -20,8 +21,11 @@ def program_of(command: Sequence[str], script: str) -> str | None:
             run.
     """
     name = os.path.basename(script)
-    if script == '-m' and '-m' in command[:-1]:
-        name = command[command.index('-m') + 1].removesuffix('.__main__').replace('.', '-')
+    if script == '-m':
+        options = (re.fullmatch(_MODULE, option) for option in command)
+        number, option = next((pair for pair in enumerate(options) if pair[1]), (0, None))
+        module = option and (option[1] or ''.join(command[number + 1 : number + 2]))
+        name = (module or '').removesuffix('.__main__').replace('.', '-')
     return name if re.fullmatch(_PROGRAM, name) else None
 
 

@@ -57,6 +57,7 @@ def test_the_command_line_raises_it_again(monkeypatch):
     monkeypatch.setattr(sys, 'orig_argv', ['python', '-m', 'stylegen.style'])
     monkeypatch.setattr(sys, 'argv', ['-m'])
     monkeypatch.setattr(os, '_exit', lambda code: pytest.fail('ended'))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     starting.end_at_interrupts()
     assert signal.getsignal(signal.SIGINT).program == 'stylegen-style'
     starting.raise_at_interrupts()
@@ -69,6 +70,8 @@ def test_it_knows_the_programs_that_are_installed():
     assert scripts == [name for name in scripts if starting.program_of([], f'/usr/bin/{name}') == name] and scripts
     modules = [starting.program_of(['python', '-u', '-m', f'stylegen.{name}', 'x'], '-m') for name in PROGRAMS]
     assert modules == [f'stylegen-{name}' for name in PROGRAMS]
+    for typed in (['-mstylegen.style'], ['-Im', 'stylegen.style'], ['-W', 'ignore', '-umstylegen.style', '-m']):
+        assert starting.program_of(['python', *typed], '-m') == 'stylegen-style'
     others = [['python', '-m'], '-m'], [['python', '-m', 'stylegen.notebook'], '-m'], [['python', 'a.py'], 'a.py']
     for command, script in (*others, ([], ''), ([], 'stylegen-style.py'), (['python', 'x', '-m', 'stylegen'], 'x')):
         assert starting.program_of(command, script) is None
