@@ -22,11 +22,16 @@ def program_of(command: Sequence[str], script: str) -> str | None:
     """
     name = os.path.basename(script)
     if script == '-m':
-        options = (re.fullmatch(_MODULE, option) for option in command)
-        number, option = next((pair for pair in enumerate(options) if pair[1]), (0, None))
-        module = option and (option[1] or ''.join(command[number + 1 : number + 2]))
-        name = (module or '').removesuffix('.__main__').replace('.', '-')
+        name = _module_of(command).removesuffix('.__main__').replace('.', '-')
     return name if re.fullmatch(_PROGRAM, name) else None
+
+
+def _module_of(command: Sequence[str]) -> str:
+    """Returns the module that Python's option -m names; '' if there is none."""
+    for number, word in enumerate(command):
+        if option := re.fullmatch(_MODULE, word):
+            return option[1] or ''.join(command[number + 1 : number + 2])
+    return ''
 
 
 def end_at_interrupts() -> None:
