@@ -32,16 +32,10 @@ class DreamJob(Job):
     command: CommandLine
 
     @property
-    def read_beside(self) -> tuple[str | None, ...]:
-        """The pictures that are read beside the inputs."""
-        pictures = self.command.pictures
-        return (*pictures.guide, pictures.mask, *(path for path, _ in pictures.region))
-
-    @property
     def settings(self) -> Mapping[str, Any]:
         """What decides the pictures."""
         command = self.command
-        named = digests((*self.read_beside, command.dream.network, command.dream.weights))
+        named = digests((*command.pictures.read_beside, command.dream.network, command.dream.weights))
         left_out = ('input', 'max_memory')
         recorded = {name: value for name, value in command.recorded().items() if name not in left_out}
         return {'program': PROGRAM, 'hashes': list(named.values()), 'depth': command.result.depth, **recorded}
@@ -75,5 +69,5 @@ def dream_on_cluster(command: CommandLine, cluster: ClusterSettings, console: Co
     memory = saved_memory(str(command.dream.max_memory), result.workdir)
     job = DreamJob(command.replace(dream=command.dream.replace(max_memory=memory)))
     sources, folder = command.pictures.input or (str(DEFAULT_PICTURE),), result.output or DEFAULT_FOLDER
-    others = job.read_beside
+    others = command.pictures.read_beside
     make_all(job, sources, folder, cluster, overwrite=result.overwrite, console=console, others=others)

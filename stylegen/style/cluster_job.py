@@ -19,7 +19,7 @@ from stylegen.style import apply_settings
 from stylegen.style.command import PROGRAM, Command
 from stylegen.style.folder import paint_pair, styles_of, workdir_of
 from stylegen.style.one_pass import OnePass
-from stylegen.style.options import DEFAULT_CONTENT, DEFAULT_FOLDER, parse_regions, parse_style, parse_styles
+from stylegen.style.options import DEFAULT_CONTENT, DEFAULT_FOLDER, parse_style, parse_styles, read_beside
 from stylegen.style.painter import Painter, use_tensorflow
 from stylegen.style.session import Session
 from stylegen.utils.console import Console
@@ -81,11 +81,10 @@ class PaintJob(Job):
     styles: Mapping[str, Sequence[str]]
 
     @property
-    def read_beside(self) -> tuple[str | None, ...]:
+    def read_beside(self) -> tuple[str, ...]:
         """The pictures that are read beside the contents."""
-        regions = parse_regions(self.command.sources.region)
-        styles = [path for texts in (*self.styles.values(), *regions.values()) for path, _ in parse_styles(texts)]
-        return (*styles, *regions, self.command.sources.mask)
+        styles = [path for texts in self.styles.values() for path, _ in parse_styles(texts)]
+        return (*styles, *read_beside(self.command.sources))
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -510,6 +510,17 @@ def test_folders_give_every_pair_once_and_a_bad_file_is_told(folder, capsys, mon
     assert not np.array_equal(images.load_image('out/a10__paint.png'), before)
 
 
+@pytest.mark.parametrize('flag', ['--mask={}', '--init={}', '--region={}=other.png', '--region=photo.png={}'])
+def test_several_results_never_replace_what_is_read_beside_the_contents(flag, folder, capsys):
+    (folder / 'out').mkdir()
+    shutil.copy('photo.png', 'out/photo__paint.png')
+    for more in ([], ['--overwrite']):
+        every = [*PAIR, '--content=other.png', '--output=out', flag.format('out/photo__paint.png')]
+        assert run(*every, *more, *QUICK) == 2
+        assert capsys.readouterr().err.endswith(': out/photo__paint.png is an input; give another --output\n')
+    assert names('out') == ['photo__paint.png'] and same('photo.png', 'out/photo__paint.png')
+
+
 def test_a_folder_that_is_stopped_goes_on_with_the_result_it_was_at(folder, monkeypatch, capsys):
     (folder / 'in').mkdir()
     for name, seed in (('a', 1), ('b', 2)):
