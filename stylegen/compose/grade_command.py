@@ -72,7 +72,7 @@ def work(flags: FlagValues) -> None:
     look, recorded = learned(run, files, settings), files.recorded() | settings.recorded()
     run.save_matrix(files, look, recorded)
     if files.cube:
-        run.check(files.cube)
+        run.check(cube=files.cube)
         console.say(f'LUT      {write_cube(files.cube, look, files.lut_size)}')
     if files.input:
         make = lambda pixels: product(look.matrix, look.recipe, [pixels])

@@ -233,6 +233,7 @@ def test_networks_programs_and_layers_are_listed(capsys):
             'this command takes content and style without a flag; several are typed --style=A --style=B',
         ),
         (['--film=out.png'], '.gif'),
+        (['--mask=mask.webp', '--film=mask.webp'], 'mask.webp is an input; give another --film'),
         (['--film=a.webp', '--output=a.webp'], 'another --film'),
         (['--size=4'], '--size'),
         (['--stile=paint.png'], "unknown flag 'stile'; did you mean style"),
@@ -280,6 +281,7 @@ def test_a_mistake_is_one_line_exit_code_2_and_no_file(args, message, capsys):
     images.save_image('dot.png', photo(16, 16)[:1, :1])
     images.save_image('small.png', photo(8, 8))
     images.save_image('out-unfinished.png', photo(64, 80))
+    images.save_image('mask.webp', photo(64, 80))
     before = names()
     usual = [p for p in (*PAIR, '--network=mini') if not any(a.startswith(p.split('=')[0] + '=') for a in args)]
     assert run('--quiet', *usual, *args) == 2
