@@ -8,6 +8,7 @@ import sys
 
 from stylegen.former_names import FormerNames
 from stylegen.utils.lazy import lazy_names
+from stylegen.utils.starting import end_at_interrupts
 from stylegen.utils.version import __version__
 
 _NAMES = {
@@ -23,3 +24,6 @@ __all__ += ['__version__']
 
 if not any(isinstance(finder, FormerNames) for finder in sys.meta_path):
     sys.meta_path.append(FormerNames())
+
+# Where the process runs a program of ours: its modules are imported after this, and `cli.run` takes it back.
+end_at_interrupts()

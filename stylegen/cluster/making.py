@@ -29,7 +29,7 @@ _NAMED = 10  # failures in the last message
 
 def make_all(
     job: Job, sources: Iterable[str], folder: str, settings: ClusterSettings, *, overwrite: bool, console: Console,
-    announce: bool = True,
+    announce: bool = True, others: Iterable[str | None] = (),
 ) -> None:  # fmt: skip
     """Makes the results of every input on a cluster.
 
@@ -43,9 +43,10 @@ def make_all(
         overwrite: Whether to make results again that exist; not those that the same call made before it was killed.
         console: Prints messages and the progress bar.
         announce: Whether to print at the end where the results are.
+        others: Further files that the job reads, such as styles and masks. No result may be one of them; None is none.
 
     Raises:
-        UserError: Some results could not be made; or the folder is that of the inputs, or there is no cluster.
+        UserError: Some results could not be made; or a result or the folder is an input, or there is no cluster.
     """
     if job.reads:
         sources = [*sources]
@@ -59,6 +60,8 @@ def make_all(
         several = len(job.endings(''))
         total = names.add_inputs(job.inputs(sources)) * several
         names.add_existing(stores.file_names(folder))
+        if job.reads:
+            names.refuse_inputs(folder, job.endings, filter(None, others))
         names.add_manifest(lines_of(folder), digest)
         manifest = stack.enter_context(contextlib.closing(Manifest(folder)))
         stack.callback(stores.remove_parts, folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sqlite3
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 from stylegen.cluster import stores
 from stylegen.cluster.job import Input
 from stylegen.cluster.worker import Item
+from stylegen.utils.errors import UserError
 
 _TABLES = """
 pragma journal_mode = off; pragma synchronous = off; pragma cache_size = -16000;
@@ -21,12 +23,29 @@ create table stems (stem blob primary key, uses integer) without rowid;
 create table taken (name blob primary key) without rowid;
 create table existing (name blob primary key) without rowid;
 create table fresh (name blob primary key) without rowid;
+create table read (path blob primary key) without rowid;
 """
 
 
 def _stored(text: str) -> bytes:
     """A name as the table keeps it: a file name need not be valid text, and a `text` column refuses others."""
     return os.fsencode(text)
+
+
+@functools.lru_cache(maxsize=64)
+def _real_folder(folder: str) -> str:
+    """A folder without links. A million files of a run are in a few folders."""
+    return os.path.realpath(folder)
+
+
+def _real(path: str) -> str:
+    """A path without links; an address as it is."""
+    if stores.is_address(path):
+        return path
+    path = os.path.abspath(path)
+    if os.path.islink(path):
+        return os.path.realpath(path)
+    return os.path.join(_real_folder(os.path.dirname(path)), os.path.basename(path))
 
 
 class Names:
@@ -68,6 +87,27 @@ class Names:
                     name = stores.name_of(str(line['output']))
                     self._table.execute('insert or ignore into fresh values (?)', (_stored(name),))
 
+    def refuse_inputs(self, folder: str, endings: Callable[[str], Sequence[str]], others: Iterable[str]) -> None:
+        """Refuses results that are inputs, also through a link: they would count as made, or be replaced.
+
+        Args:
+            folder: Of the results.
+            endings: Of the names of the results of an input, given its name.
+            others: Further paths and addresses that the run reads, such as styles and masks.
+
+        Raises:
+            UserError: A result is one of the inputs.
+        """
+        if not self._table.execute('select 1 from existing limit 1').fetchone():
+            return
+        with self._transaction():
+            for rows in (self._table.execute('select address from inputs'), ((_stored(one),) for one in others)):
+                read = ((_stored(_real(os.fsdecode(row[0]))),) for row in rows)
+                self._table.executemany('insert or ignore into read values (?)', read)
+        for item, there, _ in self.items(folder, endings):
+            if there and self._has('read', _real(item.output), 'path'):
+                raise UserError(f'{item.output} is an input; give another --output')
+
     def items(self, folder: str, endings: Callable[[str], Sequence[str]]) -> Iterator[tuple[Item, bool, bool]]:
         """Yields each item, whether its result is there, and whether an unfinished run of the same settings made it.
 
@@ -77,6 +117,7 @@ class Names:
             folder: Of the results.
             endings: Of the names of the results of an input, given its name.
         """
+        self._table.execute('delete from taken')
         query = 'select address, stem, uses from inputs join stems using (stem) order by place, key'
         for *texts, uses in self._table.execute(query):
             address, stem = map(os.fsdecode, texts)
@@ -91,8 +132,9 @@ class Names:
                 item = Item(address, stores.join(folder, result), place)
                 yield item, self._has('existing', result), self._has('fresh', result)
 
-    def _has(self, table: str, name: str) -> bool:
-        return self._table.execute(f'select 1 from {table} where name = ?', (_stored(name),)).fetchone() is not None
+    def _has(self, table: str, name: str, column: str = 'name') -> bool:
+        query = f'select 1 from {table} where {column} = ?'
+        return self._table.execute(query, (_stored(name),)).fetchone() is not None
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -45,15 +45,18 @@ class Footage:
         path: A clip, an animated picture, or a folder of frames.
         fps: Frames per second, if it is a folder of frames.
         shape: (height, width) of the frames after they are resized.
+        white: Whether transparent parts of frames in a folder are read as white, see `open_frames_folder`.
     """
 
     path: str
     fps: float
     shape: tuple[int, int]
+    white: bool = False
 
     def read(self, first: int, last: int | None) -> Iterator[np.ndarray]:
         """Yields the frames from one number to another, float32 (H, W, 3) in [0, 1]; None: to the end."""
-        clip = open_frames_folder(self.path, self.fps) if Path(self.path).is_dir() else open_footage(self.path)[0]
+        folder = Path(self.path).is_dir()
+        clip = open_frames_folder(self.path, self.fps, self.white) if folder else open_footage(self.path)[0]
         frames = clip.read(first) if last is None else itertools.islice(clip.read(first), last + 1 - first)
         return (np.clip(images.resize(frame, self.shape), 0, 1) for frame in frames)
 

@@ -70,8 +70,9 @@ def assign(
     count = len(tiles)
     most = usual_most(len(blocks), count) if most is None else most
     if most * count < len(blocks):
+        often = 'once' if most == 1 else f'{most} times'
         raise UserError(
-            f'{len(blocks)} blocks need more than {count} tiles, if each may be used {most} times; give more --tiles, '
+            f'{len(blocks)} blocks need more than {count} tiles, each used {often} at most; give more --tiles, '
             f'fewer --columns or --most={-(-len(blocks) // count)}'
         )
     while apart and (2 * apart + 1) ** 2 > count:

@@ -86,6 +86,8 @@ def read_part(run: Run, text: str, shape: tuple[int, int]) -> Part:
     mask_path, equals, path = name.partition('=')
     if not equals or os.path.exists(name):
         mask_path, path = '', name
+    if not path:
+        raise UserError(f'expected --part=[MASK=]PICTURE[@X,Y[,WIDTH]], got {text!r}')
     picture = run.inputs.load(path)
     mask = run.read(mask_path) if mask_path else picture.alpha
     if at is None and not mask_path and mask is not None:

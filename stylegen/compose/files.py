@@ -76,11 +76,15 @@ class Run:
         if Path(path).is_file():
             self.inputs.hashes[os.fspath(path)] = digest_of(Path(path))
 
-    def check(self, *paths: str | os.PathLike[str] | None) -> None:
-        """Refuses outputs that are inputs."""
-        for path in paths:
+    def check(self, **paths: str | os.PathLike[str] | None) -> None:
+        """Refuses outputs, by the flags that give them, that are inputs, and one file for two outputs."""
+        given: dict[Path, str] = {}
+        for flag, path in paths.items():
             if path is not None:
-                refuse_overwriting_inputs(Path(path), self.inputs.hashes)
+                refuse_overwriting_inputs(Path(path), self.inputs.hashes, flag)
+                other = given.setdefault(Path(path).resolve(), flag)
+                if other != flag:
+                    raise UserError(f'{path} cannot be both --{other} and --{flag}; give another --{flag}')
 
     def record(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The record of a result."""
@@ -90,14 +94,14 @@ class Run:
         self, output: Output, pixels: np.ndarray, settings: Mapping[str, Any], alpha: np.ndarray | None = None
     ) -> Path:
         """Saves a picture with its record, and says where it is."""
-        self.check(output.path)
+        self.check(output=output.path)
         path = save_result(output, pixels, self.record(settings), self.result, alpha)
         self.console.say(f'result   {path} ({time.monotonic() - self.began:.1f} s)')
         return path
 
     def save_matrix(self, files: MatrixFiles, found: Transformation, settings: Mapping[str, Any]) -> None:
         """Writes T and its plot where they are asked for."""
-        self.check(files.matrix, files.plot)
+        self.check(matrix=files.matrix, plot=files.plot)
         if files.matrix:
             self.console.say(f'T        {with_record(found, self.record(settings)).save(files.matrix)}')
         if files.plot:

@@ -66,6 +66,7 @@ def work(flags: FlagValues) -> None:
         check_target(files.plot, plotting.SUFFIXES)
     run = Run('stylegen.compose fit', console, result)
     elements, masks, target = run.read_named(files.elements), run.read_named(files.mask), run.read(files.target or '')
+    run.check(output=output.path, picture=files.picture, plot=files.plot)
     bar = console.progress(settings.steps) if settings.method == 'gradient_descent' else None
     try:
         report = bar and (lambda step, loss: bar.to(step, f'step {step}', loss=loss))
@@ -74,7 +75,6 @@ def work(flags: FlagValues) -> None:
         if bar:
             bar.close()
     recorded = files.recorded() | settings.recorded()
-    run.check(output.path, files.picture, files.plot)
     console.say(describe(found))
     path = output.save(with_record(found, run.record(recorded)).save)
     console.say(f'result   {path}')

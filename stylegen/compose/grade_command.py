@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from absl.flags import FlagValues
 
@@ -22,6 +23,8 @@ from stylegen.compose.grading import LARGEST_LUT, LUT_SIZE, check_colour_map, le
 from stylegen.compose.settings import FIT, GradeSettings, read_texts
 from stylegen.compose.transformation import Transformation
 from stylegen.runs import cli
+from stylegen.runs.folders import expand_folders
+from stylegen.runs.inputs import refuse_overwriting_inputs
 from stylegen.runs.settings import ResultSettings
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
@@ -69,10 +72,13 @@ def work(flags: FlagValues) -> None:
     check_matrix_files(files)
     if files.cube:
         check_target(files.cube, ('.cube',))
+    if files.plot:  # it is written before the photos are read
+        refuse_overwriting_inputs(Path(files.plot), map(str, expand_folders(files.input)), 'plot')
+        run.check(plot=files.plot, output=run.result.output)
     look, recorded = learned(run, files, settings), files.recorded() | settings.recorded()
     run.save_matrix(files, look, recorded)
     if files.cube:
-        run.check(files.cube)
+        run.check(cube=files.cube)
         console.say(f'LUT      {write_cube(files.cube, look, files.lut_size)}')
     if files.input:
         make = lambda pixels: product(look.matrix, look.recipe, [pixels])

@@ -91,7 +91,7 @@ def make_mosaic(
     console.say(*describe_mosaic(found, settings))
     run.save(output, found.image, recorded)
     if files.matrix:
-        run.check(files.matrix)
+        run.check(matrix=files.matrix)
         console.say(f'T        {found.save_matrix(files.matrix, run.record(recorded))}')
 
 

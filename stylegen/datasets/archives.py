@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from stylegen.images.io import SUFFIXES
 from stylegen.utils.errors import UserError
-from stylegen.utils.files import quoted, reading
+from stylegen.utils.files import quoted, reading, refuse_special_file
 from stylegen.utils.memory import available_memory, format_memory
 from stylegen.utils.zips import unpack
 
@@ -66,6 +66,7 @@ def _folder(path: Path) -> tuple[list[str], Read]:
         names += [Path(folder, file).relative_to(path).as_posix() for file in files]
 
     def whole(name: str) -> bytes:
+        refuse_special_file(path / name)
         with open(path / name, 'rb') as file:
             return _read_if_small(name, os.fstat(file.fileno()).st_size, file.read)
 

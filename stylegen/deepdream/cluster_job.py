@@ -35,8 +35,7 @@ class DreamJob(Job):
     def settings(self) -> Mapping[str, Any]:
         """What decides the pictures."""
         command = self.command
-        files = (*command.pictures.guide, command.pictures.mask, *(path for path, _ in command.pictures.region))
-        named = digests((*files, command.dream.network, command.dream.weights))
+        named = digests((*command.pictures.read_beside, command.dream.network, command.dream.weights))
         left_out = ('input', 'max_memory')
         recorded = {name: value for name, value in command.recorded().items() if name not in left_out}
         return {'program': PROGRAM, 'hashes': list(named.values()), 'depth': command.result.depth, **recorded}
@@ -70,4 +69,5 @@ def dream_on_cluster(command: CommandLine, cluster: ClusterSettings, console: Co
     memory = saved_memory(str(command.dream.max_memory), result.workdir)
     job = DreamJob(command.replace(dream=command.dream.replace(max_memory=memory)))
     sources, folder = command.pictures.input or (str(DEFAULT_PICTURE),), result.output or DEFAULT_FOLDER
-    make_all(job, sources, folder, cluster, overwrite=result.overwrite, console=console)
+    others = command.pictures.read_beside
+    make_all(job, sources, folder, cluster, overwrite=result.overwrite, console=console, others=others)

@@ -122,6 +122,12 @@ class PictureSettings(Settings):
         group=SUBJECT,
     )
 
+    @property
+    def read_beside(self) -> tuple[str, ...]:
+        """The pictures that are read beside the inputs: guides and masks."""
+        masks = (self.mask, *(mask for mask, _ in self.region))
+        return (*self.guide, *filter(None, masks))
+
 
 @dataclass(frozen=True, kw_only=True)
 class DreamResultSettings(ResultSettings):

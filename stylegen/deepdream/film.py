@@ -19,6 +19,7 @@ from stylegen.deepdream.frames import keep_footage, keep_zoom
 from stylegen.deepdream.job import Session
 from stylegen.deepdream.settings import RATE
 from stylegen.deepdream.zoom import DreamFunction
+from stylegen.images.pixels import on_white
 from stylegen.runs.films import open_footage, open_frames, remove_frames, showing_frames
 from stylegen.runs.frames import Callback, KeptFrames
 from stylegen.runs.inputs import DEFAULT_PICTURE, load_first_frame, refuse_overwriting_inputs
@@ -90,9 +91,10 @@ def open_zoom_source(command: CommandLine, size: int, say: Callable[[str], None]
     """A picture that is zoomed into."""
     picture = load_first_frame(next(iter(command.pictures.input), DEFAULT_PICTURE), size, say)
     film = command.film
+    pixels = picture.pixels if picture.alpha is None else on_white(picture.pixels, picture.alpha)
 
     def keep(workdir: Workdir, dream: DreamFunction, follow: Callback) -> KeptFrames:
-        return keep_zoom(workdir, picture.pixels, dream, callback=follow, seed=command.dream.seed, settings=film)
+        return keep_zoom(workdir, pixels, dream, callback=follow, seed=command.dream.seed, settings=film)
 
     adapt = lambda dreamer: at_rate(dreamer, film.fps)
     height, width = picture.pixels.shape[:2]

@@ -31,7 +31,7 @@ def dream_folder(command: CommandLine, console: Console) -> None:
     for source in sources:
         check_output_folder(Path(source), target)
     outputs = result_paths(pictures, target, result.depth)
-    refuse_inputs_as_results(outputs, pictures)
+    refuse_inputs_as_results(outputs, [*pictures, *command.pictures.read_beside])
     images.check_writable(outputs[0], depth=result.depth)
 
     def begin() -> Session:

@@ -19,7 +19,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from stylegen.images.decoding import MAX_PIXELS, decode_bytes, opened, srgb_profile
-from stylegen.images.pixels import as_rgb, fit, quantize, resize
+from stylegen.images.pixels import as_rgb, fit, from_uint8, on_white, quantize, resize
 from stylegen.images.sixteen_bit import png_bytes, tiff_bytes
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import as_json, atomic_write, check_target, quoted, read_bytes, settings_beside
@@ -182,7 +182,7 @@ def save_image(
     Args:
         path: The target; its suffix, one of FORMATS, chooses the format.
         image: HxWx3 (or HxW, HxWx1: grey) float in [0, 1], sRGB. It is clipped and rounded.
-        alpha: HxW float in [0, 1]. JPEG, BMP and GIF drop it.
+        alpha: HxW float in [0, 1]. JPEG, BMP and GIF lack it: transparent parts are white in them.
         quality: 1 to 100, for JPEG and WebP. At 100 WebP is lossless.
         depth: Bits a channel: 8, or for PNG and TIFF 16.
         settings: How the picture was made; values that JSON lacks become text. PNG, TIFF, WebP and JPEG (up to 65,000
@@ -208,11 +208,15 @@ def save_image(
     if not 1 <= quality <= 100:
         raise UserError(f'{quoted(path)}: quality is from 1 to 100; got {quality}')
     pixels = quantize(as_rgb(image), depth)
-    if alpha is not None and kind.alpha:
+    if alpha is not None:
         alpha = np.asarray(alpha)
         if alpha.shape != pixels.shape[:2]:
             raise ValueError(f'alpha {alpha.shape} and image {pixels.shape} are of different sizes')
-        pixels = np.dstack([pixels, quantize(alpha, depth)])
+        opacity = quantize(alpha, depth)
+        if kind.alpha:
+            pixels = np.dstack([pixels, opacity])
+        else:
+            pixels = quantize(on_white(np.clip(as_rgb(image), 0, 1), from_uint8(opacity)))
     settings = None if settings is None else as_json(settings)
     data = (_encode_deep if depth == 16 else _encode)(kind, pixels, settings, quality)
     beside = sidecar or len(_text(settings)) > kind.text

@@ -128,6 +128,26 @@ def resize(image: np.ndarray, shape: tuple[int, int], wrap: bool = False) -> np.
     return result
 
 
+def crop_to_aspect(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Returns the largest part around the middle of an image that has the aspect of (height, width).
+
+    Args:
+        image: HxW or HxWxC.
+        shape: The (height, width) whose aspect is wanted, each at least 1.
+
+    Returns:
+        A view of the image, at least 1 x 1. Its aspect is that of `shape` up to the rounding of its sides.
+
+    Example:
+        crop_to_aspect(np.zeros((40, 100, 3)), (80, 80)).shape  # (40, 40, 3)
+    """
+    height, width = image.shape[:2]
+    scale = min(height / shape[0], width / shape[1])
+    sides = [max(1, min(side, round(other * scale))) for side, other in zip((height, width), shape, strict=True)]
+    top, left = (height - sides[0]) // 2, (width - sides[1]) // 2
+    return image[top : top + sides[0], left : left + sides[1]]
+
+
 def seamless(image: np.ndarray) -> np.ndarray:
     """Makes a picture a repeating tile: opposite edges are laid over one another and faded into each other.
 

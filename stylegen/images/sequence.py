@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from stylegen.images.decoding import opened, upright_size
-from stylegen.images.io import load_image
+from stylegen.images.io import load_image, load_picture
+from stylegen.images.pixels import on_white
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import digest_of, quoted, read_bytes
 
@@ -26,6 +27,7 @@ class ImageSequence:
         width, height: Of the frames, in pixels, upright.
         fps: Frames per second.
         times, loop, sound: Always None, 0, None.
+        white: Whether transparent parts are read as white, as for a film; else the colours under them stay.
     """
 
     path: str
@@ -36,6 +38,7 @@ class ImageSequence:
     times: None = None
     loop: int = 0
     sound: None = None
+    white: bool = False
 
     @property
     def frames(self) -> int:
@@ -55,18 +58,24 @@ class ImageSequence:
             UserError: A file cannot be read, or has another size.
         """
         for file in self.files[first:]:
-            frame = load_image(file)
+            picture = load_picture(file)
+            frame = picture.pixels
+            if self.white and picture.alpha is not None:
+                frame = on_white(frame, picture.alpha)
             _check_size(file, (frame.shape[1], frame.shape[0]), (self.width, self.height))
             yield frame
 
 
-def open_sequence(folder: str | os.PathLike[str], files: Sequence[Path], fps: float) -> ImageSequence:
+def open_sequence(
+    folder: str | os.PathLike[str], files: Sequence[Path], fps: float, white: bool = False
+) -> ImageSequence:
     """Opens pictures as the frames of a clip. Of each file its size is read, as a check before any work.
 
     Args:
         folder: Where they are, for the record.
         files: One or more, in order.
         fps: Frames per second.
+        white: Whether transparent parts are read as white.
 
     Raises:
         UserError: A file is no picture, or has another size than the first.
@@ -80,7 +89,7 @@ def open_sequence(folder: str | os.PathLike[str], files: Sequence[Path], fps: fl
             sizes.append(upright_size(image))
         _check_size(file, sizes[-1], sizes[0])
     height, width = load_image(files[0]).shape[:2]
-    return ImageSequence(os.fspath(folder), tuple(files), width, height, fps)
+    return ImageSequence(os.fspath(folder), tuple(files), width, height, fps, white=white)
 
 
 def _check_size(file: Path, size: tuple[int, int], first: tuple[int, int]) -> None:

@@ -14,8 +14,8 @@ from typing import IO
 
 import numpy as np
 
+from stylegen.images.clip_alpha import OPAQUE, Layout, layout_of
 from stylegen.images.endings import is_cut_short
-from stylegen.images.pixels import from_uint8
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import atomic_write, quoted, reading
 from stylegen.utils.notes import note
@@ -66,6 +66,7 @@ class Clip:
         times: Seconds from the beginning at which each frame is shown, and the end; None: at a constant rate.
         loop: 0, endless, for a result that repeats (GIF, WebP, APNG).
         held: How many times the first frame is repeated, of a constant rate, because the sound begins before it.
+        layout: How its pixels are read.
     """
 
     path: str
@@ -77,17 +78,18 @@ class Clip:
     times: tuple[float, ...] | None = None
     loop: int = 0
     held: int = 0
+    layout: Layout = OPAQUE
 
     def read(self, first: int = 0) -> Iterator[np.ndarray]:
-        """Yields the frames from number `first` on: float32 HxWx3 in [0, 1].
+        """Yields the frames from number `first` on: float32 HxWx3 in [0, 1], with transparency on white.
 
         Raises:
             UserError: The clip cannot be decoded to its end.
         """
-        size = self.height * self.width * 3
+        size = self.height * self.width * self.layout.channels
         rate = ['-fps_mode', 'passthrough'] if self.times else ['-r', str(self.fps)]
-        command = [*_reader(self.path), '-map', '0:V:0', *_SQUARE, *rate]
-        command += ['-s', f'{self.width}x{self.height}', '-pix_fmt', 'rgb24', '-f', 'rawvideo', '-']
+        command = [*_quiet(), *self.layout.reading, *_input(self.path), '-map', '0:V:0', *_SQUARE, *rate]
+        command += ['-s', f'{self.width}x{self.height}', '-pix_fmt', self.layout.name, '-f', 'rawvideo', '-']
         with tempfile.TemporaryFile() as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
             decoded: IO[bytes] = process.stdout  # type: ignore[assignment]  # because of PIPE
@@ -96,7 +98,7 @@ class Clip:
                 while len(data := decoded.read(size)) == size:
                     for _ in range(1 if index else 1 + self.held):
                         if index >= first:
-                            yield from_uint8(np.frombuffer(data, np.uint8).reshape(self.height, self.width, 3))
+                            yield self.layout.frame(data, self.height, self.width)
                         index += 1
                 if process.wait() or data:
                     raise _unreadable(self.path, _text(log))
@@ -145,7 +147,8 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
     if times:
         times = (0.0, *(delay + time for time in times[1:]))
         fps = len(stamps) / times[-1]
-    return Clip(name, width, height, fps, held + len(stamps), codec and codec[1].decode(), times, held=held)
+    layout, count_shown = layout_of(sound.stderr.decode(errors='replace')), held + len(stamps)
+    return Clip(name, width, height, fps, count_shown, codec and codec[1].decode(), times, held=held, layout=layout)
 
 
 def _stamps(listing: str) -> list[tuple[float, float]]:

@@ -20,7 +20,7 @@ from absl import flags
 
 from stylegen.networks.pretrained import announcing_downloads
 from stylegen.runs import flag_types
-from stylegen.utils import interrupts, streams
+from stylegen.utils import interrupts, starting, streams
 from stylegen.utils.console import Console, close_bars
 from stylegen.utils.errors import UserError, one_line, unknown
 from stylegen.utils.files import quoted
@@ -218,6 +218,7 @@ def run(
     argv = list(sys.argv if argv is None else argv)
     debug = '--debug' in argv
     try:
+        starting.raise_at_interrupts()
         command = define()
         if {'--help', '-help', '-h', '--helpfull', '--helpshort'} & set(argv[1:]):
             print(command.help(program))

@@ -42,14 +42,19 @@ def is_sequence(path: str, output: str | None, frames: bool) -> bool:
     return (frames or animated) and Path(path).is_dir()
 
 
-def open_frames_folder(path: str, fps: float) -> ImageSequence:
+def open_frames_folder(path: str, fps: float, white: bool = False) -> ImageSequence:
     """Opens the pictures of a folder as the frames of a clip, in natural order: frame 2 comes before frame 10.
+
+    Args:
+        path: The folder.
+        fps: Frames per second.
+        white: Whether transparent parts are read as white, as a film needs that has no transparency.
 
     Raises:
         UserError: The folder has no pictures, they are of different sizes, or a package is missing.
     """
     check_flow()
-    return open_sequence(path, pictures_in(Path(path)), fps)
+    return open_sequence(path, pictures_in(Path(path)), fps, white)
 
 
 def digest_of_footage(footage: Clip | Animation | ImageSequence) -> str:

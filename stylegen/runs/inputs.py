@@ -56,14 +56,19 @@ def load_first_frame(path: str | Path, size: int | None, say: Callable[[str], No
     return picture
 
 
-def refuse_overwriting_inputs(output: Path, inputs: Iterable[str]) -> None:
+def refuse_overwriting_inputs(output: Path, inputs: Iterable[str], flag: str = 'output') -> None:
     """Refuses an output that is one of the inputs, also through a link.
+
+    Args:
+        output: The file that is to be written.
+        inputs: The files that are read.
+        flag: The flag that gives the output, for the error.
 
     Raises:
         UserError: The output is one of the inputs.
     """
     if output.exists() and any(Path(path).exists() and output.samefile(path) for path in inputs):
-        raise UserError(f'{output} is an input; give another --output')
+        raise UserError(f'{output} is an input; give another --{flag}')
 
 
 def read_mask(inputs: Inputs, path: str, shape: tuple[int, int]) -> np.ndarray:

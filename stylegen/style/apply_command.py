@@ -61,7 +61,8 @@ def work(flags: FlagValues) -> None:
         check_writable('painted.png', depth=result.depth)
         job = ApplyJob(command, (painter.source.sha256, *painter.inputs.hashes.values()))
         sources, folder = settings.input or (str(DEFAULT_PICTURE),), result.output or DEFAULT_FOLDER
-        return make_all(job, sources, folder, cluster, overwrite=result.overwrite, console=console)
+        others = painter.inputs.hashes
+        return make_all(job, sources, folder, cluster, overwrite=result.overwrite, console=console, others=others)
     photos = expand_folders(settings.input or [str(DEFAULT_PICTURE)])
     if len(photos) > 1 or any(Path(one).is_dir() for one in settings.input):
         return painter.paint_folder(photos)

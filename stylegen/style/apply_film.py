@@ -65,10 +65,15 @@ def paint_film(painter: Painter, source: str, console: Console, keep_elsewhere: 
         UserError: A clip that cannot be read, an output that is no film, or another run works on it.
     """
     began, result = time.monotonic(), painter.result
-    folder = Path(source).is_dir()
-    clip, sound = (open_frames_folder(source, painter.settings.fps), None) if folder else open_footage(source)
+    films = painter.command.films
+    clip: Clip | Animation | ImageSequence
+    sound: Clip | None = None
+    if Path(source).is_dir():  # a film has no transparency, and shows none of the colours under it
+        clip = open_frames_folder(source, painter.settings.fps, white=films)
+    else:
+        clip, sound = open_footage(source)
     save: Save = functools.partial(save_film, clip=clip, sound=sound)
-    if isinstance(clip, ImageSequence) and not painter.command.films:
+    if isinstance(clip, ImageSequence) and not films:
         output = Output(Path(result.output or DEFAULT_FOLDER))
         save = functools.partial(save_frames, clip=clip, outputs=frame_outputs(clip, output.path, result))
     else:

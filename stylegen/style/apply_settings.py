@@ -16,6 +16,7 @@ from stylegen.style.one_pass import ONE_PASS_WEIGHTS, RESULT
 from stylegen.style.options import NONE, find_moved, paths_setting
 from stylegen.style.pass_settings import FootageSettings
 from stylegen.utils.errors import UserError
+from stylegen.utils.files import refuse_special_file
 from stylegen.utils.settings import setting
 
 PROGRAM = 'stylegen.style apply'  # as results call it
@@ -67,9 +68,16 @@ class ApplySettings(FootageSettings, MemorySettings):
 
 
 def model_file(model: str | None) -> Path:
-    """Returns the file of a network: the file itself, `RESULT` in a folder, or for None the network that ships."""
+    """Returns the file of a network: the file itself, `RESULT` in a folder, or for None the network that ships.
+
+    Raises:
+        UserError: It is a pipe or a device, see `refuse_special_file`.
+    """
     path = ONE_PASS_WEIGHTS if model is None else Path(model)
-    return path / RESULT if path.is_dir() else path
+    path = path / RESULT if path.is_dir() else path
+    if path.exists():
+        refuse_special_file(path)
+    return path
 
 
 @dataclass(frozen=True, kw_only=True)

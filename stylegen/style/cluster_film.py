@@ -46,7 +46,7 @@ def paint_film_on_cluster(painter: Painter, source: str, cluster: ClusterSetting
     check_clip(source, painter.result.output)
 
     def keep(folder: Path, shape: tuple[int, int], frames: int, record: Mapping[str, Any]) -> KeptFrames:
-        job = FilmJob(Footage(source, settings.fps, shape), record, command=painter.command)
+        job = FilmJob(Footage(source, settings.fps, shape, painter.command.films), record, command=painter.command)
         return keep_scenes(job, folder, frames, cluster, console, apart=not settings.blend)
 
     paint_film(painter, source, console, keep)

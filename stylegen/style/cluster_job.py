@@ -19,7 +19,7 @@ from stylegen.style import apply_settings
 from stylegen.style.command import PROGRAM, Command
 from stylegen.style.folder import paint_pair, styles_of, workdir_of
 from stylegen.style.one_pass import OnePass
-from stylegen.style.options import DEFAULT_CONTENT, DEFAULT_FOLDER, parse_regions, parse_style, parse_styles
+from stylegen.style.options import DEFAULT_CONTENT, DEFAULT_FOLDER, parse_style, parse_styles, read_beside
 from stylegen.style.painter import Painter, use_tensorflow
 from stylegen.style.session import Session
 from stylegen.utils.console import Console
@@ -81,14 +81,17 @@ class PaintJob(Job):
     styles: Mapping[str, Sequence[str]]
 
     @property
+    def read_beside(self) -> tuple[str, ...]:
+        """The pictures that are read beside the contents."""
+        styles = [path for texts in self.styles.values() for path, _ in parse_styles(texts)]
+        return (*styles, *read_beside(self.command.sources))
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """What decides the pictures."""
         command = self.command
-        styles = [path for texts in self.styles.values() for path, _ in parse_styles(texts)]
-        regions = parse_regions(command.sources.region)
-        styles += [path for texts in regions.values() for path, _ in parse_styles(texts)]
         network = command.style.network, command.style.weights, command.style.init_picture
-        named = digests((*styles, *regions, command.sources.mask, *network))
+        named = digests((*self.read_beside, *network))
         left_out = ('content', 'max_memory')
         recorded = {name: value for name, value in command.recorded.items() if name not in left_out}
         return {'program': PROGRAM, 'hashes': list(named.values()), 'depth': command.results.depth, **recorded}
@@ -128,4 +131,5 @@ def paint_on_cluster(command: Command, cluster: ClusterSettings, console: Consol
     memory = saved_memory(str(command.style.max_memory), results.workdir or (folder if results.resume else None))
     command = replace(command, style=command.style.replace(max_memory=memory))
     job, contents = PaintJob(command, styles_of(sources)), sources.content or (str(DEFAULT_CONTENT),)
-    make_all(job, contents, folder, cluster, overwrite=results.overwrite, console=console)
+    others = (*job.read_beside, command.style.init_picture)
+    make_all(job, contents, folder, cluster, overwrite=results.overwrite, console=console, others=others)

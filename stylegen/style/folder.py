@@ -23,6 +23,7 @@ from stylegen.style.options import (
     PictureSettings,
     StyleResultSettings,
     parse_style,
+    read_beside,
 )
 from stylegen.style.pictures import Pictures
 from stylegen.style.session import Session
@@ -79,7 +80,8 @@ def paint_folder(command: Command, console: Console) -> None:
         check_output_folder(Path(source), target)
     outputs = [output for _, output in pairs]
     texts = {text for sources, _ in pairs for text in (*sources.content, *sources.style)}
-    refuse_inputs_as_results(outputs, [parse_style(text)[0] for text in texts])
+    init = [command.style.init_picture] if command.style.init_picture else []
+    refuse_inputs_as_results(outputs, [*(parse_style(text)[0] for text in texts), *read_beside(command.sources), *init])
     images.check_writable(outputs[0], depth=results.depth)
 
     def begin() -> Session:

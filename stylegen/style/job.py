@@ -88,9 +88,11 @@ class Job(jobs.Job):
         self.film: Film | None = None
         self.painted: np.ndarray | None = None
         self.film_path = Path(result.film) if result.film else None
-        for path in (preview_of(output) if self.preview else None, unfinished, self.film_path):
+        for path in (preview_of(output) if self.preview else None, unfinished):
             if path:
                 refuse_overwriting_inputs(path, pictures.hashes)
+        if self.film_path:
+            refuse_overwriting_inputs(self.film_path, pictures.hashes, 'film')
 
     @property
     def resume_hint(self) -> str:

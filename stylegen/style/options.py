@@ -138,6 +138,13 @@ def parse_regions(texts: Sequence[str]) -> dict[str, list[str]]:
     return regions
 
 
+def read_beside(sources: PictureSettings) -> list[str]:
+    """The paths of the pictures that are read beside contents and styles: masks, and the styles of regions."""
+    regions = parse_regions(sources.region)
+    styles = [path for texts in regions.values() for path, _ in parse_styles(texts)]
+    return [*styles, *regions, *([sources.mask] if sources.mask else [])]
+
+
 def find_moved(settings: dict[str, Any], moved: Mapping[str, str]) -> None:
     """Corrects the paths in the `style` and `region` of recorded settings.
 

@@ -70,16 +70,7 @@ class Pictures:
             read_styles(sources.style),
             [(read_mask(inputs, mask, shape), read_styles(texts)) for mask, texts in regions.items()],
             read_mask(inputs, sources.mask, shape) if sources.mask else None,
-            _cropped(inputs.load(init).pixels, shape) if init else None,
+            inputs.load(init).pixels if init else None,
             {content.path: content.sha256} | inputs.hashes,
             style_sizes,
         )
-
-
-def _cropped(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The largest part around the middle of a picture that has the aspect of (height, width)."""
-    height, width = picture.shape[:2]
-    scale = min(height / shape[0], width / shape[1])
-    sides = [max(1, min(side, round(other * scale))) for side, other in zip((height, width), shape, strict=True)]
-    top, left = (height - sides[0]) // 2, (width - sides[1]) // 2
-    return picture[top : top + sides[0], left : left + sides[1]]

@@ -116,7 +116,7 @@ class StyleSettings(MachineSettings, NetworkSettings):
         init: 'noise' is noise around grey, 'style' noise in the style's colours, 'mean' the mean colour of photographs.
             'one_pass' is the picture of the network that paints in one pass (`stylegen.style.OnePass`); the
             optimisation then begins at a larger size and takes fewer steps, see `POLISH`.
-            It may also be a picture in any form, see `stylegen.images.conversion`.
+            It may also be a picture in any form, see `stylegen.images.conversion`; of another aspect its middle counts.
         style_scale: The style's picture is never enlarged.
         color: 'style': the style's colours. 'luminance': each pixel keeps the content's chroma. 'linear', 'histogram':
             the colours as a whole are the content's (Gatys et al. 2017, section 5).

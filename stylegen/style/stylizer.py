@@ -10,6 +10,7 @@ import numpy as np
 
 from stylegen import networks
 from stylegen.images.conversion import PictureLike, StylesLike, as_mask, as_picture, as_shares
+from stylegen.images.pixels import crop_to_aspect
 from stylegen.style.plan import Plan, plan
 from stylegen.style.presets import EMBEDDED, FIRST_CHOICE, network_layers, settled
 from stylegen.style.run import Run
@@ -89,7 +90,8 @@ class Stylizer:
         """Paints one picture; see `stylegen.style.transfer` for the arguments.
 
         Args:
-            init: A picture to begin with, in place of `settings.init`.
+            init: A picture to begin with, in place of `settings.init`. The part around its middle that has the aspect
+                of `content` is resized to it.
             steps_per_call: Steps between callbacks; by default as many as take about half a second.
 
         Returns:
@@ -104,7 +106,7 @@ class Stylizer:
         regions = [(as_mask(one, 'mask of a region', shape), as_shares(group)) for one, group in regions]
         mask = None if mask is None else as_mask(mask, 'mask', shape)
         init = self.settings.init_picture if init is None else init
-        init = None if init is None else as_picture(init, 'init')
+        init = None if init is None else crop_to_aspect(as_picture(init, 'init'), shape)
         if len(regions) != self.regions:
             raise UserError(f'expected {self.regions} regions, got {len(regions)}')
         check_styles([styles, *(group for _, group in regions)], self.extractor.min_size)

@@ -16,6 +16,7 @@ from stylegen.utils.errors import UserError
 
 MAX_BYTES = 4 << 30
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_PASSED = re.compile('/dev/stdin$|/dev/fd/|/proc/[^/]+/fd/')
 _count = itertools.count()
 
 
@@ -34,7 +35,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Opens a file for reading; `~` is expanded.
 
     Raises:
-        UserError: The file is missing, a folder, a web address, a device, unreadable or empty.
+        UserError: The file is missing, a folder, a web address, a device, a pipe with a name, unreadable or empty.
     """
     name = os.path.expanduser(os.fspath(path))
     if re.match(r'data:|[A-Za-z][A-Za-z0-9+.-]+:/', name):
@@ -42,9 +43,8 @@ def reading(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     if os.path.isdir(name):
         raise UserError(f'{quoted(name)} is a folder; give the path of one file in it')
     try:
+        refuse_special_file(name)
         with open(name, 'rb') as file:
-            if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
-                raise UserError(f'{quoted(name)} is a device; give the path of a file')
             if not file.peek(1):
                 raise UserError(f'{quoted(name)} is empty (0 bytes); copy or download it again')
             yield file
@@ -59,8 +59,23 @@ def reading(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise UserError(f'{quoted(name)} cannot be read ({reason}); check the path') from error
 
 
+def refuse_special_file(path: str | os.PathLike[str]) -> None:
+    """Refuses a pipe, a socket or a device: reading it may never end. A pipe that the shell passes on is allowed.
+
+    Raises:
+        UserError: The path is such a file.
+        OSError: The path is missing, or this user may not look at it.
+    """
+    mode = os.stat(path).st_mode
+    passed = stat.S_ISFIFO(mode) and _PASSED.match(os.fspath(path))
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or passed):
+        kind = 'pipe' if stat.S_ISFIFO(mode) else 'socket' if stat.S_ISSOCK(mode) else 'device'
+        raise UserError(f'{quoted(path)} is a {kind}; give the path of a file')
+
+
 def digest_of(path: Path, algorithm: str = 'sha256') -> str:
-    """Returns the digest of a file's bytes, in hexadecimal."""
+    """Returns the digest of a file's bytes, in hexadecimal. It refuses what `refuse_special_file` refuses."""
+    refuse_special_file(path)
     hasher = hashlib.new(algorithm, usedforsecurity=False)
     with path.open('rb') as file:  # hashlib.file_digest needs Python 3.11
         while chunk := file.read(1 << 20):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stylegen import images
-from stylegen.cluster import scenes
+from stylegen.cluster import making, scenes
 from stylegen.cluster.manifest import lines_of
 from stylegen.cluster.scenes import parts_of, span_of
 from stylegen.dcgan.cluster_job import seed_of, text_of
@@ -13,6 +13,7 @@ from stylegen.deepdream.cluster_job import with_memory
 from stylegen.images.video import open_clip
 from stylegen.utils.errors import UserError
 from tests.cluster.conftest import results
+from tests.cluster.test_cluster import write_matrix
 from tests.conftest import photo, run
 from tests.dcgan.generators import kept
 from tests.images.test_video import clip_with_sound
@@ -76,6 +77,37 @@ def test_a_seed_with_and_without_a_class_is_read_as_it_was_written():
 def test_what_a_cluster_does_not_make_is_told(program, args, said, capsys):
     assert run(*args, '--cluster=local', program=program) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.fixture
+def no_ray(monkeypatch):
+    """Fails where Ray is started."""
+    monkeypatch.setattr(making, 'connected', lambda address: pytest.fail('Ray was started'))
+
+
+@pytest.mark.parametrize(
+    ('program', 'args', 'result'),
+    [
+        ('deepdream', ['--input=out/0.png', '--input=in/1.png', '--network=mini'], '0.png'),
+        ('deepdream', ['--input=in/0.png', '--input=in/1.png', '--mask=out/1.png', '--network=mini'], '1.png'),
+        ('style', ['--content=in/0.png', '--content=out/0__1.png', '--style=in/1.png'], '0__1.png'),
+        ('style', ['apply', 'in/0.png', 'linked.png', '--style=waves', '--model=m.npz'], 'linked.png'),
+        ('compose', ['apply', 'in/0.png', 'out/1.png', '--matrix=T.json'], '1.png'),
+    ],
+)
+def test_results_that_are_inputs_are_refused_before_anything_starts(program, args, result, no_ray, capsys):
+    fill('in', 2)
+    fill('out', 4)
+    Path('out/0__1.png').write_bytes(Path('out/0.png').read_bytes())
+    Path('out/linked.png').symlink_to('2.png')
+    Path('linked.png').symlink_to('out/2.png')
+    random_one_pass(random_network()).save('m.npz')
+    write_matrix()
+    before = sorted(Path('out').iterdir())
+    for options in (['--overwrite'], []):
+        assert run(*args, '--output=out', '--quiet', '--cluster=local', *options, program=program) == 2
+        assert capsys.readouterr().err.endswith(f': out/{result} is an input; give another --output\n')
+    assert [path for path in sorted(Path('out').iterdir()) if path.name != '.lock'] == before
 
 
 def film():

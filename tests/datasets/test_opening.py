@@ -347,6 +347,13 @@ def test_what_cannot_be_read_is_left_out_and_told(tmp_path):
     assert np.array_equal(everything(images), PIXELS[:5])
 
 
+def test_a_pipe_in_a_folder_is_left_out_and_told(tmp_path):
+    folder = write(tmp_path / 'photos', pngs(3))
+    os.mkfifo(folder / '00-pipe.png')
+    opened = open_images(folder, 8)
+    assert opened.count == 3 and 'is a pipe' in dict(opened.skipped)['00-pipe.png']
+
+
 def test_nothing_left_is_an_error_with_the_first_reason(tmp_path):
     with pytest.raises(UserError, match=r"none of the 4 pictures of .* the first, 'bad/cut.jpg', is damaged"):
         open_images(write(tmp_path / 'set', bad_files()), 8)

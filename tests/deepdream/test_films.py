@@ -49,6 +49,17 @@ def test_a_zoom_is_a_film_that_replays(folder):
     assert Path('one.webp').read_bytes() == Path('two.webp').read_bytes()
 
 
+def test_a_zoom_shows_no_colours_under_transparent_pixels():
+    alpha = np.ones((40, 48), np.float32)
+    alpha[:, 24:] = 0
+    for name, hidden in (('black', 0), ('white', 1)):
+        picture = photo(40, 48)
+        picture[:, 24:] = hidden
+        images.save_image(f'{name}.png', picture, alpha=alpha)
+        assert run(f'--input={name}.png', *ZOOM[1:], f'--output={name}.webp') == 0
+    assert Path('black.webp').read_bytes() == Path('white.webp').read_bytes()
+
+
 def test_a_film_that_is_stopped_goes_on_and_ends_the_same(folder, monkeypatch):
     assert run(*ZOOM, '--output=whole.webp') == 0
     save = frames.save_image

@@ -127,6 +127,19 @@ def test_every_picture_can_have_16_bits_a_channel(monkeypatch, capsys):
         assert 'network' not in out  # it is refused before anything is opened
 
 
+@pytest.mark.parametrize('flag', ['--mask={}', '--guide={}', '--region={}=block1_conv1:1'])
+def test_several_results_never_replace_what_is_read_beside_the_pictures(flag, capsys):
+    Path('out').mkdir()
+    for name in ('b.png', 'out/b.png'):
+        shutil.copy('photo.png', name)
+    args = ['--input=photo.png', '--input=b.png', '--output=out', '--network=mini']
+    for more in ([], ['--overwrite']):
+        assert run(*args, flag.format('out/b.png'), *more) == 2
+        out, err = capsys.readouterr()
+        assert err.endswith('out/b.png is an input; give another --output\n') and 'network' not in out
+    assert [path.name for path in Path('out').iterdir()] == ['b.png']
+
+
 def test_a_folder_without_pictures_is_refused(folder, capsys):
     (folder / 'empty').mkdir()
     assert run('--input=empty', '--output=out', *QUICK) == 2

@@ -4,8 +4,8 @@ import hashlib
 import io
 import os
 import shutil
+import socket
 import tempfile
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -110,14 +110,23 @@ def test_a_file_with_too_many_bytes_is_refused(tmp_path, monkeypatch):
     assert 'larger than' in message(path)
 
 
-def test_a_pipe_is_read(tmp_path):
+def test_a_pipe_of_the_shell_is_read():
     buffer = io.BytesIO()
     Image.fromarray(RGB).save(buffer, 'PNG')
-    os.mkfifo(tmp_path / 'pipe')
-    writer = threading.Thread(target=lambda: (tmp_path / 'pipe').write_bytes(buffer.getvalue()))
-    writer.start()
-    np.testing.assert_array_equal(as_bytes(tmp_path / 'pipe'), RGB)
-    writer.join()
+    reader, writer = os.pipe()
+    with os.fdopen(reader), os.fdopen(writer, 'wb') as file:
+        file.write(buffer.getvalue())
+        file.close()
+        np.testing.assert_array_equal(as_bytes(f'/dev/fd/{reader}'), RGB)
+
+
+def test_pipes_with_a_name_and_sockets_are_refused(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / 'pipe.png')
+    assert "pipe.png' is a pipe; give the path of a file" in message(tmp_path / 'pipe.png')
+    with socket.socket(socket.AF_UNIX) as listening:
+        monkeypatch.chdir(tmp_path)  # the path of a socket is short
+        listening.bind('socket.png')
+    assert 'is a socket' in message(tmp_path / 'socket.png')
 
 
 def test_names_are_all_there():

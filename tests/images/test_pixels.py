@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stylegen.images import fit, from_uint8, resize, to_uint8
-from stylegen.images.pixels import as_rgb, quantize, sample, seamless
+from stylegen.images.pixels import as_rgb, crop_to_aspect, quantize, sample, seamless
 
 
 def noise(*shape):
@@ -131,3 +131,18 @@ def test_sampling_keeps_constants_and_reads_bands_alike():
 def test_a_large_tile_of_one_colour_keeps_it():
     """Two million values summed one after another would give a mean that is off by half a level of 255."""
     assert np.abs(seamless(np.full((1400, 1400, 3), 0.8, np.float32)) - np.float32(0.8)).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ('size', 'shape', 'rows', 'columns'),
+    [
+        ((40, 100), (80, 80), slice(0, 40), slice(30, 70)),
+        ((100, 40), (10, 20), slice(40, 60), slice(0, 40)),
+        ((30, 45), (60, 90), slice(0, 30), slice(0, 45)),
+        ((3, 3), (1, 1000), slice(1, 2), slice(0, 3)),
+    ],
+)
+def test_the_largest_part_around_the_middle_has_the_aspect(size, shape, rows, columns):
+    image = noise(*size, 3)
+    np.testing.assert_array_equal(crop_to_aspect(image, shape), image[rows, columns])
+    np.testing.assert_array_equal(crop_to_aspect(image[..., 0], shape), image[rows, columns, 0])

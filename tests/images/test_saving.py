@@ -94,12 +94,14 @@ def test_values_that_are_not_finite_and_wrong_arrays_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize('suffix', list(FORMATS))
-def test_alpha_is_kept_where_the_format_has_it(tmp_path, suffix):
+def test_alpha_is_kept_where_the_format_has_it_and_else_shown_on_white(tmp_path, suffix):
     alpha = np.zeros((20, 30), np.float32)
     alpha[:, 10:] = np.linspace(0, 1, 20)
     picture = load_picture(save_image(tmp_path / f'a{suffix}', IMAGE, alpha=alpha, quality=100))
     if not FORMATS[suffix].alpha:
-        assert picture.alpha is None
+        white = save_image(tmp_path / f'white{suffix}', IMAGE * alpha[..., None] + 1 - alpha[..., None], quality=100)
+        assert picture.alpha is None and np.abs(picture.pixels - load_picture(white).pixels).mean() < 0.01
+        assert picture.pixels[:, :8].min() > 0.97  # of alpha 0
         return
     assert np.abs(picture.alpha - alpha).max() <= 0.502 / 255
     assert np.abs(picture.pixels - IMAGE).max() <= 0.502 / 255  # under alpha 0 too

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from stylegen.images import save_animation, video
+from stylegen.images.clip_alpha import Layout, layout_of
 from stylegen.images.video import COPIED, Clip, ffmpeg_program, open_clip
 from stylegen.utils.errors import UserError
 from stylegen.utils.notes import Note
@@ -87,6 +88,25 @@ def shown_at(path):
     return sorted(int(line.split(',')[2]) * unit for line in listing.splitlines() if line and line[0] != '#')
 
 
+@pytest.mark.parametrize(
+    ('name', 'codec'),
+    [
+        ('a.mov', ['qtrle']),
+        ('b.mov', ['prores_ks', '-pix_fmt', 'yuva444p10le']),
+        ('c.webm', ['libvpx-vp9', '-pix_fmt', 'yuva420p']),
+        ('d.webm', ['libvpx', '-pix_fmt', 'yuva420p', '-auto-alt-ref', '0']),
+        ('e.mov', ['qtrle', '-pix_fmt', 'rgb24']),
+    ],
+)
+def test_transparent_parts_of_a_clip_are_white(tmp_path, name, codec):
+    source = 'color=c=red:size=64x48:rate=10:duration=0.3,format=rgba,geq=r=200:g=0:b=0:a=if(lt(X\\,32)\\,255\\,0)'
+    ffmpeg('-f', 'lavfi', '-i', source, '-c:v', *codec, str(tmp_path / name))
+    (*_, frame) = open_clip(tmp_path / name).read()
+    opaque, hidden = frame[8:-8, 8:24].mean((0, 1)), frame[8:-8, 40:56].mean((0, 1))
+    np.testing.assert_allclose(opaque, [200 / 255, 0, 0], atol=0.03)
+    np.testing.assert_allclose(hidden, [1, 1, 1] if name != 'e.mov' else opaque, atol=0.03)
+
+
 def test_a_clip_of_variable_rate_keeps_its_frames_and_their_times(tmp_path):
     times = np.cumsum([0, *[1 / 30] * 4, 0.2, 0.05, *[1 / 24] * 4, 0.1])
     path = save_animation(tmp_path / 'a.mp4', frames(), 30, times=[*times, times[-1] + 0.25])
@@ -160,6 +180,12 @@ def sound_begins(path):
     """The seconds at which the sound of a file begins, after its first frame."""
     listing = ffmpeg('-i', str(path), '-map', '0:V:0', '-map', '0:a:0', '-c', 'copy', '-f', 'framecrc', '-').decode()
     return int(re.search(r'^1, +-?\d+, +(-?\d+)', listing, re.M)[1]) / 44100
+
+
+def test_the_cover_of_a_clip_does_not_make_it_transparent():
+    cover = '  Stream #0:0: Video: png, rgba(pc), 8x8 (attached pic)\n  Stream #0:1(eng): Video: h264, yuv420p, 64x48\n'
+    assert layout_of(f'Input #0\n{cover}') == Layout()
+    assert layout_of('  Stream #0:0: Video: prores, yuva444p12le(tv), 64x48') == Layout(alpha=True)
 
 
 def test_a_packet_without_a_time_leaves_the_rate_constant():

@@ -233,6 +233,7 @@ def test_networks_programs_and_layers_are_listed(capsys):
             'this command takes content and style without a flag; several are typed --style=A --style=B',
         ),
         (['--film=out.png'], '.gif'),
+        (['--mask=mask.webp', '--film=mask.webp'], 'mask.webp is an input; give another --film'),
         (['--film=a.webp', '--output=a.webp'], 'another --film'),
         (['--size=4'], '--size'),
         (['--stile=paint.png'], "unknown flag 'stile'; did you mean style"),
@@ -280,6 +281,7 @@ def test_a_mistake_is_one_line_exit_code_2_and_no_file(args, message, capsys):
     images.save_image('dot.png', photo(16, 16)[:1, :1])
     images.save_image('small.png', photo(8, 8))
     images.save_image('out-unfinished.png', photo(64, 80))
+    images.save_image('mask.webp', photo(64, 80))
     before = names()
     usual = [p for p in (*PAIR, '--network=mini') if not any(a.startswith(p.split('=')[0] + '=') for a in args)]
     assert run('--quiet', *usual, *args) == 2
@@ -508,6 +510,17 @@ def test_folders_give_every_pair_once_and_a_bad_file_is_told(folder, capsys, mon
     assert run('--content=in/a10.png', '--content=in/a2.jpg', '--style=paint.png', '--strength=0.9', '--output=out',
                '--overwrite', *QUICK) == 0  # fmt: skip
     assert not np.array_equal(images.load_image('out/a10__paint.png'), before)
+
+
+@pytest.mark.parametrize('flag', ['--mask={}', '--init={}', '--region={}=other.png', '--region=photo.png={}'])
+def test_several_results_never_replace_what_is_read_beside_the_contents(flag, folder, capsys):
+    (folder / 'out').mkdir()
+    shutil.copy('photo.png', 'out/photo__paint.png')
+    for more in ([], ['--overwrite']):
+        every = [*PAIR, '--content=other.png', '--output=out', flag.format('out/photo__paint.png')]
+        assert run(*every, *more, *QUICK) == 2
+        assert capsys.readouterr().err.endswith(': out/photo__paint.png is an input; give another --output\n')
+    assert names('out') == ['photo__paint.png'] and same('photo.png', 'out/photo__paint.png')
 
 
 def test_a_folder_that_is_stopped_goes_on_with_the_result_it_was_at(folder, monkeypatch, capsys):

@@ -296,6 +296,20 @@ def test_frames_that_are_turned_by_exif_have_their_upright_size_and_transparent_
     assert not Path('again.frames').exists()
 
 
+def test_a_film_shows_no_colours_under_transparent_pixels_of_frames(network):
+    alpha = np.ones((32, 48), np.float32)
+    alpha[:, 24:] = 0
+    shown = []
+    for name, hidden in (('black', 0), ('green', (0, 1, 0)), ('white', 1)):
+        for number in range(2):
+            frame = view(textured(), 3 * number)[:32, :48].copy()
+            frame[:, 24:] = hidden
+            images.save_image(f'{name}/{number}.png', frame, alpha=alpha)
+        assert run(*APPLY, name, f'--output={name}.mp4', program='style') == 0
+        shown.append(np.stack([*open_clip(f'{name}.mp4').read()]))
+    assert np.array_equal(shown[0], shown[1]) and np.array_equal(shown[0], shown[2])
+
+
 def test_a_folder_of_frames_becomes_a_film_at_its_rate_also_animated_png(capsys):
     frames_folder(2)
     for name in ('out.apng', 'out.mp4'):

@@ -1,6 +1,7 @@
 """`style train` and `style apply`: a small network is trained, goes on to the same bits, and paints files."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -173,6 +174,15 @@ def test_apply_lists_styles_and_refuses_others_with_what_there_is(capsys):
         assert run(*APPLY, 'photos/1.png', *wrong, program='style') == 2
         error = capsys.readouterr().err
         assert told in error and error.count('\n') == 1 + error.count('left out: ')
+
+
+@pytest.mark.parametrize('flags', [['pipe', '--style=ink'], ['photos/0.png', '--style=ink', '--model=pipe']])
+def test_apply_refuses_pipes_in_one_line_and_does_not_wait(flags, tmp_path, capsys):
+    os.mkfifo(tmp_path / 'pipe')
+    flags = [flag.replace('pipe', str(tmp_path / 'pipe')) for flag in flags]
+    assert run(*APPLY, *flags, f'--output={tmp_path}/no.png', program='style') == 2
+    told = capsys.readouterr().err
+    assert 'is a pipe; give the path of a file' in told and told.count('\n') == 1
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,13 @@ def test_every_init_begins_where_it_says():
     assert np.array_equal(stylized(iterations=0, **PLAIN)[0], CONTENT)
 
 
+@pytest.mark.parametrize('beside', [((0, 0), (30, 31)), ((16, 17), (0, 0))])
+def test_an_init_of_another_aspect_is_cropped_and_not_squashed(beside):
+    given = photo(40, 56, 9)
+    begun, _ = stylized(init=np.pad(given, (*beside, (0, 0))), iterations=0, **PLAIN)
+    assert np.array_equal(begun, given)
+
+
 @pytest.mark.parametrize('optimizer', ['adam', 'lbfgs', 'descent'])
 def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(optimizer):
     options = {'optimizer': optimizer, 'iterations': (5, 4), 'smallest_size': 30, 'size_ratio': 1.6, 'margin': 4}
