@@ -32,7 +32,7 @@ from stylegen.utils.zips import TooLarge
 
 RESULT = 'one_pass.npz'  # as a training calls it
 ONE_PASS_WEIGHTS = Path(__file__).parents[1] / 'weights' / RESULT
-PER_PIXEL = 400  # bytes that the maps of a pass take for a pixel, at 96 channels; measured: 344
+PER_PIXEL = 560  # bytes that a pass takes for a pixel at most, at 96 channels; measured: 544
 PER_STRIP_PIXEL = 1000  # the same for a pixel of a strip; measured: 910
 KEPT_PIXEL = 60  # bytes that stay in memory for a pixel of the whole picture; measured: 36
 LEAST = 16  # pixels: the least side within the network; mirroring a map needs two positions of it
