@@ -1,4 +1,7 @@
-"""The statistics of the normalizations of a one-pass network, and what a style does with them. Without TensorFlow."""
+"""How large a one-pass network is, the statistics of its normalizations, and what a style does with them.
+
+Without TensorFlow.
+"""
 
 from __future__ import annotations
 

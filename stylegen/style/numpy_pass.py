@@ -168,7 +168,7 @@ def normalize(x: np.ndarray, norms: np.ndarray, smooth: Smooth, relu: bool = Tru
 
 def add_noise(x: np.ndarray, kernel: np.ndarray) -> None:
     """Adds to a map (H, W, C) what `stylegen.style.transform_network.AddedNoise` adds, with its kernel (NOISE, C)."""
-    noise = noise_tile() @ kernel
+    noise = noise_tile()[: x.shape[0], : x.shape[1]] @ kernel
     for top in range(0, x.shape[0], NOISE_SIDE):
         for left in range(0, x.shape[1], NOISE_SIDE):
             part = x[top : top + NOISE_SIDE, left : left + NOISE_SIDE]

@@ -98,13 +98,13 @@ class Noisy(Map):
     """A map with noise, as of `AddedNoise`."""
 
     def __init__(self, source: Map, kernel: np.ndarray):
-        self.source, self.height, self.noise = source, source.height, noise_tile() @ kernel
+        self.source, self.height, self.kernel = source, source.height, kernel
 
     def rows(self, first: int, last: int) -> tf.Tensor:
         """The rows."""
         x = self.source.rows(first, last)
         down, across = (np.arange(*ends) % NOISE_SIDE for ends in ((first, last), (0, x.shape[2])))
-        return x + self.noise[down][:, across]
+        return x + noise_tile()[down][:, across] @ self.kernel
 
 
 class Upsampled(Map):
