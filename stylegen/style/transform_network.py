@@ -91,9 +91,12 @@ class AddedNoise(keras.layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """The map, (N, H, W, C)."""
-        noise, shape = tf.constant(noise_tile()), tf.shape(x)
-        for axis in (0, 1):
-            noise = tf.gather(noise, (tf.range(shape[axis + 1]) + self.shift[axis]) % NOISE_SIDE, axis=axis)
+        noise = tf.constant(noise_tile())
+        if self.shift != (0, 0):
+            noise = tf.roll(noise, [-step for step in self.shift], [0, 1])
+        height, width = tf.unstack(tf.shape(x)[1:3])
+        times = [(side + NOISE_SIDE - 1) // NOISE_SIDE for side in (height, width)]
+        noise = tf.tile(noise, [*times, 1])[:height, :width]
         return x + tf.cast(tf.tensordot(noise, tf.cast(self.kernel, tf.float32), 1), x.dtype)
 
     def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
