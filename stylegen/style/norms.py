@@ -33,9 +33,9 @@ class NetworkShape:
         deep: Residual blocks at an eighth of the sides; 0: the network does not go there, and sees no noise.
     """
 
-    width: int = 96
-    blocks: int = 5
-    deep: int = 0
+    width: int
+    blocks: int
+    deep: int
 
     @property
     def sizes(self) -> dict[str, int]:

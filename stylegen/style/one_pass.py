@@ -34,7 +34,7 @@ RESULT = 'one_pass.npz'  # as a training calls it
 ONE_PASS_WEIGHTS = Path(__file__).parents[1] / 'weights' / RESULT
 PER_PIXEL = 560  # bytes that a pass takes for a pixel at most, at 96 channels; measured: 544
 PER_STRIP_PIXEL = 1000  # the same for a pixel of a strip; measured: 910
-KEPT_PIXEL = 60  # bytes that stay in memory for a pixel of the whole picture; measured: 36
+KEPT_PIXEL = 135  # bytes that stay in memory for a pixel of the whole picture; measured: 122
 LEAST = 16  # pixels: the least side within the network; mirroring a map needs two positions of it
 NUMPY_PIXELS = 1_500_000  # so many in all NumPy paints; more take longer than with TensorFlow and its start
 STEADY = 0.9  # share of the frame before in the statistics of a frame
@@ -85,7 +85,7 @@ class OnePass:
                 for kind in ('norms', 'palettes')
             )  # fmt: skip
             return cls(
-                NetworkShape(*(int(settings.get(name, 0)) for name in ('width', 'blocks', 'deep'))),
+                NetworkShape(int(settings['width']), int(settings['blocks']), int(settings.get('deep', 0))),
                 {name: array.astype(np.float32) for name, array in arrays.items()},
                 norms,
                 settings['styles'],

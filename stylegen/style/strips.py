@@ -51,6 +51,16 @@ class Map(ABC):
         for first in range(0, self.height, rows):
             yield self.rows(first, min(first + rows, self.height))
 
+    def whole(self, rows: int) -> np.ndarray:
+        """All rows in one array (H, W, C), made so many at a time; nothing but it and a strip is in memory for them."""
+        array, first = np.empty(0, np.float32), 0
+        for strip in self.strips(rows):
+            if not first:
+                array = np.empty((self.height, *strip.shape[2:]), np.float32)
+            array[first : first + strip.shape[1]] = strip.numpy()[0]
+            first += strip.shape[1]
+        return array
+
 
 class Stored(Map):
     """A map that is in memory, as an array (H, W, C)."""
@@ -61,7 +71,7 @@ class Stored(Map):
     @classmethod
     def of(cls, source: Map, rows: int) -> Stored:
         """The map that another one is, made strip by strip."""
-        return cls(np.concatenate([strip.numpy()[0] for strip in source.strips(rows)]))
+        return cls(source.whole(rows))
 
     def rows(self, first: int, last: int) -> tf.Tensor:
         """The rows."""
@@ -207,5 +217,8 @@ def paint_by_strips(
     x = blocks(x, 'block', shape.blocks, quarter)
     x = normalized(Upsampled(x, kernel('up1')), 'up1', rows // 2)
     x = normalized(Upsampled(x, kernel('up2')), 'up2', rows)
-    x = Convolved(x, kernel('end'), arrays['end/bias'])
-    return np.concatenate([(SWING * tf.tanh(strip) + MIDDLE).numpy()[0] for strip in x.strips(rows)])
+    painted = Convolved(x, kernel('end'), arrays['end/bias']).whole(rows)
+    np.tanh(painted, out=painted)
+    painted *= SWING
+    painted += MIDDLE
+    return painted

@@ -100,7 +100,7 @@ def test_by_strips_a_frame_is_painted_with_the_statistics_of_the_frame_before_to
     whole, then = painter.paint_frame(second, areas, USUAL, scene)
     alone, _ = painter.paint_frame(second, areas, USUAL)
     assert np.abs(whole - alone).max() > 0.05
-    small = dataclasses.replace(painter, max_memory=500_000)
+    small = dataclasses.replace(painter, max_memory=560_000)
     monkeypatch.setattr(OnePass, '_graph', property(lambda self: pytest.fail('it was painted whole')))
     found, known = small.paint_frame(second, areas, USUAL, scene)
     np.testing.assert_allclose(found, whole, atol=1e-4)
@@ -266,6 +266,9 @@ def test_another_file_is_refused_with_its_name(tmp_path):
     (tmp_path / 'bad.npz').write_bytes(b'PK' + bytes(50))
     with pytest.raises(UserError, match='no one-pass network'):
         OnePass.open(tmp_path / 'bad.npz')
+    write_state(tmp_path / 'other.npz', {'styles': {}, 'network': 'mini', 'layers': []}, {})
+    with pytest.raises(UserError, match='no one-pass network'):
+        OnePass.open(tmp_path / 'other.npz')
 
 
 def test_distances_of_a_batch_are_those_of_its_pictures_alone_from_a_style_each():
