@@ -5,16 +5,17 @@ Time:      as --minutes says; goes on from WORK when it was interrupted
 Expected:  WORK/samples: held-out photographs in the manner of held-out paintings; WORK/losses.csv
 
 To make the result the one that ships, add --output=stylegen/weights/one_pass.npz: the network, the one that predicts
-norms from a painting, and the norms of the paintings in STYLES, by name.
+norms from a painting, and norms and adapters of the paintings in STYLES, by name.
 
-The losses are those of `python -m stylegen.style train`, see stylegen/style/one_pass_model.py. With --teacher=FILE,
+The losses are those of `python -m stylegen.style train`, see stylegen/style/judge.py. With --teacher=FILE,
 VGG-16's published weights, they are the means of those by `small_vgg` and by VGG-16. A small network predicts the norms
 from the means and deviations of a painting's features (after Ghiasi et al. 2017). So each photograph of a batch gets a
-painting of its own, out of a pool that is renewed all the time. With --norms_minutes the norms of the paintings in
-STYLES are trained themselves at the end, from those that are predicted.
+painting of its own, out of a pool that is renewed all the time. At the end each painting in STYLES gets an adapter of
+--adapter_rank, trained by `small_vgg` for --adapter_steps while the network stays as it is.
 """
 
 import csv
+import dataclasses
 import itertools
 import time
 from pathlib import Path
@@ -27,14 +28,15 @@ from student_pictures import Pictures, crop, read_archive
 
 from stylegen import images
 from stylegen.networks.embedded import weight_arrays
+from stylegen.style.judge import Judge
 from stylegen.style.norms import NOISE_SIDE, NetworkShape, palette_of
 from stylegen.style.one_pass import ONE_PASS_WEIGHTS, OnePass
-from stylegen.style.one_pass_model import METRICS, Judge, OnePassModel
+from stylegen.style.one_pass_model import METRICS, OnePassModel
 from stylegen.style.transform_network import give_weights, shift_noise, style_predictor, transform_network
 from stylegen.utils.backend import keras, tf
 
 NETWORK = 'small_vgg'
-NORMS_RATE = 1e-2  # learning rate where the norms alone are trained
+ADAPTER_RATE = 3e-3  # learning rate of adapters and their norms, at first
 SHEET = 5  # photographs and paintings on a sheet
 
 
@@ -103,36 +105,58 @@ class OnePassTrainer(keras.Model):
         for model in (self.transform, self.predictor):
             give_weights(model, kept.arrays)
 
-    def network(self, named, norms=None):
-        """The network for use, with these norms of {name: (painting, what is known of it)}, or those predicted."""
+    def network(self, named):
+        """The network for use, with the norms that are predicted of {name: (painting, what is known of it)}."""
         arrays = weight_arrays(self.transform) | weight_arrays(self.predictor)
         known = {name: about for name, (_, about) in named.items()}
         made = OnePass(self.shape, arrays, {}, known, self.reader.name, self.reader.layers)
-        norms = norms or {name: made.norms_of(painting) for name, (painting, _) in named.items()}
+        norms = {name: made.norms_of(painting) for name, (painting, _) in named.items()}
         palettes = {name: palette_of(painting) for name, (painting, _) in named.items()}
         return OnePass(self.shape, arrays, norms, known, self.reader.name, self.reader.layers, palettes=palettes)
 
 
-def train_norms(network, named, judge, photos, strength, minutes):
-    """Trains the norms of named styles, {name: (norms,)}; the network that paints stays as it is."""
-    targets = [judge.style_of(painting)[0] for painting, _ in named.values()]
-    how = dict(shape=network.shape, precision='float32', strength=strength, norms_only=True, seed=0)
-    model = OnePassModel(judge, targets, **how)
+class TunedModel(OnePassModel):
+    """Trains the adapter of one style after the other; nothing is compiled anew for the next."""
+
+    def __init__(self, judge, targets, **how):
+        super().__init__(judge, [targets], norms_only=True, **how)
+        self.targets = tf.nest.map_structure(lambda table: tf.Variable(table, trainable=False), self.targets)
+
+    def begin(self, targets, norms, seed):
+        """Forgets the style before."""
+        tf.nest.map_structure(lambda variable, table: variable.assign(table), self.targets, targets)
+        self.norms.assign(norms[None])
+        rng = np.random.default_rng(seed)
+        for _, left, right in self.factors:
+            left.assign(rng.normal(0, left.shape[1] ** -0.5, left.shape))
+            right.assign(np.zeros(right.shape))
+        for variable in (*self.optimizer.variables, self.sums):
+            variable.assign(np.zeros(variable.shape))
+
+
+def train_adapters(path, named, judge, batches, strength, precision, rank, steps):
+    """Trains the adapters of the named styles that a network in a file lacks, and adds each to the file."""
+    network, targets = OnePass.open(path), {name: judge.style_of(painting)[0] for name, (painting, _) in named.items()}
+    how = dict(shape=network.shape, precision=precision, strength=strength, seed=0, rank=rank)
+    model = TunedModel(judge, next(iter(targets.values())), **how)
     give_weights(model.transform, network.arrays)
-    model.norms.assign(np.stack([network.norms[name] for name in named]))
-    model.compile(optimizer=keras.optimizers.Adam(NORMS_RATE, beta_2=0.99, global_clipnorm=1.0), jit_compile=False)
-    ends = time.monotonic() + 60 * minutes
+    model.compile(optimizer=keras.optimizers.Adam(ADAPTER_RATE, beta_2=0.99, global_clipnorm=1.0), jit_compile=False)
+    model.optimizer.build(model.trained)
 
     def look(step, logs):
-        left = max(0.0, ends - time.monotonic()) / (60 * minutes)
-        model.optimizer.learning_rate.assign(NORMS_RATE * (0.02 + 0.98 * (1 - np.cos(np.pi * left)) / 2))
-        model.stop_training = left == 0.0
-        if step % 50 == 49:
-            print('norms', f'{60 * minutes * (1 - left):.0f} s', model.means(), flush=True)
+        left = 1 - (step + 1) / steps
+        model.optimizer.learning_rate.assign(ADAPTER_RATE * (0.02 + 0.98 * min(1.0, 2 * left)))
 
     clock = keras.callbacks.LambdaCallback(on_train_batch_end=look)
-    model.fit(photos, epochs=10**6, shuffle=False, verbose=0, callbacks=[clock])
-    return dict(zip(named, model.norms.value.numpy(), strict=True))
+    for number, name in enumerate(name for name in named if name not in network.adapters):
+        model.begin(targets[name], network.norms[name], number)
+        model.fit(Photos(batches), steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[clock])
+        print('adapter', name, {key: round(value, 4) for key, value in model.means().items()}, flush=True)
+        adapters = network.adapters | {name: model.adapter(0)}
+        network = dataclasses.replace(
+            network, adapters={known: adapters[known] for known in named if known in adapters}
+        )
+        network.save(path, compact=True)
 
 
 def named_paintings(data):
@@ -268,7 +292,8 @@ _TEACHER = flags.DEFINE_string('teacher', None, f'Weights file of VGG-16, to jud
 _INIT = flags.DEFINE_string('init', None, 'A network, .npz, to begin a new run with.')
 _OUTPUT = flags.DEFINE_string('output', None, f'Where the result goes; the one that ships is {ONE_PASS_WEIGHTS}.')
 _MINUTES = flags.DEFINE_float('minutes', 120, 'By the clock, all starts together; 0: only write --output.')
-_NORMS = flags.DEFINE_float('norms_minutes', 0, 'How long the norms of the named styles are trained for --output.')
+_RANK = flags.DEFINE_integer('adapter_rank', 14, 'Of the adapters of the named styles in --output; 0: none.')
+_STEPS = flags.DEFINE_integer('adapter_steps', 450, 'How long each adapter is trained.')
 _SHAPES = flags.DEFINE_list('shapes', ['256x4', '192x8', '320x3'], 'SIDExCOUNT, of which each batch has one.')
 _RATE = flags.DEFINE_float('learning_rate', 1e-3, 'The peak.')
 _WIDTH = flags.DEFINE_integer('width', 80, 'Channels at a quarter of the sides.')
@@ -317,11 +342,14 @@ def main(argv):
     if _OUTPUT.value:
         model.transform.load_weights(workdir / 'transform.weights.h5')
         model.predictor.load_weights(workdir / 'predictor.weights.h5')
-        network = model.network(named)
-        if _NORMS.value:
-            arguments = named, judge, Photos(batches), _STRENGTH.value, _NORMS.value
-            network = model.network(named, train_norms(network, *arguments))
-        network.save(_OUTPUT.value)
+        made = workdir / 'network.npz'
+        if not made.exists():
+            model.network(named).save(made, compact=True)
+        if _RANK.value:
+            batches = Batches(pictures, styles, rng, [(192, 4)], _REUSE.value, _STEPS.value)
+            how = _STRENGTH.value, _PAINTER.value, _RANK.value, _STEPS.value
+            train_adapters(made, named, reader, batches, *how)
+        OnePass.open(made).save(_OUTPUT.value, compact=True)
 
 
 if __name__ == '__main__':

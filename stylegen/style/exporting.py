@@ -138,7 +138,7 @@ def difference_of(run: Any, one_pass: OnePass, norms: np.ndarray | None, form: s
         form: The format. Those of Keras take the first size only.
     """
     photo = images.load_image(DEFAULT_PICTURE)
-    styles = [norms] if norms is not None else [one_pass.norms_of(name) for name in one_pass.styles]
+    styles = [norms] if norms is not None else [one_pass.plain_norms_of(name) for name in one_pass.styles]
     mixed = [np.mean(styles, 0)] if len(styles) > 1 else []
     photos = [images.resize(photo, size).clip(0, 1).astype(np.float32) for size in sizes_of(form)]
     differences = []
@@ -182,7 +182,7 @@ def card(
         **described,
     }
     if open_styles:
-        rows = {name: one_pass.norms_of(name) for name in one_pass.styles}
+        rows = {name: one_pass.plain_norms_of(name) for name in one_pass.styles}
         inputs['norms'] = {
             'shape': ['N', len(next(iter(rows.values())))],
             'type': 'float32',

@@ -14,7 +14,9 @@ import numpy as np
 
 from stylegen.utils.errors import UserError
 
-NOISE_SIDE, NOISE = 256, 4  # side in positions, and channels, of the noise
+NOISE_SIDE, WHITE_NOISE = 256, 4  # side in positions, and channels, of the noise
+BLURS = 1.5, 3.0, 6.0, 12.0  # positions: deviations of the Gaussians that blur further channels of noise
+NOISE = WHITE_NOISE + len(BLURS)
 EPSILON = 1e-3  # added to a variance, so that a flat area does not become an outlier
 PALETTE = 6  # numbers of a palette: mean and deviation of each channel
 GAINS = 0.5, 2.0  # least and largest factor of a picture's contrast, so that no grain of a flat one is enlarged
@@ -68,15 +70,15 @@ class NetworkShape:
         return dict(zip(self.sizes, np.split(norms, ends, axis=-1), strict=True))
 
 
-def check_norms(norms: np.ndarray, shape: NetworkShape) -> None:
-    """Refuses norms that are not those of a network, with its palette or without.
+def check_norms(norms: np.ndarray, shape: NetworkShape, palette: int, adapters: int) -> None:
+    """Refuses norms that are not those of a network; its palette and the shares of its adapters may be missing.
 
     Raises:
         UserError: They are too many, too few or not finite.
     """
-    count = shape.norms
-    if len(norms) not in (count, count + PALETTE) or not np.isfinite(norms).all():
-        raise UserError(f'expected norms of {count} finite numbers, or of {count + PALETTE} with a palette')
+    counts = sorted({shape.norms, shape.norms + palette, shape.norms + palette + adapters})
+    if len(norms) not in counts or not np.isfinite(norms).all():
+        raise UserError(f'expected norms of {" or ".join(map(str, counts))} finite numbers')
 
 
 def palette_of(picture: np.ndarray) -> np.ndarray:
@@ -122,10 +124,27 @@ def within_range(picture: Any, low: Any, high: Any, ops: Any = np) -> Any:
 def noise_tile() -> np.ndarray:
     """The noise that a network sees, (NOISE_SIDE, NOISE_SIDE, NOISE) with a deviation of 1, the same for ever.
 
-    It is repeated over a map from its upper left corner on. Without it a network cannot paint strokes into a plain sky,
-    where the photo is the same everywhere (see Ulyanov et al. 2016, "Texture networks").
+    It is repeated over a map from its upper left corner on, and its edges fit together. Without it a network cannot
+    paint strokes into a plain sky, where the photo is the same everywhere (see Ulyanov et al. 2016, "Texture
+    networks"). The first channels are white noise. The others are blurred, so that marks may differ from one part of
+    the sky to the next.
     """
-    return np.random.RandomState(0).standard_normal((NOISE_SIDE, NOISE_SIDE, NOISE)).astype(np.float32)
+    draw = np.random.RandomState(0).standard_normal
+    white = draw((NOISE_SIDE, NOISE_SIDE, WHITE_NOISE)).astype(np.float32)
+    waves = np.fft.fftfreq(NOISE_SIDE)
+    squared = waves[:, None] ** 2 + waves**2
+    blurred = []
+    for deviation in BLURS:
+        gaussian = np.exp(-2 * (np.pi * deviation) ** 2 * squared)
+        channel = np.fft.ifft2(np.fft.fft2(draw((NOISE_SIDE, NOISE_SIDE))) * gaussian).real
+        blurred.append((channel - channel.mean()) / channel.std())
+    return np.concatenate([white, np.stack(blurred, -1).astype(np.float32)], -1)
+
+
+def with_all_noise(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The weights of a network that knew fewer channels of noise, which sees nothing of the others."""
+    missing = {name: NOISE - len(array) for name, array in arrays.items() if name.endswith('_noise/kernel')}
+    return arrays | {name: np.pad(arrays[name], [(0, count), (0, 0)]) for name, count in missing.items()}
 
 
 class SmoothedStatistics:

@@ -13,11 +13,19 @@ from typing import Any
 import numpy as np
 
 from stylegen.images.conversion import PictureLike, as_mask, as_picture, is_pair
-from stylegen.networks.embedded import as_float16
+from stylegen.style.adapters import Adapter, adapted, with_adapters
 from stylegen.style.areas import Area, areas_of, masked
 from stylegen.style.coloring import Coloring
-from stylegen.style.norms import NetworkShape, check_norms, paint_by_parts, palette_of, with_palette
+from stylegen.style.norms import (
+    PALETTE,
+    NetworkShape,
+    check_norms,
+    paint_by_parts,
+    palette_of,
+    with_palette,
+)
 from stylegen.style.numpy_pass import paint_by_numpy
+from stylegen.style.one_pass_file import read_network, write_network
 from stylegen.style.pass_settings import PassSettings
 from stylegen.style.predictor import StyleEncoder
 from stylegen.style.settings import StyleSettings
@@ -26,7 +34,6 @@ from stylegen.style.styles import check_shares
 from stylegen.utils.errors import UserError, unknown
 from stylegen.utils.locks import PictureLock
 from stylegen.utils.memory import AUTO, parse_memory
-from stylegen.utils.npz import read_state, write_state
 from stylegen.utils.settings import takes
 from stylegen.utils.zips import TooLarge
 
@@ -56,6 +63,8 @@ class OnePass:
         max_memory: A photo that needs more is painted strip by strip.
         palettes: By name of a style, the `palette_of` its painting. Where there are some, pictures get the palette of
             their style.
+        adapters: By name of a style, what it changes of the kernels, and its norms for these. The first of its norms,
+            in `norms`, are for the network as it is.
     """
 
     shape: NetworkShape
@@ -66,7 +75,9 @@ class OnePass:
     layers: tuple[str, ...]
     max_memory: str | float = AUTO
     palettes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    adapters: Mapping[str, Adapter] = field(default_factory=dict)
     painted: list[int] = field(default_factory=lambda: [0], init=False, repr=False)
+    changed: list[Any] = field(default_factory=lambda: [({}, {})], init=False, repr=False)  # of `arrays_for`
     lock: PictureLock = field(default_factory=lambda: PictureLock('one-pass network'), init=False, repr=False)
 
     @classmethod
@@ -78,22 +89,10 @@ class OnePass:
         """
         path = ONE_PASS_WEIGHTS if path is None else Path(path)
         try:
-            settings, arrays = read_state(path)
-            norms, palettes = (
-                {name: arrays.pop(f'{kind}/{name}').astype(np.float32) for name in settings['styles']
-                 if kind == 'norms' or f'{kind}/{name}' in arrays}
-                for kind in ('norms', 'palettes')
-            )  # fmt: skip
-            return cls(
-                NetworkShape(int(settings['width']), int(settings['blocks']), int(settings.get('deep', 0))),
-                {name: array.astype(np.float32) for name, array in arrays.items()},
-                norms,
-                settings['styles'],
-                settings['network'],
-                tuple(settings['layers']),
-                max_memory,
-                palettes,
-            )
+            opened = cls(**read_network(path), max_memory=max_memory)
+            for adapter in opened.adapters.values():
+                adapter.rank(opened.kernels)
+            return opened
         except (TooLarge, PermissionError):
             raise
         except FileNotFoundError:
@@ -101,25 +100,24 @@ class OnePass:
         except Exception:  # whatever zipfile, NumPy, json or a missing name meet in another file
             raise UserError(f'{path} is no one-pass network of ours, or damaged') from None
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the network and its styles, in float16. A value that does not fit is a ValueError."""
-        settings = {
-            **vars(self.shape),
-            'styles': {name: dict(about) for name, about in self.about.items()},
-            'network': self.network,
-            'layers': list(self.layers),
-        }
-        arrays = {
-            **self.arrays,
-            **{f'norms/{name}': norms for name, norms in self.norms.items()},
-            **{f'palettes/{name}': palette for name, palette in self.palettes.items()},
-        }
-        write_state(path, settings, as_float16(arrays))
+    def save(self, path: str | os.PathLike[str], *, compact: bool = False) -> None:
+        """Writes the network and its styles: float16, and adapters int8. A value that does not fit is a ValueError.
+
+        Args:
+            path: The file, .npz.
+            compact: Kernels in int8 too. They are rounded by 1/254 of the greatest of their channel at most.
+        """
+        write_network(path, vars(self), compact)
 
     @property
     def styles(self) -> tuple[str, ...]:
         """The names of the styles that it was trained for."""
         return tuple(self.norms)
+
+    @property
+    def kernels(self) -> list[np.ndarray]:
+        """The kernels that adapters change."""
+        return [self.arrays[name] for name in adapted(self.shape)]
 
     @property
     def takes_paintings(self) -> bool:
@@ -201,7 +199,10 @@ class OnePass:
         return painted, {'own': own} | {f'statistics{number}': found for number, found in enumerate(statistics)}
 
     def norms_of(self, style: Any) -> np.ndarray:
-        """Returns the norms of a style, (norms,), followed by its palette if the network has palettes.
+        """Returns what the network knows of a style as one vector, which may be mixed with those of others.
+
+        That is its norms, (norms,); its palette, (6,), if the network has palettes; and the share of each adapter,
+        (adapters,), if it has adapters.
 
         Args:
             style: As for a call.
@@ -210,18 +211,46 @@ class OnePass:
             UserError: There is no such style, its shares cannot be, or the norms are of another network.
         """
         if isinstance(style, np.ndarray) and style.ndim == 1:
-            check_norms(style, self.shape)
-            return style
+            check_norms(style, self.shape, PALETTE if self.palettes else 0, len(self.adapters))
+            norms, palette, shares = self.parts_of(style)
+            return style if len(shares) or (self.palettes and not len(palette)) else self._vector(norms, palette)
+        if isinstance(style, str) and style in self.adapters:
+            return self._vector(self.adapters[style].norms, self.palettes.get(style), style)
         if isinstance(style, str) and style in self.norms:
-            return np.concatenate([self.norms[style], self.palettes[style]] if self.palettes else [self.norms[style]])
+            return self._vector(self.norms[style], self.palettes.get(style))
         if isinstance(style, (list, tuple)) and style and all(map(is_pair, style)):
             check_shares([share for _, share in style])
             total = sum(share for _, share in style)
             return sum(share / total * self.norms_of(one) for one, share in style)
         self.check_style(style)
         painting = as_picture(style, 'style')
-        predicted = self._predicted(painting)
-        return np.concatenate([predicted, palette_of(painting)]) if self.palettes else predicted
+        return self._vector(self._predicted(painting), palette_of(painting) if self.palettes else None)
+
+    def plain_norms_of(self, style: str) -> np.ndarray:
+        """Returns the norms of a named style for the network without adapters, and its palette if there are some."""
+        return np.concatenate([self.norms[style], *([self.palettes[style]] if self.palettes else [])])
+
+    def _vector(self, norms: np.ndarray, palette: np.ndarray | None, style: str | None = None) -> np.ndarray:
+        """A vector of `norms_of`, with the adapter of a style in full or with none."""
+        shares = np.array([name == style for name in self.adapters], np.float32)
+        return np.concatenate([norms.astype(np.float32), *([] if palette is None else [palette]), shares])
+
+    def parts_of(self, vector: np.ndarray) -> list[np.ndarray]:
+        """Returns the norms, the palette and the shares of the adapters in a vector of `norms_of`."""
+        count = self.shape.norms
+        return np.split(vector, [count, count + (PALETTE if self.palettes else 0)])
+
+    def arrays_for(self, shares: np.ndarray) -> Mapping[str, np.ndarray]:
+        """Returns the weights with adapters in these shares, (adapters,); or none for no shares, (0,)."""
+        used = {name: float(share) for name, share in zip(self.adapters, shares, strict=False) if share}
+        if not used:
+            return self.arrays
+        known, changed = self.changed[0]
+        if known != used:
+            pairs = [(self.adapters[name], share) for name, share in used.items()]
+            changed = with_adapters(self.arrays, self.shape, pairs)
+            self.changed[0] = used, changed
+        return changed
 
     def check_style(self, style: Any) -> None:
         """Refuses what is neither a style nor a painting.
@@ -247,21 +276,23 @@ class OnePass:
 
     def _paint(self, photo: np.ndarray, norms: np.ndarray, before: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """The picture of a photo, and the statistics of the normalizations, mixed with those of the frame before."""
-        share, count = STEADY, self.shape.norms
+        share = STEADY
         if before is None or not before.size:
             before, share = np.zeros_like(norms), 0.0
-        (norms, palette), (before, palette_before) = (np.split(one, [count]) for one in (norms, before))
+        (norms, palette, shares), (before, palette_before, _) = map(self.parts_of, (norms, before))
         height, width = photo.shape[:2]
         grid = self.shape.grid
         tall, wide = (max(LEAST, -(-side // grid) * grid) for side in (height, width))
         padded = np.pad(photo, [(0, tall - height), (0, wide - width), (0, 0)], 'symmetric')
         memory, scale = parse_memory(self.max_memory), self.shape.width / 96
-        network = self.arrays, self.shape
+        network = self.arrays_for(shares), self.shape
         if tall * wide * PER_PIXEL * scale <= memory:
             if self._uses_numpy(tall * wide):
                 made, statistics = paint_by_parts(paint_by_numpy, *network, padded, norms, before, share)
             else:
-                made, statistics = (x.numpy()[0] for x in self._graph(padded[None], norms[None], before, share))
+                made, statistics = (
+                    x.numpy()[0] for x in self._graph(network[0], padded[None], norms[None], before, share)
+                )
         else:
             from stylegen.style.strips import paint_by_strips
 
@@ -275,8 +306,11 @@ class OnePass:
         made = made[:height, :width]
         if palette.size:
             own = share * palette_before + (1 - share) * palette_of(made)
-            made, statistics = with_palette(made, own, palette), np.append(statistics, own).astype(np.float32)
-        return made.clip(0, 1), statistics
+            made, statistics = (
+                with_palette(made, own, palette),
+                np.concatenate([statistics, own, np.zeros_like(shares)]),
+            )
+        return made.clip(0, 1), statistics.astype(np.float32)
 
     def _uses_numpy(self, pixels: int) -> bool:
         """Whether NumPy is to paint so many pixels more: TensorFlow is not imported, and little was painted."""
@@ -287,7 +321,7 @@ class OnePass:
     def _graph(self) -> Any:
         from stylegen.style.painting_graph import painting_graph
 
-        return painting_graph(self.arrays, self.shape)
+        return painting_graph(self.shape)
 
     _encoder = functools.cached_property(lambda self: StyleEncoder(self.network, self.layers))
 

@@ -16,9 +16,10 @@ from stylegen.images.sheets import grid
 from stylegen.networks.embedded import weight_arrays
 from stylegen.runs.inputs import PICTURES
 from stylegen.runs.records import machine, versions
+from stylegen.style.judge import Judge
 from stylegen.style.norms import NetworkShape, palette_of
 from stylegen.style.one_pass import RESULT, OnePass
-from stylegen.style.one_pass_model import METRICS, Judge, OnePassModel
+from stylegen.style.one_pass_model import METRICS, OnePassModel
 from stylegen.style.one_pass_settings import OnePassTrainSettings
 from stylegen.style.transform_network import give_weights
 from stylegen.training.callbacks import Callbacks, Interrupts, Log, NullLog, Periodic, Report, Schedule, Speed
@@ -26,7 +27,7 @@ from stylegen.training.checkpoints import Checkpoints, arrays_of, assign
 from stylegen.training.distribution import Devices
 from stylegen.training.replicas import UnreducedAdam
 from stylegen.training.sharing import chief_only
-from stylegen.utils.backend import fast_precision, has_gpu, keras, use_xla
+from stylegen.utils.backend import fast_precision, has_gpu, keras, tf, use_xla
 from stylegen.utils.errors import UserError
 from stylegen.utils.files import as_json, atomic_write, make_folder
 from stylegen.utils.version import __version__
@@ -57,12 +58,16 @@ class Run:
             settings = settings.replace(precision=fast_precision())
         if init:
             settings = settings.replace(**vars(init.shape))
-        elif settings.norms_only:
-            raise UserError('--norms_only adds styles to a network; give one as --init')
+        elif settings.norms_only or settings.rank:
+            flag = '--norms_only' if settings.norms_only else '--rank'
+            raise UserError(f'{flag} adds styles to a network; give one as --init')
         self.data, self.workdir, self.callback, self.settings = data, workdir, callback, settings
         self.devices = devices
-        self.base = init if settings.norms_only else None  # the result keeps its network and its styles
+        self.base = (
+            init if settings.norms_only or settings.rank else None
+        )  # the result keeps its network and its styles
         self.names, self.about = list(styles), about
+        self.begun: dict[str, np.ndarray] = {}  # norms of the styles in the network to begin with
         paintings = [_fitted(as_picture(one, f'style {name}'), settings.style_size) for name, one in styles.items()]
         self.checkpoints = Checkpoints(workdir, settings.keep)
         self.palettes = {name: palette_of(one) for name, one in zip(styles, paintings, strict=True)}
@@ -93,7 +98,8 @@ class Run:
                 shape=self._shape,
                 precision=settings.precision if has_gpu() else 'float32',  # on a CPU its many small steps cost more
                 strength=settings.strength,
-                norms_only=settings.norms_only,
+                norms_only=self.base is not None,
+                rank=settings.rank,
                 seed=settings.seed,
             )
             if init:
@@ -110,7 +116,7 @@ class Run:
     @chief_only
     def _saved_arrays(self) -> dict[str, np.ndarray] | None:
         """The arrays of the last checkpoint of an earlier start; None at the first."""
-        own = {'init': self.identity['init'], 'deep': 0}  # which runs of earlier versions did not record
+        own = {'init': self.identity['init'], 'deep': 0, 'rank': 0}  # which runs of earlier versions did not record
         return self.checkpoints.resume(self.identity, lambda settings: own | dict(settings))
 
     @property
@@ -121,15 +127,14 @@ class Run:
     def _begin_with(self, init: OnePass, paintings: Mapping[str, np.ndarray]) -> None:
         """Takes the weights of another network, and what norms it has for the styles."""
         give_weights(self.model.transform, init.arrays)
-        rows = []
         for name, painting in paintings.items():
             if name in init.norms:
-                rows.append(init.norms[name])
+                self.begun[name] = init.norms[name]
             elif init.takes_paintings:
-                rows.append(init.norms_of(painting)[: init.shape.norms])
+                self.begun[name] = init.parts_of(init.norms_of(painting))[0]
             else:
-                rows.append(np.mean([*init.norms.values()], 0))
-        self.model.norms.assign(np.stack(rows))
+                self.begun[name] = np.mean([*init.norms.values()], 0)
+        self.model.norms.assign(np.stack([*self.begun.values()]))
 
     def _identity(self, paintings: Sequence[np.ndarray], init: OnePass | None) -> dict[str, Any]:
         """What must be the same for a run to go on."""
@@ -148,11 +153,18 @@ class Run:
         arrays = weight_arrays(self.model.transform)
         norms = dict(zip(self.names, self.model.norms.value.numpy(), strict=True))
         about: dict[str, Mapping[str, Any]] = {name: dict(self.about.get(name, {})) for name in self.names}
+        adapters = {name: self.model.adapter(number) for number, name in enumerate(self.names) if self.settings.rank}
         if self.base:
             arrays = {**self.base.arrays, **arrays}
-            norms, about = {**self.base.norms, **norms}, {**self.base.about, **about}
+            norms = {**self.base.norms, **(self.begun if adapters else norms)}
+            about = {**self.base.about, **about}
+            kept = {name: adapter for name, adapter in self.base.adapters.items() if name not in self.names}
+            adapters = {**kept, **adapters}
         judge = self.judge
-        return OnePass(self._shape, arrays, norms, about, judge.name, judge.layers, palettes=self._palettes())
+        palettes = self._palettes()
+        return OnePass(
+            self._shape, arrays, norms, about, judge.name, judge.layers, palettes=palettes, adapters=adapters
+        )
 
     def _palettes(self) -> dict[str, np.ndarray]:
         """The palettes of all styles; none beside those of a network that has none."""
@@ -195,13 +207,12 @@ class Run:
     @chief_only
     def sheet(self, step: int) -> None:
         """Saves the sample photos in the styles, a row for each photo."""
-        norms = self.model.norms.value.numpy()[:SAMPLE_STYLES]
-        pictures = []
+        styles, pictures = range(len(self.names))[:SAMPLE_STYLES], []
         for photo in self.samples:
-            made = self.model([np.repeat(photo[None], len(norms), 0), norms]).numpy().clip(0, 1)
-            pictures += [photo, *made]
+            made = (self.model.paint(tf.constant(photo[None]), tf.constant([style])) for style in styles)
+            pictures += [photo, *(picture.numpy()[0].clip(0, 1) for picture in made)]
         folder = make_folder(self.workdir / SAMPLES)
-        sheet = grid(np.stack(pictures), columns=len(norms) + 1, gap=2)
+        sheet = grid(np.stack(pictures), columns=len(styles) + 1, gap=2)
         images.save_image(folder / f'step-{step:08d}.png', sheet)
 
     def go(self) -> OnePass:

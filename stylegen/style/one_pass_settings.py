@@ -35,6 +35,10 @@ class OnePassTrainSettings(MachineSettings):
     norms_only: bool = setting(
         False, 'train the norms of the styles alone; the network of --init stays as it is', group='Training'
     )
+    rank: int = setting(
+        0, 'train the norms of the styles and changes of the kernels of this rank, such as 16; the network of --init '
+        'stays as it is, and its styles too', group='Training', at_least=0,
+    )  # fmt: skip
     seed: int = setting(0, 'of everything random', group='Training', at_least=0)
     width: int = setting(80, 'channels at a quarter of the sides', group='Network', at_least=8)
     blocks: int = setting(2, 'residual blocks at a quarter of the sides', group='Network', at_least=1)

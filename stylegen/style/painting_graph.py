@@ -1,8 +1,7 @@
 """The pass of the one-pass network as one compiled function."""
 
 import functools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -11,19 +10,18 @@ from stylegen.style.transform_network import give_weights, transform_network
 from stylegen.utils.backend import tf
 
 
-def painting_graph(arrays: Mapping[str, np.ndarray], shape: NetworkShape) -> Any:
-    """Builds a network with its weights, for pictures of any size.
+def painting_graph(shape: NetworkShape) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """Builds a network for pictures of any size.
 
     Args:
-        arrays: Its weights by name.
         shape: See `transform_network`.
 
     Returns:
-        A function (photo, norms, before, share) -> (picture, statistics): float32 (1, H, W, 3) in [0, 1]; its norms
-        (1, N); the statistics of the frame before, (N,), and their share in those of this one.
+        A function (arrays, photo, norms, before, share) -> (picture, statistics): its weights by name; float32 (1, H,
+        W, 3) in [0, 1]; its norms (1, N); the statistics of the frame before, (N,), and their share in those of this
+        one. Weights that are the same object as at the last call are not copied again.
     """
     network, sizes = transform_network(shape), shape.sizes
-    give_weights(network, arrays)
 
     def paint(photo, norms, before, share):
         parts = tf.split(before, [2 * size for size in sizes.values()])
@@ -36,4 +34,13 @@ def painting_graph(arrays: Mapping[str, np.ndarray], shape: NetworkShape) -> Any
 
     norms = network.inputs[1].shape[1]
     shapes = [[1, None, None, 3], [1, norms], [norms], []]
-    return tf.function(paint, input_signature=[*map(tf.TensorSpec, shapes)], autograph=False)
+    compiled = tf.function(paint, input_signature=[*map(tf.TensorSpec, shapes)], autograph=False)
+    given: list[Mapping[str, np.ndarray] | None] = [None]
+
+    def paint_with(arrays, *inputs):
+        if arrays is not given[0]:
+            give_weights(network, arrays)
+            given[0] = arrays
+        return compiled(*inputs)
+
+    return paint_with

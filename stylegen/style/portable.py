@@ -27,10 +27,15 @@ def portable(one_pass: OnePass, norms: np.ndarray | None = None) -> Portable:
     Args:
         one_pass: The network.
         norms: Of the one style that it paints in, as `OnePass.norms_of` gives them; without it they are the second
-            input, (N, norms).
+            input, (N, norms), as `OnePass.plain_norms_of` gives them.
     """
     call, variables = any_size(one_pass, norms)
     return Portable(keras_network(one_pass, norms), OUTPUT, call, variables)
+
+
+def arrays_of(one_pass: OnePass, norms: np.ndarray | None) -> Mapping[str, np.ndarray]:
+    """The weights with the adapters of a style; without one those that fit every style's `plain_norms_of`."""
+    return one_pass.arrays if norms is None else one_pass.arrays_for(one_pass.parts_of(norms)[2])
 
 
 def any_size(one_pass: OnePass, norms: np.ndarray | None) -> tuple[Callable[..., tf.Tensor], tuple]:
@@ -39,7 +44,7 @@ def any_size(one_pass: OnePass, norms: np.ndarray | None) -> tuple[Callable[...,
     As `OnePass.paint`, it mirrors photos to sides that the network takes, and cuts its pictures to theirs.
     """
     network = transform_network(one_pass.shape)
-    give_weights(network, one_pass.arrays)
+    give_weights(network, arrays_of(one_pass, norms))
     row = np.zeros((1, 0), np.float32) if norms is None else norms[None].astype(np.float32)
     count = one_pass.shape.norms
 
@@ -51,7 +56,9 @@ def any_size(one_pass: OnePass, norms: np.ndarray | None) -> tuple[Callable[...,
             wide = tf.gather(wide, _mirrored_places(shape[axis], one_pass.shape.grid), axis=axis)
         picture = network([wide, rows[:, :count]])[:, : shape[1], : shape[2]]
         if one_pass.palettes:
-            picture = _with_palette(picture, rows[:, None, None, count : count + 3], rows[:, None, None, count + 3 :])
+            picture = _with_palette(
+                picture, rows[:, None, None, count : count + 3], rows[:, None, None, count + 3 : count + 6]
+            )
         return tf.clip_by_value(picture, 0, 1)
 
     return call, tuple(variable.value for variable in network.variables)
@@ -72,7 +79,7 @@ def keras_network(one_pass: OnePass, norms: np.ndarray | None) -> keras.Model:
     Args:
         one_pass, norms: Of `portable`.
     """
-    arrays, sizes = one_pass.arrays, one_pass.shape.sizes
+    arrays, sizes = arrays_of(one_pass, norms), one_pass.shape.sizes
     photo = keras.Input((None, None, 3), dtype=DTYPE, name=PHOTO)
     inputs, norm, palette = _normalizations(norms, one_pass, sizes)
     weights: dict[str, list[np.ndarray]] = {'halves': [_halving_kernel(), np.full(12, -1, np.float32)]}
@@ -149,7 +156,7 @@ def _normalizations(
     count = one_pass.shape.norms
     if norms is not None:
         constants = one_pass.shape.split(norms[:count])
-        ends = norms[count:].reshape(-1, 1, 1, 1, 3).astype(np.float32)
+        ends = one_pass.parts_of(norms)[1].reshape(-1, 1, 1, 1, 3).astype(np.float32)
 
         def fixed(x: Any, name: str) -> Any:
             scale, shift = np.split(constants[name].astype(np.float64), 2)

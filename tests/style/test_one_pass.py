@@ -337,7 +337,7 @@ def test_the_file_that_is_opened_without_a_path_is_the_one_that_ships():
 
 
 def test_shading_is_lost_by_a_bright_spot_and_kept_by_other_contrast_and_strokes():
-    from stylegen.style.one_pass_model import shading_loss
+    from stylegen.style.judge import shading_loss
 
     photo = np.linspace(0.2, 0.8, 64, dtype=np.float32)[None, :, None, None] * np.ones((1, 64, 64, 3), np.float32)
     stripes = 0.1 * (np.arange(64) % 2 * 2 - 1)[None, None, :, None]
@@ -349,7 +349,7 @@ def test_shading_is_lost_by_a_bright_spot_and_kept_by_other_contrast_and_strokes
 
 
 def test_patches_of_colour_are_lost_in_a_plain_sky_and_kept_where_the_photo_has_them():
-    from stylegen.style.one_pass_model import patches_loss
+    from stylegen.style.judge import patches_loss
 
     rng = np.random.default_rng(2)
     ramp = np.linspace(0, 1, 192, dtype=np.float32)

@@ -109,6 +109,31 @@ def test_norms_alone_are_trained_for_a_new_style_of_a_network():
     assert np.array_equal(after.norms['waves'], before.norms['waves'])
 
 
+def test_an_adapter_is_trained_for_a_style_of_a_network_and_goes_on_to_the_same_bits():
+    def stop(report):
+        if report.step == 3:
+            raise KeyboardInterrupt
+
+    data, base, options = open_images('photos', 36), OnePass.open('run/one_pass.npz'), TINY | {'steps': 4, 'rank': 2}
+    with pytest.raises(KeyboardInterrupt):
+        train_one_pass(data, {'ink': 'ink.png'}, 'tuned', init=base, callback=stop, **options)
+    tuned = train_one_pass(data, {'ink': 'ink.png'}, 'tuned', init=base, **options)
+    whole = train_one_pass(data, {'ink': 'ink.png'}, 'whole', init=base, **options)
+    assert all(np.array_equal(base.arrays[name], tuned.arrays[name]) for name in base.arrays)
+    assert all(np.array_equal(base.norms[name], tuned.norms[name]) for name in base.norms)
+    assert [*tuned.adapters] == ['ink'] and tuned.styles == base.styles
+    for part in ('norms', 'levels', 'scales'):
+        assert np.array_equal(*(getattr(one.adapters['ink'], part) for one in (tuned, whole)))
+    content = images.load_image('photos/1.png')
+    assert np.array_equal(tuned(content, 'waves'), base(content, 'waves'))
+    assert not np.array_equal(tuned(content, 'ink'), base(content, 'ink'))
+    opened = OnePass.open('tuned/one_pass.npz')
+    np.testing.assert_allclose(opened(content, 'ink'), tuned(content, 'ink'), atol=0.01)
+    more = train_one_pass(data, {'new': 'waves.png'}, 'more_tuned', init=opened, **options | {'steps': 1})
+    assert [*more.adapters] == ['ink', 'new'] and more.styles == ('waves', 'ink', 'new')
+    assert np.array_equal(more(content, 'ink'), opened(content, 'ink'))
+
+
 def test_apply_paints_one_photo_at_its_size_with_its_record(capsys):
     assert run(*APPLY, 'photos/1.png', '--style=waves', '--output=out.png', program='style') == 0
     assert images.load_image('out.png').shape == (40, 44, 3)
@@ -190,6 +215,7 @@ def test_apply_refuses_pipes_in_one_line_and_does_not_wait(flags, tmp_path, caps
     [
         (['--style=ink.png'], '--data'),
         (['--style=ink.png', '--data=photos', '--norms_only', '--workdir=other', '--init=new'], '--init'),
+        (['--style=ink.png', '--data=photos', '--rank=4', '--workdir=other', '--init=new'], '--rank adds styles'),
         (['--style=none.png', '--data=photos'], 'none.png'),
         (['--style=ink.png', '--data=missing', '--width=8'], 'missing'),
         (['--style=ink.png', '--data=photos', '--steps=-1'], 'steps'),
