@@ -36,7 +36,7 @@ from stylegen.style.transform_network import give_weights, shift_noise, style_pr
 from stylegen.utils.backend import keras, tf
 
 NETWORK = 'small_vgg'
-ADAPTER_RATE = 3e-3  # learning rate of adapters and their norms, at first
+ADAPTER_RATE = 9e-3  # learning rate of adapters and their norms, at first
 SHEET = 5  # photographs and paintings on a sheet
 
 

@@ -55,9 +55,10 @@ def explore(command: CommandLine, console: Console) -> None:
     result = command.result
     output = Output.from_flag(result.output, DEFAULT_SHEET, say=console.say)
     images.check_writable(output.path, depth=result.depth)
+    beside = command.pictures.read_beside
     command = _without_subject(command)
     picture = load_first_frame(next(iter(command.pictures.input), DEFAULT_PICTURE), command.pictures.size, console.say)
-    refuse_overwriting_inputs(output.path, [picture.path])
+    refuse_overwriting_inputs(output.path, [picture.path, *beside])
     session, targets, network = open_targets(command, picture.pixels)
     console.say(
         *(session.describe_subject() if command.pictures.explore != EVERY_LAYER else session.describe_subject()[:1])

@@ -29,7 +29,7 @@ class ExportFiles(Settings):
 
     style: tuple[str, ...] = paths_setting(
         'the one style that it paints in: NAME or a painting, mixed as in apply; without it norms are a second input, '
-        'and those of the named styles stand in the .json beside it',
+        'and those of the named styles, without adapters, stand in the .json beside it',
         group='Network',
     )
     model: str | None = setting(

@@ -92,7 +92,7 @@ def export_one_pass(
         one_pass: The network.
         output: The file, or for a SavedModel the folder, which must not be there yet.
         style: The one style that it paints in, as for a call of `OnePass`. Without one, norms are the second input,
-            (N, norms), and those of the named styles stand in the card.
+            (N, norms), and those of the named styles, for the network without adapters, stand in the card.
         {settings}
         overwrite: False never replaces a file.
         described: What the card says of the network and the style.

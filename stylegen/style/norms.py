@@ -131,12 +131,11 @@ def noise_tile() -> np.ndarray:
     """
     draw = np.random.RandomState(0).standard_normal
     white = draw((NOISE_SIDE, NOISE_SIDE, WHITE_NOISE)).astype(np.float32)
-    waves = np.fft.fftfreq(NOISE_SIDE)
-    squared = waves[:, None] ** 2 + waves**2
+    squared = np.fft.fftfreq(NOISE_SIDE)[:, None] ** 2 + np.fft.rfftfreq(NOISE_SIDE) ** 2
     blurred = []
     for deviation in BLURS:
         gaussian = np.exp(-2 * (np.pi * deviation) ** 2 * squared)
-        channel = np.fft.ifft2(np.fft.fft2(draw((NOISE_SIDE, NOISE_SIDE))) * gaussian).real
+        channel = np.fft.irfft2(np.fft.rfft2(draw((NOISE_SIDE, NOISE_SIDE))) * gaussian)
         blurred.append((channel - channel.mean()) / channel.std())
     return np.concatenate([white, np.stack(blurred, -1).astype(np.float32)], -1)
 

@@ -16,6 +16,7 @@ from stylegen.runs.names import Output
 from stylegen.runs.saving import save_result
 from stylegen.style.apply_settings import PROGRAM, Command
 from stylegen.style.one_pass import OnePass
+from stylegen.style.options import parse_regions, parse_style
 from stylegen.style.pass_settings import PassSettings
 from stylegen.utils.console import Console
 from stylegen.utils.errors import UserError
@@ -63,7 +64,9 @@ def save_style_sheet(one_pass: OnePass, command: Command, console: Console) -> N
     sources = expand_folders(settings.input or [str(DEFAULT_PICTURE)])
     pictures = [load_first_frame(source, size, console.say) for source in sources]
     hashes = {picture.path: picture.sha256 for picture in pictures}
-    refuse_overwriting_inputs(output.path, [*hashes, str(path)])
+    idle = *settings.style, *(one for texts in parse_regions(settings.region).items() for one in (texts[0], *texts[1]))
+    named = [parse_style(text)[0] for text in idle] + ([settings.mask] if settings.mask else [])
+    refuse_overwriting_inputs(output.path, [*hashes, str(path), *named])
     sheet = style_sheet(one_pass, [one.pixels for one in pictures], settings=settings)
     source = WeightsSource(Path(path), digest_of(path), 'embedded' if settings.model is None else 'file')
     record = records.record(f'{PROGRAM} --list', settings.recorded(), hashes, source)

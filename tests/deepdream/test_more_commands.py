@@ -166,6 +166,14 @@ def test_exploring_makes_a_labelled_sheet(monkeypatch):
     assert json.loads(Path('channels.png.json').read_text()) == images.read_settings('channels.png')
 
 
+def test_a_sheet_replaces_no_picture_that_is_named_beside_it(capsys):
+    before = Path('photo.png').read_bytes()
+    for idle in ('--guide=photo.png', '--mask=photo.png', '--region=photo.png=block1_conv1'):
+        assert run('--explore=layers', idle, '--output=photo.png', '--overwrite', *QUICK) == 2
+        assert 'photo.png is an input; give another --output' in capsys.readouterr().err
+    assert Path('photo.png').read_bytes() == before
+
+
 def test_the_strongest_channels_are_the_most_active(tiny):
     image = photo(32, 32)
     energy = np.square(np.asarray(tiny(image[None])['b'])).mean((0, 1, 2))

@@ -184,6 +184,10 @@ def test_apply_makes_a_sheet_of_all_styles_on_the_photos_with_the_names(capsys):
     assert np.abs(sheet - images.contact_sheet(expected, names, columns=6)).max() < 0.01
     assert run('apply', '--model=run', '--list', '--output=photos/0.txt', program='style') == 2
     assert capsys.readouterr().err.count('\n') == 1
+    before = Path('ink.png').read_bytes()
+    for idle in ('--style=ink.png:2', '--region=photos/1.png=ink.png', '--region=ink.png=waves', '--mask=ink.png'):
+        assert run('apply', '--model=run', '--list', idle, '--output=ink.png', '--overwrite', program='style') == 2
+        assert 'ink.png is an input' in capsys.readouterr().err and Path('ink.png').read_bytes() == before
 
 
 def test_apply_lists_styles_and_refuses_others_with_what_there_is(capsys):
