@@ -83,8 +83,8 @@ def check_norms(norms: np.ndarray, shape: NetworkShape, palette: int, adapters: 
 
 def palette_of(picture: np.ndarray) -> np.ndarray:
     """The mean and the deviation of each channel of a picture (H, W, 3), float32 (6,)."""
-    pixels = picture.reshape(-1, 3)
-    return np.concatenate([pixels.mean(0, dtype=np.float64), pixels.std(0, dtype=np.float64)]).astype(np.float32)
+    channels = np.ascontiguousarray(picture.reshape(-1, 3).T)
+    return np.concatenate([channels.mean(1, dtype=np.float64), channels.std(1, dtype=np.float64)]).astype(np.float32)
 
 
 def with_palette(picture: np.ndarray, own: np.ndarray, palette: np.ndarray) -> np.ndarray:

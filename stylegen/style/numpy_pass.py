@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from stylegen.style.norms import EPSILON, NOISE_SIDE, NetworkShape, noise_tile
+from stylegen.style.winograd import convolve_by_tiles, pays
 
 STRIP = 2048  # positions whose patches are made at once
 SWING, MIDDLE = 0.55, 0.5  # the picture is SWING * tanh(x) + MIDDLE, so that a finite x gives black and white
@@ -100,6 +101,8 @@ def numpy_statistics(
 
 def convolve(padded: np.ndarray, kernel: np.ndarray, stride: int = 1) -> np.ndarray:
     """Returns the convolution, without padding, of a map (H, W, C) with a kernel (h, w, C, channels)."""
+    if pays(kernel, stride):
+        return convolve_by_tiles(padded, kernel)
     high, wide, depth, channels = kernel.shape
     rows, columns = ((extent - side) // stride + 1 for extent, side in zip(padded.shape, (high, wide), strict=False))
     result = np.empty((rows, columns, channels), np.float32)
@@ -118,19 +121,24 @@ def convolve(padded: np.ndarray, kernel: np.ndarray, stride: int = 1) -> np.ndar
 def convolve_to_few(padded: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Returns the same for few channels: each position is multiplied by all of the kernel, then the places are added.
 
+    The products are in planes, one for each place and channel, which are added sooner than positions of few channels.
+
     Args:
         padded: (H, W, C).
         kernel: (3, 3, C, channels).
     """
     rows, columns = (extent - 2 for extent in padded.shape[:2])
     depth, channels = kernel.shape[2:]
-    result = np.zeros((rows, columns, channels), np.float32)
+    matrix = kernel.transpose(0, 1, 3, 2).reshape(-1, depth)
+    result = np.empty((rows, columns, channels), np.float32)
     for first, last in _strips(rows, columns):
-        part = padded[first : last + 2].reshape(-1, depth)
+        planes = matrix @ padded[first : last + 2].reshape(-1, depth).T
+        planes = planes.reshape(3, 3, channels, last - first + 2, columns + 2)
+        total = np.zeros((channels, last - first, columns), np.float32)
         for i in range(3):
             for j in range(3):
-                places = (part @ kernel[i, j]).reshape(last - first + 2, columns + 2, channels)
-                result[first:last] += places[i : i + last - first, j : j + columns]
+                total += planes[i, j, :, i : i + last - first, j : j + columns]
+        result[first:last] = total.transpose(1, 2, 0)
     return result
 
 

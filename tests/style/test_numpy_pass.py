@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from stylegen import images
-from stylegen.style import numpy_pass
+from stylegen.style import numpy_pass, winograd
 from stylegen.style.norms import SmoothedStatistics, paint_by_parts
 from stylegen.style.one_pass import NUMPY_PIXELS
 from stylegen.style.predictor import StyleEncoder
+from stylegen.style.winograd import convolve_by_tiles
+from stylegen.utils.backend import tf
 from tests.conftest import ROOT, photo
 from tests.style.one_pass_networks import SHALLOW, SHAPE, noise, random_network, random_one_pass
 
@@ -75,3 +77,20 @@ def test_apply_paints_a_photo_without_tensorflow(tmp_path):
     )  # fmt: skip
     assert child.stdout.splitlines()[-1] == '0 set()', child.stderr
     assert images.load_image(tmp_path / 'out.png').shape == (40, 50, 3)
+
+
+@pytest.mark.parametrize('size', [(3, 3), (6, 7), (9, 30), (40, 21), (70, 90)])
+def test_by_tiles_a_convolution_is_the_sum_of_products(size, monkeypatch):
+    x, kernel = noise(*size, 33), noise(3, 3, 33, 40, seed=1) - 0.5
+    expected = tf.nn.conv2d(x[None].astype(np.float64), kernel.astype(np.float64), 1, 'VALID')[0].numpy()
+    found = convolve_by_tiles(x, kernel)
+    assert found.shape == expected.shape and found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=0, atol=3e-5 * np.abs(expected).max())
+    monkeypatch.setattr(winograd, 'TILES', 3)
+    np.testing.assert_allclose(convolve_by_tiles(x, kernel), found, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+def test_only_kernels_of_many_channels_are_done_by_tiles():
+    assert winograd.pays(np.empty((3, 3, 32, 32)), 1)
+    for shape, stride in (((3, 3, 31, 64), 1), ((3, 3, 64, 31), 1), ((3, 3, 64, 64), 2), ((2, 2, 64, 64), 1)):
+        assert not winograd.pays(np.empty(shape), stride)
