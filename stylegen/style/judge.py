@@ -176,7 +176,7 @@ def regularity_loss(pictures: tf.Tensor, photos: tf.Tensor) -> tf.Tensor:
 
 
 def spectrum_concentration(pictures: tf.Tensor) -> tf.Tensor:
-    """N sum(p^2) / sum(p)^2 of the powers p of the n short waves in each square of pictures.
+    """The concentration, n sum(p^2) / sum(p)^2, of the powers p of the n short waves in each square of pictures.
 
     The powers are those of the slope, so that long waves do not outweigh the rest: 2 for white noise, 2 to 3 for the
     texture of most paintings, 4 to 5 for pictures by optimisation, more for a texture that repeats itself and for

@@ -16,14 +16,7 @@ from stylegen.images.conversion import PictureLike, as_mask, as_picture, is_pair
 from stylegen.style.adapters import Adapter, adapted, with_adapters
 from stylegen.style.areas import Area, areas_of, masked
 from stylegen.style.coloring import Coloring
-from stylegen.style.norms import (
-    PALETTE,
-    NetworkShape,
-    check_norms,
-    paint_by_parts,
-    palette_of,
-    with_palette,
-)
+from stylegen.style.norms import PALETTE, NetworkShape, check_norms, paint_by_parts, palette_of, with_palette
 from stylegen.style.numpy_pass import paint_by_numpy
 from stylegen.style.one_pass_file import read_network, write_network
 from stylegen.style.pass_settings import PassSettings
@@ -42,6 +35,7 @@ ONE_PASS_WEIGHTS = Path(__file__).parents[1] / 'weights' / RESULT
 PER_PIXEL = 560  # bytes that a pass takes for a pixel at most, at 96 channels; measured: 544
 PER_STRIP_PIXEL = 1000  # the same for a pixel of a strip; measured: 910
 KEPT_PIXEL = 135  # bytes that stay in memory for a pixel of the whole picture; measured: 122
+MARGIN = 16  # pixels that are mirrored around a photo for an adapter, which may have learned a painting's frame
 LEAST = 16  # pixels: the least side within the network; mirroring a map needs two positions of it
 NUMPY_PIXELS = 1_500_000  # so many in all NumPy paints; more take longer than with TensorFlow and its start
 STEADY = 0.9  # share of the frame before in the statistics of a frame
@@ -240,6 +234,10 @@ class OnePass:
         count = self.shape.norms
         return np.split(vector, [count, count + (PALETTE if self.palettes else 0)])
 
+    def margin_for(self, shares: np.ndarray) -> int:
+        """How many pixels are mirrored around a photo, for adapters in these shares, and cut off its picture."""
+        return MARGIN if np.any(shares) else 0
+
     def arrays_for(self, shares: np.ndarray) -> Mapping[str, np.ndarray]:
         """Returns the weights with adapters in these shares, (adapters,); or none for no shares, (0,)."""
         used = {name: float(share) for name, share in zip(self.adapters, shares, strict=False) if share}
@@ -282,8 +280,10 @@ class OnePass:
         (norms, palette, shares), (before, palette_before, _) = map(self.parts_of, (norms, before))
         height, width = photo.shape[:2]
         grid = self.shape.grid
-        tall, wide = (max(LEAST, -(-side // grid) * grid) for side in (height, width))
-        padded = np.pad(photo, [(0, tall - height), (0, wide - width), (0, 0)], 'symmetric')
+        margin = self.margin_for(shares)
+        tall, wide = (max(LEAST, -(-(side + 2 * margin) // grid) * grid) for side in (height, width))
+        beyond = tall - height - margin, wide - width - margin
+        padded = np.pad(photo, [*((margin, more) for more in beyond), (0, 0)], 'symmetric')
         memory, scale = parse_memory(self.max_memory), self.shape.width / 96
         network = self.arrays_for(shares), self.shape
         if tall * wide * PER_PIXEL * scale <= memory:
@@ -303,13 +303,11 @@ class OnePass:
                 raise UserError(f'{what}; raise --max_memory or give a smaller --size')
             by_rows = functools.partial(paint_by_strips, rows=rows)
             made, statistics = paint_by_parts(by_rows, *network, padded, norms, before, share)
-        made = made[:height, :width]
+        made = made[margin : margin + height, margin : margin + width]
         if palette.size:
             own = share * palette_before + (1 - share) * palette_of(made)
-            made, statistics = (
-                with_palette(made, own, palette),
-                np.concatenate([statistics, own, np.zeros_like(shares)]),
-            )
+            made, statistics = with_palette(made, own, palette), np.concatenate([statistics, own])
+        statistics = np.concatenate([statistics, np.zeros_like(shares)])  # as long as what `norms_of` gives
         return made.clip(0, 1), statistics.astype(np.float32)
 
     def _uses_numpy(self, pixels: int) -> bool:

@@ -56,9 +56,8 @@ def write_network(path: str | os.PathLike[str], network: Mapping[str, Any], comp
         small[name], small[name + SCALE] = rounded(arrays.pop(name))
     for kind in ('norms', 'palettes'):
         arrays |= {f'{kind}/{name}': array for name, array in network[kind].items()}
+    norms, levels, scales = ADAPTER
     for name, adapter in network['adapters'].items():
-        values = adapter.norms, adapter.levels, adapter.scales
-        own = {f'{kind}/{name}': value for kind, value in zip(ADAPTER, values, strict=True)}
-        arrays[f'{ADAPTER[0]}/{name}'] = own.pop(f'{ADAPTER[0]}/{name}')
-        small |= own
+        arrays[f'{norms}/{name}'] = adapter.norms
+        small |= {f'{levels}/{name}': adapter.levels, f'{scales}/{name}': adapter.scales}
     write_state(path, settings, as_float16(arrays) | small)

@@ -18,7 +18,7 @@ from stylegen.runs.inputs import PICTURES
 from stylegen.runs.records import machine, versions
 from stylegen.style.judge import Judge
 from stylegen.style.norms import NetworkShape, palette_of
-from stylegen.style.one_pass import RESULT, OnePass
+from stylegen.style.one_pass import MARGIN, RESULT, OnePass
 from stylegen.style.one_pass_model import METRICS, OnePassModel
 from stylegen.style.one_pass_settings import OnePassTrainSettings
 from stylegen.style.transform_network import give_weights
@@ -208,9 +208,12 @@ class Run:
     def sheet(self, step: int) -> None:
         """Saves the sample photos in the styles, a row for each photo."""
         styles, pictures = range(len(self.names))[:SAMPLE_STYLES], []
+        margin = MARGIN if self.settings.rank else 0
+        inner = slice(margin, self.settings.image_size + margin)
         for photo in self.samples:
-            made = (self.model.paint(tf.constant(photo[None]), tf.constant([style])) for style in styles)
-            pictures += [photo, *(picture.numpy()[0].clip(0, 1) for picture in made)]
+            wide = np.pad(photo, [(margin, margin), (margin, margin), (0, 0)], 'symmetric')
+            made = (self.model.paint(tf.constant(wide[None]), tf.constant([style])) for style in styles)
+            pictures += [photo, *(picture.numpy()[0, inner, inner].clip(0, 1) for picture in made)]
         folder = make_folder(self.workdir / SAMPLES)
         sheet = grid(np.stack(pictures), columns=len(styles) + 1, gap=2)
         images.save_image(folder / f'step-{step:08d}.png', sheet)

@@ -38,12 +38,17 @@ def arrays_of(one_pass: OnePass, norms: np.ndarray | None) -> Mapping[str, np.nd
     return one_pass.arrays if norms is None else one_pass.arrays_for(one_pass.parts_of(norms)[2])
 
 
+def margin_of(one_pass: OnePass, norms: np.ndarray | None) -> int:
+    """How many pixels are mirrored around a photo for the adapters of a style."""
+    return 0 if norms is None else one_pass.margin_for(one_pass.parts_of(norms)[2])
+
+
 def any_size(one_pass: OnePass, norms: np.ndarray | None) -> tuple[Callable[..., tf.Tensor], tuple]:
     """Returns the function of photos (N, H, W, 3) and, without `norms`, norms (N, norms), and its variables.
 
     As `OnePass.paint`, it mirrors photos to sides that the network takes, and cuts its pictures to theirs.
     """
-    network = transform_network(one_pass.shape)
+    network, margin = transform_network(one_pass.shape), margin_of(one_pass, norms)
     give_weights(network, arrays_of(one_pass, norms))
     row = np.zeros((1, 0), np.float32) if norms is None else norms[None].astype(np.float32)
     count = one_pass.shape.norms
@@ -53,8 +58,9 @@ def any_size(one_pass: OnePass, norms: np.ndarray | None) -> tuple[Callable[...,
         rows = given[0] if given else tf.repeat(tf.constant(row), shape[0], 0)
         wide = photo
         for axis in (1, 2):
-            wide = tf.gather(wide, _mirrored_places(shape[axis], one_pass.shape.grid), axis=axis)
-        picture = network([wide, rows[:, :count]])[:, : shape[1], : shape[2]]
+            wide = tf.gather(wide, _mirrored_places(shape[axis], one_pass.shape.grid, margin), axis=axis)
+        picture = network([wide, rows[:, :count]])
+        picture = picture[:, margin : margin + shape[1], margin : margin + shape[2]]
         if one_pass.palettes:
             picture = _with_palette(
                 picture, rows[:, None, None, count : count + 3], rows[:, None, None, count + 3 : count + 6]
@@ -64,10 +70,14 @@ def any_size(one_pass: OnePass, norms: np.ndarray | None) -> tuple[Callable[...,
     return call, tuple(variable.value for variable in network.variables)
 
 
-def _mirrored_places(length: tf.Tensor, grid: int) -> tf.Tensor:
-    """Where each position of a mirrored axis is taken from; its length is a multiple of `grid`, `LEAST` at least."""
-    whole = (length + grid - 1) // grid * grid  # of positive numbers: ONNX's division cuts negative ones the other way
-    places = tf.range(tf.maximum(LEAST, whole)) % (2 * length)
+def _mirrored_places(length: tf.Tensor, grid: int, margin: int) -> tf.Tensor:
+    """Where each position of a mirrored axis is taken from, with a margin on either side of it.
+
+    Its length is a multiple of `grid`, `LEAST` at least. All numbers are positive: ONNX's division cuts negative ones
+    the other way.
+    """
+    whole = (length + 2 * margin + grid - 1) // grid * grid
+    places = (tf.range(tf.maximum(LEAST, whole)) + (2 * length - 1) * margin) % (2 * length)
     return tf.minimum(places, 2 * length - 1 - places)
 
 
@@ -109,7 +119,10 @@ def keras_network(one_pass: OnePass, norms: np.ndarray | None) -> keras.Model:
         x = keras.layers.UpSampling2D(2, interpolation='nearest', name=f'{name}_repeated', **MAPS)(x)
         return convolved(x, name, relu=relu)
 
-    x = keras.layers.Conv2D(12, 2, 2, name='halves', **MAPS)(photo)
+    margin = margin_of(one_pass, norms)
+    around = [[0, 0], [margin, margin], [margin, margin], [0, 0]]
+    wide = keras.ops.pad(photo, around, 'symmetric') if margin else photo
+    x = keras.layers.Conv2D(12, 2, 2, name='halves', **MAPS)(wide)
     x = convolved(convolved(x, 'begin'), 'down', 2)
     if one_pass.shape.deep:
         y = blocks(convolved(x, 'down2', 2), 'deep', one_pass.shape.deep)
@@ -118,6 +131,8 @@ def keras_network(one_pass: OnePass, norms: np.ndarray | None) -> keras.Model:
     x = raised(raised(x, 'up1'), 'up2')
     x = keras.layers.Activation('tanh', name='bounded', **LAYER)(_convolution(x, 'end', arrays, weights))
     x = keras.layers.Rescaling(SWING, offset=MIDDLE, name='pixels', **LAYER)(x)
+    if margin:
+        x = keras.layers.Cropping2D(margin, data_format=LAYOUT, name='without_margin', **LAYER)(x)
     if palette:
         x = _with_palette(x, *palette)
     model = keras.Model([photo, *inputs] if inputs else photo, keras.ops.clip(x, 0.0, 1.0), name='one_pass')

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stylegen.networks.embedded import weight_arrays
+from stylegen.style import one_pass
 from stylegen.style.adapters import Adapter, adapted, change, factor_shapes, with_adapters
 from stylegen.style.exporting import export_one_pass
 from stylegen.style.judge import Judge, regularity_loss
@@ -22,6 +23,11 @@ from tests.conftest import photo
 from tests.style.one_pass_networks import noise, random_network, random_one_pass
 
 RANK = 3
+
+
+@pytest.fixture
+def no_margin(monkeypatch):
+    monkeypatch.setattr(one_pass, 'MARGIN', 0)
 
 
 @pytest.fixture(scope='module')
@@ -73,7 +79,7 @@ def test_an_adapter_of_another_network_is_none(painter, adapter):
 
 
 def test_a_style_with_an_adapter_is_painted_by_the_changed_network_and_the_others_stay(
-    painter, adapted_painter, adapter
+    painter, adapted_painter, adapter, no_margin
 ):
     arrays = with_adapters(painter.arrays, painter.shape, [(adapter, 1)])
     changed = dataclasses.replace(painter, arrays=arrays, norms={**painter.norms, 'ink': adapter.norms})
@@ -87,7 +93,7 @@ def test_a_style_with_an_adapter_is_painted_by_the_changed_network_and_the_other
     assert np.array_equal(adapted_painter(content, 'ink'), made)  # after other styles
 
 
-def test_shares_and_strength_mix_kernels_and_norms(painter, adapted_painter, adapter):
+def test_shares_and_strength_mix_kernels_and_norms(painter, adapted_painter, adapter, no_margin):
     content = photo(40, 48)
     half = dataclasses.replace(painter, arrays=with_adapters(painter.arrays, painter.shape, [(adapter, 0.5)]))
     mean = (adapter.norms + painter.norms['waves']) / 2
@@ -114,8 +120,20 @@ def test_numpy_tensorflow_and_strips_paint_the_same(adapted_painter, monkeypatch
     np.testing.assert_allclose(adapted_painter(content, 'ink'), made, atol=1e-4)
     monkeypatch.undo()
     monkeypatch.setattr('stylegen.style.one_pass.KEPT_PIXEL', 0)
-    small = dataclasses.replace(adapted_painter, max_memory=str(40 * 32 * 1000 * 16 // 96 + 1))
+    small = dataclasses.replace(adapted_painter, max_memory=str(72 * 32 * 1000 * 16 // 96 + 1))
     np.testing.assert_allclose(small(content, 'ink'), made, atol=1e-4)
+
+
+@pytest.mark.parametrize('size', [(40, 48), (8, 56)])
+def test_a_photo_is_mirrored_at_its_borders_and_the_margin_cut_off(adapted_painter, size, monkeypatch):
+    content = photo(*size)
+    made = dataclasses.replace(adapted_painter, palettes={})(content, 'ink')
+    monkeypatch.setattr(one_pass, 'MARGIN', 0)
+    wide = np.pad(content, [(16, 16), (16, 16), (0, 0)], 'symmetric')
+    expected = dataclasses.replace(adapted_painter, palettes={})(wide, 'ink')[16:-16, 16:-16]
+    assert made.shape == content.shape
+    np.testing.assert_allclose(made, expected, atol=1e-6)
+    assert [adapted_painter(photo(*odd), 'ink').shape for odd in ((1, 1), (7, 50))] == [(1, 1, 3), (7, 50, 3)]
 
 
 def test_larger_strokes_and_regions_take_adapters_too(adapted_painter):
@@ -220,7 +238,7 @@ def test_training_changes_one_style_at_a_time_and_the_network_never(judge, paint
     assert np.array_equal(model.norms.value.numpy()[1 - style], painter.norms['ink'])
 
 
-def test_what_was_trained_is_what_the_network_for_use_paints(judge, painter):
+def test_what_was_trained_is_what_the_network_for_use_paints(judge, painter, no_margin):
     model = model_of(judge, painter, [photo(40, 40, 1)], rank=RANK)
     rng = np.random.default_rng(3)
     for _, _, right in model.factors:
