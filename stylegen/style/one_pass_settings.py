@@ -8,6 +8,7 @@ from stylegen.runs.settings import MachineSettings
 from stylegen.training.sharing import distribute_setting
 from stylegen.utils.settings import setting
 
+OF_ADAPTERS = {'steps': 400, 'image_size': 192, 'learning_rate': 9e-3}  # of `train --rank`, where not typed
 JUDGES = ('small_vgg', 'vgg16', 'vgg19', 'mini')
 
 
@@ -36,8 +37,9 @@ class OnePassTrainSettings(MachineSettings):
         False, 'train the norms of the styles alone; the network of --init stays as it is', group='Training'
     )
     rank: int = setting(
-        0, 'train the norms of the styles and changes of the kernels of this rank, such as 16; the network of --init '
-        'stays as it is, and its styles too', group='Training', at_least=0,
+        0, 'train norms and changes of the kernels of this rank, such as 14, for each style; the network of --init and '
+        'its styles stay as they are; then --steps is 400, --image_size 192 and --learning_rate 9e-3 by default',
+        group='Training', at_least=0,
     )  # fmt: skip
     seed: int = setting(0, 'of everything random', group='Training', at_least=0)
     width: int = setting(80, 'channels at a quarter of the sides', group='Network', at_least=8)

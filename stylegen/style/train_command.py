@@ -13,7 +13,7 @@ from stylegen.runs import cli
 from stylegen.runs.folders import expand_folders, unique_names
 from stylegen.style.apply_settings import model_file
 from stylegen.style.one_pass import RESULT, OnePass
-from stylegen.style.one_pass_settings import OnePassTrainSettings
+from stylegen.style.one_pass_settings import OF_ADAPTERS, OnePassTrainSettings
 from stylegen.style.one_pass_training import train_one_pass
 from stylegen.style.options import paths_setting
 from stylegen.training.distribution import WorkerLost, read_cluster, restart_process
@@ -61,6 +61,8 @@ def work(flags: FlagValues) -> None:
     """Does what the flags say."""
     console = Console(flags.quiet)
     files, settings = cli.settings_of(TrainFiles, flags), cli.settings_of(OnePassTrainSettings, flags)
+    if settings.rank:
+        settings = settings.replace(**{name: value for name, value in OF_ADAPTERS.items() if not flags[name].present})
     if not files.style or not files.data:
         raise UserError('give --style, a painting or several, and --data, the photos to train on')
     paintings = expand_folders(files.style)

@@ -134,6 +134,22 @@ def test_an_adapter_is_trained_for_a_style_of_a_network_and_goes_on_to_the_same_
     assert np.array_equal(more(content, 'ink'), opened(content, 'ink'))
 
 
+def test_rank_brings_defaults_of_its_own_which_flags_win_over(capsys):
+    command = [
+        'train',
+        '--style=ink.png',
+        '--data=photos',
+        '--workdir=ranked',
+        '--init=run',
+        '--rank=2',
+        '--judge=mini',
+    ]
+    assert run(*command, '--steps=0', '--precision=float32', program='style') == 0
+    recorded = json.loads(Path('ranked/settings.json').read_text())['settings']
+    assert [recorded[name] for name in ('steps', 'image_size', 'learning_rate')] == [0, 192, 9e-3]
+    assert '192 px' in capsys.readouterr().out
+
+
 def test_apply_paints_one_photo_at_its_size_with_its_record(capsys):
     assert run(*APPLY, 'photos/1.png', '--style=waves', '--output=out.png', program='style') == 0
     assert images.load_image('out.png').shape == (40, 44, 3)
