@@ -63,9 +63,8 @@ class Run:
             raise UserError(f'{flag} adds styles to a network; give one as --init')
         self.data, self.workdir, self.callback, self.settings = data, workdir, callback, settings
         self.devices = devices
-        self.base = (
-            init if settings.norms_only or settings.rank else None
-        )  # the result keeps its network and its styles
+        kept = settings.norms_only or settings.rank
+        self.base = init if kept else None  # the result keeps its network and its styles
         self.names, self.about = list(styles), about
         self.begun: dict[str, np.ndarray] = {}  # norms of the styles in the network to begin with
         paintings = [_fitted(as_picture(one, f'style {name}'), settings.style_size) for name, one in styles.items()]

@@ -1,6 +1,7 @@
 """The pass of the one-pass network as one compiled function."""
 
 import functools
+import threading
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -36,11 +37,13 @@ def painting_graph(shape: NetworkShape) -> Callable[..., tuple[tf.Tensor, tf.Ten
     shapes = [[1, None, None, 3], [1, norms], [norms], []]
     compiled = tf.function(paint, input_signature=[*map(tf.TensorSpec, shapes)], autograph=False)
     given: list[Mapping[str, np.ndarray] | None] = [None]
+    lock = threading.Lock()  # the weights must stay until the picture is painted
 
     def paint_with(arrays, *inputs):
-        if arrays is not given[0]:
-            give_weights(network, arrays)
-            given[0] = arrays
-        return compiled(*inputs)
+        with lock:
+            if arrays is not given[0]:
+                give_weights(network, arrays)
+                given[0] = arrays
+            return compiled(*inputs)
 
     return paint_with

@@ -1,6 +1,7 @@
 """Adapters: what a style of its own changes of the kernels, in pictures, files, exports and training."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -91,6 +92,17 @@ def test_a_style_with_an_adapter_is_painted_by_the_changed_network_and_the_other
     painting = photo(30, 30, 5)
     assert np.array_equal(adapted_painter(content, painting), painter(content, painting))
     assert np.array_equal(adapted_painter(content, 'ink'), made)  # after other styles
+
+
+def test_threads_that_paint_in_two_styles_at_once_do_not_take_each_others_kernels(adapted_painter):
+    content, styles = photo(40, 48), ('ink', 'waves')
+    areas = {style: [(None, adapted_painter.norms_of(style))] for style in styles}
+    paint = lambda style: adapted_painter.paint_frame(content, areas[style], PassSettings())[0]
+    alone = {style: paint(style) for style in styles}
+    turns = styles * 12
+    with ThreadPoolExecutor(4) as pool:
+        for style, made in zip(turns, pool.map(paint, turns), strict=True):
+            np.testing.assert_allclose(made, alone[style], atol=1e-5)
 
 
 def test_shares_and_strength_mix_kernels_and_norms(painter, adapted_painter, adapter, no_margin):
