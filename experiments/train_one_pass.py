@@ -36,7 +36,6 @@ from stylegen.style.transform_network import give_weights, shift_noise, style_pr
 from stylegen.utils.backend import keras, tf
 
 NETWORK = 'small_vgg'
-ADAPTER_RATE = 9e-3  # learning rate of adapters and their norms, at first
 SHEET = 5  # photographs and paintings on a sheet
 
 
@@ -122,34 +121,42 @@ class TunedModel(OnePassModel):
         super().__init__(judge, [targets], norms_only=True, **how)
         self.targets = tf.nest.map_structure(lambda table: tf.Variable(table, trainable=False), self.targets)
 
-    def begin(self, targets, norms, seed):
-        """Forgets the style before."""
+    def begin(self, targets, norms, seed, pairs=None):
+        """Forgets the style before; begins with an adapter of `pairs` of factors, or with none."""
         tf.nest.map_structure(lambda variable, table: variable.assign(table), self.targets, targets)
         self.norms.assign(norms[None])
         rng = np.random.default_rng(seed)
-        for _, left, right in self.factors:
-            left.assign(rng.normal(0, left.shape[1] ** -0.5, left.shape))
-            right.assign(np.zeros(right.shape))
+        for number, (_, left, right) in enumerate(self.factors):
+            fresh = rng.normal(0, left.shape[1] ** -0.5, left.shape), np.zeros(right.shape)
+            for variable, value in zip((left, right), pairs[number] if pairs else fresh, strict=True):
+                variable.assign(np.reshape(value, variable.shape))
         for variable in (*self.optimizer.variables, self.sums):
             variable.assign(np.zeros(variable.shape))
 
 
-def train_adapters(path, named, judge, batches, strength, precision, rank, steps):
-    """Trains the adapters of the named styles that a network in a file lacks, and adds each to the file."""
+def train_adapters(path, named, judge, batches, strength, precision, rank, steps, rate, earlier):
+    """Trains the adapters of the named styles that a network in a file lacks, and adds each to the file.
+
+    They begin with those of the network `earlier`, as far as it has some of this rank.
+    """
     network, targets = OnePass.open(path), {name: judge.style_of(painting)[0] for name, (painting, _) in named.items()}
     how = dict(shape=network.shape, precision=precision, strength=strength, seed=0, rank=rank)
     model = TunedModel(judge, next(iter(targets.values())), **how)
     give_weights(model.transform, network.arrays)
-    model.compile(optimizer=keras.optimizers.Adam(ADAPTER_RATE, beta_2=0.99, global_clipnorm=1.0), jit_compile=False)
+    model.compile(optimizer=keras.optimizers.Adam(rate, beta_2=0.99, global_clipnorm=1.0), jit_compile=False)
     model.optimizer.build(model.trained)
 
     def look(step, logs):
         left = 1 - (step + 1) / steps
-        model.optimizer.learning_rate.assign(ADAPTER_RATE * (0.02 + 0.98 * min(1.0, 2 * left)))
+        model.optimizer.learning_rate.assign(rate * (0.02 + 0.98 * min(1.0, 2 * left)))
 
     clock = keras.callbacks.LambdaCallback(on_train_batch_end=look)
     for number, name in enumerate(name for name in named if name not in network.adapters):
-        model.begin(targets[name], network.norms[name], number)
+        norms, pairs = network.norms[name], None
+        known = earlier and earlier.adapters.get(name)
+        if known and known.rank(earlier.kernels) == rank:
+            norms, pairs = norms + known.norms - earlier.norms[name], [*known.factors(earlier.kernels)]
+        model.begin(targets[name], norms, number, pairs)
         model.fit(Photos(batches), steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[clock])
         print('adapter', name, {key: round(value, 4) for key, value in model.means().items()}, flush=True)
         adapters = network.adapters | {name: model.adapter(0)}
@@ -289,11 +296,12 @@ _DATA = flags.DEFINE_string('data', None, 'Folder with the archives, see student
 _STYLES = flags.DEFINE_list('styles', [], 'Folders of more paintings to train on.')
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Where the run is kept.', required=True)
 _TEACHER = flags.DEFINE_string('teacher', None, f'Weights file of VGG-16, to judge the pictures beside {NETWORK}.')
-_INIT = flags.DEFINE_string('init', None, 'A network, .npz, to begin a new run with.')
+_INIT = flags.DEFINE_string('init', None, 'A network, .npz, to begin a new run with; its adapters too.')
 _OUTPUT = flags.DEFINE_string('output', None, f'Where the result goes; the one that ships is {ONE_PASS_WEIGHTS}.')
 _MINUTES = flags.DEFINE_float('minutes', 120, 'By the clock, all starts together; 0: only write --output.')
 _RANK = flags.DEFINE_integer('adapter_rank', 14, 'Of the adapters of the named styles in --output; 0: none.')
 _STEPS = flags.DEFINE_integer('adapter_steps', 450, 'How long each adapter is trained.')
+_ADAPTER_RATE = flags.DEFINE_float('adapter_rate', 9e-3, 'Learning rate of adapters and their norms, at first.')
 _SHAPES = flags.DEFINE_list('shapes', ['256x4', '192x8', '320x3'], 'SIDExCOUNT, of which each batch has one.')
 _RATE = flags.DEFINE_float('learning_rate', 1e-3, 'The peak.')
 _WIDTH = flags.DEFINE_integer('width', 80, 'Channels at a quarter of the sides.')
@@ -323,8 +331,9 @@ def main(argv):
     _, statistics = reader.style_of(np.float32(crop(np.random.default_rng(0), pictures.paintings[0], 128)))
     shape = NetworkShape(_WIDTH.value, _BLOCKS.value, _DEEP.value)
     model = OnePassTrainer(judge, reader, shape, statistics.shape[-1], _PAINTER.value, _STRENGTH.value)
-    if _INIT.value:
-        model.begin_with(OnePass.open(_INIT.value))
+    earlier = OnePass.open(_INIT.value) if _INIT.value else None
+    if earlier:
+        model.begin_with(earlier)
     print('parameters', model.transform.count_params(), model.predictor.count_params(), flush=True)
     optimizer = keras.optimizers.Adam(_RATE.value, beta_2=0.99, global_clipnorm=1.0)
     model.compile(optimizer=optimizer, jit_compile=False)
@@ -347,8 +356,8 @@ def main(argv):
             model.network(named).save(made, compact=True)
         if _RANK.value:
             batches = Batches(pictures, styles, rng, [(192, 4)], _REUSE.value, _STEPS.value)
-            how = _STRENGTH.value, _PAINTER.value, _RANK.value, _STEPS.value
-            train_adapters(made, named, reader, batches, *how)
+            how = _STRENGTH.value, _PAINTER.value, _RANK.value, _STEPS.value, _ADAPTER_RATE.value
+            train_adapters(made, named, reader, batches, *how, earlier)
         OnePass.open(made).save(_OUTPUT.value, compact=True)
 
 

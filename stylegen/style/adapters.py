@@ -71,13 +71,18 @@ class Adapter:
 
     def changes(self, kernels: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
         """What is added to each of these kernels, float32."""
+        for kernel, pair in zip(kernels, self.factors(kernels), strict=True):
+            yield change(*pair, kernel.shape)
+
+    def factors(self, kernels: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The factors for each of these kernels, float32 (h C, rank) and (rank, w K)."""
         rank, levels, scales = self.rank(kernels), self.levels, self.scales
         for kernel in kernels:
             rows = []
             for count in map(math.prod, factor_shapes(kernel.shape, rank)):
                 rows.append(levels[:count].reshape(rank, -1) * scales[:rank, None])
                 levels, scales = levels[count:], scales[rank:]
-            yield change(rows[0].T, rows[1], kernel.shape)
+            yield rows[0].T, rows[1]
 
     def rank(self, kernels: Sequence[np.ndarray]) -> int:
         """The rank of what is added to kernels.

@@ -44,7 +44,7 @@ def work(flags: FlagValues) -> None:
     command = Command.read(flags)
     settings, result = command.settings, command.result
     cluster = ClusterSettings.read(flags, *settings.input, result.output)
-    one_pass = OnePass.open(settings.model_file, max_memory=settings.max_memory)
+    one_pass = OnePass.open(settings.model_file, max_memory=settings.max_memory, precision=settings.precision)
     if settings.list and result.output:
         return save_style_sheet(one_pass, command, console)
     if settings.list:

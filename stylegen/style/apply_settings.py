@@ -9,6 +9,7 @@ from typing import Any
 
 from absl.flags import FlagValues
 
+from stylegen.networks.registry import PRECISIONS
 from stylegen.runs import cli, records
 from stylegen.runs.films import is_clip, is_sequence
 from stylegen.runs.settings import MemorySettings, ResultSettings
@@ -59,6 +60,9 @@ class ApplySettings(FootageSettings, MemorySettings):
         f'{RESULT} of a training, or its folder; by default the one that comes with the package',
         group='How',
         kind='path',
+    )
+    precision: str = setting(
+        'auto', 'of the network where TensorFlow paints; NumPy paints in float32', group='Machine', choices=PRECISIONS
     )
 
     @property

@@ -63,8 +63,9 @@ class ApplyJob(Job):
 def open_painter(command: apply_settings.Command, memory: int) -> Painter:
     """The painter of a worker, which may take so many bytes where the settings say 'auto'."""
     use_tensorflow()
-    given = command.settings.max_memory
-    one_pass = OnePass.open(command.settings.model_file, max_memory=memory if given == AUTO else given)
+    settings = command.settings
+    most = memory if settings.max_memory == AUTO else settings.max_memory
+    one_pass = OnePass.open(settings.model_file, max_memory=most, precision=settings.precision)
     return Painter(one_pass, command, Console(quiet=True))
 
 

@@ -68,7 +68,7 @@ def work(flags: FlagValues) -> None:
     output = Output(Path(files.output)) if files.output else Output.free(default)
     check_export(output.path, form)
     path = model_file(files.model)
-    one_pass, inputs = OnePass.open(path), Inputs(say=console.say)
+    one_pass, inputs = OnePass.open(path, precision='float32'), Inputs(say=console.say)
     norms = norms_of_texts(one_pass, files.style, inputs) if files.style else None
     refuse_overwriting_inputs(output.path, [*inputs.hashes, str(path)])
     described: dict[str, Any] = {'network': {'file': path.name, 'sha256': digest_of(path)}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import os
@@ -109,6 +110,7 @@ def export_one_pass(
     form = settings.format or format_of(output)
     settings = settings.replace(format=form)
     check_export(output, form)
+    one_pass = dataclasses.replace(one_pass, precision='float32')  # as what is written
     norms = None if style is None else one_pass.norms_of(style)
     from stylegen.networks.formats import FORMATS
     from stylegen.style.portable import portable

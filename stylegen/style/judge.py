@@ -10,7 +10,7 @@ import numpy as np
 
 from stylegen.images.color import LUMA
 from stylegen.losses.features import total_variation_loss
-from stylegen.losses.moments import central_moments, moments
+from stylegen.losses.moments import central_moments, covariance, mean, moments
 from stylegen.losses.wasserstein import distances_by_picture, wasserstein_target
 from stylegen.style.presets import CONTENT_LAYERS, CONTENT_SCALE, STYLE_LAYERS, TV_WEIGHT
 from stylegen.style.transform_network import style_statistics
@@ -70,7 +70,8 @@ class Judge:
             target = {name: value.numpy() for name, value in wasserstein_target(sums).items()}
             missing = target['factor'].shape[1] - target['factor'].shape[2]
             targets[layer] = target | {'factor': np.pad(target['factor'], [(0, 0), (0, 0), (0, missing)])}
-        return targets, style_statistics(found).numpy()[0]
+        spread = ((mean(sums), tf.linalg.diag_part(covariance(sums))) for sums in found.values())
+        return targets, style_statistics(spread).numpy()[0]
 
     def losses(
         self, pictures: tf.Tensor, photos: tf.Tensor, targets: Mapping[str, Mapping[str, tf.Tensor]]

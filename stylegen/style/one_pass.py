@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from stylegen.images.conversion import PictureLike, as_mask, as_picture, is_pair
+from stylegen.networks.registry import PRECISIONS
 from stylegen.style.adapters import Adapter, adapted, with_adapters
 from stylegen.style.areas import Area, areas_of, masked
 from stylegen.style.coloring import Coloring
@@ -55,6 +56,9 @@ class OnePass:
         network: The feature network whose statistics of a painting the predictor takes.
         layers: The layers of that network.
         max_memory: A photo that needs more is painted strip by strip.
+        precision: Of the convolutions where TensorFlow paints a photo as a whole. 'auto' is mixed_bfloat16 where that
+            is fast, see `backend.fast_precision`; pictures then differ by less than a grey level in the mean.
+            Strips, and NumPy, are always float32.
         palettes: By name of a style, the `palette_of` its painting. Where there are some, pictures get the palette of
             their style.
         adapters: By name of a style, what it changes of the kernels, and its norms for these. The first of its norms,
@@ -68,6 +72,7 @@ class OnePass:
     network: str
     layers: tuple[str, ...]
     max_memory: str | float = AUTO
+    precision: str = AUTO
     palettes: Mapping[str, np.ndarray] = field(default_factory=dict)
     adapters: Mapping[str, Adapter] = field(default_factory=dict)
     painted: list[int] = field(default_factory=lambda: [0], init=False, repr=False)
@@ -75,15 +80,23 @@ class OnePass:
     lock: PictureLock = field(default_factory=lambda: PictureLock('one-pass network'), init=False, repr=False)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str] | None = None, *, max_memory: str | float = AUTO) -> OnePass:
+    def open(
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        max_memory: str | float = AUTO,
+        precision: str = AUTO,
+    ) -> OnePass:
         """Reads a network from a file of `save`; without a path the one that ships.
 
         Raises:
-            UserError: The file cannot be read, or is of another kind.
+            UserError: The file cannot be read, or is of another kind; or there is no such precision.
         """
+        if precision not in PRECISIONS:
+            raise unknown('precision', precision, PRECISIONS)
         path = ONE_PASS_WEIGHTS if path is None else Path(path)
         try:
-            opened = cls(**read_network(path), max_memory=max_memory)
+            opened = cls(**read_network(path), max_memory=max_memory, precision=precision)
             for adapter in opened.adapters.values():
                 adapter.rank(opened.kernels)
             return opened
@@ -313,15 +326,18 @@ class OnePass:
     def _uses_numpy(self, pixels: int) -> bool:
         """Whether NumPy is to paint so many pixels more: TensorFlow is not imported, and little was painted."""
         self.painted[0] += pixels
-        return 'tensorflow' not in sys.modules and self.painted[0] <= NUMPY_PIXELS
+        free = self.precision in (AUTO, 'float32') and 'tensorflow' not in sys.modules
+        return free and self.painted[0] <= NUMPY_PIXELS
 
     @functools.cached_property
     def _graph(self) -> Any:
         from stylegen.style.painting_graph import painting_graph
+        from stylegen.utils.backend import fast_precision
 
-        return painting_graph(self.shape)
+        fast = fast_precision() if self.shape.deep else 'float32'  # without noise, rounding shows in a plain photo
+        return painting_graph(self.shape, fast if self.precision == AUTO else self.precision)
 
-    _encoder = functools.cached_property(lambda self: StyleEncoder(self.network, self.layers))
+    _encoder = functools.cached_property(lambda self: StyleEncoder(self.network, self.layers, self.precision))
 
     def _predicted(self, painting: np.ndarray) -> np.ndarray:
         """The norms that the predictor gives for a painting."""

@@ -11,26 +11,27 @@ from stylegen.style.transform_network import give_weights, transform_network
 from stylegen.utils.backend import tf
 
 
-def painting_graph(shape: NetworkShape) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+def painting_graph(shape: NetworkShape, precision: str) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
     """Builds a network for pictures of any size.
 
     Args:
-        shape: See `transform_network`.
+        shape, precision: See `transform_network`.
 
     Returns:
         A function (arrays, photo, norms, before, share) -> (picture, statistics): its weights by name; float32 (1, H,
         W, 3) in [0, 1]; its norms (1, N); the statistics of the frame before, (N,), and their share in those of this
         one. Weights that are the same object as at the last call are not copied again.
     """
-    network, sizes = transform_network(shape), shape.sizes
+    network, sizes = transform_network(shape, precision), shape.sizes
 
     def paint(photo, norms, before, share):
         parts = tf.split(before, [2 * size for size in sizes.values()])
         smooth = SmoothedStatistics(dict(zip(sizes, parts, strict=True)), share)
         for name in sizes:
-            network.get_layer(f'{name}_norm').smooth = functools.partial(smooth, name)
+            layer = network.get_layer(f'{name}_norm')
+            layer.smooth, layer.positions = functools.partial(smooth, name), shape.positions(name)
         picture = network([photo, norms])
-        found = [tf.reshape(one, [-1]) for name in sizes for one in smooth.found[name]]
+        found = [one for name in sizes for one in smooth.found[name]]
         return picture, tf.concat(found, 0)[None]
 
     norms = network.inputs[1].shape[1]

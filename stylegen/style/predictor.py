@@ -24,10 +24,12 @@ class StyleEncoder:
     Args:
         network: Its name.
         layers: Whose statistics are taken.
+        precision: As `networks.feature_extractor` takes it.
     """
 
     network: str
     layers: tuple[str, ...]
+    precision: str
 
     def statistics(self, painting: np.ndarray, by_numpy: bool) -> np.ndarray:
         """The `style_statistics` of a painting, (statistics,).
@@ -44,12 +46,12 @@ class StyleEncoder:
             read = read_network(SMALL_VGG_WEIGHTS, NUMPY_NETWORK)
             arrays = {name: array.astype(np.float32) for name, array in read.items()}
             return numpy_statistics(arrays, SMALL_VGG_BLOCKS, self.layers, small)
-        from stylegen.losses.moments import moments
         from stylegen.style.transform_network import style_statistics
         from stylegen.utils.backend import tf
 
         features = self._extractor(tf.constant(small[None]))
-        return style_statistics({name: moments(features, name) for name in self.layers}).numpy()[0]
+        maps = (tf.cast(features[name], tf.float32) for name in self.layers)
+        return style_statistics(tf.nn.moments(each, [1, 2]) for each in maps).numpy()[0]
 
     @property
     def _least_side(self) -> int:
@@ -61,4 +63,5 @@ class StyleEncoder:
     def _extractor(self) -> Any:
         from stylegen.networks import feature_extractor
 
-        return feature_extractor(self.network, [name for name in self.layers if name != 'input'])
+        layers = [name for name in self.layers if name != 'input']
+        return feature_extractor(self.network, layers, precision=self.precision)

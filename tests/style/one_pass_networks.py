@@ -35,4 +35,4 @@ def random_one_pass(network, shape=SHAPE):
     norms = {name: 0.5 * rng.normal(size=size).astype(np.float32) for name in ('waves', 'ink')}
     palettes = {name: np.float32([0.6, 0.5, 0.4, *deviations]) for name, deviations in DEVIATIONS.items()}
     about = {'waves': {'title': 'Waves'}, 'ink': {}}
-    return OnePass(shape, arrays, norms, about, 'mini', LAYERS, palettes=palettes)
+    return OnePass(shape, arrays, norms, about, 'mini', LAYERS, precision='float32', palettes=palettes)

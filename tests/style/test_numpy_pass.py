@@ -51,7 +51,7 @@ def test_a_far_mean_takes_no_digits_of_the_variance():
 @pytest.mark.parametrize('layers', [('input', 'block1_conv1', 'block3_conv3'), ('block2_conv2', 'block5_conv1')])
 @pytest.mark.parametrize('size', [(70, 61), (9, 30)])
 def test_what_is_seen_of_a_painting_is_what_tensorflow_sees(layers, size):
-    encoder, painting = StyleEncoder('small_vgg', layers), photo(*size)
+    encoder, painting = StyleEncoder('small_vgg', layers, 'float32'), photo(*size)
     expected = encoder.statistics(painting, by_numpy=False)
     np.testing.assert_allclose(encoder.statistics(painting, by_numpy=True), expected, rtol=1e-4, atol=1e-4)
 

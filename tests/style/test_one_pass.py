@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import stylegen
-from stylegen.images.io import save_image
+from stylegen.images.io import load_image, save_image
 from stylegen.images.pixels import resize
 from stylegen.losses import moments, wasserstein
+from stylegen.runs.inputs import DEFAULT_PICTURE
 from stylegen.style import polish, strips, transfer
 from stylegen.style import transform_network as networks
 from stylegen.style.footage import paint_clip
@@ -64,6 +65,45 @@ def test_noise_begins_where_it_is_shifted_to_and_repeats_at_the_end_of_its_tile(
     layer.shift = 5, 9
     shifted = layer(np.ones((2, 20, 15, 2), np.float32)).numpy()
     np.testing.assert_allclose(shifted - 1, whole[:, 5:25, 9:24].repeat(2, 0), atol=1e-6)
+
+
+@pytest.mark.parametrize(('channels', 'positions'), [(20, 64), (20, 1), (32, 1), (5, 16)])
+def test_one_picture_is_normalized_as_a_batch_is(channels, positions):
+    x, rng = 3 + 2 * noise(1, 16, 24, channels), np.random.default_rng(0)
+    scale, shift = np.float32(rng.normal(size=(2, channels)))
+    expected = networks.ConditionalInstanceNormalization()([x, np.concatenate([scale, shift])[None]])
+    seen = []
+    made = networks.of_one_picture(
+        tf.constant(x), 1 + scale, shift, lambda *given: seen.append(given) or given, positions
+    )
+    np.testing.assert_allclose(made, expected, atol=2e-5)
+    (mean, variance), exact = seen[0], x.astype(np.float64)
+    np.testing.assert_allclose(mean, exact.mean((0, 1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(variance, exact.var((0, 1, 2)), rtol=1e-4)
+    moved = networks.of_one_picture(
+        tf.constant(x), 1 + scale, shift, lambda mean, variance: (mean + 1, variance), positions
+    )
+    np.testing.assert_allclose(moved, made - (1 + scale) / np.sqrt(exact.var((0, 1, 2)) + 1e-3), atol=1e-4)
+
+
+@pytest.mark.parametrize('width', [1, 3])
+@pytest.mark.parametrize(('first', 'mode'), [(1, 'REFLECT'), (0, 'SYMMETRIC')])
+def test_a_map_is_mirrored_as_pad_does(width, first, mode):
+    x = tf.constant(noise(2, 5, 4, 3))
+    assert np.array_equal(
+        networks.mirrored(x, width, first), tf.pad(x, [[0, 0], [width] * 2, [width] * 2, [0, 0]], mode)
+    )
+
+
+def test_in_bfloat16_a_photo_and_a_smooth_gradient_come_out_as_in_float32():
+    exact, fast = (OnePass.open(precision=precision) for precision in ('float32', 'mixed_bfloat16'))
+    gradient = np.float32(np.broadcast_to(np.linspace(0.2, 0.8, 160)[None, :, None], (96, 160, 3)))
+    for content in (load_image(DEFAULT_PICTURE, size=160), gradient):
+        for style in ('starry_night', photo(64, 64)):
+            difference = np.abs(fast(content, style) - exact(content, style))
+            assert 0 < difference.mean() < 0.008
+    with pytest.raises(UserError, match="'bfloat'"):
+        OnePass.open(precision='bfloat')
 
 
 def test_noise_gives_a_plain_photo_its_strokes(network, painter):
@@ -235,7 +275,7 @@ def test_the_optimisation_begins_with_the_picture_of_one_pass(painter, monkeypat
 
 def test_a_network_that_was_saved_paints_as_before(painter, tmp_path):
     painter.save(tmp_path / 'net.npz')
-    again, photo = OnePass.open(tmp_path / 'net.npz'), noise(24, 24, 3)
+    again, photo = OnePass.open(tmp_path / 'net.npz', precision='float32'), noise(24, 24, 3)
     assert again.styles == ('waves', 'ink') and again.about == painter.about
     np.testing.assert_allclose(again(photo, 'waves'), painter(photo, 'waves'), atol=0.01)
     assert again.network == 'mini' and again.layers == LAYERS
@@ -247,7 +287,7 @@ def test_a_file_from_before_the_deep_blocks_paints_as_before(tmp_path):
     settings, arrays = read_state(tmp_path / 'new.npz')
     assert settings.pop('deep') == 0
     write_state(tmp_path / 'old.npz', settings, arrays)
-    old = OnePass.open(tmp_path / 'old.npz')
+    old = OnePass.open(tmp_path / 'old.npz', precision='float32')
     assert old.shape == SHALLOW
     np.testing.assert_allclose(old(photo(30, 41), 'ink'), painter(photo(30, 41), 'ink'), atol=2e-3)
 
@@ -318,7 +358,7 @@ def test_of_a_palette_that_is_almost_black_the_picture_is_twice_as_light_at_most
 
 def test_a_file_without_palettes_paints_as_it_did(painter, tmp_path):
     dataclasses.replace(painter, palettes={}).save(tmp_path / 'old.npz')
-    opened = OnePass.open(tmp_path / 'old.npz')
+    opened = OnePass.open(tmp_path / 'old.npz', precision='float32')
     assert opened.palettes == {} and opened.norms_of('waves').shape == opened.norms['waves'].shape
     made, bare, usual = (
         one(photo(20, 20), 'waves') for one in (opened, dataclasses.replace(painter, palettes={}), painter)

@@ -135,7 +135,11 @@ def test_the_command_writes_a_style_or_a_mix_and_says_how_near_it_is(painter, ca
     assert capsys.readouterr().out == ''
     facts = json.loads(Path('mix.keras.json').read_text())
     assert list(facts['paintings']) == ['painting.png'] and facts['style'] == 'ink:3 + painting.png'
-    opened, picture, net = formats.FORMATS['keras'].open(Path('mix.keras')), photo(32, 32), OnePass.open('net.npz')
+    opened, picture, net = (
+        formats.FORMATS['keras'].open(Path('mix.keras')),
+        photo(32, 32),
+        OnePass.open('net.npz', precision='float32'),
+    )
     found = opened({'photo': picture[None]})[0]
     assert np.abs(found - net(picture, [('ink', 3), ('painting.png', 1)])).max() < 1e-4
 
