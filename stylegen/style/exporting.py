@@ -25,7 +25,8 @@ from stylegen.runs.exporting import (
 )
 from stylegen.runs.inputs import DEFAULT_PICTURE
 from stylegen.runs.records import versions
-from stylegen.style.one_pass import LEAST, OnePass
+from stylegen.style.one_pass import OnePass
+from stylegen.style.pass_runner import LEAST
 from stylegen.utils.files import atomic_write, settings_beside
 from stylegen.utils.settings import takes
 from stylegen.utils.version import __version__

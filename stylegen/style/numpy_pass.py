@@ -143,7 +143,7 @@ def convolve_to_few(padded: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def upsample(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Returns what `stylegen.style.transform_network.UpsampledConvolution` makes of a map (H, W, C)."""
+    """Returns what `stylegen.style.transform_layers.UpsampledConvolution` makes of a map (H, W, C)."""
     height, width, depth = x.shape
     channels = kernel.shape[-1]
     two = np.einsum('ptk,qsl,klio->tsipqo', PHASES, PHASES, kernel).reshape(2, 2, depth, 4 * channels)
@@ -175,7 +175,7 @@ def normalize(x: np.ndarray, norms: np.ndarray, smooth: Smooth, relu: bool = Tru
 
 
 def add_noise(x: np.ndarray, kernel: np.ndarray) -> None:
-    """Adds to a map (H, W, C) what `stylegen.style.transform_network.AddedNoise` adds, with its kernel (NOISE, C)."""
+    """Adds to a map (H, W, C) what `stylegen.style.transform_layers.AddedNoise` adds, with its kernel (NOISE, C)."""
     noise = noise_tile()[: x.shape[0], : x.shape[1]] @ kernel
     for top in range(0, x.shape[0], NOISE_SIDE):
         for left in range(0, x.shape[1], NOISE_SIDE):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +16,9 @@ from stylegen.networks.registry import PRECISIONS
 from stylegen.style.adapters import Adapter, adapted, with_adapters
 from stylegen.style.areas import Area, areas_of, masked
 from stylegen.style.coloring import Coloring
-from stylegen.style.norms import PALETTE, NetworkShape, check_norms, paint_by_parts, palette_of, with_palette
-from stylegen.style.numpy_pass import paint_by_numpy
+from stylegen.style.norms import PALETTE, NetworkShape, check_norms, palette_of, with_palette
 from stylegen.style.one_pass_file import read_network, write_network
+from stylegen.style.pass_runner import PassRunner
 from stylegen.style.pass_settings import PassSettings
 from stylegen.style.predictor import StyleEncoder
 from stylegen.style.settings import StyleSettings
@@ -27,18 +26,13 @@ from stylegen.style.strokes import paint_strokes
 from stylegen.style.styles import check_shares
 from stylegen.utils.errors import UserError, unknown
 from stylegen.utils.locks import PictureLock
-from stylegen.utils.memory import AUTO, parse_memory
+from stylegen.utils.memory import AUTO
 from stylegen.utils.settings import takes
 from stylegen.utils.zips import TooLarge
 
 RESULT = 'one_pass.npz'  # as a training calls it
 ONE_PASS_WEIGHTS = Path(__file__).parents[1] / 'weights' / RESULT
-PER_PIXEL = 560  # bytes that a pass takes for a pixel at most, at 96 channels; measured: 544
-PER_STRIP_PIXEL = 1000  # the same for a pixel of a strip; measured: 910
-KEPT_PIXEL = 135  # bytes that stay in memory for a pixel of the whole picture; measured: 122
 MARGIN = 16  # pixels that are mirrored around a photo for an adapter, which may have learned a painting's frame
-LEAST = 16  # pixels: the least side within the network; mirroring a map needs two positions of it
-NUMPY_PIXELS = 6_000_000  # so many in all NumPy paints; more take longer than with TensorFlow and its start
 STEADY = 0.9  # share of the frame before in the statistics of a frame
 Scene = Mapping[str, np.ndarray]  # what a frame leaves for the next one of its scene
 
@@ -75,7 +69,6 @@ class OnePass:
     precision: str = AUTO
     palettes: Mapping[str, np.ndarray] = field(default_factory=dict)
     adapters: Mapping[str, Adapter] = field(default_factory=dict)
-    painted: list[int] = field(default_factory=lambda: [0], init=False, repr=False)
     changed: list[Any] = field(default_factory=lambda: [({}, {})], init=False, repr=False)  # of `arrays_for`
     lock: PictureLock = field(default_factory=lambda: PictureLock('one-pass network'), init=False, repr=False)
 
@@ -291,56 +284,19 @@ class OnePass:
         if before is None or not before.size:
             before, share = np.zeros_like(norms), 0.0
         (norms, palette, shares), (before, palette_before, _) = map(self.parts_of, (norms, before))
-        height, width = photo.shape[:2]
-        grid = self.shape.grid
-        margin = self.margin_for(shares)
-        tall, wide = (max(LEAST, -(-(side + 2 * margin) // grid) * grid) for side in (height, width))
-        beyond = tall - height - margin, wide - width - margin
-        padded = np.pad(photo, [*((margin, more) for more in beyond), (0, 0)], 'symmetric')
-        memory, scale = parse_memory(self.max_memory), self.shape.width / 96
-        network = self.arrays_for(shares), self.shape
-        if tall * wide * PER_PIXEL * scale <= memory:
-            if self._uses_numpy(tall * wide):
-                made, statistics = paint_by_parts(paint_by_numpy, *network, padded, norms, before, share)
-            else:
-                made, statistics = (
-                    x.numpy()[0] for x in self._graph(network[0], padded[None], norms[None], before, share)
-                )
-        else:
-            from stylegen.style.strips import paint_by_strips
-
-            room = memory - tall * wide * KEPT_PIXEL * scale
-            rows = int(room // (wide * PER_STRIP_PIXEL * scale)) // grid * grid
-            if rows < 2 * LEAST:
-                what = f'a picture of {width} x {height} takes more memory than is allowed'
-                raise UserError(f'{what}; raise --max_memory or give a smaller --size')
-            by_rows = functools.partial(paint_by_strips, rows=rows)
-            made, statistics = paint_by_parts(by_rows, *network, padded, norms, before, share)
-        made = made[margin : margin + height, margin : margin + width]
+        arrays, margin = self.arrays_for(shares), self.margin_for(shares)
+        made, statistics = self.runner.run(arrays, photo, norms, before, share, margin)
         if palette.size:
             own = share * palette_before + (1 - share) * palette_of(made)
             made, statistics = with_palette(made, own, palette), np.concatenate([statistics, own])
         statistics = np.concatenate([statistics, np.zeros_like(shares)])  # as long as what `norms_of` gives
         return made.clip(0, 1), statistics.astype(np.float32)
 
-    def _uses_numpy(self, pixels: int) -> bool:
-        """Whether NumPy is to paint so many pixels more: TensorFlow is not imported, and little was painted."""
-        self.painted[0] += pixels
-        free = self.precision in (AUTO, 'float32') and 'tensorflow' not in sys.modules
-        return free and self.painted[0] <= NUMPY_PIXELS
-
-    @functools.cached_property
-    def _graph(self) -> Any:
-        from stylegen.style.painting_graph import painting_graph
-        from stylegen.utils.backend import fast_precision
-
-        fast = fast_precision() if self.shape.deep else 'float32'  # without noise, rounding shows in a plain photo
-        return painting_graph(self.shape, fast if self.precision == AUTO else self.precision)
-
+    runner = functools.cached_property(lambda self: PassRunner(self.shape, self.max_memory, self.precision))
     _encoder = functools.cached_property(lambda self: StyleEncoder(self.network, self.layers, self.precision))
 
     def _predicted(self, painting: np.ndarray) -> np.ndarray:
         """The norms that the predictor gives for a painting."""
-        statistics = self._encoder.statistics(painting, self._uses_numpy(0))
+        statistics = self._encoder.statistics(painting, self.runner.uses_numpy(0))
         hidden = np.maximum(statistics @ self.arrays['hidden/kernel'] + self.arrays['hidden/bias'], 0)
         return (hidden @ self.arrays['predicted/kernel'] + self.arrays['predicted/bias']).astype(np.float32)

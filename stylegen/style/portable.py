@@ -10,7 +10,8 @@ import numpy as np
 from stylegen.networks.formats import Portable
 from stylegen.style.norms import DARKEST, EPSILON, GAINS, LIGHTENED, NOISE, NOISE_SIDE, noise_tile, within_range
 from stylegen.style.numpy_pass import MIDDLE, SWING
-from stylegen.style.one_pass import LEAST, OnePass
+from stylegen.style.one_pass import OnePass
+from stylegen.style.pass_runner import LEAST
 from stylegen.style.transform_network import give_weights, transform_network
 from stylegen.utils.backend import keras, tf
 from stylegen.utils.keras_defaults import DTYPE, LAYOUT

@@ -16,7 +16,7 @@ import numpy as np
 
 from stylegen.style.norms import EPSILON, NOISE_SIDE, NetworkShape, noise_tile
 from stylegen.style.numpy_pass import MIDDLE, SWING, Arrays, Smooth
-from stylegen.style.transform_network import phase_kernels
+from stylegen.style.transform_layers import phase_kernels
 from stylegen.utils.backend import tf
 
 

@@ -14,6 +14,7 @@ from stylegen.style.judge import Judge, regularity_loss
 from stylegen.style.norms import NOISE, WHITE_NOISE, noise_tile
 from stylegen.style.one_pass import OnePass
 from stylegen.style.one_pass_model import OnePassModel
+from stylegen.style.pass_runner import PassRunner
 from stylegen.style.pass_settings import PassSettings
 from stylegen.style.portable import portable
 from stylegen.style.transform_network import give_weights
@@ -128,10 +129,10 @@ def test_norms_without_shares_of_adapters_are_taken_as_they_were(painter, adapte
 def test_numpy_tensorflow_and_strips_paint_the_same(adapted_painter, monkeypatch):
     content = photo(96, 40)
     made = adapted_painter(content, 'ink')
-    monkeypatch.setattr(OnePass, '_uses_numpy', lambda self, pixels: True)
+    monkeypatch.setattr(PassRunner, 'uses_numpy', lambda self, pixels: True)
     np.testing.assert_allclose(adapted_painter(content, 'ink'), made, atol=1e-4)
     monkeypatch.undo()
-    monkeypatch.setattr('stylegen.style.one_pass.KEPT_PIXEL', 0)
+    monkeypatch.setattr('stylegen.style.pass_runner.KEPT_PIXEL', 0)
     small = dataclasses.replace(adapted_painter, max_memory=str(72 * 32 * 1000 * 16 // 96 + 1))
     np.testing.assert_allclose(small(content, 'ink'), made, atol=1e-4)
 

@@ -9,7 +9,7 @@ import pytest
 from stylegen import images
 from stylegen.style import numpy_pass, winograd
 from stylegen.style.norms import SmoothedStatistics, paint_by_parts
-from stylegen.style.one_pass import NUMPY_PIXELS
+from stylegen.style.pass_runner import NUMPY_PIXELS, PassRunner
 from stylegen.style.predictor import StyleEncoder
 from stylegen.style.winograd import convolve_by_tiles
 from stylegen.utils.backend import tf
@@ -57,10 +57,11 @@ def test_what_is_seen_of_a_painting_is_what_tensorflow_sees(layers, size):
 
 
 def test_it_uses_numpy_where_tensorflow_is_not_there_until_much_is_painted(painter, monkeypatch):
-    painter.painted[0] = 0
-    assert not painter._uses_numpy(100)
+    runner = PassRunner(painter.shape, painter.max_memory, painter.precision)
+    assert not runner.uses_numpy(100)
     monkeypatch.delitem(sys.modules, 'tensorflow')
-    assert painter._uses_numpy(NUMPY_PIXELS - 100) and not painter._uses_numpy(1)
+    assert runner.uses_numpy(NUMPY_PIXELS - 100) and not runner.uses_numpy(1)
+    assert not PassRunner(painter.shape, painter.max_memory, 'mixed_bfloat16').uses_numpy(1)
 
 
 def test_apply_paints_a_photo_without_tensorflow(tmp_path):

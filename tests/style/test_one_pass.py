@@ -12,10 +12,11 @@ from stylegen.images.pixels import resize
 from stylegen.losses import moments, wasserstein
 from stylegen.runs.inputs import DEFAULT_PICTURE
 from stylegen.style import polish, strips, transfer
-from stylegen.style import transform_network as networks
+from stylegen.style import transform_layers as layers
 from stylegen.style.footage import paint_clip
 from stylegen.style.norms import NOISE_SIDE, palette_of, with_palette, within_range
 from stylegen.style.one_pass import OnePass
+from stylegen.style.pass_runner import PassRunner
 from stylegen.style.pass_settings import PassSettings
 from stylegen.style.settings import POLISH, StyleSettings
 from stylegen.style.style_sheet import style_sheet
@@ -31,14 +32,14 @@ USUAL, LARGE = PassSettings(), PassSettings(style_scale=2)
 def test_normalization_gives_each_channel_of_each_picture_the_mean_and_deviation_that_were_asked_for():
     x = 3 + 2 * noise(3, 9, 7, 4)
     norms = np.concatenate([np.full((3, 4), 0.5), np.full((3, 4), 0.2)], 1).astype(np.float32)
-    found = networks.ConditionalInstanceNormalization()([x, norms]).numpy()
+    found = layers.ConditionalInstanceNormalization()([x, norms]).numpy()
     np.testing.assert_allclose(found.mean((1, 2)), 0.2, atol=1e-5)
     np.testing.assert_allclose(found.std((1, 2)), 1.5, rtol=0.01)
 
 
 def test_a_flat_channel_stays_flat_and_near_what_is_added():
     x = np.full((1, 8, 8, 2), 0.3, np.float32) + 1e-4 * noise(1, 8, 8, 2)
-    found = networks.ConditionalInstanceNormalization()([x, np.zeros((1, 4), np.float32)]).numpy()
+    found = layers.ConditionalInstanceNormalization()([x, np.zeros((1, 4), np.float32)]).numpy()
     assert np.abs(found).max() < 0.01
 
 
@@ -50,7 +51,7 @@ def test_a_batch_of_four_equals_four_batches_of_one(network):
 
 
 def test_the_upsampled_convolution_is_that_of_the_repeated_map():
-    layer = networks.UpsampledConvolution(6)
+    layer = layers.UpsampledConvolution(6)
     x = noise(2, 5, 7, 4)
     found = layer(x).numpy()
     repeated = tf.pad(x.repeat(2, 1).repeat(2, 2), [[0, 0], [1, 1], [1, 1], [0, 0]], 'REFLECT')
@@ -58,7 +59,7 @@ def test_the_upsampled_convolution_is_that_of_the_repeated_map():
 
 
 def test_noise_begins_where_it_is_shifted_to_and_repeats_at_the_end_of_its_tile():
-    layer = networks.AddedNoise(3)
+    layer = layers.AddedNoise(3)
     whole = layer(np.zeros((1, NOISE_SIDE + 40, 30, 2), np.float32)).numpy()
     assert whole.std() > 0.01
     np.testing.assert_array_equal(whole[:, :40], whole[:, NOISE_SIDE:])
@@ -71,16 +72,16 @@ def test_noise_begins_where_it_is_shifted_to_and_repeats_at_the_end_of_its_tile(
 def test_one_picture_is_normalized_as_a_batch_is(channels, positions):
     x, rng = 3 + 2 * noise(1, 16, 24, channels), np.random.default_rng(0)
     scale, shift = np.float32(rng.normal(size=(2, channels)))
-    expected = networks.ConditionalInstanceNormalization()([x, np.concatenate([scale, shift])[None]])
+    expected = layers.ConditionalInstanceNormalization()([x, np.concatenate([scale, shift])[None]])
     seen = []
-    made = networks.of_one_picture(
+    made = layers.of_one_picture(
         tf.constant(x), 1 + scale, shift, lambda *given: seen.append(given) or given, positions
     )
     np.testing.assert_allclose(made, expected, atol=2e-5)
     (mean, variance), exact = seen[0], x.astype(np.float64)
     np.testing.assert_allclose(mean, exact.mean((0, 1, 2)), rtol=1e-5)
     np.testing.assert_allclose(variance, exact.var((0, 1, 2)), rtol=1e-4)
-    moved = networks.of_one_picture(
+    moved = layers.of_one_picture(
         tf.constant(x), 1 + scale, shift, lambda mean, variance: (mean + 1, variance), positions
     )
     np.testing.assert_allclose(moved, made - (1 + scale) / np.sqrt(exact.var((0, 1, 2)) + 1e-3), atol=1e-4)
@@ -90,9 +91,7 @@ def test_one_picture_is_normalized_as_a_batch_is(channels, positions):
 @pytest.mark.parametrize(('first', 'mode'), [(1, 'REFLECT'), (0, 'SYMMETRIC')])
 def test_a_map_is_mirrored_as_pad_does(width, first, mode):
     x = tf.constant(noise(2, 5, 4, 3))
-    assert np.array_equal(
-        networks.mirrored(x, width, first), tf.pad(x, [[0, 0], [width] * 2, [width] * 2, [0, 0]], mode)
-    )
+    assert np.array_equal(layers.mirrored(x, width, first), tf.pad(x, [[0, 0], [width] * 2, [width] * 2, [0, 0]], mode))
 
 
 def test_in_bfloat16_a_photo_and_a_smooth_gradient_come_out_as_in_float32():
@@ -128,7 +127,7 @@ def test_what_does_not_fit_in_the_memory_is_painted_by_strips_without_seams(pain
     photo = noise(203, 61, 3)
     whole = painter(photo, 'ink')
     painter = dataclasses.replace(painter, max_memory=700_000)
-    monkeypatch.setattr(OnePass, '_graph', property(lambda self: pytest.fail('it was painted whole')))
+    monkeypatch.setattr(PassRunner, '_graph', property(lambda self: pytest.fail('it was painted whole')))
     np.testing.assert_allclose(painter(photo, 'ink'), whole, atol=1e-4)
     with pytest.raises(UserError, match='max_memory'):
         painter(noise(400, 2000, 3), 'ink')
@@ -141,7 +140,7 @@ def test_by_strips_a_frame_is_painted_with_the_statistics_of_the_frame_before_to
     alone, _ = painter.paint_frame(second, areas, USUAL)
     assert np.abs(whole - alone).max() > 0.05
     small = dataclasses.replace(painter, max_memory=560_000)
-    monkeypatch.setattr(OnePass, '_graph', property(lambda self: pytest.fail('it was painted whole')))
+    monkeypatch.setattr(PassRunner, '_graph', property(lambda self: pytest.fail('it was painted whole')))
     found, known = small.paint_frame(second, areas, USUAL, scene)
     np.testing.assert_allclose(found, whole, atol=1e-4)
     np.testing.assert_allclose(known['statistics0'], then['statistics0'], atol=1e-3)
