@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stylegen import images
+from stylegen.images.pixels import on_white
 
 FRAMES = 200  # about as many as a film has at most
 FPS = 20
@@ -23,10 +24,11 @@ class Film:
         output: Where the film goes: GIF, WebP or MP4.
         folder: Where the frames are kept meanwhile. A run that goes on finds those of the run before.
         steps: How many the whole run has.
+        alpha: How opaque the result is, (H, W) in [0, 1], of its aspect. A film lacks transparency, and shows white.
     """
 
-    def __init__(self, output: Path, folder: Path, steps: int):
-        self.output, self.folder = output, folder
+    def __init__(self, output: Path, folder: Path, steps: int, alpha: np.ndarray | None = None):
+        self.output, self.folder, self.alpha = output, folder, alpha
         self.stride = max(1, -(-steps // FRAMES))
         self.last = 0
 
@@ -59,7 +61,8 @@ class Film:
         """The files of the frames, in order."""
         return sorted(path for path in self.folder.glob('*.png') if path.stem.isdecimal())
 
-    @staticmethod
-    def _small(picture: np.ndarray) -> np.ndarray:
-        """The picture at the size of a frame."""
-        return np.clip(images.resize(picture, images.fit(picture.shape, min(LONGEST, max(picture.shape[:2])))), 0, 1)
+    def _small(self, picture: np.ndarray) -> np.ndarray:
+        """The picture at the size of a frame, on white where it is transparent."""
+        shape = images.fit(picture.shape, min(LONGEST, max(picture.shape[:2])))
+        small = np.clip(images.resize(picture, shape), 0, 1)
+        return small if self.alpha is None else on_white(small, np.clip(images.resize(self.alpha, shape), 0, 1))

@@ -141,7 +141,8 @@ class Job(jobs.Job):
         if not self.workdir:
             self.reserve_name()
         folder = self.workdir.folder if self.workdir else state_folder(self.output)
-        return Film(path, folder / 'film', sum(stage.steps for stage in self.stages))
+        steps, alpha = sum(stage.steps for stage in self.stages), self.pictures.content.alpha
+        return Film(path, folder / 'film', steps, alpha)
 
     def on_step(self, step: StyleStep) -> None:
         """Shows a step, and saves what is due: a frame, the picture, the state, the preview."""

@@ -417,6 +417,18 @@ def test_preview_film_and_pictures_on_the_way_are_saved(capsys):
     assert np.array_equal(images.load_image('out.png'), pictures[2])
 
 
+def test_a_film_shows_white_where_the_content_is_transparent():
+    pixels = np.zeros((24, 32, 4), np.uint8)
+    pixels[:, :16, 3] = 255
+    Image.fromarray(pixels).save('half.png')
+    assert run('--content=half.png', '--style=paint.png', '--output=out.png', '--film=out.gif', *QUICK) == 0
+    with Image.open('out.gif') as made:
+        for number in range(made.n_frames):
+            made.seek(number)
+            frame = np.asarray(made.convert('RGB'))
+            assert frame[:, 20:].min() == 255 and frame[:, :12].mean() < 200
+
+
 def test_a_film_has_few_frames_small_ones_and_ends_with_the_result(monkeypatch, folder):
     monkeypatch.setattr(film, 'FRAMES', 10)
     monkeypatch.setattr(film, 'LONGEST', 20)
