@@ -17,6 +17,7 @@ from stylegen.utils.errors import UserError
 NOISE_SIDE, WHITE_NOISE = 256, 4  # side in positions, and channels, of the noise
 BLURS = 1.5, 3.0, 6.0, 12.0  # positions: deviations of the Gaussians that blur further channels of noise
 NOISE = WHITE_NOISE + len(BLURS)
+MARGIN = 16  # pixels; with 24 and 32 borders are no better
 EPSILON = 1e-3  # added to a variance, so that a flat area does not become an outlier
 PALETTE = 6  # numbers of a palette: mean and deviation of each channel
 GAINS = 0.5, 2.0  # least and largest factor of a picture's contrast, so that no grain of a flat one is enlarged
@@ -64,6 +65,14 @@ class NetworkShape:
     def grid(self) -> int:
         """The sides of a photo must be multiples of it."""
         return 8 if self.deep else 4
+
+    @property
+    def margin(self) -> int:
+        """How many pixels are mirrored around a photo, and cut off its picture.
+
+        A network that looks far has learned the frames of paintings, and paints them along the borders.
+        """
+        return MARGIN if self.deep else 0
 
     def positions(self, name: str) -> int:
         """A number that divides the number of positions of the map that a normalization sees."""

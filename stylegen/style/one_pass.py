@@ -32,7 +32,6 @@ from stylegen.utils.zips import TooLarge
 
 RESULT = 'one_pass.npz'  # as a training calls it
 ONE_PASS_WEIGHTS = Path(__file__).parents[1] / 'weights' / RESULT
-MARGIN = 16  # pixels that are mirrored around a photo for an adapter, which may have learned a painting's frame
 STEADY = 0.9  # share of the frame before in the statistics of a frame
 Scene = Mapping[str, np.ndarray]  # what a frame leaves for the next one of its scene
 
@@ -240,10 +239,6 @@ class OnePass:
         count = self.shape.norms
         return np.split(vector, [count, count + (PALETTE if self.palettes else 0)])
 
-    def margin_for(self, shares: np.ndarray) -> int:
-        """How many pixels are mirrored around a photo, for adapters in these shares, and cut off its picture."""
-        return MARGIN if np.any(shares) else 0
-
     def arrays_for(self, shares: np.ndarray) -> Mapping[str, np.ndarray]:
         """Returns the weights with adapters in these shares, (adapters,); or none for no shares, (0,)."""
         used = {name: float(share) for name, share in zip(self.adapters, shares, strict=False) if share}
@@ -284,8 +279,7 @@ class OnePass:
         if before is None or not before.size:
             before, share = np.zeros_like(norms), 0.0
         (norms, palette, shares), (before, palette_before, _) = map(self.parts_of, (norms, before))
-        arrays, margin = self.arrays_for(shares), self.margin_for(shares)
-        made, statistics = self.runner.run(arrays, photo, norms, before, share, margin)
+        made, statistics = self.runner.run(self.arrays_for(shares), photo, norms, before, share)
         if palette.size:
             own = share * palette_before + (1 - share) * palette_of(made)
             made, statistics = with_palette(made, own, palette), np.concatenate([statistics, own])

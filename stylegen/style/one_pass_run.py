@@ -18,7 +18,7 @@ from stylegen.runs.inputs import PICTURES
 from stylegen.runs.records import machine, versions
 from stylegen.style.judge import Judge
 from stylegen.style.norms import NetworkShape, palette_of
-from stylegen.style.one_pass import MARGIN, RESULT, OnePass
+from stylegen.style.one_pass import RESULT, OnePass
 from stylegen.style.one_pass_model import METRICS, OnePassModel
 from stylegen.style.one_pass_settings import OnePassTrainSettings
 from stylegen.style.transform_network import give_weights
@@ -207,7 +207,7 @@ class Run:
     def sheet(self, step: int) -> None:
         """Saves the sample photos in the styles, a row for each photo."""
         styles, pictures = range(len(self.names))[:SAMPLE_STYLES], []
-        margin = MARGIN if self.settings.rank else 0
+        margin = self._shape.margin
         inner = slice(margin, self.settings.image_size + margin)
         for photo in self.samples:
             wide = np.pad(photo, [(margin, margin), (margin, margin), (0, 0)], 'symmetric')

@@ -43,9 +43,8 @@ class PassRunner:
         norms: np.ndarray,
         before: np.ndarray,
         share: float,
-        margin: int,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Paints a photo, which is mirrored to sides that the network takes.
+        """Paints a photo, which is mirrored for `NetworkShape.margin` around and to sides that the network takes.
 
         Args:
             arrays: The weights, by name.
@@ -53,7 +52,6 @@ class PassRunner:
             norms: (norms,).
             before: The statistics of the frame before, (norms,).
             share: Of these, 0 to 1.
-            margin: Pixels that are mirrored around the photo, and cut off.
 
         Returns:
             float32 (H, W, 3), about in [0, 1]; and the statistics of the normalizations, (norms,).
@@ -62,7 +60,8 @@ class PassRunner:
             UserError: Even strips take more memory than is allowed.
         """
         height, width = photo.shape[:2]
-        grid, scale, memory = self.shape.grid, self.shape.width / 96, parse_memory(self.max_memory)
+        grid, margin = self.shape.grid, self.shape.margin
+        scale, memory = self.shape.width / 96, parse_memory(self.max_memory)
         tall, wide = (max(LEAST, -(-(side + 2 * margin) // grid) * grid) for side in (height, width))
         beyond = tall - height - margin, wide - width - margin
         padded = np.pad(photo, [*((margin, more) for more in beyond), (0, 0)], 'symmetric')

@@ -39,17 +39,12 @@ def arrays_of(one_pass: OnePass, norms: np.ndarray | None) -> Mapping[str, np.nd
     return one_pass.arrays if norms is None else one_pass.arrays_for(one_pass.parts_of(norms)[2])
 
 
-def margin_of(one_pass: OnePass, norms: np.ndarray | None) -> int:
-    """How many pixels are mirrored around a photo for the adapters of a style."""
-    return 0 if norms is None else one_pass.margin_for(one_pass.parts_of(norms)[2])
-
-
 def any_size(one_pass: OnePass, norms: np.ndarray | None) -> tuple[Callable[..., tf.Tensor], tuple]:
     """Returns the function of photos (N, H, W, 3) and, without `norms`, norms (N, norms), and its variables.
 
     As `OnePass.paint`, it mirrors photos to sides that the network takes, and cuts its pictures to theirs.
     """
-    network, margin = transform_network(one_pass.shape), margin_of(one_pass, norms)
+    network, margin = transform_network(one_pass.shape), one_pass.shape.margin
     give_weights(network, arrays_of(one_pass, norms))
     row = np.zeros((1, 0), np.float32) if norms is None else norms[None].astype(np.float32)
     count = one_pass.shape.norms
@@ -120,7 +115,7 @@ def keras_network(one_pass: OnePass, norms: np.ndarray | None) -> keras.Model:
         x = keras.layers.UpSampling2D(2, interpolation='nearest', name=f'{name}_repeated', **MAPS)(x)
         return convolved(x, name, relu=relu)
 
-    margin = margin_of(one_pass, norms)
+    margin = one_pass.shape.margin
     around = [[0, 0], [margin, margin], [margin, margin], [0, 0]]
     wide = keras.ops.pad(photo, around, 'symmetric') if margin else photo
     x = keras.layers.Conv2D(12, 2, 2, name='halves', **MAPS)(wide)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from stylegen.networks.embedded import weight_arrays
-from stylegen.style import one_pass
 from stylegen.style.adapters import Adapter, adapted, change, factor_shapes, with_adapters
 from stylegen.style.exporting import export_one_pass
 from stylegen.style.judge import Judge, regularity_loss
@@ -29,7 +28,7 @@ RANK = 3
 
 @pytest.fixture
 def no_margin(monkeypatch):
-    monkeypatch.setattr(one_pass, 'MARGIN', 0)
+    monkeypatch.setattr('stylegen.style.norms.MARGIN', 0)
 
 
 @pytest.fixture(scope='module')
@@ -141,7 +140,7 @@ def test_numpy_tensorflow_and_strips_paint_the_same(adapted_painter, monkeypatch
 def test_a_photo_is_mirrored_at_its_borders_and_the_margin_cut_off(adapted_painter, size, monkeypatch):
     content = photo(*size)
     made = dataclasses.replace(adapted_painter, palettes={})(content, 'ink')
-    monkeypatch.setattr(one_pass, 'MARGIN', 0)
+    monkeypatch.setattr('stylegen.style.norms.MARGIN', 0)
     wide = np.pad(content, [(16, 16), (16, 16), (0, 0)], 'symmetric')
     expected = dataclasses.replace(adapted_painter, palettes={})(wide, 'ink')[16:-16, 16:-16]
     assert made.shape == content.shape

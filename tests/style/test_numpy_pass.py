@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from stylegen import images
+from stylegen.style import norms as norms_module
 from stylegen.style import numpy_pass, winograd
 from stylegen.style.norms import SmoothedStatistics, paint_by_parts
 from stylegen.style.pass_runner import NUMPY_PIXELS, PassRunner
@@ -22,6 +23,7 @@ from tests.style.one_pass_networks import SHALLOW, SHAPE, noise, random_network,
 def test_the_picture_and_its_statistics_are_those_of_tensorflow(monkeypatch, size, strip, shape):
     painter = random_one_pass(random_network(shape), shape)
     monkeypatch.setattr(numpy_pass, 'STRIP', strip)
+    monkeypatch.setattr(norms_module, 'MARGIN', 0)
     picture, norms = noise(*size, 3), painter.norms['waves']
     expected, statistics = painter._paint(picture, norms, None)
     given = painter.arrays, shape, picture, norms, np.zeros_like(norms), 0.0
@@ -30,7 +32,8 @@ def test_the_picture_and_its_statistics_are_those_of_tensorflow(monkeypatch, siz
     np.testing.assert_allclose(own, statistics, rtol=1e-3, atol=1e-4)
 
 
-def test_statistics_of_a_frame_before_count_as_they_do_there(painter):
+def test_statistics_of_a_frame_before_count_as_they_do_there(painter, monkeypatch):
+    monkeypatch.setattr(norms_module, 'MARGIN', 0)
     picture, norms = noise(32, 24, 3), painter.norms['ink']
     before = painter._paint(noise(32, 24, 3, seed=3), norms, None)[1]
     expected, _ = painter._paint(picture, norms, before)
