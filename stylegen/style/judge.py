@@ -144,7 +144,8 @@ def shading_loss(pictures: tf.Tensor, photos: tf.Tensor) -> tf.Tensor:
     for each in (pictures, photos):
         blurred = tf.nn.avg_pool2d(tf.tensordot(each, tf.constant(LUMA), 1)[..., None], size, stride, 'VALID')
         coarse.append(blurred - tf.reduce_mean(blurred, [1, 2, 3], keepdims=True))
-    return 1 - _correlation(*coarse, 1e-7)
+    one, other = coarse
+    return 1 - _correlation(one, other, 1e-7)
 
 
 def detail_loss(pictures: tf.Tensor, photos: tf.Tensor) -> tf.Tensor:
@@ -162,7 +163,8 @@ def detail_loss(pictures: tf.Tensor, photos: tf.Tensor) -> tf.Tensor:
         squares = tf.square(luma - tf.nn.avg_pool2d(luma, FINE, 1, 'SAME'))
         detail = tf.math.log(tf.nn.avg_pool2d(squares, *DETAILED, 'VALID') + 4 * GRAIN**2)
         found.append(detail - tf.reduce_mean(detail, [1, 2, 3], keepdims=True))
-    return 1 - _correlation(*found, 1e-3)
+    one, other = found
+    return 1 - _correlation(one, other, 1e-3)
 
 
 def _correlation(one: tf.Tensor, other: tf.Tensor, least: float) -> tf.Tensor:
