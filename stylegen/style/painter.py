@@ -94,8 +94,13 @@ class Painter:
         """`OnePass.paint_frame` with the settings of the command."""
         return self.one_pass.paint_frame(photo, areas, self.settings, scene)
 
-    def record(self, source: Path | str, digest: str) -> dict[str, Any]:
+    def record(self, source: Path | str, digest: str, precision: str | None = None) -> dict[str, Any]:
         """The record of the result of a photo or a clip.
+
+        Args:
+            source: The photo or clip, as the record calls it.
+            digest: Its sha256.
+            precision: The one that a replay is to take; by default that of the command.
 
         Raises:
             UserError: It is a replay, and the photo is not the one that the result was made from.
@@ -104,7 +109,8 @@ class Painter:
         if self.command.replayed:
             records.check_replay(self.command.replayed, hashes, self.source, lambda text: None)
         model = None if self.settings.model is None else str(self.settings.model_file)
-        recorded = self.settings.replace(input=[str(source)], model=model).recorded()
+        precision = precision or self.settings.precision
+        recorded = self.settings.replace(input=[str(source)], model=model, precision=precision).recorded()
         return records.record(PROGRAM, recorded, hashes, self.source)
 
     def paint(self, photo: Path, output: Output, name: str | None = None) -> None:
@@ -113,7 +119,7 @@ class Painter:
         picture = load_first_frame(photo, self.settings.size, self.console.say, '--output=NAME.gif makes a clip of all')
         images.check_writable(output.path, picture.pixels.shape, self.result.depth)
         areas, mask = self.areas((picture.pixels.shape[0], picture.pixels.shape[1]))
-        record = self.record(name or photo, picture.sha256)
+        record = self.record(name or photo, picture.sha256, self.one_pass.runner.precision_here)
         refuse_overwriting_inputs(output.path, record['inputs'])
         painted, _ = self.paint_frame(picture.pixels, areas)
         painted = masked(painted, picture.pixels, mask)

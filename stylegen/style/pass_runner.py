@@ -88,10 +88,19 @@ class PassRunner:
         free = self.precision in (AUTO, 'float32') and 'tensorflow' not in sys.modules
         return free and self.painted <= NUMPY_PIXELS
 
-    @functools.cached_property
-    def _graph(self) -> Any:
-        from stylegen.style.painting_graph import painting_graph
+    @property
+    def precision_here(self) -> str:
+        """What 'auto' means where TensorFlow is imported; where it is not, 'auto', which leaves the choice to a replay."""
+        return self._settled() if 'tensorflow' in sys.modules else self.precision
+
+    def _settled(self) -> str:
         from stylegen.utils.backend import fast_precision
 
         fast = fast_precision() if self.shape.deep else 'float32'  # without noise, rounding shows in a plain photo
-        return painting_graph(self.shape, fast if self.precision == AUTO else self.precision)
+        return fast if self.precision == AUTO else self.precision
+
+    @functools.cached_property
+    def _graph(self) -> Any:
+        from stylegen.style.painting_graph import painting_graph
+
+        return painting_graph(self.shape, self._settled())

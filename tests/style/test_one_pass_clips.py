@@ -188,6 +188,19 @@ def test_a_clip_that_was_stopped_goes_on_to_the_same_bytes(monkeypatch, capsys):
     assert not Path('part.webp.frames').exists()
 
 
+def test_a_picture_replays_in_the_precision_that_it_was_painted_in(monkeypatch):
+    """'auto' in the record would mean float32 where NumPy paints a single photo."""
+    images.save_image('photo.png', photo(40, 56))
+    apply = ['apply', '--model=net.npz', '--style=ink', 'photo.png', '--quiet']
+    monkeypatch.setattr('stylegen.utils.backend.fast_precision', lambda: 'mixed_bfloat16')
+    assert run(*apply, '--output=fast.png', program='style') == 0
+    monkeypatch.setattr('stylegen.utils.backend.fast_precision', lambda: 'float32')
+    assert run(*apply, '--output=exact.png', program='style') == 0
+    assert run('apply', '--replay=fast.png', '--output=again.png', '--quiet', program='style') == 0
+    fast, exact, again = (images.load_image(f'{name}.png') for name in ('fast', 'exact', 'again'))
+    assert np.array_equal(again, fast) and not np.array_equal(exact, fast)
+
+
 def test_a_picture_with_regions_and_a_painting_replays_also_where_it_was_moved(capsys):
     images.save_image('photo.png', photo(40, 48))
     images.save_image('painting.png', photo(64, 56, 3))
