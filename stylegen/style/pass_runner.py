@@ -90,7 +90,7 @@ class PassRunner:
 
     @property
     def precision_here(self) -> str:
-        """What 'auto' means where TensorFlow is imported; where it is not, 'auto', which leaves the choice to a replay."""
+        """What 'auto' means where TensorFlow is imported; elsewhere it stays, and a replay chooses anew."""
         return self._settled() if 'tensorflow' in sys.modules else self.precision
 
     def _settled(self) -> str:
