@@ -15,7 +15,7 @@ from stylegen.style.numpy_pass import paint_by_numpy
 from stylegen.utils.errors import UserError
 from stylegen.utils.memory import AUTO, parse_memory
 
-PER_PIXEL = 560  # bytes that a pass takes for a pixel at most, at 96 channels; measured: 544
+PER_PIXEL = 400  # bytes that a pass takes for a pixel at most, at 96 channels; measured: 374, in float32
 PER_STRIP_PIXEL = 1000  # the same for a pixel of a strip; measured: 910
 KEPT_PIXEL = 135  # bytes that stay in memory for a pixel of the whole picture; measured: 122
 LEAST = 16  # pixels: the least side within the network; mirroring a map needs two positions of it
